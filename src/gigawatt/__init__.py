@@ -1,0 +1,69 @@
+"""gigawatt: the cloud for AI, as software you run.
+
+In a training script: `import gigawatt as gw`, then `gw.report(...)` and `gw.checkpoint(...)`. From outside:
+`gw.Client(...)`. Everything is loaded when it is first used. Beside ranks only this file and the rank module are
+there, under any Python from 3.9 on; an installed gigawatt further down `sys.path` then gives the rest.
+"""
+
+import os
+import sys
+
+from gigawatt.version import __version__
+
+TYPE_CHECKING = False  # what type checkers take for typing's, which costs milliseconds to import
+if TYPE_CHECKING:
+    from gigawatt.rank import (
+        checkpoint,
+        checkpoint_dir,
+        checkpoint_requested,
+        report,
+        resume_step,
+    )
+
+__all__ = [
+    "__version__",
+    "checkpoint",
+    "checkpoint_dir",
+    "checkpoint_requested",
+    "report",
+    "resume_step",
+]
+
+_RANK = frozenset(__all__) - {"__version__"}
+_HERE = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - pathlib costs too much here
+
+
+def __getattr__(name: str) -> object:
+    """A name of the rank module, or else of the SDK."""
+    if name.startswith("_"):
+        raise AttributeError(f"module 'gigawatt' has no attribute {name!r}")
+    if name in _RANK:
+        from gigawatt import rank
+
+        return getattr(rank, name)
+    if not name[0].isupper():
+        raise AttributeError(f"module 'gigawatt' has no attribute {name!r}")
+    try:
+        from gigawatt import sdk
+    except ImportError as error:
+        raise ImportError(
+            f"gigawatt.{name} needs gigawatt's client, which this Python does not have "
+            f"({error}); add gigawatt to the environment's requirements"
+        ) from error
+    if name not in sdk.__all__:
+        raise AttributeError(f"module 'gigawatt' has no attribute {name!r}")
+    return getattr(sdk, name)
+
+
+def _extend_path() -> None:
+    """Let submodules that are not beside this file come from an installed gigawatt."""
+    for entry in sys.path:
+        other = os.path.join(os.path.abspath(entry), "gigawatt")  # noqa: PTH100, PTH118 - as above
+        if other not in __path__ and os.path.isfile(os.path.join(other, "__init__.py")):  # noqa: PTH113, PTH118 - as above
+            __path__.append(other)
+
+
+if not os.path.isdir(os.path.join(_HERE, "sdk")):  # noqa: PTH112, PTH118 - as above
+    _extend_path()
+if "GIGAWATT_REPORT_DIR" in os.environ:
+    __getattr__("report")  # in a rank: makes its stacks readable from the start

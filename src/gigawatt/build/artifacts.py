@@ -1,0 +1,214 @@
+"""The artifact store: files by digest, written once, never changed.
+
+Whether a tenant may see an artifact is not known here: services ask their records.
+"""
+
+import asyncio
+import os
+import shutil
+from collections.abc import AsyncIterable, Iterable
+from pathlib import Path
+from typing import BinaryIO
+
+from gigawatt.build.digest import PREFIX, digest_of, mismatch, parse_digest
+from gigawatt.build.incoming import Incoming, Stored, place_of, sweep_incoming
+from gigawatt.build.making import making, remove_tree, sweep_partials
+from gigawatt.build.room import room_needed
+from gigawatt.build.tree_files import find_files, open_inside
+from gigawatt.build.trees import (
+    MANIFEST_BYTES_MAX,
+    TreeFile,
+    TreeManifest,
+    encode_manifest,
+    manifest_of,
+    parse_manifest,
+)
+from gigawatt.model.refusal import RefusalCode, RefusalError
+
+BUFFER_BYTES = 1024 * 1024
+FILE_BYTES_MAX = 1 << 40
+TREE_BYTES_MAX = 1 << 42
+
+
+class ArtifactStore:
+    """Artifacts below `root`. Calls block unless they say otherwise; any number of processes may share a root."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root.absolute()
+
+    def put_stream(
+        self, digest: str, chunks: Iterable[bytes], *, limit_bytes: int = FILE_BYTES_MAX
+    ) -> Stored:
+        """Store the bytes that `chunks` give, which must have `digest`. What is there already is not read again.
+
+        Raises RefusalError: `invalid` (the digest's form), `digest-mismatch` with both digests, `too-large`,
+        `disk-full`. Nothing is left then.
+        """
+        if self.exists(digest):
+            return Stored(digest=digest, size_bytes=self.size(digest))
+        with Incoming(self._root, limit_bytes) as writer:
+            for chunk in chunks:
+                writer.write(chunk)
+            return writer.commit(digest)
+
+    async def put_stream_async(
+        self, digest: str, chunks: AsyncIterable[bytes], *, limit_bytes: int = FILE_BYTES_MAX
+    ) -> Stored:
+        """As `put_stream`, with the disk's work in threads."""
+        if self.exists(digest):
+            return Stored(digest=digest, size_bytes=self.size(digest))
+        writer = await asyncio.to_thread(Incoming, self._root, limit_bytes)
+        with writer:
+            held = bytearray()
+            async for chunk in chunks:
+                held += chunk
+                if len(held) >= BUFFER_BYTES:
+                    await asyncio.to_thread(writer.write, held)
+                    held = bytearray()
+            await asyncio.to_thread(writer.write, held)
+            return await asyncio.to_thread(writer.commit, digest)
+
+    def put_file(self, path: Path, *, limit_bytes: int = FILE_BYTES_MAX) -> Stored:
+        """Copy one file into the store. Raises OSError where it cannot be read, and as `put_stream`."""
+        with path.open("rb") as source:
+            return self._put_open(source, limit_bytes)
+
+    def put_tree(self, path: Path, *, limit_bytes: int = TREE_BYTES_MAX) -> Stored:
+        """Copy a directory, or one file as a directory that holds it, and the manifest that names it.
+
+        Symlinks are stored as what they lead to. Raises RefusalError: `not-found`; `invalid` for special files and
+        for symlinks that lead outside or in a circle; `conflict` for what changes meanwhile; `too-large`; `disk-full`.
+        Files that were stored before a refusal stay: they are whole, and the next try finds them.
+        """
+        files: list[TreeFile] = []
+        left_bytes = limit_bytes
+        root = path.resolve()
+        for name, real in find_files(root):
+            with open_inside(root, name, real) as source:
+                executable = bool(os.fstat(source.fileno()).st_mode & 0o111)
+                stored = self._put_open(source, left_bytes)
+            left_bytes -= stored.size_bytes
+            files.append(
+                TreeFile(
+                    path=name,
+                    size=stored.size_bytes,
+                    sha256=stored.digest.removeprefix(PREFIX),
+                    executable=executable,
+                )
+            )
+        manifest = manifest_of(files)
+        with Incoming(self._root, MANIFEST_BYTES_MAX) as writer:
+            writer.write(encode_manifest(manifest))
+            digest = writer.commit().digest
+        return Stored(digest=digest, size_bytes=manifest.size_bytes, files=len(files))
+
+    def path(self, digest: str) -> Path:
+        """Where the artifact is or would be. Raises RefusalError (invalid)."""
+        return place_of(self._root, parse_digest(digest))
+
+    def exists(self, digest: str) -> bool:
+        return self.path(digest).exists()
+
+    def size(self, digest: str) -> int:
+        """Bytes of the file; for a tree, of its manifest. Raises RefusalError (not-found)."""
+        try:
+            return self.path(digest).stat().st_size
+        except FileNotFoundError as error:
+            raise _missing(digest) from error
+
+    def open(self, digest: str) -> BinaryIO:
+        """The artifact's bytes, to read. Raises RefusalError (not-found)."""
+        try:
+            return self.path(digest).open("rb")
+        except FileNotFoundError as error:
+            raise _missing(digest) from error
+
+    def verify(self, digest: str) -> None:
+        """Read it all again. Raises RefusalError (not-found, digest-mismatch)."""
+        path = self.path(digest)
+        if not path.exists():
+            raise _missing(digest)
+        got = digest_of(path)
+        if got != digest:
+            raise mismatch(wanted=digest, got=got)
+
+    def tree(self, digest: str) -> TreeManifest:
+        """The manifest of that digest. Raises RefusalError (not-found, invalid)."""
+        if self.size(digest) > MANIFEST_BYTES_MAX:
+            raise RefusalError(RefusalCode.INVALID, f"{digest} is not the manifest of a tree")
+        with self.open(digest) as file:
+            return parse_manifest(file.read())
+
+    def lacks(self, manifest: TreeManifest) -> tuple[str, ...]:
+        """Digests of files that the manifest names and the store does not have, each once, in the manifest's order."""
+        wanted = dict.fromkeys(PREFIX + file.sha256 for file in manifest.files)
+        return tuple(digest for digest in wanted if not self.exists(digest))
+
+    def materialise(self, digest: str, target: Path | None = None) -> Path:
+        """The tree as a read-only directory of hard links (copies, where links cannot be); its path.
+
+        `target` (default: `trees/<hex>` in the store) stands for this digest alone: what is there already is taken as
+        it is. It is made once, also when many ask at once. Raises RefusalError (not-found, invalid, disk-full).
+        """
+        place = target or self._root / "trees" / parse_digest(digest)
+        if place.exists():
+            return place
+        manifest = self.tree(digest)
+        with room_needed(place), making(place) as partial:
+            if partial is not None:
+                for file in manifest.files:
+                    self._place_file(file, partial / file.path)
+                _make_read_only(partial)
+        return place
+
+    def remove(self, digest: str) -> bool:
+        """Delete the artifact and the directory made of it; whether there was one. Files of a tree stay."""
+        remove_tree(self._root / "trees" / parse_digest(digest))
+        try:
+            self.path(digest).unlink()
+        except FileNotFoundError:
+            return False
+        return True
+
+    def sweep(self) -> int:
+        """Delete what killed processes left half written, and count it. What others write now is left alone."""
+        return len(sweep_partials(self._root / "trees")) + sweep_incoming(self._root)
+
+    def _put_open(self, source: BinaryIO, limit_bytes: int) -> Stored:
+        with Incoming(self._root, limit_bytes) as writer:
+            while chunk := source.read(BUFFER_BYTES):
+                writer.write(chunk)
+            return writer.commit()
+
+    def _place_file(self, file: TreeFile, target: Path) -> None:
+        blob = place_of(self._root, file.sha256)
+        if not blob.exists() or blob.stat().st_size != file.size:
+            raise RefusalError(
+                RefusalCode.NOT_FOUND,
+                f"{file.path} of this tree (sha256:{file.sha256}) is not in the store",
+                hint="store the tree's files before it is used",
+            )
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not file.executable:
+            try:
+                target.hardlink_to(blob)
+            except OSError:  # another file system, too many links, or links forbidden
+                pass
+            else:
+                return
+        shutil.copyfile(blob, target)
+        target.chmod(0o555 if file.executable else 0o444)
+
+
+def _make_read_only(directory: Path) -> None:
+    for parent, _, _ in os.walk(directory, topdown=False):
+        Path(parent).chmod(0o555)
+
+
+def _missing(digest: str) -> RefusalError:
+    return RefusalError(
+        RefusalCode.NOT_FOUND,
+        f"there is no artifact {digest}",
+        field="digest",
+        hint="store it first; `gw models` shows those that are registered",
+    )

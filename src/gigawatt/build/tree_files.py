@@ -1,0 +1,86 @@
+"""The files of a directory that becomes a tree. Whatever leads outside of it is refused, also if it changes meanwhile:
+what a job wrote must not make the control plane read another's files.
+"""
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from gigawatt.model.refusal import RefusalCode, RefusalError
+
+DEPTH_MAX = 64
+
+
+def find_files(root: Path) -> Iterator[tuple[str, Path]]:
+    """(relative path, real path) of each file below `root`, a resolved directory, or of `root` itself, a file.
+
+    Symlinks are followed inside the directory. Raises RefusalError (not-found, invalid).
+    """
+    if not root.exists():
+        raise RefusalError(RefusalCode.NOT_FOUND, f"there is nothing at {root}")
+    if root.is_dir():
+        yield from _below(root, "", root, ())
+    else:
+        yield root.name, root
+
+
+def open_inside(root: Path, name: str, real: Path) -> BinaryIO:
+    """The regular file at `real`, proven to lie in `root` after it was opened. Raises RefusalError."""
+    try:
+        fd = os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise RefusalError(
+            RefusalCode.CONFLICT,
+            f"{name} cannot be read: {error.strerror}",
+            hint="ask again when nothing writes to the directory any more",
+        ) from error
+    source = os.fdopen(fd, "rb")
+    opened = Path(os.readlink(f"/proc/self/fd/{fd}"))  # noqa: PTH115  # not a path of ours
+    if not stat.S_ISREG(os.fstat(fd).st_mode) or not opened.is_relative_to(root):
+        source.close()
+        raise _refusal(name, "is not a file inside the directory")
+    return source
+
+
+def _below(
+    root: Path, prefix: str, directory: Path, above: tuple[Path, ...]
+) -> Iterator[tuple[str, Path]]:
+    if directory in above or len(above) > DEPTH_MAX:
+        raise _refusal(prefix.rstrip("/"), "leads in a circle")
+    with os.scandir(directory) as listing:
+        children = sorted(listing, key=lambda child: child.name)
+    for child in children:
+        name = prefix + child.name
+        real = Path(child.path)
+        if child.is_symlink():
+            real = _inside(root, name, real)
+        if real.is_dir():
+            yield from _below(root, name + "/", real, (*above, directory))
+        elif real.is_file():
+            yield name, real
+        else:
+            raise _refusal(name, "is neither a file nor a directory")
+
+
+def _inside(root: Path, name: str, link: Path) -> Path:
+    try:
+        real = link.resolve(strict=True)
+    except FileNotFoundError as error:
+        raise _refusal(
+            name, f"is a symlink to {str(link.readlink())!r}, which is not there"
+        ) from error
+    except (OSError, RuntimeError) as error:  # a circle; Python 3.13 calls it an OSError
+        raise _refusal(name, "is a symlink that leads in a circle") from error
+    if not real.is_relative_to(root):
+        raise _refusal(name, f"is a symlink to {str(link.readlink())!r}, outside the directory")
+    return real
+
+
+def _refusal(name: str, problem: str) -> RefusalError:
+    return RefusalError(
+        RefusalCode.INVALID,
+        f"{name} {problem}",
+        hint="copy what belongs to the artifact into the directory, and delete the rest",
+    )

@@ -1,0 +1,69 @@
+"""The table of commands. Only click is loaded here, so that help and version are quick."""
+
+import click
+
+from gigawatt.cli.lazy import Entry, LazyGroup
+from gigawatt.version import __version__
+
+_COMMANDS = "gigawatt.cli.commands"
+
+
+def _entry(module: str, attribute: str, about: str) -> Entry:
+    return Entry(module=f"{_COMMANDS}.{module}", attribute=attribute, about=about)
+
+
+SECTIONS = {
+    "Run": {
+        "run": _entry("run", "run", "Submit a job: a file, or a command after `--`."),
+        "jobs": _entry("jobs", "jobs", "List jobs, or show one with its attempts."),
+        "logs": _entry("logs", "logs", "Print what a job's ranks wrote."),
+        "watch": _entry("watch", "watch", "Follow a job live: phase, step, loss, throughput."),
+        "explain": _entry("explain", "explain", "Say why a job waits, or why it failed."),
+        "cancel": _entry("cancel", "cancel", "Stop jobs; ranks get their grace."),
+        "retry": _entry("retry", "retry", "Put ended jobs back in the line."),
+    },
+    "Build": {
+        "env": _entry("env", "env", "Build, list and show environments."),
+        "models": _entry("models", "models", "List, show, push and alias models."),
+    },
+    "Serve": {
+        "serve": _entry("serve", "serve", "Serve a model: a file, or MODEL and a command."),
+        "endpoints": _entry("endpoints", "endpoints", "List, show and stop endpoints."),
+    },
+    "Account": {
+        "goodput": _entry("goodput", "goodput", "Show where a job's device time went."),
+        "ledger": _entry("ledger", "ledger", "Show where all installed device time went."),
+    },
+    "Operate": {
+        "up": _entry("up", "up", "Start gigawatt on this machine."),
+        "down": _entry("down", "down", "Stop the instance that `gw up` started."),
+        "nodes": _entry("nodes", "nodes", "List, show, cordon and drain nodes."),
+        "events": _entry("events", "events", "Print what happened, and what happens."),
+        "projects": _entry("projects", "projects", "List and create projects."),
+        "keys": _entry("keys", "keys", "List, create and revoke API keys."),
+        "sim": _entry("sim", "sim", "Replay recorded scheduling cycles."),
+    },
+    "This program": {
+        "completion": _entry(
+            "completion", "completion", "Print the completion script for a shell."
+        ),
+        "version": _entry("version", "version", "Print versions, the instance's too."),
+    },
+}
+
+
+@click.group(
+    "gw",
+    cls=LazyGroup,
+    sections=SECTIONS,
+    epilog="`gw COMMAND --help` explains a command. `-o json` prints the API's JSON. "
+    "GIGAWATT_API, GIGAWATT_TOKEN and GIGAWATT_DATA say which instance is meant.",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    subcommand_metavar="COMMAND …",
+)
+@click.version_option(__version__, "-V", "--version", message="gigawatt %(version)s")
+def app() -> None:
+    """gigawatt: build, train and serve AI on shared accelerators.
+
+    Start with `gw up --detach`, then `gw run -- python train.py`.
+    """

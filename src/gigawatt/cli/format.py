@@ -1,0 +1,112 @@
+"""Numbers as people read them. Pure: text from values, nothing printed, no clock read."""
+
+from collections.abc import Sequence
+
+NOTHING = "–"
+_BLOCKS = "▁▂▃▄▅▆▇█"
+_EIGHTHS = " ▏▎▍▌▋▊▉█"
+_SPANS = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000))
+_SIZES = (("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10))
+_COUNTS = (("G", 1_000_000_000), ("M", 1_000_000), ("k", 1_000))
+
+
+def duration(span_ms: float) -> str:
+    """Two units at most: `340ms`, `12s`, `3m20s`, `2h05m`, `4d3h`."""
+    if span_ms < 1_000:
+        return f"{max(0, round(span_ms))}ms"
+    whole = int(span_ms)
+    for index, (unit, size) in enumerate(_SPANS):
+        if whole >= size:
+            count, rest = divmod(whole, size)
+            if index == len(_SPANS) - 1:
+                return f"{count}s"
+            below, below_size = _SPANS[index + 1]
+            less = rest // below_size
+            digits = f"{less:02d}" if below in "ms" else f"{less}"
+            return f"{count}{unit}{digits}{below}" if less else f"{count}{unit}"
+    return "0s"
+
+
+def age(then_ms: int, now_ms: int) -> str:
+    """How long ago, in one unit where that says enough: `8s`, `3m`, `5h`, `2d`."""
+    span = max(0, now_ms - then_ms)
+    for unit, size in _SPANS:
+        if span >= size:
+            return f"{span // size}{unit}"
+    return "0s"
+
+
+def size(count_bytes: int) -> str:
+    """`512 B`, `1.5 KiB`, `3 GiB`."""
+    for unit, factor in _SIZES:
+        if count_bytes >= factor:
+            return f"{count_bytes / factor:.3g} {unit}"
+    return f"{count_bytes} B"
+
+
+def count(value: float) -> str:
+    """`950`, `12.3k`, `4.56M`."""
+    for unit, factor in _COUNTS:
+        if abs(value) >= factor:
+            return f"{value / factor:.3g}{unit}"
+    return f"{value:.3g}"
+
+
+def amount(value: float) -> str:
+    """An amount without digits that say nothing: `4`, `0.5`."""
+    return f"{value:g}"
+
+
+def loss(value: float | None) -> str:
+    return NOTHING if value is None else f"{value:.4g}"
+
+
+def percent(part: float, whole: float) -> str:
+    """`37.5 %`; nothing of nothing is `–`."""
+    return f"{100 * part / whole:.1f} %" if whole else NOTHING
+
+
+def bar(part: float, whole: float, width: int) -> str:
+    """A bar of `width` columns that is full when `part` is `whole`."""
+    if whole <= 0 or part <= 0:
+        return ""
+    eighths = max(1, round(min(1.0, part / whole) * width * 8))
+    full, rest = divmod(eighths, 8)
+    return "█" * full + (_EIGHTHS[rest] if rest else "")
+
+
+def sparkline(values: Sequence[float], width: int) -> str:
+    """The last values as blocks, lowest to highest; more values than columns are averaged."""
+    if not values:
+        return ""
+    if len(values) > width:
+        edges = [round(index * len(values) / width) for index in range(width + 1)]
+        values = [
+            sum(values[first:after]) / (after - first)
+            for first, after in zip(edges, edges[1:], strict=False)
+        ]
+    low, high = min(values), max(values)
+    if high == low:
+        return _BLOCKS[3] * len(values)
+    steps = len(_BLOCKS) - 1
+    return "".join(_BLOCKS[round((value - low) / (high - low) * steps)] for value in values)
+
+
+def device_time(unit_ms: int, unit: str) -> str:
+    """The ledger's integers as device time: `3h20m` of one GPU or core."""
+    return duration(unit_ms / 1_000) + (" GPU" if "gpu" in unit else " core")
+
+
+def short_digest(digest: str) -> str:
+    """The first digits, which people compare."""
+    return digest[: len("sha256:") + 12] if digest else NOTHING
+
+
+def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Columns two spaces apart, nothing cut off, no space at a line's end: for pipes."""
+    widths = [max(len(cell) for cell in column) for column in zip(headers, *rows, strict=True)]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in (headers, *rows)
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,107 @@
+"""One run of a command: which API, which output, and the two streams. Options that commands share are here."""
+
+import functools
+import json
+import sys
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
+
+import click
+
+from gigawatt import clock
+
+if TYPE_CHECKING:
+    from gigawatt.sdk.client import Client
+
+P = ParamSpec("P")
+Command = Callable[..., None]
+
+
+class Session:
+    """The client is made when it is first asked for, and closed with the session."""
+
+    def __init__(self, *, as_json: bool, api_url: str, data: Path | None) -> None:
+        self.as_json = as_json
+        self._api_url = api_url
+        self._data = data
+
+    @cached_property
+    def client(self) -> "Client":
+        """Raises UnreachableError."""
+        from gigawatt.sdk.client import Client
+
+        return Client(self._api_url, data=self._data)
+
+    @cached_property
+    def now_ms(self) -> int:
+        """When this command began, for ages."""
+        return clock.now_ms()
+
+    def close(self) -> None:
+        if "client" in self.__dict__:
+            self.client.close()
+
+    def show_json(self, value: object) -> None:
+        """The API's JSON, on stdout."""
+        click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+    def show_json_line(self, value: object) -> None:
+        """One value of a stream of them."""
+        click.echo(json.dumps(value, ensure_ascii=False))
+        sys.stdout.flush()
+
+    def say(self, text: str) -> None:
+        """Talk, on stderr; programs that ask for JSON hear nothing."""
+        if not self.as_json:
+            click.echo(text, err=True)
+
+
+def with_session(command: Callable[Concatenate[Session, P], None]) -> Command:
+    """Give a command its session, and the options `-o`, `--api` and `--data` that make it."""
+
+    @click.option(
+        "-o",
+        "--output",
+        type=click.Choice(["table", "json"]),
+        default="table",
+        help="A table for people, or the API's JSON.",
+    )
+    @click.option("--api", "api_url", metavar="URL", default="", help="Ask this API.")
+    @click.option(
+        "--data",
+        metavar="DIR",
+        type=click.Path(path_type=Path),
+        help="Ask the instance whose state is in DIR.",
+    )
+    @functools.wraps(command)
+    def run(output: str, api_url: str, data: Path | None, **rest: Any) -> None:
+        session = Session(as_json=output == "json", api_url=api_url, data=data)
+        try:
+            command(session, **rest)  # pyright: ignore[reportCallIssue] - click passes what its options declare
+        finally:
+            session.close()
+
+    return run
+
+
+def with_project(command: Command) -> Command:
+    """The option `--project`, for commands that list or write."""
+    option = click.option(
+        "--project", metavar="NAME", default="", help="In this project; default: the key's."
+    )
+    return option(command)
+
+
+def pairs(values: tuple[str, ...], option: str) -> Mapping[str, str]:
+    """`K=V` options as a mapping. Raises click.BadParameter."""
+    found: dict[str, str] = {}
+    for value in values:
+        name, equals, text = value.partition("=")
+        if not equals or not name:
+            raise click.BadParameter(
+                f"{value!r} is not NAME=VALUE", param_hint=option, ctx=click.get_current_context()
+            )
+        found[name] = text
+    return found

@@ -1,0 +1,153 @@
+"""Actions carried out: calls to engines and builders. What comes of them returns as observations.
+
+Actions of one gang happen one after another, those of different gangs side by side.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from dataclasses import replace
+from typing import Protocol
+
+from gigawatt.clock import now_ms
+from gigawatt.engine.base import Engine, StaleEpochError
+from gigawatt.model.action import (
+    Action,
+    BuildEnvironment,
+    ReleaseAttempt,
+    SetNode,
+    StartAttempt,
+    StopAttempt,
+    StoreModel,
+)
+from gigawatt.model.launch import AttemptKey, Launch
+from gigawatt.model.observation import (
+    EnvironmentBuilt,
+    EnvironmentFailed,
+    EnvironmentStage,
+    LaunchFailed,
+    ModelStored,
+    Observation,
+)
+from gigawatt.model.refusal import RefusalCode, RefusalError
+
+log = logging.getLogger(__name__)
+
+
+class Workshop(Protocol):
+    """What builds and stores on behalf of actions."""
+
+    async def build(
+        self, action: BuildEnvironment, on_stage: Callable[[str], None]
+    ) -> EnvironmentBuilt | EnvironmentFailed: ...
+
+    async def store_model(self, action: StoreModel) -> ModelStored: ...
+
+
+class Actuator:
+    """`observe` takes what comes of actions; `deposed` is called when an engine knows a later leader."""
+
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        workshop: Workshop,
+        token_of: Callable[[Launch], str],
+        observe: Callable[[Observation], None],
+        deposed: Callable[[], None],
+    ) -> None:
+        self._engine = engine
+        self._workshop = workshop
+        self._token_of = token_of
+        self._observe = observe
+        self._deposed = deposed
+        self._last: dict[str, asyncio.Task[None]] = {}
+        self.epoch = 0
+
+    def carry_out(self, action: Action) -> None:
+        """Start an action; those of the same gang wait for the ones before."""
+        match action:
+            case StartAttempt():
+                self._chain(action.launch.gang, self._launch(action.launch))
+            case StopAttempt():
+                self._chain(action.key.gang, self._stop(action))
+            case ReleaseAttempt():
+                self._chain(action.key.gang, self._release(action.key))
+            case SetNode():
+                self._chain(
+                    action.node, self._engine.set_node(action.node, action.state, action.reason)
+                )
+            case BuildEnvironment():
+                self._chain(action.environment, self._build(action))
+            case StoreModel():
+                self._chain(f"{action.job} model", self._store_model(action))
+
+    async def settle(self) -> None:
+        """Wait until everything under way is done."""
+        while self._last:
+            await asyncio.gather(*self._last.values())
+
+    def close(self) -> None:
+        for task in tuple(self._last.values()):
+            task.cancel()
+
+    def _chain(self, subject: str, call: Coroutine[None, None, None]) -> None:
+        before = self._last.get(subject)
+        task = asyncio.create_task(self._after(before, call))
+        self._last[subject] = task
+        task.add_done_callback(lambda done: self._done(subject, done))
+
+    async def _after(
+        self, before: asyncio.Task[None] | None, call: Coroutine[None, None, None]
+    ) -> None:
+        if before is not None:
+            await asyncio.wait([before])
+        await call
+
+    def _done(self, subject: str, task: asyncio.Task[None]) -> None:
+        if self._last.get(subject) is task:
+            del self._last[subject]
+        if task.cancelled():
+            return
+        error = task.exception()
+        if isinstance(error, StaleEpochError):
+            self._deposed()
+        elif error is not None:
+            log.error("an action for %s failed", subject, exc_info=error)
+
+    async def _launch(self, launch: Launch) -> None:
+        key = AttemptKey(gang=launch.gang, attempt=launch.attempt)
+        secrets = (("GIGAWATT_TOKEN", self._token_of(launch)),)
+        try:
+            if launch.bundle:
+                nodes = sorted({placement.node for placement in launch.placements})
+                await _all(self._engine.prepare(node, (launch.bundle,)) for node in nodes)
+            await self._engine.launch(replace(launch, secrets=secrets), epoch=self.epoch)
+        except RefusalError as refusal:
+            full = refusal.code is RefusalCode.DISK_FULL
+            self._observe(
+                LaunchFailed(at_ms=now_ms(), key=key, reason=refusal.detail, user=not full)
+            )
+        except OSError as error:
+            self._observe(LaunchFailed(at_ms=now_ms(), key=key, reason=str(error)))
+
+    async def _stop(self, action: StopAttempt) -> None:
+        await self._engine.stop(action.key, grace_s=action.grace_s, epoch=self.epoch)
+
+    async def _release(self, key: AttemptKey) -> None:
+        await self._engine.release(key, epoch=self.epoch)
+
+    async def _build(self, action: BuildEnvironment) -> None:
+        def on_stage(stage: str) -> None:
+            self._observe(
+                EnvironmentStage(at_ms=now_ms(), environment=action.environment, stage=stage)
+            )
+
+        self._observe(await self._workshop.build(action, on_stage))
+
+    async def _store_model(self, action: StoreModel) -> None:
+        self._observe(await self._workshop.store_model(action))
+
+
+async def _all(calls: Iterable[Awaitable[None]]) -> None:
+    await asyncio.gather(*calls)

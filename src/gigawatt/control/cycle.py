@@ -1,0 +1,144 @@
+"""One cycle of the loop: inputs in order, then timers, then one decision, then everything to commit and to do.
+
+This is the production cycle and the twin's: it has no I/O and is given the time. What it returns is committed in one
+transaction first; only then are replies given and actions carried out.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from gigawatt.control.timers import Timers
+from gigawatt.model.action import Action
+from gigawatt.model.change import Batch, Entity
+from gigawatt.model.command import Command
+from gigawatt.model.decision import Decision, Wait
+from gigawatt.model.endpoint import Replica
+from gigawatt.model.job import Job
+from gigawatt.model.node import Node
+from gigawatt.model.observation import Observation
+from gigawatt.model.refusal import RefusalError
+from gigawatt.model.world import World
+from gigawatt.reconcile import adopt, apply, halt, projects
+from gigawatt.reconcile.turn import Site, Turn
+from gigawatt.scheduler.decide import decide
+from gigawatt.scheduler.encode import Encoder
+from gigawatt.scheduler.policy import Policy
+from gigawatt.scheduler.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A command and the number under which its answer is awaited."""
+
+    ticket: int
+    command: Command
+
+
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """Start nothing more and stop what runs: the instance is being shut down. Jobs go back into the line."""
+
+
+@dataclass(slots=True, kw_only=True)
+class State:
+    """What a leader holds between cycles."""
+
+    world: World
+    encoder: Encoder
+    site: Site
+    policy: Policy
+    timers: Timers = field(default_factory=Timers)
+    waits: dict[str, Wait] = field(default_factory=dict[str, Wait])
+    resume: str = ""  # where the last decision's work budget ended
+    halted: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class Outcome:
+    """`snapshot` and `decision` are None when nothing that placement depends on has changed."""
+
+    batch: Batch
+    actions: list[Action]
+    replies: dict[int, Entity | RefusalError]
+    snapshot: Snapshot | None = None
+    decision: Decision | None = None
+
+
+Input = Asked | Halt | Observation
+
+
+def run(state: State, inputs: Iterable[Input], *, now_ms: int) -> Outcome:
+    """Take in every input and decide once. The state is changed; committing it is the caller's."""
+    turn = Turn(world=state.world, now_ms=now_ms, site=state.site)
+    replies: dict[int, Entity | RefusalError] = {}
+    for each in inputs:
+        if isinstance(each, Asked):
+            replies[each.ticket] = _answer(turn, each.command)
+        elif isinstance(each, Halt):
+            state.halted = True
+            halt.stop_all(turn)
+        else:
+            apply.observation(turn, each)
+    for subject in state.timers.take(now_ms=now_ms):
+        apply.due(turn, subject)
+    return _decided(state, turn, replies)
+
+
+def first(state: State, found: adopt.Found, *, now_ms: int) -> Outcome:
+    """The first cycle of a leader: what engines really have, against what is on record."""
+    turn = Turn(world=state.world, now_ms=now_ms, site=state.site)
+    projects.ensure_default(turn)
+    adopt.adopt(turn, found)
+    return _decided(state, turn, {}, always=True)
+
+
+def _answer(turn: Turn, command: Command) -> Entity | RefusalError:
+    before = len(turn.touched)
+    try:
+        return apply.command(turn, command)
+    except RefusalError as refusal:
+        assert len(turn.touched) == before, f"{command} was refused half-way: {refusal}"
+        return refusal
+
+
+def _decided(
+    state: State,
+    turn: Turn,
+    replies: dict[int, Entity | RefusalError],
+    *,
+    always: bool = False,
+) -> Outcome:
+    """Decide if placement depends on anything that has changed, and put together what follows."""
+    snapshot = decision = None
+    concerned = _encode(state, turn, 0)
+    if (concerned or always) and not state.halted:
+        done = len(turn.touched)
+        snapshot = state.encoder.snapshot(turn.now_ms, resume=state.resume)
+        decision = decide(snapshot, state.policy)
+        state.resume = decision.resume
+        apply.decision(turn, decision)
+        _encode(state, turn, done)
+        state.waits = {wait.gang: wait for wait in decision.waits}
+    state.timers.add(turn.dues)
+    return Outcome(
+        batch=turn.batch(),
+        actions=turn.actions,
+        replies={ticket: _as_put(turn, reply) for ticket, reply in replies.items()},
+        snapshot=snapshot,
+        decision=decision,
+    )
+
+
+def _encode(state: State, turn: Turn, start: int) -> bool:
+    """Tell the encoder what has changed; whether placement depends on any of it."""
+    concerned = False
+    for entity in turn.touched[start:]:
+        if isinstance(entity, Job | Replica | Node):
+            state.encoder.apply(entity)
+            concerned = True
+    return concerned
+
+
+def _as_put(turn: Turn, reply: Entity | RefusalError) -> Entity | RefusalError:
+    """The object as the whole turn left it, which is what the commit makes true."""
+    return reply if isinstance(reply, RefusalError) else turn.latest(reply)

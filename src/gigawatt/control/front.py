@@ -1,0 +1,143 @@
+"""The leader as the service sees it: writes on their way to a commit, and live figures read from memory."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from gigawatt.clock import now_ms
+from gigawatt.control.leader import Leader
+from gigawatt.model.attempt import Progress
+from gigawatt.model.change import Entity
+from gigawatt.model.command import Command
+from gigawatt.model.decision import Start
+from gigawatt.model.environment import Environment
+from gigawatt.model.event import Event
+from gigawatt.model.gang import Gang
+from gigawatt.model.launch import Placement
+from gigawatt.model.ledger import NodeAccount
+from gigawatt.model.observation import DemandSeen
+from gigawatt.model.reason import Reason, ReasonCode
+from gigawatt.model.resources import Resources
+from gigawatt.model.world import World
+from gigawatt.scheduler import dry_run
+from gigawatt.scheduler.explain import CheapestChange, Value, explain
+from gigawatt.scheduler.snapshot import NONE, Snapshot
+from gigawatt.service import ports
+from gigawatt.service.ports import Explanation, ReceiptRequest, WhatIf
+
+
+class Front:
+    """Implements `service.ports.Leader`."""
+
+    def __init__(self, leader: Leader) -> None:
+        self._leader = leader
+
+    @property
+    def epoch(self) -> int:
+        return self._leader.epoch
+
+    @property
+    def ready(self) -> bool:
+        return self._leader.ready
+
+    async def submit(self, command: Command, *, receipt: ReceiptRequest | None) -> Entity:
+        return await self._leader.submit(command, receipt=receipt)
+
+    def subscribe(self) -> AsyncIterator[Event]:
+        return self._leader.watchers.subscribe()
+
+    async def gateway_config(self, *, after: int, wait_s: float) -> dict[str, Any]:
+        return await self._leader.gateway.config(after=after, wait_s=wait_s)
+
+    async def demand(self, seen: tuple[DemandSeen, ...]) -> None:
+        for each in seen:
+            self._leader.observe(each)
+
+    def progress(self, gang: str) -> Progress | None:
+        job = self._world.jobs.get(gang)
+        return job.progress if job else None
+
+    def environment(self, id: str) -> Environment | None:
+        """A live environment, with the stage that its build is at."""
+        return self._world.environments.get(id)
+
+    def waiting(self, gang: str) -> tuple[int, Reason] | None:
+        wait = self._leader.state.waits.get(gang)
+        return (wait.position, wait.reason) if wait else None
+
+    def free(self, node: str) -> Resources | None:
+        nodes = self._snapshot().nodes
+        row = nodes.row(node)
+        if row == NONE:
+            return None
+        milli_gpu, milli_cpu, memory_bytes = nodes.free_NK[row].tolist()
+        return Resources(milli_gpu=milli_gpu, milli_cpu=milli_cpu, memory_bytes=memory_bytes)
+
+    def explain(self, gang: str) -> Explanation | None:
+        found = explain(self._snapshot(), gang, self._leader.state.policy)
+        if found is None or found.reason is None:
+            return None
+        change = found.cheapest_change
+        return Explanation(
+            reason=found.reason,
+            position=found.position,
+            change=None if change is None else _change(change),
+        )
+
+    def feasible(self, gang: Gang) -> Reason | None:
+        """Before any node has joined there is nothing to measure against: everything may be feasible."""
+        reason = dry_run.feasible(self._snapshot(), gang)
+        return None if reason and reason.code is ReasonCode.NO_NODES else reason
+
+    def what_if(self, gang: Gang) -> WhatIf:
+        found = dry_run.what_if(self._snapshot(), gang, self._leader.state.policy)
+        if isinstance(found, Reason):
+            return WhatIf(placements=(), reason=found)
+        return WhatIf(placements=_placements(found, gang, self._world), reason=None)
+
+    def accounts_now(self) -> tuple[NodeAccount, ...]:
+        return tuple(self._world.accounts.values())
+
+    @property
+    def _world(self) -> World:
+        return self._leader.state.world
+
+    def _snapshot(self) -> Snapshot:
+        return self._leader.state.encoder.snapshot(now_ms(), resume=self._leader.state.resume)
+
+
+def _change(change: CheapestChange) -> ports.CheapestChange:
+    return ports.CheapestChange(
+        field=change.field,
+        current=_text(change.before),
+        proposed=_text(change.after),
+        start=change.start,
+    )
+
+
+def _text(value: Value) -> str:
+    """As a job file writes it."""
+    if isinstance(value, tuple):
+        return f"[{', '.join(value)}]"
+    return str(value)
+
+
+def _placements(start: Start, gang: Gang, world: World) -> tuple[Placement, ...]:
+    """Ranks, nodes and devices, as a launch would have them."""
+    each = gang.shape.ranks_per_node
+    return tuple(
+        Placement(
+            rank=index * each + local_rank,
+            node=node,
+            local_rank=local_rank,
+            gpus=_uuids(start, index, world),
+        )
+        for index, node in enumerate(start.nodes)
+        for local_rank in range(each)
+    )
+
+
+def _uuids(start: Start, index: int, world: World) -> tuple[str, ...]:
+    if not start.gpus:
+        return ()
+    gpus = world.nodes[start.nodes[index]].report.gpus
+    return tuple(gpus[place].uuid for place in start.gpus[index])

@@ -1,0 +1,98 @@
+"""What gateways are told, and what they tell: a configuration with a revision, and demand by endpoint."""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+from gigawatt.model.change import Entity
+from gigawatt.model.endpoint import Endpoint, Replica
+from gigawatt.model.tenant import ApiKey
+from gigawatt.model.world import World
+
+
+class GatewayLink:
+    """Long polls wait here until the configuration has changed."""
+
+    def __init__(self, *, instance: str) -> None:
+        self._instance = instance
+        self._config: dict[str, Any] = {"revision": 0}
+        self._changed = asyncio.Event()
+
+    @property
+    def revision(self) -> int:
+        return self._config["revision"]
+
+    def update(self, world: World, puts: Iterable[Entity], *, first: bool = False) -> None:
+        """Make the configuration anew if any change concerns gateways."""
+        if not first and not any(isinstance(each, Endpoint | Replica | ApiKey) for each in puts):
+            return
+        config = configuration(world)
+        if not first and config == {k: v for k, v in self._config.items() if k in config}:
+            return
+        config["revision"] = self.revision + 1 if self.revision else world.epoch << 32
+        config["instance"] = self._instance
+        self._config = config
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def config(self, *, after: int, wait_s: float) -> dict[str, Any]:
+        """The configuration, as soon as its revision differs from `after`, or after `wait_s`."""
+        if self.revision == after:
+            try:
+                await asyncio.wait_for(self._changed.wait(), wait_s)
+            except TimeoutError:
+                return self._config
+        return self._config
+
+
+def configuration(world: World) -> dict[str, Any]:
+    """Keys by their hashes, endpoints and where their replicas answer; sorted, so that equal is equal."""
+    return {
+        "keys": [
+            {
+                "sha256": key.sha256,
+                "tenant": key.tenant,
+                "project": key.project,
+                "id": key.id,
+                "role": key.role.value,
+                "expires_ms": key.expires_ms,
+            }
+            for key in sorted(world.keys.values(), key=lambda each: each.id)
+            if key.revoked_ms is None
+        ],
+        "endpoints": [
+            _endpoint(world, endpoint)
+            for endpoint in sorted(world.endpoints.values(), key=lambda each: each.id)
+        ],
+    }
+
+
+def _endpoint(world: World, endpoint: Endpoint) -> dict[str, Any]:
+    spec = endpoint.spec
+    there = sorted(
+        (r for r in world.replicas.values() if r.endpoint == endpoint.id and not r.stopping),
+        key=lambda replica: replica.id,
+    )
+    return {
+        "id": endpoint.id,
+        "tenant": endpoint.tenant,
+        "project": endpoint.project,
+        "name": spec.name,
+        "served_name": spec.served_name,
+        "concurrency": spec.concurrency,
+        "queue_max": spec.queue_max,
+        "queue_timeout_s": spec.queue_timeout_s,
+        "phase": endpoint.phase.value,
+        "message": endpoint.message,
+        "replicas": [_replica(replica) for replica in there if replica.ready],
+        "starting": sum(not replica.ready for replica in there),
+        "min": spec.replicas_min,
+        "max": spec.replicas_max,
+    }
+
+
+def _replica(replica: Replica) -> dict[str, Any]:
+    attempt = replica.attempt
+    assert attempt is not None
+    address = attempt.ranks[0].address
+    return {"id": replica.id, "host": address, "port": attempt.port, "ready": True}

@@ -1,0 +1,1 @@
+"""Effects on machines: the engine protocol, its conformance suite, and the engines."""

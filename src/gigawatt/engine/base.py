@@ -1,0 +1,120 @@
+"""The contract between the loop and whatever runs processes: local supervisors, Ray, Slurm, the twin.
+
+A call that fails because of the world (a node that does not answer, a process that cannot be started) comes back as an
+observation. What is raised is either our mistake or one of the errors below.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from gigawatt.model.gang import Isolation
+from gigawatt.model.launch import AttemptKey, Launch
+from gigawatt.model.node import NodeReport, NodeState
+from gigawatt.model.observation import Observation
+
+LogStream = Literal["stdout", "stderr"]
+
+
+class StaleEpochError(Exception):
+    """A supervisor has seen a higher epoch: whoever asks is not the leader any more."""
+
+
+class UnknownAttemptError(Exception):
+    """The engine has nothing of this attempt or rank."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    environments: frozenset[str]  # kinds that it can run: host, uv, image
+    isolation: frozenset[Isolation]
+    shared_filesystem: bool  # what the control plane writes, ranks can read
+    node_lost_after_s: float  # the time in which a lost node is noticed, at most
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inventory:
+    """What an engine has right now; `observations` retell it, each safe to apply again."""
+
+    nodes: tuple[NodeReport, ...]
+    attempts: tuple[AttemptKey, ...]  # not released yet, running or ended
+    observations: tuple[Observation, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogChunk:
+    """Bytes of a rank's output from `offset` on (later than asked for where rotation dropped some)."""
+
+    offset: int
+    data: bytes
+    end: bool  # the rank has exited and nothing comes after `data`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecResult:
+    exit_code: int
+    stdout: bytes
+    stderr: bytes
+
+
+class Engine(Protocol):
+    """`open` first, `close` last; closing lets go of what runs and stops nothing."""
+
+    @property
+    def name(self) -> str: ...
+
+    def capabilities(self) -> Capabilities: ...
+
+    async def open(self, *, epoch: int) -> None:
+        """Connect, and tell every supervisor the epoch. Raises StaleEpochError."""
+        ...
+
+    async def close(self) -> None: ...
+
+    async def adopt(self) -> Inventory:
+        """Ask what really runs. Exits not yet released are told again; released ones never."""
+        ...
+
+    def observe(self) -> AsyncIterator[Observation]:
+        """Everything seen after `adopt`, in the order in which it was seen on each node. One reader."""
+        ...
+
+    async def nodes(self) -> tuple[NodeReport, ...]: ...
+
+    async def set_node(self, node: str, state: NodeState, reason: str) -> None: ...
+
+    async def prepare(self, node: str, digests: tuple[str, ...]) -> None:
+        """Have these bundles and artifacts on the node, verified. Raises RefusalError (digest-mismatch, disk-full)."""
+        ...
+
+    async def launch(self, launch: Launch, *, epoch: int) -> None:
+        """Start every rank or none; the same attempt twice starts once. Returns when accepted or refused;
+        LaunchAccepted / RankStarted / LaunchFailed are observed. Raises StaleEpochError.
+        """
+        ...
+
+    async def stop(self, key: AttemptKey, *, grace_s: float, epoch: int) -> None:
+        """SIGTERM to every process of the attempt, SIGKILL after the grace. Idempotent; unknown attempts are gone."""
+        ...
+
+    async def release(self, key: AttemptKey, *, epoch: int) -> None:
+        """The end is on record: forget the attempt but keep its logs. Idempotent."""
+        ...
+
+    async def notify(self, key: AttemptKey, *, checkpoint_by_ms: int) -> None:
+        """Tell ranks to write a checkpoint by then, because they will be stopped."""
+        ...
+
+    async def probe(self, key: AttemptKey, rank: int) -> str:
+        """Stacks of a live rank. Raises UnknownAttemptError."""
+        ...
+
+    async def exec(self, key: AttemptKey, rank: int, command: tuple[str, ...]) -> ExecResult:
+        """Run a command beside a live rank, in its directory and environment. Raises UnknownAttemptError."""
+        ...
+
+    async def read_log(
+        self, key: AttemptKey, rank: int, stream: LogStream, *, offset: int, limit: int
+    ) -> LogChunk:
+        """A negative offset counts from the end. Raises UnknownAttemptError."""
+        ...

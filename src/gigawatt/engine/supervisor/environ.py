@@ -1,0 +1,86 @@
+"""The environment of a rank: torchrun's variables, gigawatt's, and what the user set. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from gigawatt.engine.supervisor.spec import RankSpec, StageSpec
+
+
+class Site(NamedTuple):
+    """What a node adds of its own. Paths are absolute."""
+
+    instance: str
+    node: str
+    python_dir: str  # holds the rank module as package gigawatt
+    report_dir: str
+    secrets_dir: str
+    secret_names: tuple[str, ...]
+    master_port: int
+    port: int  # of a replica; 0 for none
+
+
+def rank_environ(
+    spec: StageSpec, rank: RankSpec, site: Site, base: Mapping[str, str]
+) -> dict[str, str]:
+    """All variables of one rank. `base` is the machine's, of which ours are dropped."""
+    environ = {name: value for name, value in base.items() if not name.startswith("GIGAWATT_")}
+    if spec.environment:
+        environ.pop("PYTHONPATH", None)
+        environ.pop("PYTHONHOME", None)
+        environ["VIRTUAL_ENV"] = spec.environment
+        environ["PATH"] = _joined(f"{spec.environment}/bin", environ.get("PATH", ""))
+    environ.update(spec.env)
+    environ["PYTHONPATH"] = _joined(site.python_dir, environ.get("PYTHONPATH", ""))
+    environ.setdefault("OMP_NUM_THREADS", str(max(1, spec.milli_cpu // 1000)))
+    environ["PYTHONUNBUFFERED"] = "1"
+    if spec.node_has_gpus:
+        environ["CUDA_VISIBLE_DEVICES"] = ",".join(rank.gpus)
+    environ.update(_torchrun(spec, rank, site))
+    environ.update(_gigawatt(spec, rank, site))
+    return environ
+
+
+def _torchrun(spec: StageSpec, rank: RankSpec, site: Site) -> dict[str, str]:
+    return {
+        "RANK": str(rank.rank),
+        "WORLD_SIZE": str(spec.world_size),
+        "LOCAL_RANK": str(rank.local_rank),
+        "LOCAL_WORLD_SIZE": str(len(spec.ranks)),
+        "GROUP_RANK": str(spec.node_rank),
+        "NODE_RANK": str(spec.node_rank),
+        "MASTER_ADDR": spec.master_addr,
+        "MASTER_PORT": str(site.master_port),
+    }
+
+
+def _gigawatt(spec: StageSpec, rank: RankSpec, site: Site) -> dict[str, str]:
+    environ = {
+        "GIGAWATT_JOB": spec.gang,
+        "GIGAWATT_ATTEMPT": str(spec.attempt),
+        "GIGAWATT_ATTEMPT_ID": marker(site.instance, spec.key),
+        "GIGAWATT_NAME": spec.name,
+        "GIGAWATT_TENANT": spec.tenant,
+        "GIGAWATT_PROJECT": spec.project,
+        "GIGAWATT_NODE": site.node,
+        "GIGAWATT_RANK": str(rank.rank),
+        "GIGAWATT_REPORT_DIR": site.report_dir,
+        "GIGAWATT_CHECKPOINT_DIR": spec.checkpoint_dir,
+        "GIGAWATT_MODEL_PATH": spec.model_path,
+        "GIGAWATT_RESUME_STEP": "" if spec.resume_step is None else str(spec.resume_step),
+    }
+    if site.port:
+        environ["PORT"] = environ["GIGAWATT_PORT"] = str(site.port)
+    for name in site.secret_names:
+        environ[f"{name}_FILE"] = f"{site.secrets_dir}/{name}"
+    return {name: value for name, value in environ.items() if value}
+
+
+def marker(instance: str, key: str) -> str:
+    """The value of GIGAWATT_ATTEMPT_ID, by which processes of an attempt are found again."""
+    return f"{instance}/{key}"
+
+
+def _joined(first: str, rest: str) -> str:
+    return f"{first}:{rest}" if rest else first

@@ -1,0 +1,123 @@
+"""Where a node keeps what must survive it: one directory, written so that a crash at any point can be read back.
+
+    lock                   held by the supervisor as long as it lives
+    epoch                  the highest epoch seen
+    socket                 the path of the socket, which may have to be elsewhere
+    live/<key>             one empty file for each attempt that is not released
+    attempts/<key>/        journal, logs/, report/, secrets/, work/; logs stay after the release
+    python/                the rank module as package `gigawatt`
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from gigawatt.engine.supervisor.wire import PATH_BYTES_MAX
+
+Entry = dict[str, Any]
+
+ATTEMPTS_KEPT_MAX = 2000  # released attempts whose logs are kept on this node
+
+
+class NodeLocked(Exception):
+    """Another supervisor holds this node's directory."""
+
+
+class Layout:
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.live = root / "live"
+        self.attempts = root / "attempts"
+        self.python = root / "python"
+
+    def make(self) -> None:
+        for path in (self.root, self.live, self.attempts):
+            path.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def lock(self) -> int:
+        """Hold the node for the life of this process. Raises NodeLocked."""
+        fd = os.open(self.root / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(fd)
+            raise NodeLocked(str(self.root)) from None
+        return fd
+
+    def socket_path(self, short: Path) -> str:
+        """Beside the state, or at `short` where that path is too long for a socket. On record in `socket`."""
+        path = self.root / "supervisor.sock"
+        if len(os.fsencode(path)) > PATH_BYTES_MAX:
+            path = short
+        write_whole(self.root / "socket", str(path).encode())
+        return str(path)
+
+    def read_epoch(self) -> int:
+        try:
+            return int((self.root / "epoch").read_text())
+        except FileNotFoundError:
+            return 0
+
+    def write_epoch(self, epoch: int) -> None:
+        write_whole(self.root / "epoch", str(epoch).encode(), sync=True)
+
+    def live_keys(self) -> list[str]:
+        return sorted(path.name for path in self.live.iterdir())
+
+    def was_released(self, key: str) -> bool:
+        return (self.attempts / key).exists() and not (self.live / key).exists()
+
+    def oldest_beyond_limit(self) -> list[Path]:
+        """Attempts whose logs are to go: the oldest released ones beyond `ATTEMPTS_KEPT_MAX`."""
+        if len(os.listdir(self.attempts)) <= ATTEMPTS_KEPT_MAX:
+            return []
+        released = [path for path in self.attempts.iterdir() if not (self.live / path.name).exists()]
+        released.sort(key=lambda path: (path.stat().st_mtime_ns, path.name))
+        return released[: max(0, len(released) - ATTEMPTS_KEPT_MAX)]
+
+
+class Journal:
+    """What happened to one attempt here, a line an entry. The last line may be cut short by a crash."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def append(self, entry: Entry) -> None:
+        """Raises OSError, e.g. for a full disk."""
+        line = json.dumps(entry, separators=(",", ":")).encode() + b"\n"
+        fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            if os.write(fd, line) != len(line):
+                raise OSError(28, "no space left on device", str(self._path))
+        finally:
+            os.close(fd)
+
+    def read(self) -> list[Entry]:
+        try:
+            lines = self._path.read_bytes().split(b"\n")
+        except FileNotFoundError:
+            return []
+        entries: list[Entry] = []
+        for line in lines:
+            try:
+                entries.append(json.loads(line))
+            except ValueError:
+                continue  # an empty last line, or one that a crash or a full disk cut short
+        return entries
+
+
+def write_whole(path: Path, data: bytes, *, sync: bool = False) -> None:
+    """The old content or the new, never half of it."""
+    fresh = path.with_name(f"{path.name}.new")
+    fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(fd, data)
+        if sync:
+            os.fsync(fd)
+    finally:
+        os.close(fd)
+    fresh.replace(path)

@@ -1,0 +1,196 @@
+"""Starting one process and following it: its start, its output, its end."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import signal
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from gigawatt.engine.supervisor.limits import Cell
+from gigawatt.engine.supervisor.loop import READ, Loop
+
+READ_BYTES = 1 << 18
+READS_AT_EXIT = 64  # of what is still in the pipe when the process has ended
+
+PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
+
+_prctl = ctypes.CDLL(None, use_errno=True).prctl
+
+
+class Program(NamedTuple):
+    """What to run. `path` is the executable that was found; `argv[0]` stays as it was written."""
+
+    path: str
+    argv: tuple[str, ...]
+    environ: Mapping[str, str]
+    directory: str
+
+
+class StartError(NamedTuple):
+    errno: int
+    step: str  # what the child was doing: limits, directory, program
+
+    @property
+    def detail(self) -> str:
+        return f"{self.step}: {os.strerror(self.errno)}"
+
+
+class Output:
+    """One pipe from a process, pumped as data arrives."""
+
+    def __init__(self, loop: Loop, take: Callable[[bytes], None], done: Callable[[], None]) -> None:
+        self._loop = loop
+        self._take = take
+        self._done = done
+        self._fd, self.write_end = os.pipe2(os.O_CLOEXEC)
+
+    def follow(self) -> None:
+        """In the parent, once the child has its end."""
+        os.close(self.write_end)
+        os.set_blocking(self._fd, False)
+        self._loop.watch(self._fd, READ, lambda _: self._read())
+
+    def drain(self) -> None:
+        """Take what is there now: the writer has ended, others may hold the pipe open."""
+        for _ in range(READS_AT_EXIT):
+            if self._fd < 0 or not self._read():
+                return
+
+    def close(self) -> None:
+        if self._fd >= 0:
+            self._loop.unwatch(self._fd)
+            os.close(self._fd)
+            self._fd = -1
+            self._done()
+
+    def _read(self) -> bool:
+        try:
+            data = os.read(self._fd, READ_BYTES)
+        except BlockingIOError:
+            return False
+        if not data:
+            self.close()
+            return False
+        self._take(data)
+        return True
+
+
+def become_subreaper() -> None:
+    """Processes that lose their parent below us become our children."""
+    _prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def spawn(
+    loop: Loop,
+    program: Program,
+    cell: Cell | None,
+    outputs: tuple[Output, Output],
+    on_start: Callable[[StartError | None], None],
+) -> int:
+    """Start a process of its own session, which dies with us; its pid. `on_start` is called when it runs, or cannot.
+
+    Raises OSError where no process can be made.
+    """
+    read_end, write_end = os.pipe2(os.O_CLOEXEC)
+    parent = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        _become(program, cell, outputs, parent=parent, failure=write_end)
+    os.close(write_end)
+    for output in outputs:
+        output.follow()
+
+    def started(_: int) -> None:
+        loop.unwatch(read_end)
+        told = os.read(read_end, 4096).decode()
+        os.close(read_end)
+        number, _, step = told.partition(" ")
+        on_start(StartError(int(number), step) if told else None)
+
+    loop.watch(read_end, READ, started)
+    return pid
+
+
+def in_child(loop: Loop, work: Callable[[], None], done: Callable[[str], None]) -> None:
+    """Do slow file work in a child, so that no rank waits for it; `done` gets its error or "".
+
+    Raises OSError where no process can be made.
+    """
+    read_end, write_end = os.pipe2(os.O_CLOEXEC)
+    parent = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        _work(work, parent=parent, write_end=write_end)
+    os.close(write_end)
+
+    def ended(code: int) -> None:
+        error = os.read(read_end, 4096).decode(errors="replace")
+        os.close(read_end)
+        done(error or ("" if code == 0 else f"the helper ended with {code}"))
+
+    loop.child(pid, ended)
+
+
+def _work(work: Callable[[], None], *, parent: int, write_end: int) -> None:
+    code = 1
+    try:
+        signal.set_wakeup_fd(-1)
+        _die_with(parent)
+        work()
+        code = 0
+    except OSError as error:
+        os.write(write_end, str(error).encode()[:4096])
+    finally:
+        os._exit(code)
+
+
+def _become(
+    program: Program,
+    cell: Cell | None,
+    outputs: tuple[Output, Output],
+    *,
+    parent: int,
+    failure: int,
+) -> None:
+    """In the child: never returns."""
+    step = "session"
+    try:
+        os.setsid()
+        _die_with(parent)
+        _ordinary_signals()
+        step = "its output"
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(outputs[0].write_end, 1)
+        os.dup2(outputs[1].write_end, 2)
+        step = "its limits"
+        if cell is not None:
+            cell.enter()
+        step = f"its directory {program.directory}"
+        os.chdir(program.directory)
+        step = program.argv[0]
+        os.execve(program.path, program.argv, program.environ)  # noqa: S606 - running programs is what we are for
+    except OSError as error:
+        os.write(failure, f"{error.errno or 5} {step}".encode())
+    finally:
+        os._exit(127)
+
+
+def _die_with(parent: int) -> None:
+    _prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:  # it ended before we asked to end with it
+        os._exit(1)
+
+
+def _ordinary_signals() -> None:
+    """Undo what Python ignores and what we changed: a rank starts as from a shell."""
+    signal.set_wakeup_fd(-1)
+    for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard and soft < 65_536:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65_536), hard))

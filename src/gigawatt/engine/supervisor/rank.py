@@ -1,0 +1,161 @@
+"""One rank on this node: its process, its output, and what it reports."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from gigawatt.engine.supervisor.host import Host
+from gigawatt.engine.supervisor.layout import Entry
+from gigawatt.engine.supervisor.limits import Cell
+from gigawatt.engine.supervisor.logs import SegmentedLog
+from gigawatt.engine.supervisor.loop import now_ms
+from gigawatt.engine.supervisor.process import Output, Program, StartError, spawn
+from gigawatt.engine.supervisor.spec import RankSpec, StageSpec
+from gigawatt.engine.supervisor.tail import Tail
+
+PROGRESS_EVERY_S = 0.2  # at most so often is progress passed on
+
+
+class Rank:
+    """`pid` is 0 before the start. `ended` is set once its exit has been told."""
+
+    def __init__(self, host: Host, spec: StageSpec, rank: RankSpec, directory: Path) -> None:
+        self.number = rank.rank
+        self.spec = rank
+        self.pid = 0
+        self.program: Program | None = None
+        self.ended = False
+        self._host = host
+        self._of = spec
+        self._cell: Cell | None = None
+        self._starting = False
+        self._code: int | None = None  # how it ended, when that is seen before its start
+        self._logs = tuple(
+            SegmentedLog(
+                directory / "logs" / f"rank-{rank.rank}.{stream}", limit_bytes=spec.log_bytes_max
+            )
+            for stream in ("stdout", "stderr")
+        )
+        self._outputs: tuple[Output, ...] = ()
+        report = directory / "report"
+        self._progress = Tail(report / f"rank-{rank.rank}.progress")
+        self._checkpoints = Tail(report / f"rank-{rank.rank}.checkpoints")
+        self._unsaid: Entry | None = None
+        self._said_s = 0.0
+
+    @property
+    def runs(self) -> bool:
+        return self.pid != 0 and not self.ended
+
+    def start(
+        self,
+        program: Program,
+        on_start: Callable[[StartError | None], None],
+        on_exit: Callable[[int], None],
+    ) -> None:
+        """Raises OSError where the machine makes no process or group."""
+        loop = self._host.loop
+        self.program = program
+        self._cell = self._host.limits.cell(
+            f"{self._of.key}.{self.number}",
+            memory_bytes=self._of.memory_bytes,
+            milli_cpu=self._of.milli_cpu,
+        )
+        out, err = (Output(loop, log.write, log.finish) for log in self._logs)
+        self._outputs = (out, err)
+        self._starting = True
+
+        def started(error: StartError | None) -> None:
+            self._starting = False
+            on_start(error)
+            if self._code is not None:
+                on_exit(self._code)
+
+        def exited(code: int) -> None:
+            if self._starting:
+                self._code = code
+            else:
+                on_exit(code)
+
+        self.pid = spawn(loop, program, self._cell, (out, err), started)
+        loop.child(self.pid, exited)
+
+    def started_entry(self) -> Entry:
+        return {
+            "kind": "started",
+            "at_ms": now_ms(),
+            "rank": self.number,
+            "pid": self.pid,
+            "address": self._host.address,
+        }
+
+    def exited_entry(self, code: int, *, asked: bool) -> Entry:
+        """How it ended. Takes in what is left of its output first."""
+        self.ended = True
+        for output in self._outputs:
+            output.drain()
+        stdout, stderr = (log.last_lines() for log in self._logs)
+        return {
+            "kind": "exited",
+            "at_ms": now_ms(),
+            "rank": self.number,
+            "exit_code": code if code >= 0 else None,
+            "signal": -code if code < 0 else None,
+            "oom": code != 0 and self._cell is not None and self._cell.oom_kills() > 0,
+            "asked": asked,
+            "lost": False,
+            "last_lines": stderr or stdout,
+        }
+
+    def reported(self, *, all_of_it: bool = False) -> list[Entry]:
+        """New entries from its report files: every checkpoint that is there, and the newest progress."""
+        entries = [
+            {"kind": "checkpoint", "at_ms": now_ms(), "rank": self.number, "checkpoint": raw}
+            for raw in self._checkpoints.read()
+            if _checkpoint_is_there(raw)
+        ]
+        for raw in self._progress.read():
+            self._unsaid = {
+                "kind": "progress",
+                "at_ms": now_ms(),
+                "rank": self.number,
+                "progress": raw,
+            }
+        now_s = time.monotonic()
+        if self._unsaid and (all_of_it or now_s - self._said_s >= PROGRESS_EVERY_S):
+            entries.append(self._unsaid)
+            self._unsaid = None
+            self._said_s = now_s
+        return entries
+
+    def members(self) -> list[int]:
+        """Processes in its control group, where there is one."""
+        return self._cell.members() if self._cell else []
+
+    def close(self) -> None:
+        """Nothing of it is left."""
+        for output in self._outputs:
+            output.drain()
+            output.close()
+        if not self._outputs:
+            for log in self._logs:
+                log.finish()
+        self._progress.close()
+        self._checkpoints.close()
+        if self._cell:
+            self._cell.remove()
+        dropped = sum(log.dropped for log in self._logs)
+        if dropped:
+            self._host.notes.note(
+                "output dropped", key=self._of.key, rank=self.number, bytes=dropped
+            )
+
+
+def _checkpoint_is_there(raw: dict[str, Any]) -> bool:
+    path, step = raw.get("path"), raw.get("step")
+    if not isinstance(path, str) or not isinstance(step, int):
+        return False
+    return Path(path).exists()

@@ -1,0 +1,83 @@
+"""What one node is asked to run of an attempt, parsed once from a `stage` request."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+
+class RankSpec(NamedTuple):
+    rank: int
+    local_rank: int
+    gpus: tuple[str, ...]
+
+
+class ReadinessSpec(NamedTuple):
+    path: str
+    interval_s: float
+
+
+class StageSpec(NamedTuple):
+    """One node's part of an attempt. `nodes` are all of the gang's, in rank order."""
+
+    key: str  # <gang>.<n>
+    gang: str
+    attempt: int
+    kind: str
+    name: str
+    tenant: str
+    project: str
+    command: tuple[str, ...]
+    env: dict[str, str]
+    nodes: tuple[str, ...]
+    node_rank: int
+    world_size: int
+    ranks: tuple[RankSpec, ...]
+    milli_cpu: int
+    memory_bytes: int
+    node_has_gpus: bool
+    environment: str
+    template: str  # directory with the unpacked bundle; empty for none
+    workdir: str
+    checkpoint_dir: str
+    model_path: str
+    resume_step: int | None
+    readiness: ReadinessSpec | None
+    log_bytes_max: int
+    master_addr: str
+
+    @property
+    def hosts_rank_0(self) -> bool:
+        return self.node_rank == 0
+
+
+def parse_stage(raw: dict[str, Any]) -> StageSpec:
+    """Raises KeyError, TypeError or ValueError for what is no stage request."""
+    readiness = raw["readiness"]
+    values = {name: raw[name] for name in StageSpec._fields}
+    values.update(
+        command=tuple(str(word) for word in raw["command"]),
+        env={str(name): str(value) for name, value in raw["env"].items()},
+        nodes=tuple(str(node) for node in raw["nodes"]),
+        ranks=tuple(
+            RankSpec(rank=int(each["rank"]), local_rank=int(each["local_rank"]), gpus=_gpus(each))
+            for each in raw["ranks"]
+        ),
+        readiness=readiness
+        and ReadinessSpec(path=str(readiness["path"]), interval_s=float(readiness["interval_s"])),
+    )
+    spec = StageSpec(**values)
+    if not spec.ranks or not spec.command or "/" in spec.key or spec.key.startswith("."):
+        raise ValueError(f"not an attempt: {spec.key!r}")
+    return spec
+
+
+def spec_json(spec: StageSpec) -> dict[str, Any]:
+    """What `parse_stage` reads again. There are no secrets in a spec."""
+    raw = spec._asdict()
+    raw["ranks"] = [each._asdict() for each in spec.ranks]
+    raw["readiness"] = spec.readiness and spec.readiness._asdict()
+    return raw
+
+
+def _gpus(raw: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(str(gpu) for gpu in raw["gpus"])

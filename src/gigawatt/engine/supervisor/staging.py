@@ -1,0 +1,143 @@
+"""The first half of a launch: everything that can fail, before anything runs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from gigawatt.engine.supervisor import environ, workdir
+from gigawatt.engine.supervisor.host import Host
+from gigawatt.engine.supervisor.layout import write_whole
+from gigawatt.engine.supervisor.ports import HeldPort, NoPortError
+from gigawatt.engine.supervisor.process import in_child
+from gigawatt.engine.supervisor.spec import StageSpec
+from gigawatt.engine.supervisor.wire import RequestError
+
+
+class Prepared(NamedTuple):
+    """A node's part that is ready to go."""
+
+    spec: StageSpec
+    directory: Path
+    work: str  # the working directory of its ranks
+    secret_names: tuple[str, ...]
+    master: HeldPort | None  # on the node of rank 0
+    replica: HeldPort | None
+
+    def free_ports(self) -> None:
+        for port in (self.master, self.replica):
+            if port is not None:
+                port.free()
+
+    def site(self, host: Host, *, master_port: int, port: int) -> environ.Site:
+        return environ.Site(
+            instance=host.instance,
+            node=host.node,
+            python_dir=str(host.layout.python),
+            report_dir=str(self.directory / "report"),
+            secrets_dir=str(self.directory / "secrets"),
+            secret_names=self.secret_names,
+            master_port=master_port,
+            port=port,
+        )
+
+
+def prepare(
+    host: Host,
+    spec: StageSpec,
+    secrets: dict[str, str],
+    done: Callable[[Prepared | RequestError], None],
+) -> None:
+    """Make the attempt's directory and ports, and check that its program is there.
+
+    What is wrong with the request is a RequestError `user`, what is wrong with the machine `machine`.
+    """
+    directory = host.layout.attempts / spec.key
+    try:
+        _check_request(spec)
+        _make_directories(host, spec, secrets, directory)
+    except (RequestError, OSError) as error:
+        done(_refusal(error))
+        return
+
+    def ready(error: str) -> None:
+        if error:
+            done(RequestError("machine", f"the working directory could not be made: {error}"))
+            return
+        try:
+            done(_finish(host, spec, tuple(sorted(secrets)), directory))
+        except (RequestError, OSError, NoPortError) as failure:
+            done(_refusal(failure))
+
+    if not spec.template:
+        ready("")
+        return
+    try:
+        in_child(
+            host.loop,
+            lambda: workdir.copy_tree(Path(spec.template), directory / "work"),
+            ready,
+        )
+    except OSError as error:
+        done(_refusal(error))
+
+
+def _check_request(spec: StageSpec) -> None:
+    if spec.environment and not Path(spec.environment, "bin", "python").exists():
+        raise RequestError("machine", f"the environment {spec.environment} has no bin/python")
+    if spec.template and not Path(spec.template).is_dir():
+        raise RequestError("machine", f"the bundle at {spec.template} is not there")
+    if not spec.template and spec.workdir and not Path(spec.workdir).is_absolute():
+        raise RequestError("user", f"workdir {spec.workdir} is relative, and there is no bundle")
+
+
+def _make_directories(
+    host: Host, spec: StageSpec, secrets: dict[str, str], directory: Path
+) -> None:
+    for name in ("report", "secrets", "work"):
+        (directory / name).mkdir(parents=True, exist_ok=True, mode=0o700)
+    for rank in spec.ranks:
+        for stream in ("stdout", "stderr"):
+            (directory / "logs" / f"rank-{rank.rank}.{stream}").mkdir(parents=True, exist_ok=True)
+    for name, value in secrets.items():
+        write_whole(directory / "secrets" / name, value.encode())
+    (host.layout.live / spec.key).touch()
+    if spec.checkpoint_dir:
+        Path(spec.checkpoint_dir).mkdir(parents=True, exist_ok=True)
+
+
+def _finish(
+    host: Host, spec: StageSpec, secret_names: tuple[str, ...], directory: Path
+) -> Prepared:
+    work = directory / "work" / spec.workdir  # an absolute workdir replaces what is before it
+    if not work.is_dir():
+        raise RequestError("user", f"the working directory {spec.workdir or work} is not there")
+    prepared = Prepared(
+        spec=spec,
+        directory=directory,
+        work=str(work),
+        secret_names=secret_names,
+        master=None,
+        replica=None,
+    )
+    site = prepared.site(host, master_port=0, port=0)
+    variables = environ.rank_environ(spec, spec.ranks[0], site, os.environ)
+    if workdir.find_program(spec.command[0], str(work), variables) is None:
+        raise RequestError("user", f"{spec.command[0]}: command not found on node {host.node}")
+    if not spec.hosts_rank_0:
+        return prepared
+    master = host.ports.allocate()
+    try:
+        replica = host.ports.allocate() if spec.readiness else None
+    except (NoPortError, OSError):
+        master.free()
+        raise
+    return prepared._replace(master=master, replica=replica)
+
+
+def _refusal(error: Exception) -> RequestError:
+    if isinstance(error, RequestError):
+        return error
+    return RequestError("machine", str(error))

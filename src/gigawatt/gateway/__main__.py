@@ -1,0 +1,51 @@
+"""`python -m gigawatt.gateway`: the data plane as a process of its own."""
+
+import argparse
+import sys
+from pathlib import Path
+
+import uvloop
+
+from gigawatt.gateway.limits import LimitError, Limits, with_limits
+from gigawatt.gateway.logs import log_to
+from gigawatt.gateway.run import Settings, allow_many_connections, run_gateway
+
+DEFAULT_PORT = 8800
+
+
+def main(argv: list[str] | None = None) -> int:
+    arguments = _parser().parse_args(argv)
+    try:
+        limits = with_limits(Limits(), arguments.limit)
+        log_to(arguments.log_file)
+        allow_many_connections()
+        settings = Settings(
+            config_file=arguments.config,
+            api_url=arguments.api,
+            token_file=arguments.token_file,
+            host=arguments.host,
+            port=arguments.port,
+            limits=limits,
+        )
+        uvloop.run(run_gateway(settings))
+    except (LimitError, OSError, ValueError) as error:
+        sys.stderr.write(f"gigawatt gateway: {error}\n")
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m gigawatt.gateway", description=__doc__)
+    add = parser.add_argument
+    add("--config", type=Path, required=True, help="the last configuration, read and written here")
+    add("--api", required=True, help="URL of the control plane's API")
+    add("--token-file", type=Path, required=True, help="holds an API key of the role gateway")
+    add("--host", default="127.0.0.1")
+    add("--port", type=int, default=DEFAULT_PORT, help="0 for any that is free")
+    add("--log-file", type=Path, help="JSON lines; default: standard error")
+    add("--limit", action="append", default=[], metavar="NAME=VALUE", help="change one limit")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,169 @@
+"""What the control plane tells the gateway: keys, endpoints and replicas, parsed once into frozen values.
+
+Unknown fields are let pass, so that a newer control plane can add some. Anything else that is not as expected is
+refused as a whole, and the gateway goes on with the configuration it has.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import cast
+
+NO_REVISION = -1
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be used; the text names the field."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyConfig:
+    sha256: str
+    tenant: str
+    project: str  # empty: every project of the tenant
+    id: str
+    role: str
+    expires_ms: int  # 0 is never
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaConfig:
+    id: str
+    host: str
+    port: int
+    ready: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointConfig:
+    id: str
+    tenant: str
+    project: str
+    name: str
+    served_name: str
+    concurrency: int
+    queue_max: int
+    queue_timeout_s: float
+    phase: str
+    message: str
+    replicas: tuple[ReplicaConfig, ...]
+    created_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    revision: int
+    instance: str
+    keys: Mapping[str, KeyConfig]  # by SHA-256 of the key, in hex
+    endpoints: tuple[EndpointConfig, ...]  # by id
+    served: Mapping[tuple[str, str], tuple[EndpointConfig, ...]]  # by tenant and served name
+
+
+def parse_config(document: object) -> Config:
+    """Raises ConfigError."""
+    root = _object(document, "configuration")
+    keys = [_key(item, f"keys[{n}]") for n, item in enumerate(_items(root, "keys", ""))]
+    endpoints = [
+        _endpoint(item, f"endpoints[{n}]") for n, item in enumerate(_items(root, "endpoints", ""))
+    ]
+    endpoints.sort(key=lambda endpoint: endpoint.id)
+    served: dict[tuple[str, str], tuple[EndpointConfig, ...]] = {}
+    for endpoint in endpoints:
+        name = (endpoint.tenant, endpoint.served_name)
+        served[name] = (*served.get(name, ()), endpoint)
+    return Config(
+        revision=_integer(root, "revision", ""),
+        instance=_text(root, "instance", "", default=""),
+        keys={key.sha256: key for key in keys},
+        endpoints=tuple(endpoints),
+        served=served,
+    )
+
+
+def _key(item: object, at: str) -> KeyConfig:
+    fields = _object(item, at)
+    return KeyConfig(
+        sha256=_text(fields, "sha256", at).lower(),
+        tenant=_text(fields, "tenant", at),
+        project=_text(fields, "project", at, default=""),
+        id=_text(fields, "id", at),
+        role=_text(fields, "role", at),
+        expires_ms=_integer(fields, "expires_ms", at, default=0),
+    )
+
+
+def _endpoint(item: object, at: str) -> EndpointConfig:
+    fields = _object(item, at)
+    replicas = [
+        _replica(replica, f"{at}.replicas[{n}]")
+        for n, replica in enumerate(_items(fields, "replicas", at))
+    ]
+    return EndpointConfig(
+        id=_text(fields, "id", at),
+        tenant=_text(fields, "tenant", at),
+        project=_text(fields, "project", at),
+        name=_text(fields, "name", at),
+        served_name=_text(fields, "served_name", at),
+        concurrency=_integer(fields, "concurrency", at, least=1),
+        queue_max=_integer(fields, "queue_max", at),
+        queue_timeout_s=_number(fields, "queue_timeout_s", at),
+        phase=_text(fields, "phase", at, default=""),
+        message=_text(fields, "message", at, default=""),
+        replicas=tuple(sorted(replicas, key=lambda replica: replica.id)),
+        created_ms=_integer(fields, "created_ms", at, default=0),
+    )
+
+
+def _replica(item: object, at: str) -> ReplicaConfig:
+    fields = _object(item, at)
+    return ReplicaConfig(
+        id=_text(fields, "id", at),
+        host=_text(fields, "host", at),
+        port=_integer(fields, "port", at, least=1),
+        ready=fields.get("ready") is True,
+    )
+
+
+def _object(value: object, at: str) -> Mapping[str, object]:
+    if not isinstance(value, dict):
+        raise ConfigError(f"{at}: an object is needed, not {type(value).__name__}")
+    return cast("Mapping[str, object]", value)
+
+
+def _items(fields: Mapping[str, object], name: str, at: str) -> list[object]:
+    value = fields.get(name, [])
+    if not isinstance(value, list):
+        raise ConfigError(f"{_path(at, name)}: a list is needed, not {type(value).__name__}")
+    return cast("list[object]", value)
+
+
+def _text(fields: Mapping[str, object], name: str, at: str, *, default: str | None = None) -> str:
+    value = fields.get(name)
+    if value is None and default is not None:
+        return default
+    if not isinstance(value, str):
+        raise ConfigError(f"{_path(at, name)}: a text is needed, not {value!r}")
+    return value
+
+
+def _integer(
+    fields: Mapping[str, object], name: str, at: str, *, least: int = 0, default: int | None = None
+) -> int:
+    value = fields.get(name)
+    if value is None and default is not None:
+        return default
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise ConfigError(
+            f"{_path(at, name)}: an integer of at least {least} is needed, not {value!r}"
+        )
+    return value
+
+
+def _number(fields: Mapping[str, object], name: str, at: str) -> float:
+    value = fields.get(name)
+    if not isinstance(value, int | float) or isinstance(value, bool) or not value >= 0:
+        raise ConfigError(f"{_path(at, name)}: a number of at least 0 is needed, not {value!r}")
+    return float(value)
+
+
+def _path(at: str, name: str) -> str:
+    return f"{at}.{name}" if at else name

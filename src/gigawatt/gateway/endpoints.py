@@ -1,0 +1,160 @@
+"""Endpoints as they run: replicas with their load, the line in front of them, and how a new configuration changes both."""
+
+from typing import Protocol
+
+from gigawatt.gateway.access import GONE
+from gigawatt.gateway.config import EndpointConfig, ReplicaConfig
+from gigawatt.gateway.errors import ErrorReply, endpoint_deleted, endpoint_failed
+from gigawatt.gateway.line import Line
+from gigawatt.gateway.replica import Backend
+from gigawatt.gateway.tally import Tally
+from gigawatt.gateway.wiring import Wiring
+from gigawatt.model.endpoint import EndpointPhase
+from gigawatt.routing.pick import least_in_flight
+
+
+class Waiter(Protocol):
+    """A request in line."""
+
+    @property
+    def avoid(self) -> Backend | None:
+        """The replica that has failed it already."""
+        ...
+
+    def assign(self, backend: Backend) -> None: ...
+
+    def turn_away(self, error: ErrorReply) -> None: ...
+
+
+class Endpoint:
+    """One endpoint of the configuration, running."""
+
+    __slots__ = ("_all", "_wiring", "backends", "config", "line", "tally")
+
+    def __init__(self, config: EndpointConfig, tally: Tally, wiring: Wiring) -> None:
+        self.config = config
+        self.tally = tally
+        self.line: Line[Waiter] = Line(config.queue_max)
+        self.backends: list[Backend] = []  # the ready ones, by id
+        self._all: dict[ReplicaConfig, Backend] = {}  # by everything but readiness
+        self._wiring = wiring
+        self._set_replicas(config.replicas)
+
+    def pick(self, avoid: Backend | None = None) -> Backend | None:
+        """A ready replica with room, other than `avoid`."""
+        candidates = self.backends
+        if avoid is not None:
+            candidates = [backend for backend in candidates if backend is not avoid]
+        return least_in_flight(candidates, concurrency=self.config.concurrency)
+
+    def has_other_than(self, backend: Backend) -> bool:
+        return any(other is not backend for other in self.backends)
+
+    def refusal(self) -> ErrorReply | None:
+        """Why nobody should wait here; None where waiting makes sense."""
+        config = self.config
+        if config.phase in GONE:
+            return endpoint_deleted(config.served_name)
+        if config.phase == EndpointPhase.FAILED and not self.backends:
+            return endpoint_failed(config.served_name, config.message)
+        return None
+
+    def occupy(self, backend: Backend) -> None:
+        backend.in_flight += 1
+        self.tally.in_flight += 1
+
+    def release(self, backend: Backend) -> None:
+        backend.in_flight -= 1
+        self.tally.in_flight -= 1
+        self.touch()
+
+    def touch(self) -> None:
+        """A request is here now: the quiet time begins anew."""
+        self.tally.last_request_ms = self._wiring.wall_ms()
+
+    def dispatch(self) -> None:
+        """Give replicas with room to those in line, in order."""
+        while (waiter := self.line.first()) is not None:
+            backend = self.pick(waiter.avoid)
+            if backend is None:
+                break
+            self.line.take()
+            waiter.assign(backend)
+        self.tally.queued = len(self.line)
+
+    def update(self, config: EndpointConfig) -> None:
+        self.config = config
+        self.line.limit = config.queue_max
+        self._set_replicas(config.replicas)
+        refusal = self.refusal()
+        if refusal is not None:
+            self.turn_all_away(refusal)
+        self.dispatch()
+
+    def remove(self) -> None:
+        """The endpoint is no more; replies under way go on as long as their replicas do."""
+        self._set_replicas(())
+        self.turn_all_away(endpoint_deleted(self.config.served_name))
+
+    def turn_all_away(self, error: ErrorReply) -> None:
+        for waiter in self.line.empty():
+            waiter.turn_away(error)
+        self.tally.queued = 0
+
+    def drop_stale(self, *, keep: bool) -> None:
+        for backend in self._all.values():
+            backend.drop_stale(keep=keep)
+
+    def _set_replicas(self, replicas: tuple[ReplicaConfig, ...]) -> None:
+        before, self._all = self._all, {}
+        for replica in replicas:
+            at = ReplicaConfig(id=replica.id, host=replica.host, port=replica.port, ready=True)
+            backend = before.pop(at, None) or Backend(at, self._wiring)
+            backend.ready = replica.ready
+            self._all[at] = backend
+        for backend in before.values():
+            backend.ready = False
+        for backend in (*before.values(), *self._all.values()):
+            backend.drop_stale(keep=backend.ready)
+        self.backends = [backend for backend in self._all.values() if backend.ready]
+
+
+class Endpoints:
+    """All of them, by id, and the tallies of those that are gone until the last of it is reported."""
+
+    def __init__(self, wiring: Wiring) -> None:
+        self._wiring = wiring
+        self.running: dict[str, Endpoint] = {}
+        self.tallies: dict[str, Tally] = {}
+
+    def apply(self, configs: tuple[EndpointConfig, ...]) -> None:
+        """Make what runs as `configs` say; requests under way and in line keep their places."""
+        removed = self.running.keys() - {config.id for config in configs}
+        for endpoint_id in sorted(removed):
+            self.running.pop(endpoint_id).remove()
+        for config in configs:
+            endpoint = self.running.get(config.id)
+            if endpoint is None:
+                tally = self.tallies.setdefault(config.id, Tally(config.id))
+                self.running[config.id] = Endpoint(config, tally, self._wiring)
+            else:
+                endpoint.update(config)
+        self.forget_settled()
+
+    def forget_settled(self) -> None:
+        """Let go of tallies that have nothing more to tell."""
+        gone = self.tallies.keys() - self.running.keys()
+        for endpoint_id in sorted(gone):
+            if self.tallies[endpoint_id].settled:
+                del self.tallies[endpoint_id]
+                self._wiring.metrics.forget(endpoint_id)
+
+    def waiting(self) -> list[Endpoint]:
+        return [endpoint for endpoint in self.running.values() if endpoint.line]
+
+    def set_gauges(self) -> None:
+        metrics = self._wiring.metrics
+        for endpoint_id, endpoint in self.running.items():
+            metrics.in_flight.set(endpoint_id, value=endpoint.tally.in_flight)
+            metrics.queued.set(endpoint_id, value=len(endpoint.line))
+            metrics.replicas.set(endpoint_id, value=len(endpoint.backends))

@@ -1,0 +1,350 @@
+"""One request to a model, from its arrival to the end of its reply: wait, choose a replica, send, pass on, retry once."""
+
+import asyncio
+from enum import StrEnum
+
+from gigawatt.gateway import errors, head
+from gigawatt.gateway.call import Call
+from gigawatt.gateway.client import NEVER_S, ClientConnection
+from gigawatt.gateway.endpoints import Endpoint
+from gigawatt.gateway.errors import ErrorReply
+from gigawatt.gateway.relay import Relay
+from gigawatt.gateway.replica import Backend, ReplicaConnection, ReplyHead
+from gigawatt.gateway.request import Request
+from gigawatt.gateway.usage import Usage
+from gigawatt.gateway.wiring import Wiring
+
+CLIENT_LEFT = "499"
+
+
+class Phase(StrEnum):
+    NEW = "new"
+    WAITING = "waiting"  # in line
+    CONNECTING = "connecting"  # it has a replica, and no connection to it yet
+    SENT = "sent"
+    REPLYING = "replying"
+    ENDED = "ended"
+
+
+NEXT_PHASES: dict[Phase, frozenset[Phase]] = {
+    Phase.NEW: frozenset({Phase.WAITING, Phase.CONNECTING, Phase.SENT, Phase.ENDED}),
+    Phase.WAITING: frozenset({Phase.CONNECTING, Phase.SENT, Phase.ENDED}),
+    Phase.CONNECTING: frozenset({Phase.SENT, Phase.CONNECTING, Phase.WAITING, Phase.ENDED}),
+    Phase.SENT: frozenset(
+        {Phase.REPLYING, Phase.SENT, Phase.CONNECTING, Phase.WAITING, Phase.ENDED}
+    ),
+    Phase.REPLYING: frozenset({Phase.SENT, Phase.CONNECTING, Phase.WAITING, Phase.ENDED}),
+    Phase.ENDED: frozenset(),
+}
+HAS_REPLICA = frozenset({Phase.CONNECTING, Phase.SENT, Phase.REPLYING})
+
+
+class Exchange:
+    """An Answer to its client, a Waiter in its endpoint's line, and the ReplySink of its replica's connection."""
+
+    __slots__ = (
+        "_backend",
+        "_call",
+        "_client",
+        "_connecting",
+        "_connection",
+        "_endpoint",
+        "_joined_s",
+        "_model",
+        "_phase",
+        "_position",
+        "_relay",
+        "_replica",
+        "_request",
+        "_retried",
+        "_waited_s",
+        "_wiring",
+        "avoid",
+    )
+
+    def __init__(
+        self,
+        client: ClientConnection,
+        request: Request,
+        call: Call,
+        endpoint: Endpoint,
+        wiring: Wiring,
+    ) -> None:
+        self.avoid: Backend | None = None  # the replica that has failed it
+        self._client = client
+        self._request = request
+        self._call = call
+        self._endpoint = endpoint
+        self._wiring = wiring
+        self._phase = Phase.NEW
+        self._backend: Backend | None = None
+        self._connection: ReplicaConnection | None = None
+        self._connecting: asyncio.Task[ReplicaConnection] | None = None
+        self._relay: Relay | None = None
+        self._replica = ""  # the last one it was given
+        self._retried = False
+        self._position = 0  # in line when it joined, from 1; 0 if it never waited
+        self._joined_s = 0.0
+        self._waited_s = 0.0
+
+    def start(self) -> None:
+        endpoint = self._endpoint
+        endpoint.touch()
+        backend = None if endpoint.line else endpoint.pick()
+        if backend is not None:
+            self._send_to(backend)
+            return
+        refusal = endpoint.refusal()
+        if refusal is not None:
+            self._fail(refusal)
+            return
+        position = endpoint.line.join(self)
+        if position is None:
+            config = endpoint.config
+            ready = len(endpoint.backends)
+            self._fail(errors.queue_full(config.served_name, limit=config.queue_max, ready=ready))
+            return
+        self._position = position
+        self._wait()
+        if position == 1:
+            self._wiring.report_demand()
+
+    # As a Waiter.
+
+    def assign(self, backend: Backend) -> None:
+        self._stop_waiting()
+        self._client.deadline_s = NEVER_S
+        self._send_to(backend)
+
+    def turn_away(self, error: ErrorReply) -> None:
+        self._fail(error)
+
+    # As an Answer.
+
+    def cancel(self) -> None:
+        if self._phase is Phase.ENDED:
+            return
+        relay = self._relay
+        self._leave()
+        self._count(CLIENT_LEFT)
+        if relay is not None:
+            self._meter(relay.usage, expected=False)
+
+    def expire(self) -> None:
+        model = self._endpoint.config.served_name
+        match self._phase:
+            case Phase.WAITING:
+                self._stop_waiting()
+                ready = len(self._endpoint.backends)
+                self._fail(errors.queue_timeout(model, waited_s=self._waited_s, ready=ready))
+            case Phase.SENT | Phase.REPLYING:
+                self._count_upstream_error("timeout")
+                limits = self._wiring.limits
+                limit_s = (
+                    limits.first_byte_s if self._phase is Phase.SENT else limits.between_bytes_s
+                )
+                detail = f"The replica of `{model}` sent nothing for {limit_s:g} s."
+                self._fail(errors.upstream_timeout(detail))
+            case _:
+                pass  # connecting has a time-out of its own
+
+    def pause(self) -> None:
+        if self._connection is not None:
+            self._connection.pause()
+
+    def resume(self) -> None:
+        self._await_bytes()
+        if self._connection is not None:
+            self._connection.resume()
+
+    # As a ReplySink.
+
+    def reply_head(self, reply: ReplyHead) -> None:
+        self._move(Phase.REPLYING)
+        if self._client.stalled and self._connection is not None:
+            self._connection.pause()
+        self._relay = Relay(self._client, reply, self._own_lines(), self._wiring.limits)
+        self._relay.open(strip_usage=self._call.usage_added)
+        seconds = self._wiring.monotonic_s() - self._request.started_s
+        self._wiring.metrics.first_byte_s.observe(self._endpoint.config.id, seconds)
+        self._await_bytes()
+
+    def reply_body(self, data: bytes) -> None:
+        assert self._relay is not None
+        self._await_bytes()
+        self._relay.body(data)
+
+    def reply_end(self) -> None:
+        relay = self._relay
+        assert relay is not None
+        self._connection = None
+        if relay.cut_short:
+            self.reply_lost("died", "it hung up in the middle of its reply")
+            return
+        self._leave()
+        self._count(str(relay.status))
+        self._meter(relay.end(), expected=relay.succeeded)
+
+    def reply_lost(self, kind: str, detail: str) -> None:
+        connection, self._connection = self._connection, None
+        if self._phase is Phase.SENT and connection is not None and connection.reused:
+            # It may have hung up as idle just when it was needed again, which says nothing about the replica.
+            assert self._backend is not None
+            self._connect_to(self._backend)
+            return
+        self._count_upstream_error(kind)
+        self._try_another(detail)
+
+    # From one step to the next.
+
+    def _wait(self) -> None:
+        self._move(Phase.WAITING)
+        self._endpoint.tally.queued = len(self._endpoint.line)
+        self._wiring.metrics.queue_waits.add(self._endpoint.config.id)
+        self._joined_s = self._wiring.monotonic_s()
+        self._client.deadline_s = self._joined_s + self._endpoint.config.queue_timeout_s
+
+    def _stop_waiting(self) -> None:
+        waited_s = self._wiring.monotonic_s() - self._joined_s
+        self._waited_s += waited_s
+        self._wiring.metrics.queue_wait_s.observe(self._endpoint.config.id, waited_s)
+
+    def _send_to(self, backend: Backend) -> None:
+        self._backend = backend
+        self._replica = backend.id
+        self._endpoint.occupy(backend)
+        connection = backend.lease()
+        if connection is None:
+            self._connect_to(backend)
+        else:
+            self._transmit(backend, connection)
+
+    def _connect_to(self, backend: Backend) -> None:
+        self._move(Phase.CONNECTING)
+        self._client.deadline_s = NEVER_S
+        self._connecting = self._wiring.loop.create_task(backend.connect())
+        self._connecting.add_done_callback(self._connected)
+
+    def _connected(self, task: asyncio.Task[ReplicaConnection]) -> None:
+        if task is not self._connecting or task.cancelled():
+            if not task.cancelled() and task.exception() is None:
+                task.result().abort()  # nobody needs it any more
+            return
+        self._connecting = None
+        error = task.exception()
+        if error is None:
+            assert self._backend is not None
+            self._transmit(self._backend, task.result())
+        else:  # OSError; or ValueError where its host is no host
+            self._count_upstream_error("refused")
+            self._try_another(f"it does not accept connections ({error or 'no answer'})")
+
+    def _transmit(self, backend: Backend, connection: ReplicaConnection) -> None:
+        self._move(Phase.SENT)
+        self._connection = connection
+        message_head = head.request_head(
+            self._request.target,
+            self._request.headers,
+            host=backend.host,
+            request_id=self._request.id,
+            length=len(self._call.body),
+        )
+        connection.send(self, message_head + self._call.body)
+        self._client.deadline_s = self._wiring.monotonic_s() + self._wiring.limits.first_byte_s
+
+    def _try_another(self, detail: str) -> None:
+        """The replica has failed the request: once, and as long as the client has seen nothing, ask another one."""
+        endpoint, backend = self._endpoint, self._backend
+        assert backend is not None
+        if self._client.begun or self._retried or not endpoint.has_other_than(backend):
+            model = endpoint.config.served_name
+            self._fail(errors.upstream_failed(f"The replica of `{model}` failed: {detail}."))
+            return
+        self._retried = True
+        self._relay = None
+        self.avoid = backend
+        self._wiring.metrics.retries.add(endpoint.config.id)
+        self._give_back()
+        other = endpoint.pick(avoid=backend)
+        if other is not None:
+            self._send_to(other)
+        else:
+            endpoint.line.rejoin(self)
+            self._wait()
+        endpoint.dispatch()
+
+    def _fail(self, error: ErrorReply) -> None:
+        """End it with an error, however far it has come."""
+        relay = self._relay
+        self._leave()
+        if self._client.begun and relay is not None:
+            self._count(str(relay.status))
+            self._meter(relay.died(error), expected=False)
+        else:
+            self._count(str(error.status))
+            self._client.reply_error(error, self._own_lines())
+
+    def _leave(self) -> None:
+        """Out of the line, away from the replica; whoever is next may go."""
+        before = self._phase
+        self._move(Phase.ENDED)
+        if before is Phase.WAITING:
+            self._endpoint.line.leave(self)
+            self._endpoint.touch()
+        if before in HAS_REPLICA:
+            self._give_back()
+        self._endpoint.dispatch()
+
+    def _give_back(self) -> None:
+        connecting, self._connecting = self._connecting, None
+        if connecting is not None:
+            connecting.cancel()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.abort()
+        backend, self._backend = self._backend, None
+        assert backend is not None
+        self._endpoint.release(backend)
+
+    def _await_bytes(self) -> None:
+        if self._phase is Phase.REPLYING:
+            limit_s = self._wiring.limits.between_bytes_s
+            self._client.deadline_s = self._wiring.monotonic_s() + limit_s
+
+    def _own_lines(self) -> list[bytes]:
+        lines: list[bytes] = []
+        if self._replica:
+            lines.append(b"x-gigawatt-replica: %b\r\n" % self._replica.encode())
+        if self._position:
+            waited_ms = round(self._waited_s * 1000)
+            lines.append(
+                b"x-gigawatt-queue-position: %d\r\nx-gigawatt-queue-wait-ms: %d\r\n"
+                % (self._position, waited_ms)
+            )
+        return lines
+
+    def _count(self, status: str) -> None:
+        endpoint_id = self._endpoint.config.id
+        metrics = self._wiring.metrics
+        metrics.requests.add(endpoint_id, status)
+        metrics.request_s.observe(endpoint_id, self._wiring.monotonic_s() - self._request.started_s)
+
+    def _count_upstream_error(self, kind: str) -> None:
+        self._wiring.metrics.upstream_errors.add(self._endpoint.config.id, kind)
+
+    def _meter(self, usage: Usage | None, *, expected: bool) -> None:
+        """A replica has answered; `expected` is whether it should have stated its usage."""
+        endpoint_id, metrics = self._endpoint.config.id, self._wiring.metrics
+        self._endpoint.tally.requests += 1
+        if usage is None:
+            if expected:
+                metrics.unmetered.add(endpoint_id)
+            return
+        self._endpoint.tally.add(usage)
+        metrics.tokens.add(endpoint_id, "prompt", amount=usage.prompt_tokens)
+        metrics.tokens.add(endpoint_id, "cached", amount=usage.cached_tokens)
+        metrics.tokens.add(endpoint_id, "completion", amount=usage.completion_tokens)
+
+    def _move(self, phase: Phase) -> None:
+        assert phase in NEXT_PHASES[self._phase], f"{self._phase} -> {phase}"
+        self._phase = phase

@@ -1,0 +1,208 @@
+"""The running gateway: judges and answers requests, applies configurations, keeps deadlines, and drains."""
+
+import asyncio
+
+from gigawatt.gateway import errors, local
+from gigawatt.gateway.access import authenticate, find_endpoint, may_call
+from gigawatt.gateway.call import parse_call
+from gigawatt.gateway.client import Answer, ClientConnection
+from gigawatt.gateway.config import Config, KeyConfig
+from gigawatt.gateway.endpoints import Endpoints
+from gigawatt.gateway.errors import ErrorReply
+from gigawatt.gateway.exchange import Exchange
+from gigawatt.gateway.head import http_date
+from gigawatt.gateway.request import Request
+from gigawatt.gateway.routes import Action, Route, find_route
+from gigawatt.gateway.wiring import Wiring
+
+NEEDS_KEY = frozenset({Action.CALL, Action.MODELS, Action.MODEL})
+REQUEST_ID_BYTES_MAX = 128
+
+
+class Gateway:
+    """The Service of every client connection."""
+
+    def __init__(self, id: str, wiring: Wiring) -> None:
+        self.id = id
+        self.config: Config | None = None
+        self.endpoints = Endpoints(wiring)
+        self.clients: set[ClientConnection] = set()
+        self.draining = False
+        self.drained = asyncio.Event()  # draining, and no client is connected any more
+        self.control_up = False
+        self._wiring = wiring
+        self._bodies_bytes = 0
+        self._request_count = 0
+
+    def apply(self, config: Config) -> None:
+        self.config = config
+        self.endpoints.apply(config.endpoints)
+
+    def connection(self) -> ClientConnection:
+        return ClientConnection(self, self._wiring)
+
+    # As a Service.
+
+    def opened(self, client: ClientConnection) -> ErrorReply | None:
+        self.clients.add(client)
+        if len(self.clients) <= self._wiring.limits.connections:
+            return None
+        limit = self._wiring.limits.connections
+        return errors.unavailable("too_many_connections", f"{limit} connections are open already.")
+
+    def closed(self, client: ClientConnection) -> None:
+        self.clients.discard(client)
+        if self.draining and not self.clients:
+            self.drained.set()
+
+    def admit(self, request: Request) -> ErrorReply | None:
+        """Path, method, key and role; before the body is read, so that strangers cannot send one."""
+        request.id = self._request_id(request)
+        route = find_route(request.method, request.target)
+        if isinstance(route, ErrorReply):
+            return route
+        request.route = route
+        if route.action not in NEEDS_KEY:
+            return None
+        if self.draining:
+            return errors.unavailable("draining", "The gateway is being restarted.")
+        if self.config is None:
+            return errors.unavailable(
+                "no_configuration", "The gateway has no configuration from the control plane yet."
+            )
+        authorization = request.fields.get(b"authorization", b"")
+        key = authenticate(self.config, authorization, now_ms=self._wiring.wall_ms())
+        if isinstance(key, ErrorReply):
+            return key
+        request.key = key
+        return may_call(key) if route.action is Action.CALL else None
+
+    def reserve(self, request: Request) -> ErrorReply | None:
+        more = request.body_bytes - request.reserved_bytes
+        if self._bodies_bytes + more > self._wiring.limits.bodies_bytes:
+            return errors.unavailable(
+                "out_of_memory", "The gateway holds as many request bodies as it may."
+            )
+        request.reserved_bytes += more
+        self._bodies_bytes += more
+        return None
+
+    def release(self, request: Request) -> None:
+        self._bodies_bytes -= request.reserved_bytes
+        request.reserved_bytes = 0
+
+    def answer(self, client: ClientConnection, request: Request) -> Answer | None:
+        route = request.route
+        assert route is not None
+        if route.action is Action.CALL:
+            return self._call(client, request, route)
+        reply = self._local(request, route)
+        if isinstance(reply, ErrorReply):
+            self.refused(request, reply)
+            client.reply_error(reply)
+            return None
+        status, lines, body = reply
+        date = b"date: %b\r\n" % http_date(self._wiring.wall_ms())
+        client.reply(status, [date, *lines], body)
+        return None
+
+    def refused(self, request: Request, error: ErrorReply) -> None:
+        self._wiring.metrics.requests.add("", str(error.status))
+
+    # Deadlines and the end.
+
+    def sweep(self) -> None:
+        """Look after everything that is due; called every `sweep_s`."""
+        now_s = self._wiring.monotonic_s()
+        for client in [client for client in self.clients if client.deadline_s <= now_s]:
+            client.expire()
+        for endpoint in self.endpoints.running.values():
+            endpoint.drop_stale(keep=True)
+
+    def drain(self) -> None:
+        """Answer what is under way and take nothing new. Those in line are told to come again: nothing of theirs has begun."""
+        self.draining = True
+        error = errors.unavailable("draining", "The gateway is being restarted.")
+        for endpoint in self.endpoints.running.values():
+            endpoint.turn_all_away(error)
+        for client in list(self.clients):
+            client.retire()
+        if not self.clients:
+            self.drained.set()
+
+    def cut_all(self) -> None:
+        for client in list(self.clients):
+            client.cut()
+
+    def _call(self, client: ClientConnection, request: Request, route: Route) -> Answer | None:
+        config, key = self.config, request.key
+        assert config is not None
+        assert key is not None
+        limit = self._wiring.limits.json_values
+        call = parse_call(request.body, streams=route.streams, json_values_max=limit)
+        found = call if isinstance(call, ErrorReply) else find_endpoint(config, key, call.model)
+        if isinstance(call, ErrorReply) or isinstance(found, ErrorReply):
+            error = call if isinstance(call, ErrorReply) else found
+            assert isinstance(error, ErrorReply)
+            self.refused(request, error)
+            client.reply_error(error)
+            return None
+        request.body = b""  # the call has it now
+        endpoint = self.endpoints.running[found.id]
+        exchange = Exchange(client, request, call, endpoint, self._wiring)
+        exchange.start()
+        return exchange
+
+    def _local(self, request: Request, route: Route) -> tuple[int, list[bytes], bytes] | ErrorReply:
+        match route.action:
+            case Action.OPTIONS:
+                return 200, [b"allow: %b\r\n" % route.allow.encode()], b""
+            case Action.HEALTH:
+                return 200, [local.JSON], local.health_body(self.id)
+            case Action.READY:
+                return self._readiness()
+            case Action.METRICS:
+                return 200, [local.METRICS], self._metrics()
+            case Action.MODELS | Action.MODEL:
+                body = self._models(request.key, route)
+                return body if isinstance(body, ErrorReply) else (200, [local.JSON], body)
+            case Action.CALL:
+                raise AssertionError("a call is not answered here")
+
+    def _models(self, key: KeyConfig | None, route: Route) -> bytes | ErrorReply:
+        assert self.config is not None
+        assert key is not None
+        if route.action is Action.MODELS:
+            return local.models_body(self.config, key)
+        return local.model_body(self.config, key, route.model)
+
+    def _readiness(self) -> tuple[int, list[bytes], bytes] | ErrorReply:
+        if self.config is None:
+            return errors.unavailable("no_configuration", "No configuration has come yet.")
+        if self.draining:
+            return errors.unavailable("draining", "The gateway is being restarted.")
+        body = local.ready_body(self.config, control_up=self.control_up)
+        return 200, [local.JSON], body
+
+    def _metrics(self) -> bytes:
+        metrics = self._wiring.metrics
+        self.endpoints.set_gauges()
+        metrics.connections.set(value=len(self.clients))
+        metrics.bodies_bytes.set(value=self._bodies_bytes)
+        metrics.revision.set(value=self.config.revision if self.config else -1)
+        metrics.control_up.set(value=int(self.control_up))
+        return metrics.text()
+
+    def _request_id(self, request: Request) -> bytes:
+        """The client's own, if it sent one; else one of ours."""
+        given = request.fields.get(b"x-request-id", b"")
+        if 0 < len(given) <= REQUEST_ID_BYTES_MAX:
+            return given
+        self._request_count += 1
+        return f"{self.id}-{self._request_count:x}".encode()
+
+
+async def keep_deadlines(gateway: Gateway, every_s: float) -> None:
+    while True:
+        await asyncio.sleep(every_s)
+        gateway.sweep()

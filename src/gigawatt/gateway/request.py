@@ -1,0 +1,54 @@
+"""One request of a client, as it came over the wire."""
+
+from typing import TYPE_CHECKING
+
+from gigawatt.gateway.errors import ErrorReply
+from gigawatt.gateway.head import Headers
+
+if TYPE_CHECKING:
+    from gigawatt.gateway.config import KeyConfig
+    from gigawatt.gateway.routes import Route
+
+
+class Request:
+    """Filled while it is read; whole once `complete`."""
+
+    __slots__ = (
+        "body",
+        "body_bytes",
+        "complete",
+        "fields",
+        "head_complete",
+        "headers",
+        "id",
+        "keep_alive",
+        "key",
+        "method",
+        "parts",
+        "refusal",
+        "reserved_bytes",
+        "route",
+        "started_s",
+        "target",
+        "version",
+    )
+
+    def __init__(self, started_s: float) -> None:
+        self.started_s = started_s
+        self.method = b""
+        self.target = b""
+        self.version = "1.1"
+        self.keep_alive = True
+        self.headers: Headers = []
+        self.fields: dict[bytes, bytes] = {}  # the last of each header, once the head is complete
+        self.parts: list[bytes] = []
+        self.body_bytes = 0
+        self.reserved_bytes = 0  # of the memory for bodies
+        self.body = b""
+        self.head_complete = False
+        self.complete = False
+        self.id = b""
+        self.refusal: ErrorReply | None = None  # decided before it was complete
+        # Set when it is admitted.
+        self.route: Route | None = None
+        self.key: KeyConfig | None = None

@@ -1,0 +1,156 @@
+"""The gateway as a process: what it is told, what it listens on, and how it ends."""
+
+import asyncio
+import contextlib
+import gc
+import logging
+import resource
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+
+from gigawatt import clock
+from gigawatt.gateway.config import ConfigError
+from gigawatt.gateway.config_file import load_config
+from gigawatt.gateway.control_link import ControlLink
+from gigawatt.gateway.gateway import Gateway, keep_deadlines
+from gigawatt.gateway.limits import Limits
+from gigawatt.gateway.metrics import Metrics
+from gigawatt.gateway.wiring import Wiring
+from gigawatt.model.ids import RANDOM_BYTES, make_id
+
+BACKLOG = 2048
+GC_THRESHOLD = 50_000  # allocations between collections: requests leave no cycles behind
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    config_file: Path
+    api_url: str
+    token_file: Path
+    host: str
+    port: int
+    limits: Limits
+
+
+class RunningGateway:
+    """A gateway with its listener and its background work; `stop` drains it."""
+
+    def __init__(self, gateway: Gateway, server: asyncio.Server, limits: Limits) -> None:
+        self.gateway = gateway
+        self._server = server
+        self._limits = limits
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def port(self) -> int:
+        return self._server.sockets[0].getsockname()[1]
+
+    def work(self, link: ControlLink) -> None:
+        """Begin the background work."""
+        loop = asyncio.get_running_loop()
+        self._tasks = [
+            loop.create_task(keep_deadlines(self.gateway, self._limits.sweep_s)),
+            loop.create_task(link.run()),
+        ]
+
+    async def failed(self) -> None:
+        """Return or raise when background work ends, which it should not."""
+        done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+
+    async def stop(self, *, within_s: float) -> bool:
+        """Whether every reply under way came to its end."""
+        self._server.close()
+        self.gateway.drain()
+        try:
+            async with asyncio.timeout(within_s):
+                await self.gateway.drained.wait()
+        except TimeoutError:
+            log.warning("replies were cut off", extra={"clients": len(self.gateway.clients)})
+            self.gateway.cut_all()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        return self.gateway.drained.is_set()
+
+
+async def start_gateway(settings: Settings) -> RunningGateway:
+    """Listen, serve by the configuration on disk, and keep up with the control plane. Raises OSError for a taken port."""
+    loop = asyncio.get_running_loop()
+    someone_waits = asyncio.Event()
+    wiring = Wiring(
+        limits=settings.limits,
+        loop=loop,
+        monotonic_s=clock.monotonic_s,
+        wall_ms=clock.now_ms,
+        metrics=Metrics(),
+        report_demand=someone_waits.set,
+    )
+    entropy = clock.entropy(RANDOM_BYTES)
+    gateway = Gateway(make_id("gateway", now_ms=clock.now_ms(), entropy=entropy), wiring)
+    link = ControlLink(
+        gateway,
+        api_url=settings.api_url,
+        token_file=settings.token_file,
+        config_file=settings.config_file,
+        someone_waits=someone_waits,
+        monotonic_s=clock.monotonic_s,
+    )
+    _use_file(gateway, settings.config_file)
+    server = await loop.create_server(
+        gateway.connection, settings.host, settings.port, backlog=BACKLOG, reuse_address=True
+    )
+    running = RunningGateway(gateway, server, settings.limits)
+    running.work(link)
+    log.info(
+        "listening", extra={"host": settings.host, "port": running.port, "gateway": gateway.id}
+    )
+    return running
+
+
+async def run_gateway(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT; then drain, unless a second signal comes."""
+    running = await start_gateway(settings)
+    loop = asyncio.get_running_loop()
+    signals: asyncio.Queue[int] = asyncio.Queue()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, signals.put_nowait, number)
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GC_THRESHOLD)
+    stopped = asyncio.create_task(signals.get())
+    failed = asyncio.create_task(running.failed())
+    await asyncio.wait({stopped, failed}, return_when=asyncio.FIRST_COMPLETED)
+    log.info("draining")
+    draining = asyncio.create_task(running.stop(within_s=settings.limits.drain_s))
+    again = asyncio.create_task(signals.get())
+    await asyncio.wait({draining, again}, return_when=asyncio.FIRST_COMPLETED)
+    for task in (stopped, again, draining):
+        task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await draining
+    log.info("stopped")
+    if failed.done():
+        failed.result()
+    failed.cancel()
+
+
+def allow_many_connections() -> None:
+    """Raise the soft limit of open files to the hard one."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _use_file(gateway: Gateway, path: Path) -> None:
+    try:
+        config = load_config(path)
+    except (ConfigError, OSError) as error:
+        log.warning("the configuration on disk cannot be used", extra={"detail": str(error)})
+        return
+    if config is not None:
+        gateway.apply(config)
+        log.info("configuration from disk", extra={"revision": config.revision})

@@ -1,0 +1,20 @@
+"""What the parts of a running gateway share: limits, clocks, metrics, and the loop they run on."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gigawatt.gateway.limits import Limits
+from gigawatt.gateway.metrics import Metrics
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wiring:
+    limits: Limits
+    loop: asyncio.AbstractEventLoop
+    monotonic_s: Callable[[], float]
+    wall_ms: Callable[[], int]
+    metrics: Metrics
+    report_demand: Callable[
+        [], None
+    ]  # someone waits who did not before: tell the control plane now

@@ -1,0 +1,1 @@
+"""Device-seconds: every installed one is in exactly one class. Pure arithmetic on integers."""

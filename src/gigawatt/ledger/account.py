@@ -1,0 +1,142 @@
+"""A node's account: what each attempt uses of it, settled into entries that sum to what is installed.
+
+Every function returns the account after, and the entries to append. Time is milliseconds; amounts are milli-GPUs on
+GPU nodes and milli-cores on CPU nodes. Nothing is ever rewritten: what turns out lost is moved by a pair of entries.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from gigawatt.model.ledger import LedgerEntry, NodeAccount, TimeClass, Use
+from gigawatt.model.node import Node
+
+Settled = tuple[NodeAccount, tuple[LedgerEntry, ...]]
+
+
+def open_account(node: Node, *, now_ms: int) -> NodeAccount:
+    return NodeAccount(
+        id=node.id,
+        unit="milli_gpu_ms" if node.total.milli_gpu else "milli_core_ms",
+        installed=node.ledger_units,
+        rest_class=TimeClass.IDLE,
+        installed_ms=now_ms,
+        accounted_to_ms=now_ms,
+    )
+
+
+def settle(account: NodeAccount, *, now_ms: int) -> Settled:
+    """Account for the time up to `now_ms`. A clock that went back settles nothing."""
+    span_ms = now_ms - account.accounted_to_ms
+    if span_ms <= 0:
+        return account, ()
+    used = sum(use.units for use in account.uses)
+    assert used <= account.installed, f"{account.id}: {used} of {account.installed} in use"
+    entries = [
+        _entry(account, use, use.time_class, use.units * span_ms, now_ms) for use in account.uses
+    ]
+    rest = (account.installed - used) * span_ms
+    if rest:
+        entries.append(_entry(account, None, account.rest_class, rest, now_ms))
+    after = replace(
+        account,
+        accounted_to_ms=now_ms,
+        installed_unit_ms=account.installed_unit_ms + account.installed * span_ms,
+        uses=tuple(_aged(use, span_ms) for use in account.uses),
+    )
+    return after, tuple(entries)
+
+
+def begin(account: NodeAccount, use: Use, *, now_ms: int) -> Settled:
+    """An attempt takes its share of the node."""
+    after, entries = settle(account, now_ms=now_ms)
+    uses = sorted((*after.uses, use), key=lambda each: (each.gang, each.attempt))
+    return replace(after, uses=tuple(uses)), entries
+
+
+def reclass(
+    account: NodeAccount, gang: str, attempt: int, time_class: TimeClass, *, now_ms: int
+) -> Settled:
+    """From now on the attempt's time counts as `time_class`."""
+
+    def changed(use: Use) -> Use:
+        return replace(use, time_class=time_class)
+
+    return _change(account, gang, attempt, changed, now_ms=now_ms)
+
+
+def confirm(account: NodeAccount, gang: str, attempt: int, *, now_ms: int) -> Settled:
+    """A valid checkpoint or a success: what was provisionally useful stays useful."""
+    return _change(
+        account, gang, attempt, lambda use: replace(use, provisional_ms=0), now_ms=now_ms
+    )
+
+
+def withdraw(
+    account: NodeAccount, gang: str, attempt: int, into: TimeClass, *, now_ms: int
+) -> Settled:
+    """What was provisionally useful was not: it moves to `into`."""
+    after, entries = settle(account, now_ms=now_ms)
+    moved: list[LedgerEntry] = []
+    for use in after.uses:
+        if (use.gang, use.attempt) == (gang, attempt) and use.provisional_ms:
+            moved.append(_entry(after, use, TimeClass.USEFUL, -use.provisional_ms, now_ms))
+            moved.append(_entry(after, use, into, use.provisional_ms, now_ms))
+    after, _ = confirm(after, gang, attempt, now_ms=now_ms)
+    return after, entries + tuple(moved)
+
+
+def end(account: NodeAccount, gang: str, attempt: int, *, now_ms: int) -> Settled:
+    """The attempt gives back its share; what is still provisional stays useful."""
+    after, entries = settle(account, now_ms=now_ms)
+    uses = tuple(use for use in after.uses if (use.gang, use.attempt) != (gang, attempt))
+    return replace(after, uses=uses), entries
+
+
+def set_rest(account: NodeAccount, rest_class: TimeClass, *, now_ms: int) -> Settled:
+    """What no attempt uses counts as `rest_class` from now on."""
+    after, entries = settle(account, now_ms=now_ms)
+    return replace(after, rest_class=rest_class), entries
+
+
+def resize(account: NodeAccount, installed: int, *, now_ms: int) -> Settled:
+    """The node came back with more or less in it. Less than is in use waits until it is free."""
+    after, entries = settle(account, now_ms=now_ms)
+    used = sum(use.units for use in after.uses)
+    return replace(after, installed=max(installed, used)), entries
+
+
+def _change(
+    account: NodeAccount,
+    gang: str,
+    attempt: int,
+    change: Callable[[Use], Use],
+    *,
+    now_ms: int,
+) -> Settled:
+    after, entries = settle(account, now_ms=now_ms)
+    uses = tuple(
+        change(use) if (use.gang, use.attempt) == (gang, attempt) else use for use in after.uses
+    )
+    return replace(after, uses=uses), entries
+
+
+def _aged(use: Use, span_ms: int) -> Use:
+    if use.time_class is not TimeClass.USEFUL:
+        return use
+    return replace(use, provisional_ms=use.provisional_ms + use.units * span_ms)
+
+
+def _entry(
+    account: NodeAccount, use: Use | None, time_class: TimeClass, unit_ms: int, now_ms: int
+) -> LedgerEntry:
+    return LedgerEntry(
+        at_ms=now_ms,
+        node=account.id,
+        unit=account.unit,
+        time_class=time_class,
+        unit_ms=unit_ms,
+        tenant=use.tenant if use else "",
+        project=use.project if use else "",
+        gang=use.gang if use else "",
+        attempt=use.attempt if use else 0,
+    )

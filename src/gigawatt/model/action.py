@@ -1,0 +1,50 @@
+"""What is to be done outside: carried out after the commit, idempotent, and safe to repeat after a crash."""
+
+from dataclasses import dataclass
+
+from gigawatt.model.environment import EnvironmentSpec
+from gigawatt.model.launch import AttemptKey, Launch
+from gigawatt.model.node import NodeState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartAttempt:
+    launch: Launch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopAttempt:
+    key: AttemptKey
+    grace_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseAttempt:
+    """The end of an attempt is on record: the engine may forget it."""
+
+    key: AttemptKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetNode:
+    node: str
+    state: NodeState
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildEnvironment:
+    environment: str
+    tenant: str
+    spec: EnvironmentSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreModel:
+    """Put the output of a succeeded job into the artifact store."""
+
+    job: str
+    path: str  # absolute
+
+
+Action = StartAttempt | StopAttempt | ReleaseAttempt | SetNode | BuildEnvironment | StoreModel

@@ -1,0 +1,72 @@
+"""Artifacts (stored results by digest) and models (registered, versioned artifacts that can be served)."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artifact:
+    """Bytes or a tree of files in the content-addressed store, as a tenant holds it."""
+
+    digest: str  # "sha256:<64 hex>" of the bytes, or of the manifest for a tree
+    tenant: str
+    project: str
+    kind: str  # bundle, model, file
+    size_bytes: int
+    files: int
+    created_ms: int
+    created_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lineage:
+    """Where a model came from. Empty strings where it did not come from a job."""
+
+    job: str = ""
+    attempt: int = 0
+    environment: str = ""
+    bundle: str = ""
+    step: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelVersion:
+    """`name:number` within a project. A version never changes; aliases move."""
+
+    id: str
+    tenant: str
+    project: str
+    name: str
+    number: int
+    digest: str
+    size_bytes: int
+    created_ms: int
+    created_by: str
+    lineage: Lineage = Lineage()
+    metrics: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def ref(self) -> str:
+        return f"{self.name}:{self.number}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelName:
+    """One registered name: how many versions it has and where its aliases point."""
+
+    id: str  # tenant/project/name
+    tenant: str
+    project: str
+    name: str
+    newest: int
+    aliases: tuple[tuple[str, int], ...] = ()  # sorted by alias
+    updated_ms: int
+    version: int = 1
+
+    def number_of(self, selector: str) -> int | None:
+        """The version that "3", an alias, or "" or "latest" (the newest) means; None where nothing is meant."""
+        if selector in {"", "latest"}:
+            return self.newest
+        if selector.isdigit():
+            number = int(selector)
+            return number if 1 <= number <= self.newest else None
+        return dict(self.aliases).get(selector)

@@ -1,0 +1,56 @@
+"""What one turn of the loop changes: values to put, events and ledger entries to append, answers to remember."""
+
+from dataclasses import dataclass, field
+
+from gigawatt.model.artifact import Artifact, ModelName, ModelVersion
+from gigawatt.model.endpoint import Endpoint, Replica
+from gigawatt.model.environment import Environment
+from gigawatt.model.event import Event
+from gigawatt.model.job import Job
+from gigawatt.model.ledger import LedgerEntry, NodeAccount
+from gigawatt.model.node import Node
+from gigawatt.model.tenant import ApiKey, Project, Tenant
+
+Entity = (
+    Job
+    | Endpoint
+    | Replica
+    | Environment
+    | Node
+    | NodeAccount
+    | Artifact
+    | ModelVersion
+    | ModelName
+    | Tenant
+    | Project
+    | ApiKey
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """The remembered answer to a write, found again under its idempotency key."""
+
+    tenant: str
+    key: str
+    request_sha256: str  # the same key with another request is refused
+    status: int
+    body: str  # JSON
+    at_ms: int
+
+
+@dataclass(slots=True, kw_only=True)
+class Batch:
+    """All that one transaction commits. `inbox_done` are rows of the durable inbox that it answers."""
+
+    puts: list[Entity] = field(default_factory=list[Entity])
+    events: list[Event] = field(default_factory=list[Event])
+    entries: list[LedgerEntry] = field(default_factory=list[LedgerEntry])
+    receipts: list[Receipt] = field(default_factory=list[Receipt])
+    inbox_done: list[tuple[int, str]] = field(
+        default_factory=list[tuple[int, str]]
+    )  # (row, reply as JSON)
+
+    @property
+    def empty(self) -> bool:
+        return not (self.puts or self.events or self.entries or self.receipts or self.inbox_done)

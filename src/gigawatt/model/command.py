@@ -1,0 +1,140 @@
+"""What callers ask the leader for: already permitted, parsed and given ids. The leader may still refuse."""
+
+from dataclasses import dataclass
+
+from gigawatt.model.artifact import Artifact, Lineage
+from gigawatt.model.endpoint import EndpointSpec
+from gigawatt.model.environment import Environment
+from gigawatt.model.job import Job, JobSpec
+from gigawatt.model.node import NodeState
+from gigawatt.model.tenant import ApiKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmitJob:
+    """`after_done` are those of `spec.after` that the store already had as succeeded."""
+
+    id: str
+    tenant: str
+    project: str
+    by: str
+    spec: JobSpec
+    environment: Environment | None = None  # to be built if it is not there; None for the host's
+    after_done: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelJob:
+    id: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryJob:
+    """`job` as the store had it: ended."""
+
+    job: Job
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnsureEnvironment:
+    environment: Environment
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddArtifact:
+    artifact: Artifact
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisterModel:
+    """A stored artifact becomes the next version of `name`. `id` is the new version's."""
+
+    id: str
+    tenant: str
+    project: str
+    by: str
+    name: str
+    digest: str
+    size_bytes: int
+    lineage: Lineage
+    metrics: tuple[tuple[str, float], ...] = ()
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetAlias:
+    """`number` 0 takes the alias away."""
+
+    tenant: str
+    project: str
+    by: str
+    name: str
+    alias: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PutEndpoint:
+    """Make an endpoint, or give the one of this name a new spec (its replicas are replaced)."""
+
+    id: str
+    tenant: str
+    project: str
+    by: str
+    spec: EndpointSpec
+    environment: Environment | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopEndpoint:
+    id: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeNode:
+    """`state` is ready, cordoned or draining: what a person may ask for."""
+
+    node: str
+    state: NodeState
+    reason: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateProject:
+    tenant: str
+    name: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateKey:
+    key: ApiKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevokeKey:
+    id: str
+    tenant: str
+    by: str
+
+
+Command = (
+    SubmitJob
+    | CancelJob
+    | RetryJob
+    | EnsureEnvironment
+    | AddArtifact
+    | RegisterModel
+    | SetAlias
+    | PutEndpoint
+    | StopEndpoint
+    | ChangeNode
+    | CreateProject
+    | CreateKey
+    | RevokeKey
+)

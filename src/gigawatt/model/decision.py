@@ -1,0 +1,34 @@
+"""What a cycle decides: which gangs start where, and why each of the others waits."""
+
+from dataclasses import dataclass
+
+from gigawatt.model.reason import Reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """A gang and its nodes, in rank order: ranks 0 to ranks_per_node - 1 on the first, and so on."""
+
+    gang: str
+    nodes: tuple[str, ...]
+    gpus: tuple[tuple[int, ...], ...] = ()
+    """For each node, the places in its `report.gpus` of the devices that the gang is given; () where it asks none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """`position` counts from 1 among the gangs that still wait, in the order in which they are considered."""
+
+    gang: str
+    position: int
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """`starts` and `waits` are in the order of the line, and every waiting gang is in one of them."""
+
+    starts: tuple[Start, ...]
+    waits: tuple[Wait, ...]
+    steps: int  # the work done, in the scheduler's own unit: placements tried
+    resume: str = ""  # the gang at which the work budget ended: the next snapshot carries it on

@@ -1,0 +1,143 @@
+"""An endpoint: a named model service, and the replicas (one gang each) that serve it."""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from gigawatt.model.attempt import Attempt
+from gigawatt.model.gang import Gang, GangKind, Shape
+from gigawatt.model.job import suspects
+
+
+class EndpointPhase(StrEnum):
+    PREPARING = "preparing"  # its environment is being built
+    ZERO = "zero"  # no replica, none wanted
+    STARTING = "starting"  # replicas wanted, none ready yet
+    READY = "ready"
+    FAILED = "failed"  # replicas failed too often; the next change of the spec tries again
+    STOPPING = "stopping"  # deleted; replicas are being stopped
+    STOPPED = "stopped"
+
+
+_GOING = (
+    EndpointPhase.PREPARING,
+    EndpointPhase.ZERO,
+    EndpointPhase.STARTING,
+    EndpointPhase.READY,
+    EndpointPhase.FAILED,
+)
+NEXT_PHASES: dict[EndpointPhase, frozenset[EndpointPhase]] = {
+    **{phase: frozenset({*_GOING, EndpointPhase.STOPPING}) - {phase} for phase in _GOING},
+    EndpointPhase.STOPPING: frozenset({EndpointPhase.STOPPED}),
+    EndpointPhase.STOPPED: frozenset(),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readiness:
+    """A replica is ready when GET `path` on its port answers 2xx; later failures make it unready."""
+
+    path: str = "/health"
+    timeout_s: int = 120  # from started to first ready; then the replica counts as failed
+    interval_ms: int = 250
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointSpec:
+    name: str
+    model: str  # "name:version", resolved when the endpoint was made
+    model_path: str  # where the model's files are on a node
+    served_name: str  # what clients write as `model`
+    command: tuple[str, ...]  # finds its port in PORT, its model in GIGAWATT_MODEL_PATH
+    shape: Shape
+    environment: str
+    bundle: str = ""
+    workdir: str = ""
+    env: tuple[tuple[str, str], ...] = ()
+    replicas_min: int = 0
+    replicas_max: int = 1
+    concurrency: int = 8  # requests in flight that one replica is meant for
+    idle_s: int = 300  # without a request for this long: down to replicas_min
+    queue_max: int = 256  # requests that may wait for a replica
+    queue_timeout_s: int = 300
+    readiness: Readiness = Readiness()
+    priority: int = 100
+    grace_s: int = 10
+    labels: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demand:
+    """What the gateway last said of an endpoint."""
+
+    at_ms: int
+    in_flight: int = 0
+    queued: int = 0
+    last_request_ms: int = 0
+    requests: int = 0  # since the endpoint was made
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replica:
+    """One gang that serves an endpoint; it ends when it is not wanted or has failed."""
+
+    id: str
+    endpoint: str
+    tenant: str
+    project: str
+    shape: Shape
+    priority: int
+    queued_ms: int
+    generation: int = 1
+    attempts: tuple[Attempt, ...] = ()
+    stopping: bool = False  # not wanted any more
+    ended_ms: int | None = None
+    version: int = 1
+
+    @property
+    def attempt(self) -> Attempt | None:
+        return self.attempts[-1] if self.attempts else None
+
+    @property
+    def ready(self) -> bool:
+        return bool(self.attempts) and self.attempts[-1].ready and self.attempts[-1].live
+
+    def with_attempt(self, attempt: Attempt) -> "Replica":
+        assert attempt.n in {len(self.attempts), len(self.attempts) + 1}
+        return replace(self, attempts=(*self.attempts[: attempt.n - 1], attempt))
+
+    def gang(self) -> Gang:
+        return Gang(
+            id=self.id,
+            kind=GangKind.REPLICA,
+            tenant=self.tenant,
+            project=self.project,
+            shape=self.shape,
+            priority=self.priority,
+            queued_ms=self.queued_ms,
+            avoid_nodes=suspects(self.attempts),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    id: str
+    tenant: str
+    project: str
+    spec: EndpointSpec
+    phase: EndpointPhase
+    created_ms: int
+    created_by: str
+    replicas_wanted: int = 0
+    generation: int = 1  # counts changes of the spec; replicas of older ones are replaced
+    failures: int = 0  # replicas that failed in a row
+    not_before_ms: int = 0  # no new replica before this: the pause after a failure
+    demand: Demand | None = None
+    message: str = ""
+    ended_ms: int | None = None
+    version: int = 1
+
+    def moved(self, phase: EndpointPhase) -> "Endpoint":
+        assert phase in NEXT_PHASES[self.phase], f"{self.id}: {self.phase} -> {phase}"
+        return replace(self, phase=phase)

@@ -1,0 +1,58 @@
+"""An environment: a locked set of packages, known by the digest of what was asked for."""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+HOST = "host"  # the id of the environment that is simply what is on the machine
+
+
+class EnvironmentKind(StrEnum):
+    UV = "uv"
+    HOST = "host"
+
+
+class EnvironmentPhase(StrEnum):
+    BUILDING = "building"
+    READY = "ready"
+    FAILED = "failed"
+
+
+NEXT_PHASES: dict[EnvironmentPhase, frozenset[EnvironmentPhase]] = {
+    EnvironmentPhase.BUILDING: frozenset({EnvironmentPhase.READY, EnvironmentPhase.FAILED}),
+    EnvironmentPhase.READY: frozenset({EnvironmentPhase.BUILDING}),
+    EnvironmentPhase.FAILED: frozenset({EnvironmentPhase.BUILDING}),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvironmentSpec:
+    """`requirements` as pip writes them, sorted; or `lock`, the text of a requirements lock with exact pins."""
+
+    kind: EnvironmentKind
+    python: str = ""  # "3.11"; empty for the control plane's own
+    requirements: tuple[str, ...] = ()
+    lock: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """`id` is `env-` and 16 hex digits of the spec's digest within its tenant: the same spec is the same environment."""
+
+    id: str
+    tenant: str
+    project: str
+    spec: EnvironmentSpec
+    phase: EnvironmentPhase
+    created_ms: int
+    path: str = ""  # of the built environment; holds bin/python
+    lock: str = ""  # what was resolved, exact
+    size_bytes: int = 0
+    build_ms: int = 0
+    stage: str = ""  # resolving, installing, ...; and what the tool last said
+    message: str = ""  # why it failed, in the resolver's own words
+    ended_ms: int | None = None
+    version: int = 1
+
+    def moved(self, phase: EnvironmentPhase) -> "Environment":
+        assert phase in NEXT_PHASES[self.phase], f"{self.id}: {self.phase} -> {phase}"
+        return replace(self, phase=phase)

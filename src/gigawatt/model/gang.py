@@ -1,0 +1,75 @@
+"""The gang: processes that start together or not at all. The one noun that the scheduler knows.
+
+A job's attempt is a gang, an endpoint's replica is a gang, a workspace is a gang of one.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from gigawatt.model.resources import Resources
+
+
+class GangKind(StrEnum):
+    JOB = "job"
+    REPLICA = "replica"
+    WORKSPACE = "workspace"
+
+
+class Isolation(StrEnum):
+    """How far a gang is kept from others of its node, weakest first."""
+
+    PROCESS = "process"
+    USER = "user"
+    NODE = "node"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """A time in which a gang may run; `end_ms` 0 means without end."""
+
+    start_ms: int
+    end_ms: int = 0
+
+    def contains(self, now_ms: int) -> bool:
+        return self.start_ms <= now_ms and (self.end_ms == 0 or now_ms < self.end_ms)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """What a gang needs: `nodes_min` to `nodes_max` nodes, and of each the same amounts."""
+
+    nodes_min: int = 1
+    nodes_max: int = 1
+    ranks_per_node: int = 1
+    per_node: Resources
+    gpu_kinds: tuple[str, ...] = ()  # alternatives in order; empty means any
+    same: str = (
+        ""  # the topology level that must hold all nodes, e.g. "rack"; empty means prefer near
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """A checkpoint that a rank reported and that was found on disk."""
+
+    step: int
+    path: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gang:
+    """One entry of the line, made anew from a job or a replica whenever it waits or runs."""
+
+    id: str  # the id of the job or replica it belongs to; with an attempt's number it names a launch
+    kind: GangKind
+    tenant: str
+    project: str
+    shape: Shape
+    priority: int
+    queued_ms: int
+    isolation: Isolation = Isolation.PROCESS
+    labels: tuple[tuple[str, str], ...] = ()
+    checkpoint: Checkpoint | None = None
+    windows: tuple[Window, ...] = ()
+    avoid_nodes: tuple[str, ...] = ()  # suspects of its own last failures; sorted

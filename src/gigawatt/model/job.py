@@ -1,0 +1,164 @@
+"""A job: work that runs to an end, and every attempt at it. Its life is the table `NEXT_PHASES`."""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from gigawatt.model.attempt import Attempt, Progress, Verdict
+from gigawatt.model.gang import Checkpoint, Gang, GangKind, Isolation, Shape, Window
+
+
+class JobPhase(StrEnum):
+    BLOCKED = "blocked"  # a job it comes after has not ended
+    PREPARING = "preparing"  # its environment is being built
+    QUEUED = "queued"  # its gang waits for nodes
+    STARTING = "starting"  # nodes are its own; ranks are being started
+    RUNNING = "running"
+    STOPPING = "stopping"  # ranks are being stopped
+    SAVING = "saving"  # ranks are done; the model it declared is being stored
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+ENDED = frozenset({JobPhase.SUCCEEDED, JobPhase.FAILED, JobPhase.CANCELLED})
+WAITING = frozenset({JobPhase.BLOCKED, JobPhase.PREPARING, JobPhase.QUEUED})
+
+NEXT_PHASES: dict[JobPhase, frozenset[JobPhase]] = {
+    JobPhase.BLOCKED: frozenset(
+        {JobPhase.PREPARING, JobPhase.QUEUED, JobPhase.FAILED, JobPhase.CANCELLED}
+    ),
+    JobPhase.PREPARING: frozenset({JobPhase.QUEUED, JobPhase.FAILED, JobPhase.CANCELLED}),
+    JobPhase.QUEUED: frozenset({JobPhase.STARTING, JobPhase.FAILED, JobPhase.CANCELLED}),
+    JobPhase.STARTING: frozenset(
+        {
+            JobPhase.RUNNING,
+            JobPhase.STOPPING,
+            JobPhase.QUEUED,
+            JobPhase.SAVING,
+            JobPhase.SUCCEEDED,
+            JobPhase.FAILED,
+            JobPhase.CANCELLED,
+        }
+    ),
+    JobPhase.RUNNING: frozenset(
+        {
+            JobPhase.STOPPING,
+            JobPhase.QUEUED,
+            JobPhase.SAVING,
+            JobPhase.SUCCEEDED,
+            JobPhase.FAILED,
+            JobPhase.CANCELLED,
+        }
+    ),
+    JobPhase.STOPPING: frozenset(
+        {JobPhase.QUEUED, JobPhase.SAVING, JobPhase.SUCCEEDED, JobPhase.FAILED, JobPhase.CANCELLED}
+    ),
+    JobPhase.SAVING: frozenset({JobPhase.SUCCEEDED, JobPhase.FAILED}),
+    JobPhase.SUCCEEDED: frozenset(),
+    JobPhase.FAILED: frozenset(
+        {JobPhase.BLOCKED, JobPhase.PREPARING, JobPhase.QUEUED}
+    ),  # `gw retry`
+    JobPhase.CANCELLED: frozenset(
+        {JobPhase.BLOCKED, JobPhase.PREPARING, JobPhase.QUEUED}
+    ),  # `gw retry`
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelOutput:
+    """Register `path` (below the checkpoint directory) as a version of `name` when the job succeeds."""
+
+    name: str
+    path: str
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobSpec:
+    """What a person asked for, parsed and with defaults filled in."""
+
+    name: str
+    command: tuple[str, ...]  # argv; a script becomes ("bash", "-c", script)
+    shape: Shape
+    environment: str  # id of an Environment; "host" for what is on the machine
+    bundle: str = ""  # digest of the code bundle; empty for none
+    workdir: str = ""  # below the bundle, or absolute
+    env: tuple[tuple[str, str], ...] = ()
+    priority: int = 0
+    timeout_s: int = 0  # 0 is without limit
+    grace_s: int = 10
+    retries_user: int = 0
+    retries_infrastructure: int = 3
+    after: tuple[str, ...] = ()  # ids of jobs that must have succeeded
+    labels: tuple[tuple[str, str], ...] = ()
+    isolation: Isolation = Isolation.PROCESS
+    windows: tuple[Window, ...] = ()
+    model: ModelOutput | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    id: str
+    tenant: str
+    project: str
+    spec: JobSpec
+    phase: JobPhase
+    created_ms: int
+    queued_ms: int
+    submitted_by: str
+    attempts: tuple[Attempt, ...] = ()
+    attempts_before: int = 0  # attempts that budgets no longer count, from before a `gw retry`
+    checkpoint: Checkpoint | None = None
+    progress: Progress | None = None
+    ended_ms: int | None = None
+    message: str = ""  # why it ended, in one sentence
+    model_version: str = ""  # "name:version" once its output is registered
+    version: int = 1
+
+    def moved(self, phase: JobPhase) -> "Job":
+        """This job in `phase`; a step that the table does not allow is our mistake."""
+        assert phase in NEXT_PHASES[self.phase], f"{self.id}: {self.phase} -> {phase}"
+        return replace(self, phase=phase)
+
+    @property
+    def attempt(self) -> Attempt | None:
+        """The newest attempt."""
+        return self.attempts[-1] if self.attempts else None
+
+    @property
+    def ended(self) -> bool:
+        return self.phase in ENDED
+
+    def with_attempt(self, attempt: Attempt) -> "Job":
+        """The newest attempt replaced, or a next one appended."""
+        assert attempt.n in {len(self.attempts), len(self.attempts) + 1}
+        return replace(self, attempts=(*self.attempts[: attempt.n - 1], attempt))
+
+    def gang(self) -> Gang:
+        """Its entry in the line, avoiding the nodes on which its counted attempts failed for infrastructure."""
+        return Gang(
+            id=self.id,
+            kind=GangKind.JOB,
+            tenant=self.tenant,
+            project=self.project,
+            shape=self.spec.shape,
+            priority=self.spec.priority,
+            queued_ms=self.queued_ms,
+            isolation=self.spec.isolation,
+            labels=self.spec.labels,
+            checkpoint=self.checkpoint,
+            windows=self.spec.windows,
+            avoid_nodes=suspects(self.attempts),
+        )
+
+
+def suspects(attempts: tuple[Attempt, ...]) -> tuple[str, ...]:
+    """Nodes that the evidence of infrastructure failures names, sorted."""
+    named = {
+        fact.node
+        for attempt in attempts
+        if attempt.verdict is Verdict.INFRASTRUCTURE
+        for fact in attempt.evidence
+        if fact.node
+    }
+    return tuple(sorted(named))

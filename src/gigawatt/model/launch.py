@@ -1,0 +1,54 @@
+"""What an engine is given to start an attempt: everything it needs and nothing that it must look up."""
+
+from dataclasses import dataclass, field
+
+from gigawatt.model.endpoint import Readiness
+from gigawatt.model.gang import GangKind
+from gigawatt.model.resources import Resources
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """Where one rank goes."""
+
+    rank: int
+    node: str
+    local_rank: int
+    gpus: tuple[str, ...] = ()  # uuids on that node
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """One attempt of one gang. `env` is shown by `gw jobs`, `secrets` never."""
+
+    gang: str
+    attempt: int
+    kind: GangKind
+    name: str
+    tenant: str
+    project: str
+    command: tuple[str, ...]
+    env: tuple[tuple[str, str], ...]
+    placements: tuple[Placement, ...]  # by rank
+    per_rank: Resources
+    environment: str = ""  # path of the built environment; empty for the host's
+    bundle: str = ""  # digest; fetched and unpacked by the engine once a node
+    workdir: str = ""
+    checkpoint_dir: str = ""  # follows the gang from attempt to attempt
+    model_path: str = ""
+    resume_step: int | None = None
+    grace_s: int = 10
+    readiness: Readiness | None = None  # replicas: a port is allocated and probed
+    secrets: tuple[tuple[str, str], ...] = field(
+        default=(), repr=False
+    )  # given to ranks, shown nowhere
+    log_bytes_max: int = 0  # kept for each rank; 0 for the engine's default
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptKey:
+    gang: str
+    attempt: int
+
+    def __str__(self) -> str:
+        return f"{self.gang}.{self.attempt}"

@@ -1,0 +1,74 @@
+"""A node: one machine, or a share of one, and where it stands in the tree of failure domains."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from gigawatt.model.resources import Resources
+
+TOPOLOGY_LEVELS = ("site", "hall", "spine", "leaf", "rack", "nvlink", "node")
+
+
+class NodeState(StrEnum):
+    READY = "ready"
+    CORDONED = "cordoned"  # takes no new gangs
+    DRAINING = "draining"  # cordoned, and emptied by a deadline
+    DOWN = "down"  # not answering
+
+
+NEXT_STATES: dict[NodeState, frozenset[NodeState]] = {
+    NodeState.READY: frozenset({NodeState.CORDONED, NodeState.DRAINING, NodeState.DOWN}),
+    NodeState.CORDONED: frozenset({NodeState.READY, NodeState.DRAINING, NodeState.DOWN}),
+    NodeState.DRAINING: frozenset({NodeState.READY, NodeState.CORDONED, NodeState.DOWN}),
+    NodeState.DOWN: frozenset({NodeState.READY, NodeState.CORDONED}),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gpu:
+    """One device as NVML names it."""
+
+    uuid: str
+    index: int
+    kind: str
+    memory_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeReport:
+    """What an engine says of a node; the leader makes a `Node` of it."""
+
+    id: str
+    total: Resources
+    topology: tuple[
+        str, ...
+    ]  # one name for each of TOPOLOGY_LEVELS, outermost first; "" where unknown
+    address: str
+    gpus: tuple[Gpu, ...] = ()
+    limits: str = "none"  # how limits hold here: cgroup-v2, cgroup-v1, rlimit or none
+    system: str = ""  # e.g. "Linux 6.1 x86_64"
+    pythons: tuple[str, ...] = ()
+    labels: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    id: str
+    state: NodeState
+    reason: str
+    report: NodeReport
+    changed_ms: int
+    wanted: NodeState = NodeState.READY  # what a person asked for: the state when it answers
+    version: int = 1
+
+    @property
+    def total(self) -> Resources:
+        return self.report.total
+
+    @property
+    def gpu_kind(self) -> str:
+        return self.report.gpus[0].kind if self.report.gpus else ""
+
+    @property
+    def ledger_units(self) -> int:
+        """What the ledger counts here: milli-GPUs on a GPU node, milli-cores on a CPU node."""
+        return self.total.milli_gpu or self.total.milli_cpu

@@ -1,0 +1,172 @@
+"""What was seen: by engines of machines, by the build service of environments, by the gateway of demand.
+
+The leader applies observations in order. None of them is an exception: a failed call is a value in here.
+"""
+
+from dataclasses import dataclass
+
+from gigawatt.model.attempt import Progress
+from gigawatt.model.gang import Checkpoint
+from gigawatt.model.launch import AttemptKey
+from gigawatt.model.node import NodeReport
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeSeen:
+    """A node joined, came back, or reports something new of itself."""
+
+    at_ms: int
+    report: NodeReport
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeLost:
+    at_ms: int
+    node: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaunchAccepted:
+    """The engine took the launch; `master_port` and `port` are what it allocated."""
+
+    at_ms: int
+    key: AttemptKey
+    master_port: int = 0
+    port: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaunchFailed:
+    """Nothing of the attempt runs, or what ran has been stopped. `user` when the request itself cannot be started."""
+
+    at_ms: int
+    key: AttemptKey
+    reason: str
+    node: str = ""
+    user: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RankStarted:
+    at_ms: int
+    key: AttemptKey
+    rank: int
+    pid: int
+    address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RankExited:
+    """`exit_code` or `signal`, never both. `oom` when the machine's memory limit ended it."""
+
+    at_ms: int
+    key: AttemptKey
+    rank: int
+    exit_code: int | None = None
+    signal: int | None = None
+    oom: bool = False
+    asked: bool = False  # the signal was ours: a stop was under way
+    lost: bool = False  # how it ended is not known: its supervisor or node was lost
+    last_lines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RankProgress:
+    key: AttemptKey
+    rank: int
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointSaved:
+    """A rank said that a checkpoint is complete, and its path was found."""
+
+    key: AttemptKey
+    rank: int
+    checkpoint: Checkpoint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaReadiness:
+    at_ms: int
+    key: AttemptKey
+    ready: bool
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptGone:
+    """Every rank has exited and no process of the attempt is left; its ports are free."""
+
+    at_ms: int
+    key: AttemptKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvironmentStage:
+    at_ms: int
+    environment: str
+    stage: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvironmentBuilt:
+    at_ms: int
+    environment: str
+    path: str
+    lock: str
+    size_bytes: int
+    build_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvironmentFailed:
+    at_ms: int
+    environment: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelStored:
+    """A succeeded job's output is in the artifact store, or `error` says why not."""
+
+    at_ms: int
+    job: str
+    digest: str = ""
+    size_bytes: int = 0
+    files: int = 0
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemandSeen:
+    """What the gateway counts for one endpoint; counters since the gateway started are already differences here."""
+
+    at_ms: int
+    endpoint: str
+    in_flight: int
+    queued: int
+    last_request_ms: int
+    requests_more: int = 0
+    prompt_tokens_more: int = 0
+    completion_tokens_more: int = 0
+
+
+Observation = (
+    NodeSeen
+    | NodeLost
+    | LaunchAccepted
+    | LaunchFailed
+    | RankStarted
+    | RankExited
+    | RankProgress
+    | CheckpointSaved
+    | ReplicaReadiness
+    | AttemptGone
+    | EnvironmentStage
+    | EnvironmentBuilt
+    | EnvironmentFailed
+    | ModelStored
+    | DemandSeen
+)

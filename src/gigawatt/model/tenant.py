@@ -1,0 +1,63 @@
+"""Who may do what: tenants, projects, and the callers that a key or a token stands for."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+DEFAULT_TENANT = "default"
+DEFAULT_PROJECT = "default"
+
+
+class Role(StrEnum):
+    VIEWER = "viewer"
+    DEVELOPER = "developer"
+    PROJECT_ADMIN = "project-admin"
+    TENANT_ADMIN = "tenant-admin"
+    AUDITOR = "auditor"
+    OPERATOR = "operator"  # the whole instance
+    RANK = "rank"  # a running rank, scoped to its job
+    GATEWAY = "gateway"  # the data plane of this instance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tenant:
+    id: str
+    created_ms: int
+    version: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    id: str  # tenant/name
+    tenant: str
+    name: str
+    created_ms: int
+    version: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiKey:
+    """The key itself is shown once and never kept: only its SHA-256 is."""
+
+    id: str
+    tenant: str
+    project: str  # empty: every project of the tenant
+    name: str
+    role: Role
+    prefix: str  # the first characters, for people to recognise it by
+    sha256: str
+    created_ms: int
+    created_by: str
+    expires_ms: int = 0  # 0 is never
+    revoked_ms: int | None = None
+    version: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who makes a call. `job` is set for a rank's token."""
+
+    name: str
+    role: Role
+    tenant: str
+    project: str  # empty: every project of the tenant
+    job: str = ""

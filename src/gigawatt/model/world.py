@@ -1,0 +1,95 @@
+"""The world: every live object, in memory, written by the leader alone.
+
+Finished jobs, replicas and endpoints leave it and are read from the store. `dependents` names, for a job, the blocked
+jobs that come after it.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from gigawatt.model.artifact import Artifact, ModelName, ModelVersion
+from gigawatt.model.change import Entity
+from gigawatt.model.endpoint import Endpoint, EndpointPhase, Replica
+from gigawatt.model.environment import Environment
+from gigawatt.model.job import Job, JobPhase
+from gigawatt.model.ledger import NodeAccount
+from gigawatt.model.node import Node
+from gigawatt.model.tenant import ApiKey, Project, Tenant
+
+T = TypeVar("T")
+
+_TABLES: dict[type, str] = {
+    Job: "jobs",
+    Endpoint: "endpoints",
+    Replica: "replicas",
+    Environment: "environments",
+    Node: "nodes",
+    NodeAccount: "accounts",
+    ModelName: "models",
+    Tenant: "tenants",
+    Project: "projects",
+    ApiKey: "keys",
+}
+
+RECENT_ENDED_MAX = 10_000  # jobs whose end is remembered for those that come after them
+
+
+@dataclass(slots=True, kw_only=True)
+class World:
+    epoch: int
+    jobs: dict[str, Job] = field(default_factory=dict[str, Job])
+    endpoints: dict[str, Endpoint] = field(default_factory=dict[str, Endpoint])
+    replicas: dict[str, Replica] = field(default_factory=dict[str, Replica])
+    environments: dict[str, Environment] = field(default_factory=dict[str, Environment])
+    nodes: dict[str, Node] = field(default_factory=dict[str, Node])
+    accounts: dict[str, NodeAccount] = field(default_factory=dict[str, NodeAccount])
+    models: dict[str, ModelName] = field(default_factory=dict[str, ModelName])
+    tenants: dict[str, Tenant] = field(default_factory=dict[str, Tenant])
+    projects: dict[str, Project] = field(default_factory=dict[str, Project])
+    keys: dict[str, ApiKey] = field(default_factory=dict[str, ApiKey])
+    dependents: dict[str, dict[str, None]] = field(default_factory=dict[str, dict[str, None]])
+    saved_ms: dict[str, int] = field(default_factory=dict[str, int])
+    recent_ended: OrderedDict[str, JobPhase] = field(default_factory=OrderedDict[str, JobPhase])
+
+    def put(self, entity: Entity) -> None:
+        """Hold `entity` if it is live; let go of it if it has ended."""
+        match entity:
+            case Job():
+                self._put_job(entity)
+            case Replica():
+                _hold(self.replicas, entity.id, entity, live=entity.ended_ms is None)
+            case Endpoint():
+                live = entity.phase is not EndpointPhase.STOPPED
+                _hold(self.endpoints, entity.id, entity, live=live)
+            case Artifact() | ModelVersion():
+                pass  # never change, so the store alone has them
+            case _:
+                getattr(self, _TABLES[type(entity)])[entity.id] = entity
+
+    def knows(self, entity: Entity) -> bool:
+        """Whether a value of this kind and id is held."""
+        if isinstance(entity, Artifact | ModelVersion):
+            return False
+        return entity.id in getattr(self, _TABLES[type(entity)])
+
+    def _put_job(self, job: Job) -> None:
+        _hold(self.jobs, job.id, job, live=not job.ended)
+        if job.phase is JobPhase.BLOCKED:
+            for earlier in job.spec.after:
+                if earlier in self.jobs:
+                    self.dependents.setdefault(earlier, {})[job.id] = None
+        if job.ended:
+            self.recent_ended[job.id] = job.phase
+            self.recent_ended.move_to_end(job.id)
+            if len(self.recent_ended) > RECENT_ENDED_MAX:
+                self.recent_ended.popitem(last=False)
+        else:
+            self.recent_ended.pop(job.id, None)
+
+
+def _hold(table: dict[str, T], key: str, value: T, *, live: bool) -> None:
+    if live:
+        table[key] = value
+    else:
+        table.pop(key, None)

@@ -1,0 +1,93 @@
+"""After a restart: what engines really have against what is on record, and everything under way asked for again."""
+
+from dataclasses import dataclass
+
+from gigawatt.model.action import StartAttempt, StopAttempt
+from gigawatt.model.attempt import Attempt, AttemptPhase
+from gigawatt.model.environment import EnvironmentPhase
+from gigawatt.model.job import Job, JobPhase
+from gigawatt.model.launch import AttemptKey
+from gigawatt.model.observation import AttemptGone, NodeLost, Observation, RankExited
+from gigawatt.reconcile import apply, attempts, endpoints, environments, jobs, nodes
+from gigawatt.reconcile.attempts import Owner
+from gigawatt.reconcile.launches import job_launch, replica_launch
+from gigawatt.reconcile.turn import Turn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What the engines told: which nodes answer, which attempts they know, and all of it retold."""
+
+    nodes: tuple[str, ...]
+    attempts: tuple[AttemptKey, ...]
+    observations: tuple[Observation, ...]
+
+
+def adopt(turn: Turn, found: Found) -> None:
+    """Bring the record up to what is there. Running gangs go on with the same processes."""
+    for seen in found.observations:
+        apply.observation(turn, seen)
+    for node in sorted(turn.world.nodes):
+        if node not in found.nodes:
+            reason = "it did not answer when the control plane started"
+            nodes.lost(turn, NodeLost(at_ms=turn.now_ms, node=node, reason=reason))
+    for owner in _with_live_attempts(turn):
+        attempt = owner.attempt
+        assert attempt is not None
+        if attempts.key_of(owner, attempt) not in found.attempts:
+            _missing(turn, owner, attempt)
+        elif attempt.phase is AttemptPhase.STOPPING:
+            turn.act(StopAttempt(key=attempts.key_of(owner, attempt), grace_s=owner_grace_s(owner)))
+    _resume(turn)
+
+
+def owner_grace_s(owner: Owner) -> int:
+    """Seconds between SIGTERM and SIGKILL when a stop is asked for again."""
+    return owner.spec.grace_s if isinstance(owner, Job) else 0
+
+
+def _with_live_attempts(turn: Turn) -> list[Owner]:
+    owners: list[Owner] = [*turn.world.jobs.values(), *turn.world.replicas.values()]
+    return [owner for owner in owners if owner.attempt and owner.attempt.live]
+
+
+def _missing(turn: Turn, owner: Owner, attempt: Attempt) -> None:
+    """An attempt on record that no engine knows: launched again if it never was, lost otherwise."""
+    if attempt.phase is AttemptPhase.PLACED:
+        world = turn.world
+        if isinstance(owner, Job):
+            launch = job_launch(owner, attempt, world=world, site=turn.site)
+        else:
+            endpoint = world.endpoints[owner.endpoint]
+            launch = replica_launch(owner, endpoint, attempt, world=world)
+        turn.act(StartAttempt(launch=launch))
+        return
+    key = attempts.key_of(owner, attempt)
+    for rank in attempt.ranks:
+        if not rank.exited:
+            gone = RankExited(at_ms=turn.now_ms, key=key, rank=rank.rank, lost=True)
+            apply.observation(turn, gone)
+    apply.observation(turn, AttemptGone(at_ms=turn.now_ms, key=key))
+
+
+def _resume(turn: Turn) -> None:
+    """Ask again for what was under way outside, and set every timer anew."""
+    world = turn.world
+    for environment in tuple(world.environments.values()):
+        if environment.phase is EnvironmentPhase.BUILDING:
+            environments.build(turn, environment)
+    for job in tuple(world.jobs.values()):
+        if job.phase is JobPhase.SAVING:
+            jobs.save_output(turn, job)
+        _set_timers(turn, job)
+    for replica in world.replicas.values():
+        turn.due(turn.now_ms, replica.id)
+    for endpoint in tuple(world.endpoints.values()):
+        endpoints.scale(turn, endpoint)
+
+
+def _set_timers(turn: Turn, job: Job) -> None:
+    turn.due(turn.now_ms + attempts.STOP_OVERDUE_MS, job.id)
+    attempt = job.attempt
+    if job.spec.timeout_s and attempt and attempt.live and attempt.running_ms is not None:
+        turn.due(attempt.running_ms + job.spec.timeout_s * 1000, job.id)

@@ -1,0 +1,184 @@
+"""Inputs, one at a time: commands from callers, observations from outside, and timers that are due."""
+
+from gigawatt.model.action import ReleaseAttempt, StopAttempt
+from gigawatt.model.change import Entity
+from gigawatt.model.command import (
+    AddArtifact,
+    CancelJob,
+    ChangeNode,
+    Command,
+    CreateKey,
+    CreateProject,
+    EnsureEnvironment,
+    PutEndpoint,
+    RegisterModel,
+    RetryJob,
+    RevokeKey,
+    SetAlias,
+    StopEndpoint,
+    SubmitJob,
+)
+from gigawatt.model.decision import Decision
+from gigawatt.model.endpoint import Replica
+from gigawatt.model.environment import Environment
+from gigawatt.model.job import Job
+from gigawatt.model.observation import (
+    AttemptGone,
+    CheckpointSaved,
+    DemandSeen,
+    EnvironmentBuilt,
+    EnvironmentFailed,
+    EnvironmentStage,
+    LaunchAccepted,
+    LaunchFailed,
+    ModelStored,
+    NodeLost,
+    NodeSeen,
+    Observation,
+    RankExited,
+    RankProgress,
+    RankStarted,
+    ReplicaReadiness,
+)
+from gigawatt.reconcile import attempts, endpoints, environments, jobs, models, nodes, projects
+from gigawatt.reconcile import replicas as replica_lives
+from gigawatt.reconcile.attempts import Owner
+from gigawatt.reconcile.turn import Turn
+
+OfAttempt = (
+    LaunchAccepted
+    | LaunchFailed
+    | RankStarted
+    | RankExited
+    | RankProgress
+    | CheckpointSaved
+    | ReplicaReadiness
+    | AttemptGone
+)
+
+
+def command(turn: Turn, asked: Command) -> Entity:  # noqa: C901, PLR0911, PLR0912 - one flat table
+    """Do what a caller asked; the changed or made object. Raises RefusalError, having changed nothing."""
+    match asked:
+        case SubmitJob():
+            return jobs.submit(turn, asked)
+        case CancelJob():
+            return jobs.cancel(turn, asked)
+        case RetryJob():
+            return jobs.retry(turn, asked)
+        case EnsureEnvironment():
+            projects.check_project(turn, asked.environment.tenant, asked.environment.project)
+            return environments.ensure(turn, asked.environment)
+        case AddArtifact():
+            return models.add_artifact(turn, asked)
+        case RegisterModel():
+            return models.register(turn, asked)
+        case SetAlias():
+            return models.set_alias(turn, asked)
+        case PutEndpoint():
+            return endpoints.put(turn, asked)
+        case StopEndpoint():
+            return endpoints.stop(turn, asked)
+        case ChangeNode():
+            return nodes.change(turn, asked)
+        case CreateProject():
+            return projects.create_project(turn, asked)
+        case CreateKey():
+            return projects.create_key(turn, asked)
+        case RevokeKey():
+            return projects.revoke_key(turn, asked)
+
+
+def observation(turn: Turn, seen: Observation) -> None:
+    """Take in what was seen. Seen again, it changes nothing."""
+    match seen:
+        case NodeSeen():
+            nodes.seen(turn, seen)
+        case NodeLost():
+            nodes.lost(turn, seen)
+        case EnvironmentStage():
+            environments.stage(turn, seen)
+        case EnvironmentBuilt():
+            _environment_changed(turn, environments.built(turn, seen))
+        case EnvironmentFailed():
+            _environment_changed(turn, environments.failed(turn, seen))
+        case ModelStored():
+            jobs.model_stored(turn, seen)
+        case DemandSeen():
+            endpoint = turn.world.endpoints.get(seen.endpoint)
+            if endpoint is not None:
+                endpoints.scale(turn, replica_lives.demand(turn, endpoint, seen))
+        case _:
+            _of_attempt(turn, seen)
+
+
+def due(turn: Turn, subject: str) -> None:
+    """A timer has run out; what it was for may be over already."""
+    world = turn.world
+    if job := world.jobs.get(subject):
+        jobs.due(turn, job)
+    elif replica := world.replicas.get(subject):
+        replica_lives.due(turn, replica)
+    elif endpoint := world.endpoints.get(subject):
+        endpoints.due(turn, endpoint)
+
+
+def decision(turn: Turn, decided: Decision) -> None:
+    """Start what the scheduler placed."""
+    for start in decided.starts:
+        owner = turn.world.jobs.get(start.gang) or turn.world.replicas.get(start.gang)
+        assert owner is not None, f"{start.gang} was placed and is not there"
+        attempts.start(turn, owner, start)
+
+
+def _of_attempt(turn: Turn, seen: OfAttempt) -> None:  # noqa: C901 - one flat table
+    found = attempts.find(turn, seen.key)
+    if found is None:
+        _disown(turn, seen)
+        return
+    owner, attempt = found
+    match seen:
+        case LaunchAccepted():
+            attempts.accepted(turn, owner, attempt, seen)
+        case RankStarted():
+            attempts.rank_started(turn, owner, attempt, seen)
+        case RankExited():
+            attempts.rank_exited(turn, owner, attempt, seen)
+        case LaunchFailed():
+            _ended(turn, attempts.launch_failed(turn, owner, attempt, seen))
+        case AttemptGone():
+            _ended(turn, attempts.finish(turn, owner, attempt))
+        case ReplicaReadiness():
+            if isinstance(owner, Replica):
+                replica_lives.readiness(turn, owner, attempt, seen)
+                endpoints.scale(turn, turn.world.endpoints[owner.endpoint])
+        case RankProgress():
+            if isinstance(owner, Job):
+                jobs.progressed(turn, owner, attempt, seen)
+        case CheckpointSaved():
+            if isinstance(owner, Job):
+                jobs.checkpointed(turn, owner, attempt, seen.checkpoint)
+
+
+def _ended(turn: Turn, owner: Owner) -> None:
+    attempt = owner.attempt
+    assert attempt is not None
+    if isinstance(owner, Job):
+        jobs.attempt_ended(turn, owner, attempt)
+    else:
+        replica_lives.attempt_ended(turn, owner, attempt)
+        endpoints.scale(turn, turn.world.endpoints[owner.endpoint])
+
+
+def _disown(turn: Turn, seen: OfAttempt) -> None:
+    """Something of an attempt that is not on record as live: stop what runs, forget what has ended."""
+    if isinstance(seen, RankStarted | LaunchAccepted):
+        turn.act(StopAttempt(key=seen.key, grace_s=0))
+    elif isinstance(seen, AttemptGone | LaunchFailed):
+        turn.act(ReleaseAttempt(key=seen.key))
+
+
+def _environment_changed(turn: Turn, environment: Environment | None) -> None:
+    if environment is not None:
+        jobs.environment_changed(turn, environment)
+        endpoints.environment_changed(turn, environment)

@@ -1,0 +1,221 @@
+"""The life of an attempt, the same for jobs and replicas: placed, started, watched, stopped, ended and judged."""
+
+from dataclasses import replace
+
+from gigawatt.model.action import ReleaseAttempt, StartAttempt, StopAttempt
+from gigawatt.model.attempt import Attempt, AttemptPhase, Evidence, RankStatus, Verdict
+from gigawatt.model.decision import Start
+from gigawatt.model.endpoint import Replica
+from gigawatt.model.job import Job, JobPhase
+from gigawatt.model.launch import AttemptKey
+from gigawatt.model.ledger import TimeClass
+from gigawatt.model.observation import LaunchAccepted, LaunchFailed, RankExited, RankStarted
+from gigawatt.reconcile import uses
+from gigawatt.reconcile.launches import job_launch, new_attempt, replica_launch
+from gigawatt.reconcile.turn import Turn
+from gigawatt.reconcile.verdict import CHARGED_TO, evidence_of_exit, judge
+
+Owner = Job | Replica
+
+LAUNCH_OVERDUE_MS = 60_000  # a launch that no engine accepts in this time has failed
+STOP_OVERDUE_MS = 15_000  # beyond its grace, a stop is asked for again
+
+STOPPABLE = frozenset({AttemptPhase.PLACED, AttemptPhase.STARTING, AttemptPhase.RUNNING})
+
+
+def find(turn: Turn, key: AttemptKey) -> tuple[Owner, Attempt] | None:
+    """The live attempt that `key` names; None for one that has ended or was never made."""
+    owner = turn.world.jobs.get(key.gang) or turn.world.replicas.get(key.gang)
+    attempt = owner.attempt if owner else None
+    if owner is None or attempt is None or attempt.n != key.attempt or not attempt.live:
+        return None
+    return owner, attempt
+
+
+def key_of(owner: Owner, attempt: Attempt) -> AttemptKey:
+    return AttemptKey(gang=owner.id, attempt=attempt.n)
+
+
+def start(turn: Turn, owner: Owner, placement: Start) -> None:
+    """Make the next attempt where the scheduler said, and have it launched."""
+    attempt = new_attempt(owner, placement, world=turn.world, now_ms=turn.now_ms)
+    if isinstance(owner, Job):
+        placed = turn.put(owner.moved(JobPhase.STARTING).with_attempt(attempt))
+        launch = job_launch(placed, attempt, world=turn.world, site=turn.site)
+    else:
+        placed = turn.put(owner.with_attempt(attempt))
+        endpoint = turn.world.endpoints[owner.endpoint]
+        launch = replica_launch(placed, endpoint, attempt, world=turn.world)
+    uses.begin(turn, placed, attempt)
+    turn.emit(
+        f"{_noun(owner)}.placed", placed, f"attempt {attempt.n} on {', '.join(attempt.nodes)}"
+    )
+    turn.act(StartAttempt(launch=launch))
+    turn.due(turn.now_ms + LAUNCH_OVERDUE_MS, owner.id)
+
+
+def accepted(turn: Turn, owner: Owner, attempt: Attempt, seen: LaunchAccepted) -> None:
+    after = replace(attempt, master_port=seen.master_port, port=seen.port)
+    if attempt.phase is AttemptPhase.PLACED:
+        after = replace(after.moved(AttemptPhase.STARTING), starting_ms=seen.at_ms)
+    if after != attempt:
+        turn.put(owner.with_attempt(after))
+
+
+def rank_started(turn: Turn, owner: Owner, attempt: Attempt, seen: RankStarted) -> Owner:
+    """Note a rank's process; with the last one the attempt runs."""
+    before = attempt.rank(seen.rank)
+    if before.pid == seen.pid:
+        return owner
+    rank = replace(before, pid=seen.pid, address=seen.address, started_ms=seen.at_ms)
+    after = attempt.with_rank(rank)
+    if after.phase in {AttemptPhase.PLACED, AttemptPhase.STARTING} and _all_started(after):
+        return _runs(turn, owner, after, seen.at_ms)
+    return turn.put(owner.with_attempt(after))
+
+
+def rank_exited(turn: Turn, owner: Owner, attempt: Attempt, seen: RankExited) -> Owner:
+    """Note an end. The first failure stops the rest of the gang."""
+    before = attempt.rank(seen.rank)
+    if before.exited:
+        return owner
+    rank = replace(
+        before,
+        ended_ms=seen.at_ms,
+        exit_code=seen.exit_code,
+        signal=seen.signal,
+        last_lines=seen.last_lines,
+    )
+    fact = None if seen.asked else evidence_of_exit(rank, oom=seen.oom, lost=seen.lost)
+    after = attempt.with_rank(rank)
+    if fact is not None:
+        after = replace(after, evidence=(*after.evidence, fact))
+    owner = turn.put(owner.with_attempt(after))
+    if fact is not None:
+        turn.emit(f"{_noun(owner)}.rank_failed", owner, f"rank {rank.rank}: {fact.detail}")
+        if after.phase in STOPPABLE:
+            return stop(turn, owner, after, cause=None)
+    return owner
+
+
+def launch_failed(turn: Turn, owner: Owner, attempt: Attempt, seen: LaunchFailed) -> Owner:
+    """Nothing of it runs: note why, and end it."""
+    fact = Evidence(
+        at_ms=seen.at_ms,
+        what="launch_refused" if seen.user else "launch_failed",
+        detail=seen.reason,
+        node=seen.node,
+    )
+    after = replace(attempt, evidence=(*attempt.evidence, fact))
+    return finish(turn, turn.put(owner.with_attempt(after)), after)
+
+
+def node_lost(turn: Turn, owner: Owner, attempt: Attempt, node: str, reason: str) -> Owner:
+    """Its ranks on a lost node have ended, as far as anyone can tell; the others are stopped."""
+    after = attempt
+    for rank in attempt.ranks:
+        if rank.node == node and not rank.exited:
+            after = after.with_rank(replace(rank, ended_ms=turn.now_ms))
+    fact = Evidence(at_ms=turn.now_ms, what="node_down", detail=reason, node=node)
+    after = replace(after, evidence=(*after.evidence, fact))
+    owner = turn.put(owner.with_attempt(after))
+    if after.phase in STOPPABLE:
+        return stop(turn, owner, after, cause=None)
+    return owner
+
+
+def stop(turn: Turn, owner: Owner, attempt: Attempt, *, cause: Verdict | None) -> Owner:
+    """Have every rank stopped. `cause` is None when the verdict is to follow from the evidence."""
+    grace_s = _grace_s(turn, owner)
+    if attempt.phase in STOPPABLE:
+        attempt = replace(attempt.moved(AttemptPhase.STOPPING), stopping_ms=turn.now_ms)
+    if cause is not None and attempt.stop_cause is None:
+        attempt = replace(attempt, stop_cause=cause)
+    stopped = owner.with_attempt(attempt)
+    if isinstance(stopped, Job) and stopped.phase is not JobPhase.STOPPING:
+        stopped = stopped.moved(JobPhase.STOPPING)
+    stopped = turn.put(stopped)
+    if cause is Verdict.PREEMPTION:
+        uses.reclass(turn, stopped, attempt, TimeClass.PREEMPTED)
+    turn.act(StopAttempt(key=key_of(owner, attempt), grace_s=grace_s))
+    turn.due(turn.now_ms + grace_s * 1000 + STOP_OVERDUE_MS, owner.id)
+    return stopped
+
+
+def finish(turn: Turn, owner: Owner, attempt: Attempt) -> Owner:
+    """Nothing of it is left: judge it, close its accounts and let the engine forget it."""
+    verdict = judge(attempt)
+    ended = replace(
+        attempt.moved(AttemptPhase.ENDED),
+        ended_ms=turn.now_ms,
+        verdict=verdict,
+        charged_to=CHARGED_TO.get(verdict, ""),
+        ready=False,
+    )
+    uses.end(turn, owner, attempt, verdict)
+    owner = turn.put(owner.with_attempt(ended))
+    turn.emit(
+        f"{_noun(owner)}.attempt_ended",
+        owner,
+        f"attempt {ended.n}: {verdict}",
+        (("verdict", verdict.value),),
+    )
+    turn.act(ReleaseAttempt(key=key_of(owner, attempt)))
+    return owner
+
+
+def overdue(turn: Turn, owner: Owner, attempt: Attempt) -> None:
+    """Look at a launch or a stop that should be over by now, or look again when it should be."""
+    if attempt.phase is AttemptPhase.PLACED:
+        limit_ms = attempt.placed_ms + LAUNCH_OVERDUE_MS
+        if turn.now_ms < limit_ms:
+            turn.due(limit_ms, owner.id)
+            return
+        fact = Evidence(
+            at_ms=turn.now_ms,
+            what="launch_failed",
+            detail=f"no engine accepted it in {LAUNCH_OVERDUE_MS // 1000} s",
+        )
+        stop(turn, owner, replace(attempt, evidence=(*attempt.evidence, fact)), cause=None)
+    elif attempt.phase is AttemptPhase.STOPPING:
+        assert attempt.stopping_ms is not None
+        limit_ms = attempt.stopping_ms + _grace_s(turn, owner) * 1000 + STOP_OVERDUE_MS
+        if turn.now_ms >= limit_ms:
+            turn.act(StopAttempt(key=key_of(owner, attempt), grace_s=0))
+            limit_ms = turn.now_ms + STOP_OVERDUE_MS
+        turn.due(limit_ms, owner.id)
+
+
+def _runs(turn: Turn, owner: Owner, attempt: Attempt, at_ms: int) -> Owner:
+    after = replace(attempt.moved(AttemptPhase.RUNNING), running_ms=at_ms)
+    running = owner.with_attempt(after)
+    if isinstance(running, Job):
+        running = turn.put(running.moved(JobPhase.RUNNING))
+        uses.reclass(turn, running, after, TimeClass.USEFUL)
+        if running.spec.timeout_s:
+            turn.due(at_ms + running.spec.timeout_s * 1000, running.id)
+    else:
+        running = turn.put(running)
+        readiness = turn.world.endpoints[running.endpoint].spec.readiness
+        turn.due(at_ms + readiness.timeout_s * 1000, running.id)
+    turn.emit(f"{_noun(owner)}.running", running, f"attempt {after.n} runs")
+    return running
+
+
+def _all_started(attempt: Attempt) -> bool:
+    return all(_started(rank) for rank in attempt.ranks)
+
+
+def _started(rank: RankStatus) -> bool:
+    return rank.pid is not None
+
+
+def _grace_s(turn: Turn, owner: Owner) -> int:
+    if isinstance(owner, Job):
+        return owner.spec.grace_s
+    endpoint = turn.world.endpoints.get(owner.endpoint)
+    return endpoint.spec.grace_s if endpoint else 0
+
+
+def _noun(owner: Owner) -> str:
+    return "job" if isinstance(owner, Job) else "replica"

@@ -1,0 +1,164 @@
+"""Endpoints: how many replicas each should have, and what follows when replicas start, serve, fail and end."""
+
+from dataclasses import replace
+
+from gigawatt.model.command import PutEndpoint, StopEndpoint
+from gigawatt.model.endpoint import Endpoint, EndpointPhase
+from gigawatt.model.environment import HOST, Environment, EnvironmentPhase
+from gigawatt.model.refusal import RefusalCode, RefusalError
+from gigawatt.reconcile import environments, replicas
+from gigawatt.reconcile.projects import check_project
+from gigawatt.reconcile.turn import Turn
+from gigawatt.routing.autoscale import target_replicas
+
+FAILURES_MAX = 5  # replicas that fail in a row before the endpoint has failed
+
+
+def put(turn: Turn, command: PutEndpoint) -> Endpoint:
+    """Make an endpoint, or give the one of this name a new spec, which replaces its replicas."""
+    check_project(turn, command.tenant, command.project)
+    if command.environment is not None:
+        environments.ensure(turn, command.environment)
+    before = _named(turn, command)
+    if before is None:
+        endpoint = turn.put(
+            Endpoint(
+                id=command.id,
+                tenant=command.tenant,
+                project=command.project,
+                spec=command.spec,
+                phase=EndpointPhase.PREPARING,
+                created_ms=turn.now_ms,
+                created_by=command.by,
+            )
+        )
+        turn.emit("endpoint.created", endpoint, f"by {command.by}")
+    elif before.spec == command.spec and before.phase is not EndpointPhase.FAILED:
+        return before
+    else:
+        endpoint = turn.put(
+            replace(
+                before,
+                spec=command.spec,
+                generation=before.generation + 1,
+                failures=0,
+                not_before_ms=0,
+                message="",
+            )
+        )
+        turn.emit("endpoint.changed", endpoint, f"by {command.by}")
+    return scale(turn, endpoint)
+
+
+def stop(turn: Turn, command: StopEndpoint) -> Endpoint:
+    """Stop every replica, then the endpoint is gone. Asking again is no error."""
+    endpoint = turn.world.endpoints.get(command.id)
+    if endpoint is None:
+        raise RefusalError(RefusalCode.NOT_FOUND, f"there is no endpoint {command.id}")
+    if endpoint.phase is EndpointPhase.STOPPING:
+        return endpoint
+    endpoint = turn.put(endpoint.moved(EndpointPhase.STOPPING))
+    turn.emit("endpoint.stopping", endpoint, f"by {command.by}")
+    return scale(turn, endpoint)
+
+
+def scale(turn: Turn, endpoint: Endpoint) -> Endpoint:
+    """Have as many replicas as demand asks for, and the phase that follows from what there is."""
+    there = replicas.of(turn, endpoint)
+    for replica in there:
+        if replica.generation != endpoint.generation and not replica.stopping:
+            replicas.retire(turn, replica)
+    current = [r for r in replicas.of(turn, endpoint) if not r.stopping]
+    wanted = _wanted(turn, endpoint, current=len(current), ready=sum(r.ready for r in current))
+    for surplus in replicas.least_useful_first(current)[: max(len(current) - wanted, 0)]:
+        replicas.retire(turn, surplus)
+    if wanted > len(current) and turn.now_ms < endpoint.not_before_ms:
+        turn.due(endpoint.not_before_ms, endpoint.id)
+    else:
+        for _ in range(wanted - len(current)):
+            replicas.create(turn, endpoint)
+    return _settle(turn, replace(endpoint, replicas_wanted=wanted))
+
+
+def environment_changed(turn: Turn, environment: Environment) -> None:
+    """Its environment is ready or cannot be built."""
+    for endpoint in tuple(turn.world.endpoints.values()):
+        if endpoint.spec.environment == environment.id:
+            scale(turn, endpoint)
+
+
+def due(turn: Turn, endpoint: Endpoint) -> None:
+    """A quiet window or a pause may be over."""
+    scale(turn, endpoint)
+
+
+def _named(turn: Turn, command: PutEndpoint) -> Endpoint | None:
+    for endpoint in turn.world.endpoints.values():
+        same_place = (endpoint.tenant, endpoint.project) == (command.tenant, command.project)
+        if same_place and endpoint.spec.name == command.spec.name:
+            if endpoint.phase is EndpointPhase.STOPPING:
+                raise RefusalError(
+                    RefusalCode.CONFLICT,
+                    f"endpoint {command.spec.name} is being stopped",
+                    hint="wait until it is gone and try again",
+                )
+            return endpoint
+    return None
+
+
+def _wanted(turn: Turn, endpoint: Endpoint, *, current: int, ready: int) -> int:
+    if _resting_phase(turn, endpoint) is not None:
+        return 0
+    target = target_replicas(
+        endpoint.spec, endpoint.demand, current=current, ready=ready, now_ms=turn.now_ms
+    )
+    if target.due_ms is not None:
+        turn.due(target.due_ms, endpoint.id)
+    return target.replicas
+
+
+def _resting_phase(turn: Turn, endpoint: Endpoint) -> EndpointPhase | None:
+    """The phase in which it may have no replica whatever the demand; None when it may."""
+    if endpoint.phase is EndpointPhase.STOPPING:
+        return EndpointPhase.STOPPING
+    if endpoint.failures >= FAILURES_MAX:
+        return EndpointPhase.FAILED
+    if endpoint.spec.environment == HOST:
+        return None
+    environment = turn.world.environments.get(endpoint.spec.environment)
+    if environment is None or environment.phase is EnvironmentPhase.BUILDING:
+        return EndpointPhase.PREPARING
+    return EndpointPhase.FAILED if environment.phase is EnvironmentPhase.FAILED else None
+
+
+def _settle(turn: Turn, endpoint: Endpoint) -> Endpoint:
+    """The phase that follows from the replicas, put only where something has changed."""
+    there = replicas.of(turn, endpoint)
+    resting = _resting_phase(turn, endpoint)
+    if resting is EndpointPhase.STOPPING:
+        phase = EndpointPhase.STOPPING if there else EndpointPhase.STOPPED
+    elif resting is not None:
+        phase = resting
+    elif any(replica.ready and not replica.stopping for replica in there):
+        phase = EndpointPhase.READY
+    else:
+        phase = EndpointPhase.STARTING if endpoint.replicas_wanted else EndpointPhase.ZERO
+    before = turn.world.endpoints.get(endpoint.id)
+    message = _message(turn, endpoint, phase)
+    after = replace(endpoint, message=message)
+    if phase is not endpoint.phase:
+        ended_ms = turn.now_ms if phase is EndpointPhase.STOPPED else None
+        after = replace(after.moved(phase), ended_ms=ended_ms)
+        turn.emit(f"endpoint.{phase.value}", after, message)
+    return after if after == before else turn.put(after)
+
+
+def _message(turn: Turn, endpoint: Endpoint, phase: EndpointPhase) -> str:
+    if phase is EndpointPhase.FAILED and endpoint.failures < FAILURES_MAX:
+        return f"its environment failed: {_environment_message(turn, endpoint)}"
+    return "" if phase is EndpointPhase.READY else endpoint.message
+
+
+def _environment_message(turn: Turn, endpoint: Endpoint) -> str:
+    environment = turn.world.environments.get(endpoint.spec.environment)
+    return environment.message if environment else "it is not there"

@@ -1,0 +1,118 @@
+"""From an owner and its placement to an attempt, and to what an engine needs to start it."""
+
+from gigawatt.model.attempt import Attempt, AttemptPhase, RankStatus
+from gigawatt.model.decision import Start
+from gigawatt.model.endpoint import Endpoint, Replica
+from gigawatt.model.environment import HOST
+from gigawatt.model.gang import GangKind, Shape
+from gigawatt.model.job import Job
+from gigawatt.model.launch import Launch, Placement
+from gigawatt.model.resources import Resources
+from gigawatt.model.world import World
+from gigawatt.reconcile.turn import Site
+
+
+def new_attempt(owner: Job | Replica, start: Start, *, world: World, now_ms: int) -> Attempt:
+    """The next attempt of a job or replica, placed."""
+    shape = owner.gang().shape
+    ranks = [
+        RankStatus(
+            rank=index * shape.ranks_per_node + local_rank,
+            node=node,
+            local_rank=local_rank,
+            gpus=_devices(world, start, index, local_rank, shape),
+        )
+        for index, node in enumerate(start.nodes)
+        for local_rank in range(shape.ranks_per_node)
+    ]
+    return Attempt(
+        n=len(owner.attempts) + 1,
+        phase=AttemptPhase.PLACED,
+        nodes=start.nodes,
+        ranks=tuple(ranks),
+        epoch=world.epoch,
+        placed_ms=now_ms,
+        resumed_from=owner.checkpoint if isinstance(owner, Job) else None,
+    )
+
+
+def checkpoint_dir(job: Job, site: Site) -> str:
+    """Where a job's checkpoints are, from attempt to attempt."""
+    return f"{site.work_dir}/{job.tenant}/{job.project}/{job.id}/checkpoints"
+
+
+def job_launch(job: Job, attempt: Attempt, *, world: World, site: Site) -> Launch:
+    spec = job.spec
+    return Launch(
+        gang=job.id,
+        attempt=attempt.n,
+        kind=GangKind.JOB,
+        name=spec.name,
+        tenant=job.tenant,
+        project=job.project,
+        command=spec.command,
+        env=spec.env,
+        placements=_placements(attempt),
+        per_rank=_per_rank(spec.shape),
+        environment=_environment_path(world, spec.environment),
+        bundle=spec.bundle,
+        workdir=spec.workdir,
+        checkpoint_dir=checkpoint_dir(job, site),
+        resume_step=attempt.resumed_from.step if attempt.resumed_from else None,
+        grace_s=spec.grace_s,
+    )
+
+
+def replica_launch(
+    replica: Replica, endpoint: Endpoint, attempt: Attempt, *, world: World
+) -> Launch:
+    spec = endpoint.spec
+    return Launch(
+        gang=replica.id,
+        attempt=attempt.n,
+        kind=GangKind.REPLICA,
+        name=spec.name,
+        tenant=replica.tenant,
+        project=replica.project,
+        command=spec.command,
+        env=spec.env,
+        placements=_placements(attempt),
+        per_rank=_per_rank(spec.shape),
+        environment=_environment_path(world, spec.environment),
+        bundle=spec.bundle,
+        workdir=spec.workdir,
+        model_path=spec.model_path,
+        grace_s=spec.grace_s,
+        readiness=spec.readiness,
+    )
+
+
+def _placements(attempt: Attempt) -> tuple[Placement, ...]:
+    return tuple(
+        Placement(rank=rank.rank, node=rank.node, local_rank=rank.local_rank, gpus=rank.gpus)
+        for rank in attempt.ranks
+    )
+
+
+def _per_rank(shape: Shape) -> Resources:
+    return Resources(
+        milli_gpu=shape.per_node.milli_gpu // shape.ranks_per_node,
+        milli_cpu=shape.per_node.milli_cpu // shape.ranks_per_node,
+        memory_bytes=shape.per_node.memory_bytes // shape.ranks_per_node,
+    )
+
+
+def _environment_path(world: World, environment: str) -> str:
+    return "" if environment == HOST else world.environments[environment].path
+
+
+def _devices(
+    world: World, start: Start, index: int, local_rank: int, shape: Shape
+) -> tuple[str, ...]:
+    """The uuids for one rank: its even share of the devices; a shared device is every rank's."""
+    if not start.gpus or not start.gpus[index]:
+        return ()
+    gpus = world.nodes[start.nodes[index]].report.gpus
+    uuids = [gpus[device].uuid for device in start.gpus[index]]
+    each = len(uuids) // shape.ranks_per_node
+    return tuple(uuids[local_rank * each : (local_rank + 1) * each]) if each else tuple(uuids)

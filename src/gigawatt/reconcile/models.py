@@ -1,0 +1,121 @@
+"""The model registry: versions that never change, aliases that move."""
+
+from dataclasses import replace
+
+from gigawatt.model.artifact import Artifact, Lineage, ModelName, ModelVersion
+from gigawatt.model.command import AddArtifact, RegisterModel, SetAlias
+from gigawatt.model.job import Job
+from gigawatt.model.observation import ModelStored
+from gigawatt.model.refusal import RefusalCode, RefusalError
+from gigawatt.reconcile.projects import check_project
+from gigawatt.reconcile.turn import Turn
+
+
+def add_artifact(turn: Turn, command: AddArtifact) -> Artifact:
+    """Note that a tenant holds an artifact; the same one again changes nothing that matters."""
+    check_project(turn, command.artifact.tenant, command.artifact.project)
+    return turn.put(command.artifact)
+
+
+def register(turn: Turn, command: RegisterModel) -> ModelVersion:
+    """The next version of a name; its aliases move to it."""
+    check_project(turn, command.tenant, command.project)
+    key = f"{command.tenant}/{command.project}/{command.name}"
+    before = turn.world.models.get(key)
+    number = before.newest + 1 if before else 1
+    aliases = dict(before.aliases if before else ()) | dict.fromkeys(command.aliases, number)
+    version = ModelVersion(
+        id=command.id,
+        tenant=command.tenant,
+        project=command.project,
+        name=command.name,
+        number=number,
+        digest=command.digest,
+        size_bytes=command.size_bytes,
+        created_ms=turn.now_ms,
+        created_by=command.by,
+        lineage=command.lineage,
+        metrics=command.metrics,
+    )
+    name = ModelName(
+        id=key,
+        tenant=command.tenant,
+        project=command.project,
+        name=command.name,
+        newest=number,
+        aliases=tuple(sorted(aliases.items())),
+        updated_ms=turn.now_ms,
+        version=before.version if before else 1,
+    )
+    turn.put(version)
+    turn.put(name)
+    turn.emit("model.registered", version, version.ref)
+    return version
+
+
+def register_output(turn: Turn, job: Job, seen: ModelStored) -> ModelVersion:
+    """What a succeeded job declared becomes a version, with its lineage and its last figures."""
+    output, attempt = job.spec.model, job.attempt
+    assert output is not None
+    assert attempt is not None
+    turn.put(
+        Artifact(
+            digest=seen.digest,
+            tenant=job.tenant,
+            project=job.project,
+            kind="model",
+            size_bytes=seen.size_bytes,
+            files=seen.files,
+            created_ms=turn.now_ms,
+            created_by=job.submitted_by,
+        )
+    )
+    command = RegisterModel(
+        id=f"{job.id}.{attempt.n}.model",
+        tenant=job.tenant,
+        project=job.project,
+        by=job.submitted_by,
+        name=output.name,
+        digest=seen.digest,
+        size_bytes=seen.size_bytes,
+        lineage=Lineage(
+            job=job.id,
+            attempt=attempt.n,
+            environment=job.spec.environment,
+            bundle=job.spec.bundle,
+            step=job.progress.step if job.progress else None,
+        ),
+        metrics=_metrics(job),
+        aliases=output.aliases,
+    )
+    return register(turn, command)
+
+
+def set_alias(turn: Turn, command: SetAlias) -> ModelName:
+    """Point an alias at a version, or take it away."""
+    name = turn.world.models.get(f"{command.tenant}/{command.project}/{command.name}")
+    if name is None:
+        raise RefusalError(RefusalCode.NOT_FOUND, f"there is no model {command.name}")
+    if not 0 <= command.number <= name.newest:
+        raise RefusalError(
+            RefusalCode.INVALID,
+            f"{command.name} has versions 1 to {name.newest}, not {command.number}",
+            field="number",
+        )
+    aliases = dict(name.aliases)
+    if command.number:
+        aliases[command.alias] = command.number
+    elif aliases.pop(command.alias, None) is None:
+        raise RefusalError(
+            RefusalCode.NOT_FOUND, f"{command.name} has no alias {command.alias}", field="alias"
+        )
+    after = turn.put(replace(name, aliases=tuple(sorted(aliases.items())), updated_ms=turn.now_ms))
+    turn.emit("model.alias", after, f"{command.name}@{command.alias} = {command.number or 'none'}")
+    return after
+
+
+def _metrics(job: Job) -> tuple[tuple[str, float], ...]:
+    if job.progress is None:
+        return ()
+    loss = (("loss", job.progress.loss),) if job.progress.loss is not None else ()
+    return (*loss, *job.progress.metrics)

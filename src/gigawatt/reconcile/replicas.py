@@ -1,0 +1,154 @@
+"""Replicas: gangs that serve an endpoint, made and retired as it scales."""
+
+import itertools
+from collections.abc import Iterable
+from dataclasses import replace
+
+from gigawatt.model.attempt import Attempt, AttemptPhase, Evidence, Verdict
+from gigawatt.model.endpoint import Demand, Endpoint, Replica
+from gigawatt.model.ledger import TimeClass
+from gigawatt.model.observation import DemandSeen, ReplicaReadiness
+from gigawatt.reconcile import attempts, uses
+from gigawatt.reconcile.turn import Turn
+
+ATTEMPTS_MAX = 5  # of one replica, when infrastructure ends them
+PAUSE_MS = 500  # before the replica after the first failure; doubled with each further one
+PAUSE_MAX_MS = 30_000
+DEMAND_SAVED_EVERY_MS = 5_000
+
+
+def of(turn: Turn, endpoint: Endpoint) -> list[Replica]:
+    """Its replicas that have not ended, sorted by id."""
+    found = [r for r in turn.world.replicas.values() if r.endpoint == endpoint.id]
+    return sorted(found, key=lambda replica: replica.id)
+
+
+def create(turn: Turn, endpoint: Endpoint) -> Replica:
+    """One more gang in the line."""
+    taken = {replica.id for replica in of(turn, endpoint)}
+    numbers = itertools.count(1)
+    name = next(name for n in numbers if (name := f"{endpoint.id}.{turn.now_ms}.{n}") not in taken)
+    replica = turn.put(
+        Replica(
+            id=name,
+            endpoint=endpoint.id,
+            tenant=endpoint.tenant,
+            project=endpoint.project,
+            shape=endpoint.spec.shape,
+            priority=endpoint.spec.priority,
+            queued_ms=turn.now_ms,
+            generation=endpoint.generation,
+        )
+    )
+    turn.emit("replica.created", replica, endpoint.spec.name)
+    return replica
+
+
+def retire(turn: Turn, replica: Replica) -> None:
+    """It is not wanted any more."""
+    attempt = replica.attempt
+    if attempt is None or not attempt.live:
+        _end(turn, replace(replica, stopping=True))
+        return
+    retiring = turn.put(replace(replica, stopping=True))
+    if attempt.phase in attempts.STOPPABLE:
+        attempts.stop(turn, retiring, attempt, cause=Verdict.CANCELLED)
+
+
+def least_useful_first(replicas: Iterable[Replica]) -> list[Replica]:
+    """The order in which surplus ones are retired: not started, not ready, then the newest."""
+    return sorted(replicas, key=lambda r: (r.ready, r.attempt is not None, -r.queued_ms, r.id))
+
+
+def readiness(turn: Turn, replica: Replica, attempt: Attempt, seen: ReplicaReadiness) -> None:
+    """It answers, or has stopped answering, its readiness probe."""
+    if attempt.ready == seen.ready or attempt.phase is not AttemptPhase.RUNNING:
+        return
+    after = turn.put(replica.with_attempt(replace(attempt, ready=seen.ready)))
+    endpoint = turn.world.endpoints[replica.endpoint]
+    if seen.ready:
+        busy = endpoint.demand is not None and endpoint.demand.in_flight > 0
+        serving = TimeClass.SERVING if busy else TimeClass.SERVING_IDLE
+        uses.reclass(turn, after, attempt, serving)
+        turn.put(replace(endpoint, failures=0, not_before_ms=0, message=""))
+    turn.emit("replica.ready" if seen.ready else "replica.unready", after, seen.detail)
+
+
+def demand(turn: Turn, endpoint: Endpoint, seen: DemandSeen) -> Endpoint:
+    """What the gateway counts: kept live, saved now and then, and told to the ledger."""
+    before = endpoint.demand or Demand(at_ms=seen.at_ms)
+    after = Demand(
+        at_ms=seen.at_ms,
+        in_flight=seen.in_flight,
+        queued=seen.queued,
+        last_request_ms=max(before.last_request_ms, seen.last_request_ms),
+        requests=before.requests + seen.requests_more,
+        prompt_tokens=before.prompt_tokens + seen.prompt_tokens_more,
+        completion_tokens=before.completion_tokens + seen.completion_tokens_more,
+    )
+    changed = replace(endpoint, demand=after)
+    serving = TimeClass.SERVING if after.in_flight else TimeClass.SERVING_IDLE
+    for replica in of(turn, endpoint):
+        _serves(turn, replica, serving)
+    counted = after.requests != before.requests
+    saved_ms = turn.world.saved_ms.get(endpoint.id, 0)
+    if counted and turn.now_ms - saved_ms >= DEMAND_SAVED_EVERY_MS:
+        turn.world.saved_ms[endpoint.id] = turn.now_ms
+        return turn.put(changed)
+    return turn.touch(changed)
+
+
+def attempt_ended(turn: Turn, replica: Replica, attempt: Attempt) -> None:
+    """Retired ones are done; the infrastructure's victims wait for a place again; failures count."""
+    if replica.stopping:
+        _end(turn, replica)
+        return
+    again = attempt.verdict is Verdict.PREEMPTION or (
+        attempt.verdict is Verdict.INFRASTRUCTURE and attempt.n < ATTEMPTS_MAX
+    )
+    if again:
+        return
+    _end(turn, replica)
+    endpoint = turn.world.endpoints[replica.endpoint]
+    pause_ms = min(PAUSE_MS << min(endpoint.failures, 10), PAUSE_MAX_MS)
+    fact = attempt.evidence[0].detail if attempt.evidence else "it exited"
+    failed = turn.put(
+        replace(
+            endpoint,
+            failures=endpoint.failures + 1,
+            not_before_ms=turn.now_ms + pause_ms,
+            message=f"a replica failed: {fact}",
+        )
+    )
+    turn.emit("endpoint.replica_failed", failed, failed.message)
+
+
+def due(turn: Turn, replica: Replica) -> None:
+    """A timer of this replica has run out."""
+    attempt = replica.attempt
+    if attempt is None or not attempt.live:
+        return
+    attempts.overdue(turn, replica, attempt)
+    timeout_s = turn.world.endpoints[replica.endpoint].spec.readiness.timeout_s
+    if attempt.phase is not AttemptPhase.RUNNING or attempt.ready or attempt.running_ms is None:
+        return
+    if turn.now_ms - attempt.running_ms >= timeout_s * 1000:
+        fact = Evidence(
+            at_ms=turn.now_ms, what="not_ready", detail=f"it was not ready in {timeout_s} s"
+        )
+        slow = replace(attempt, evidence=(*attempt.evidence, fact))
+        attempts.stop(turn, replica, slow, cause=Verdict.USER)
+
+
+def _serves(turn: Turn, replica: Replica, serving: TimeClass) -> None:
+    """What a ready replica's time counts as, changed only where it differs."""
+    attempt = replica.attempt
+    if not replica.ready or attempt is None:
+        return
+    if uses.time_class_of(turn, replica, attempt) not in {serving, TimeClass.PREEMPTED}:
+        uses.reclass(turn, replica, attempt, serving)
+
+
+def _end(turn: Turn, replica: Replica) -> None:
+    ended = turn.put(replace(replica, stopping=True, ended_ms=turn.now_ms))
+    turn.emit("replica.ended", ended)

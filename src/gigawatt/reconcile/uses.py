@@ -1,0 +1,88 @@
+"""The ledger's side of an attempt: what it uses of each of its nodes, and what its time counts as."""
+
+from collections.abc import Callable
+
+from gigawatt.ledger import account as ledger
+from gigawatt.ledger.account import Settled
+from gigawatt.model.attempt import Attempt, Verdict
+from gigawatt.model.endpoint import Replica
+from gigawatt.model.job import Job
+from gigawatt.model.ledger import NodeAccount, TimeClass, Use
+from gigawatt.reconcile.turn import Turn
+
+LOST_TO = {
+    Verdict.USER: TimeClass.USER_FAULT,
+    Verdict.TIMEOUT: TimeClass.USER_FAULT,
+    Verdict.CANCELLED: TimeClass.USER_FAULT,
+    Verdict.INFRASTRUCTURE: TimeClass.REDONE,
+    Verdict.PREEMPTION: TimeClass.REDONE,
+}
+
+
+def begin(turn: Turn, owner: Job | Replica, attempt: Attempt) -> None:
+    """From placement on, the nodes' share is the attempt's, and it is starting."""
+    per_node = owner.gang().shape.per_node
+    for node in attempt.nodes:
+        account = turn.world.accounts[node]
+        use = Use(
+            gang=owner.id,
+            attempt=attempt.n,
+            tenant=owner.tenant,
+            project=owner.project,
+            units=per_node.milli_gpu if account.unit == "milli_gpu_ms" else per_node.milli_cpu,
+            time_class=TimeClass.STARTING,
+        )
+        turn.account(ledger.begin(account, use, now_ms=turn.now_ms))
+
+
+def reclass(turn: Turn, owner: Job | Replica, attempt: Attempt, time_class: TimeClass) -> None:
+    """From now on its time is `time_class`."""
+
+    def change(account: NodeAccount) -> Settled:
+        return ledger.reclass(account, owner.id, attempt.n, time_class, now_ms=turn.now_ms)
+
+    _each(turn, attempt, change)
+
+
+def confirm(turn: Turn, owner: Job | Replica, attempt: Attempt) -> None:
+    """What was provisionally useful stays so."""
+
+    def change(account: NodeAccount) -> Settled:
+        return ledger.confirm(account, owner.id, attempt.n, now_ms=turn.now_ms)
+
+    _each(turn, attempt, change)
+
+
+def withdraw(turn: Turn, owner: Job | Replica, attempt: Attempt, into: TimeClass) -> None:
+    """What was provisionally useful was really `into`."""
+
+    def change(account: NodeAccount) -> Settled:
+        return ledger.withdraw(account, owner.id, attempt.n, into, now_ms=turn.now_ms)
+
+    _each(turn, attempt, change)
+
+
+def end(turn: Turn, owner: Job | Replica, attempt: Attempt, verdict: Verdict) -> None:
+    """Give the share back; what the verdict makes of the unconfirmed time is moved there."""
+    into = LOST_TO.get(verdict)
+    if into is not None:
+        withdraw(turn, owner, attempt, into)
+
+    def change(account: NodeAccount) -> Settled:
+        return ledger.end(account, owner.id, attempt.n, now_ms=turn.now_ms)
+
+    _each(turn, attempt, change)
+
+
+def time_class_of(turn: Turn, owner: Job | Replica, attempt: Attempt) -> TimeClass | None:
+    """What its time counts as now; None once it has given back its share."""
+    account = turn.world.accounts.get(attempt.nodes[0]) if attempt.nodes else None
+    for use in account.uses if account else ():
+        if (use.gang, use.attempt) == (owner.id, attempt.n):
+            return use.time_class
+    return None
+
+
+def _each(turn: Turn, attempt: Attempt, change: Callable[[NodeAccount], Settled]) -> None:
+    for node in attempt.nodes:
+        turn.account(change(turn.world.accounts[node]))

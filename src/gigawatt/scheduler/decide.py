@@ -1,0 +1,51 @@
+"""Which gangs start, on which nodes and devices, and why each of the others waits.
+
+A pure function of the snapshot and the policy: no clock, no chance, no order but the one stated here. Gangs are
+considered by priority, highest first, then by how long they have waited, then by id. One that fits starts; those
+behind it may start if they fit (backfill), until a gang that has waited longer than the policy's `hold_after_ms`
+keeps the nodes that it could use.
+"""
+
+import numpy as np
+
+from gigawatt.model.decision import Decision
+from gigawatt.scheduler.policy import Policy
+from gigawatt.scheduler.round import Round
+from gigawatt.scheduler.snapshot import NONE, GangColumns, Rows, Snapshot
+
+
+def decide(snapshot: Snapshot, policy: Policy) -> Decision:
+    """The same bytes in give the same decision out. Nothing in the snapshot is written to."""
+    line = in_line(snapshot.gangs)
+    turn = Round(snapshot, policy)
+    turn.advance(visiting_order(line, snapshot, policy))
+    return decision_of(turn, line)
+
+
+def in_line(gangs: GangColumns) -> Rows:
+    """Rows of gangs in the order of the line."""
+    return np.lexsort((gangs.queued_ms_G, -gangs.priority_G))
+
+
+def visiting_order(line: Rows, snapshot: Snapshot, policy: Policy) -> Rows:
+    """The line; when it was too long for the last cycle, its head and then from where that one ended.
+
+    Half of the steps stay with the head, so that going on where the last cycle ended never passes over it.
+    """
+    head = policy.steps_max // 2
+    row = snapshot.gangs.row(snapshot.resume)
+    place = NONE if row == NONE else int(np.flatnonzero(line == row)[0])
+    if place <= head:
+        return line
+    return np.concatenate([line[:head], line[place:], line[head:place]])
+
+
+def decision_of(turn: Round, line: Rows) -> Decision:
+    """What a finished round has come to, in the order of the line."""
+    in_turn: list[int] = line.tolist()
+    return Decision(
+        starts=tuple([turn.starts[row] for row in in_turn if row in turn.starts]),
+        waits=turn.waits(line),
+        steps=turn.steps,
+        resume=turn.resume,
+    )

@@ -1,0 +1,82 @@
+"""What would be: a gang that has not been submitted, asked about as if it had."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from gigawatt.model.decision import Start
+from gigawatt.model.gang import Gang
+from gigawatt.model.reason import Reason
+from gigawatt.model.world import World
+from gigawatt.scheduler.ask import ask_of
+from gigawatt.scheduler.cold import cold_gangs, cold_nodes
+from gigawatt.scheduler.decide import decide
+from gigawatt.scheduler.policy import Policy
+from gigawatt.scheduler.snapshot import GANG_CODES, GANG_NUMBERS, NONE, Codes, GangColumns, Snapshot
+from gigawatt.scheduler.why import why_never
+
+
+def feasible(cluster: Snapshot | World, gang: Gang) -> Reason | None:
+    """Why no cluster of this size could ever hold the gang, with both numbers; None if it could when empty and open.
+
+    A cluster without nodes answers `no_nodes`: what may come is not known here.
+    """
+    if isinstance(cluster, World):
+        return why_never(cold_nodes(cluster.nodes.values(), {}), ask_of(gang))
+    return why_never(cluster.nodes, ask_of(gang))
+
+
+def what_if(snapshot: Snapshot, gang: Gang, policy: Policy) -> Start | Reason:
+    """Where the gang would go if it were in the line now, or why it would wait."""
+    decision = decide(with_gang(snapshot, gang), policy)
+    for start in decision.starts:
+        if start.gang == gang.id:
+            return start
+    return next(wait.reason for wait in decision.waits if wait.gang == gang.id)
+
+
+def with_gang(snapshot: Snapshot, gang: Gang) -> Snapshot:
+    """The snapshot with one more gang in the line; one of the same id is replaced."""
+    gangs, row = snapshot.gangs, snapshot.gangs.row(gang.id)
+    if row != NONE:
+        gangs = _without(gangs, row)
+    return Snapshot(
+        now_ms=snapshot.now_ms,
+        nodes=snapshot.nodes,
+        gangs=_merged(gangs, cold_gangs([gang])),
+        resume=snapshot.resume,
+    )
+
+
+def _without(gangs: GangColumns, row: int) -> GangColumns:
+    columns: dict[str, Any] = {
+        name: np.delete(getattr(gangs, name), row, axis=0) for name in (*GANG_NUMBERS, *GANG_CODES)
+    }
+    return replace(gangs, ids=gangs.ids[:row] + gangs.ids[row + 1 :], **columns)
+
+
+def _merged(line: GangColumns, one: GangColumns) -> GangColumns:
+    """Both lines as one, their codes brought together. No id is in both."""
+    ids = line.ids + one.ids
+    order = sorted(range(len(ids)), key=ids.__getitem__)
+    columns: dict[str, Any] = {}
+    for name in GANG_NUMBERS:
+        columns[name] = np.concatenate([getattr(line, name), getattr(one, name)])[order]
+    for name, table in GANG_CODES.items():
+        values, mine, other = _recoded(
+            getattr(line, table), getattr(one, table), getattr(line, name), getattr(one, name)
+        )
+        columns[table], columns[name] = values, np.concatenate([mine, other])[order]
+    return GangColumns(ids=tuple(ids[row] for row in order), **columns)
+
+
+def _recoded(
+    values: tuple[Any, ...], more: tuple[Any, ...], codes: Codes, others: Codes
+) -> tuple[tuple[Any, ...], Codes, Codes]:
+    """One sorted tuple of values out of two, and both columns of codes pointing into it."""
+    merged = tuple(sorted({*values, *more}))
+    index = {value: code for code, value in enumerate(merged)}
+    mine = np.array([index[value] for value in values], dtype=np.int32)
+    theirs = np.array([index[value] for value in more], dtype=np.int32)
+    return merged, mine[codes], theirs[others]

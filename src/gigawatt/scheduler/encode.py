@@ -1,0 +1,84 @@
+"""The world as a snapshot: kept up to date change by change, or made from scratch.
+
+`Encoder` pays for what changed; `encode_cold` reads everything and is the definition that the encoder must equal,
+byte for byte (tests/property/scheduler).
+"""
+
+from gigawatt.model.change import Entity
+from gigawatt.model.endpoint import Replica
+from gigawatt.model.job import Job
+from gigawatt.model.node import Node
+from gigawatt.model.world import World
+from gigawatt.scheduler.cold import cold_gangs, cold_nodes
+from gigawatt.scheduler.encode_gangs import GangRows
+from gigawatt.scheduler.encode_nodes import NodeRows
+from gigawatt.scheduler.facts import Footprint, footprint, waiting
+from gigawatt.scheduler.snapshot import Snapshot
+
+
+class Encoder:
+    """The leader's: `apply` every entity that is put into the world, then ask for a `snapshot`."""
+
+    def __init__(self) -> None:
+        self._nodes = NodeRows()
+        self._gangs = GangRows()
+        self._held: dict[str, Footprint] = {}
+
+    @classmethod
+    def of(cls, world: World) -> "Encoder":
+        """An encoder that knows all of `world`."""
+        encoder = cls()
+        for table in (world.nodes, world.jobs, world.replicas):
+            for entity in table.values():
+                encoder.apply(entity)
+        return encoder
+
+    def apply(self, entity: Entity) -> None:
+        """Take the new value of a job, a replica or a node; applying it twice changes nothing. Others are ignored."""
+        match entity:
+            case Node():
+                self._nodes.put(entity)
+            case Job() | Replica():
+                held, now = self._held.get(entity.id), footprint(entity)
+                if held != now:
+                    self._nodes.occupy(entity.id, held, now)
+                    self._keep(entity.id, now)
+                self._gangs.put(entity.id, waiting(entity))
+            case _:
+                pass
+
+    def remove_node(self, node: str) -> None:
+        """The node is no longer part of the cluster."""
+        self._nodes.remove(node)
+
+    def snapshot(self, now_ms: int, *, resume: str = "") -> Snapshot:
+        """The world as applied so far. `resume` is that of the last decision."""
+        return Snapshot(
+            now_ms=now_ms,
+            nodes=self._nodes.columns(),
+            gangs=self._gangs.columns(),
+            resume=resume,
+        )
+
+    def _keep(self, gang: str, now: Footprint | None) -> None:
+        if now is None:
+            self._held.pop(gang, None)
+        else:
+            self._held[gang] = now
+
+
+def encode_cold(world: World, now_ms: int, *, resume: str = "") -> Snapshot:
+    """The snapshot of a world, made from scratch."""
+    work = [*world.jobs.values(), *world.replicas.values()]
+    uses: dict[str, list[Footprint]] = {}
+    for use in map(footprint, work):
+        if use is not None:
+            for node in use.nodes:
+                uses.setdefault(node, []).append(use)
+    gangs = [gang for gang in map(waiting, work) if gang is not None]
+    return Snapshot(
+        now_ms=now_ms,
+        nodes=cold_nodes(world.nodes.values(), uses),
+        gangs=cold_gangs(gangs),
+        resume=resume,
+    )

@@ -1,0 +1,59 @@
+"""The gang side of the encoder: one row for each gang that waits."""
+
+from typing import Any
+
+import numpy as np
+
+from gigawatt.model.gang import Gang
+from gigawatt.scheduler.facts import gang_numbers, gang_values
+from gigawatt.scheduler.snapshot import GANG_CODES, GANG_NUMBERS, Column, GangColumns
+from gigawatt.scheduler.table import Table
+from gigawatt.scheduler.vocabulary import Vocabulary
+
+
+class GangRows:
+    """Kept by `put`; `columns` costs what changed since it was last asked."""
+
+    def __init__(self) -> None:
+        self._gangs: dict[str, Gang] = {}
+        self._table = Table(GANG_NUMBERS | dict.fromkeys(GANG_CODES, Column(np.int32)))
+        self._vocabularies: dict[str, Vocabulary[Any]] = {
+            name: Vocabulary[Any]() for name in GANG_CODES
+        }
+        self._columns: GangColumns | None = None
+
+    def put(self, id: str, gang: Gang | None) -> None:
+        """`gang` waits under this id, or nothing does."""
+        old = self._gangs.pop(id, None)
+        if gang is not None:
+            self._gangs[id] = gang
+        if old == gang:
+            return
+        codes = [] if gang is None else self._hold(gang)  # before letting go: codes then stay put
+        if old is not None:
+            for vocabulary, value in zip(
+                self._vocabularies.values(), gang_values(old), strict=True
+            ):
+                vocabulary.release(value)
+        if gang is None:
+            self._table.drop(id)
+        else:
+            self._table.put(id, (*gang_numbers(gang), *codes))
+
+    def columns(self) -> GangColumns:
+        changed, rows = self._table.settle()
+        old = self._columns
+        if old is not None and not changed:
+            return old
+        columns: dict[str, Any] = {name: self._table.column(name) for name in GANG_NUMBERS}
+        for name, values in GANG_CODES.items():
+            vocabulary = self._vocabularies[name]
+            columns[name] = vocabulary.ranks()[self._table.column(name)]
+            columns[values] = vocabulary.values()
+        ids = tuple(self._table.keys) if old is None or rows else old.ids
+        self._columns = GangColumns(ids=ids, **columns)
+        return self._columns
+
+    def _hold(self, gang: Gang) -> list[int]:
+        pairs = zip(self._vocabularies.values(), gang_values(gang), strict=True)
+        return [vocabulary.hold(value) for vocabulary, value in pairs]

@@ -1,0 +1,177 @@
+"""Why a gang waits, how far it is from the head of the line, and the cheapest change that would start it now.
+
+A change is found by asking the round itself, at the gang's own turn, with one field of what it asks for changed. Changes
+are tried from what costs a person least: where the nodes are, then which kind of GPU, then the smallest cut among
+cores, memory, GPUs and nodes.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import numpy as np
+
+from gigawatt.model.decision import Start
+from gigawatt.model.node import TOPOLOGY_LEVELS
+from gigawatt.model.reason import Reason
+from gigawatt.scheduler.ask import Ask, ask_at
+from gigawatt.scheduler.decide import decision_of, in_line, visiting_order
+from gigawatt.scheduler.policy import Policy
+from gigawatt.scheduler.round import Round
+from gigawatt.scheduler.snapshot import CPU, DEVICE_MILLI, MEMORY, NONE, Amounts, Codes, Snapshot
+
+MIB = 1 << 20  # memory is cut to whole MiB
+
+Value = int | float | str | tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheapestChange:
+    """`field` of the job file from `before` to `after`, in its own unit: cores, GPUs, bytes, nodes, a level, kinds."""
+
+    field: str
+    before: Value
+    after: Value
+    start: str = "now"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """Of one gang in the line: either it starts now, or it waits, at a position, for a reason."""
+
+    gang: str
+    start: Start | None = None
+    position: int = 0  # counts from 1 among those that wait; 0 when it starts now
+    reason: Reason | None = None
+    cheapest_change: CheapestChange | None = None
+
+
+def explain(snapshot: Snapshot, gang: str, policy: Policy) -> Explanation | None:
+    """What the next decision says of the gang, and what would start it; None if no gang of that id waits."""
+    row = snapshot.gangs.row(gang)
+    if row == NONE:
+        return None
+    line = in_line(snapshot.gangs)
+    order = visiting_order(line, snapshot, policy)
+    place = int(np.flatnonzero(order == row)[0])
+    turn = Round(snapshot, policy)
+    turn.advance(order[:place])
+    change = None if turn.resume else cheapest_change(turn, ask_at(snapshot.gangs, row))
+    turn.advance(order[place:])
+    decision = decision_of(turn, line)
+    for start in decision.starts:
+        if start.gang == gang:
+            return Explanation(gang=gang, start=start)
+    wait = next(wait for wait in decision.waits if wait.gang == gang)
+    return Explanation(
+        gang=gang, position=wait.position, reason=wait.reason, cheapest_change=change
+    )
+
+
+def cheapest_change(turn: Round, ask: Ask) -> CheapestChange | None:
+    """The change of one field with which `ask` would start if it were its turn now; None if it starts, or none does."""
+    if not ask.may_run(turn.snapshot.now_ms) or turn.place(ask) is not None:
+        return None
+    for changed, change in (*_farther(ask), *_other_kinds(turn, ask)):
+        if turn.place(changed) is not None:
+            return change
+    found = [(cut, value) for cut in _cuts(turn, ask) if (value := _largest(turn, cut)) is not None]
+    if not found:
+        return None
+    cut, value = min(found, key=lambda each: Fraction(each[0].need - each[1], each[0].need))
+    return CheapestChange(field=cut.field, before=cut.printed(cut.need), after=cut.printed(value))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Cut:
+    """Less of one amount: what may be tried, in ascending order, and the ask that each makes."""
+
+    field: str
+    need: int
+    values: Sequence[int]
+    ask: Callable[[int], Ask]
+    printed: Callable[[int], Value] = int
+
+
+def _farther(ask: Ask) -> Iterator[tuple[Ask, CheapestChange]]:
+    """Wider and wider levels to be near in, up to none."""
+    for level in reversed(range(NONE, ask.same)):
+        after = TOPOLOGY_LEVELS[level] if level != NONE else ""
+        before = TOPOLOGY_LEVELS[ask.same]
+        yield (
+            replace(ask, same=level),
+            CheapestChange(field="gang.same", before=before, after=after),
+        )
+
+
+def _other_kinds(turn: Round, ask: Ask) -> Iterator[tuple[Ask, CheapestChange]]:
+    """One more kind of GPU as the last alternative."""
+    if not ask.kinds:
+        return
+    for kind in turn.snapshot.nodes.gpu_kinds:
+        if kind not in ask.kinds:
+            kinds = (*ask.kinds, kind)
+            yield (
+                replace(ask, kinds=kinds),
+                CheapestChange(field="gang.gpu_kinds", before=ask.kinds, after=kinds),
+            )
+
+
+def _cuts(turn: Round, ask: Ask) -> tuple[_Cut, ...]:
+    demand, free_KN = ask.demand, turn.room.free_KN
+
+    def demanding(**amounts: int) -> Ask:
+        return replace(ask, demand=replace(demand, **amounts))
+
+    def with_nodes(count: int) -> Ask:
+        elastic = ask.nodes_max > ask.nodes_min
+        return replace(ask, nodes_min=count, nodes_max=ask.nodes_max if elastic else count)
+
+    if demand.share:
+        gpus = _below(demand.milli_gpu, turn.room.widest_N)
+    else:
+        gpus = list(range(DEVICE_MILLI, demand.milli_gpu, DEVICE_MILLI))
+    return (
+        _Cut(
+            field="gang.cpus",
+            need=demand.milli_cpu,
+            values=_below(demand.milli_cpu, free_KN[CPU]),
+            ask=lambda value: demanding(milli_cpu=value),
+            printed=_from_milli,
+        ),
+        _Cut(
+            field="gang.memory",
+            need=demand.memory_bytes,
+            values=_below(demand.memory_bytes, free_KN[MEMORY] // MIB * MIB),
+            ask=lambda value: demanding(memory_bytes=value),
+        ),
+        _Cut(
+            field="gang.gpus",
+            need=demand.milli_gpu,
+            values=gpus,
+            ask=lambda value: demanding(milli_gpu=value),
+            printed=_from_milli,
+        ),
+        _Cut(
+            field="gang.nodes.min" if ask.nodes_max > ask.nodes_min else "gang.nodes",
+            need=ask.nodes_min,
+            values=range(1, ask.nodes_min),
+            ask=with_nodes,
+        ),
+    )
+
+
+def _largest(turn: Round, cut: _Cut) -> int | None:
+    """The largest value with which the gang would start: the less it asks, the more nodes have it."""
+    starts = bisect_left(cut.values, 1, key=lambda value: turn.place(cut.ask(value)) is None)
+    return cut.values[starts - 1] if starts else None
+
+
+def _below(need: int, free_N: Amounts | Codes) -> list[int]:
+    """What nodes have free, as long as it is more than nothing and less than what is needed."""
+    return np.unique(free_N[(free_N > 0) & (free_N < need)]).tolist()
+
+
+def _from_milli(milli: int) -> int | float:
+    return milli // 1000 if milli % 1000 == 0 else milli / 1000

@@ -1,0 +1,141 @@
+"""What the world says, in the scheduler's terms: what a live attempt occupies, and which gang waits.
+
+The incremental and the cold encoder both read the world through these functions, and differ in everything else.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from gigawatt.model.attempt import Attempt
+from gigawatt.model.endpoint import Replica
+from gigawatt.model.gang import Gang, Isolation, Shape
+from gigawatt.model.job import Job, JobPhase
+from gigawatt.model.node import TOPOLOGY_LEVELS, Node
+from gigawatt.model.resources import Resources
+from gigawatt.scheduler.snapshot import DEVICE_MILLI, ISOLATIONS, NONE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Footprint:
+    """What one live attempt occupies: on each of `nodes` the same amounts, and the devices it was given there."""
+
+    nodes: tuple[str, ...]
+    per_node: Resources
+    devices: Mapping[str, tuple[str, ...]]  # by node, sorted uuids; empty where no GPU is asked
+    sealed: bool  # nothing else may run on its nodes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rest:
+    """What is left of one node when its gangs have theirs."""
+
+    free: tuple[int, ...]  # in the order of KINDS
+    device_free: tuple[int, ...]  # milli-GPUs of each device
+    gangs: int
+    sealed: bool
+
+
+def footprint(work: Job | Replica) -> Footprint | None:
+    """What the newest attempt occupies while it lives."""
+    attempt = work.attempt
+    if attempt is None or not attempt.live:
+        return None
+    shape, isolation = _shape(work)
+    return Footprint(
+        nodes=attempt.nodes,
+        per_node=shape.per_node,
+        devices=_devices(attempt) if shape.per_node.milli_gpu else {},
+        sealed=isolation is Isolation.NODE,
+    )
+
+
+def waiting(work: Job | Replica) -> Gang | None:
+    """Its entry in the line, if it waits for nodes."""
+    attempt = work.attempt
+    if attempt is not None and attempt.live:
+        return None
+    match work:
+        case Job():
+            waits = work.phase is JobPhase.QUEUED
+        case Replica():
+            waits = work.ended_ms is None and not work.stopping
+    return work.gang() if waits else None
+
+
+def rest(node: Node, uses: Iterable[Footprint]) -> Rest:
+    """A node less what its gangs use.
+
+    A gang whose devices cannot be told (none named, or names this node does not have) makes every device of the
+    node unavailable: handing out one that is in use is worse than handing out none.
+    """
+    free = list(node.total.vector())
+    place = {gpu.uuid: index for index, gpu in enumerate(node.report.gpus)}
+    device_free = [DEVICE_MILLI] * len(place)
+    gangs, sealed, known = 0, False, True
+    for use in uses:
+        gangs += 1
+        sealed = sealed or use.sealed
+        free = [have - took for have, took in zip(free, use.per_node.vector(), strict=True)]
+        milli = use.per_node.milli_gpu
+        named = [place[uuid] for uuid in use.devices.get(node.id, ()) if uuid in place]
+        known = known and len(named) >= devices_of(milli)
+        for index in named:
+            device_free[index] -= min(milli, DEVICE_MILLI)
+    if not known:
+        device_free = [0] * len(device_free)
+    return Rest(free=tuple(free), device_free=tuple(device_free), gangs=gangs, sealed=sealed)
+
+
+def devices_of(milli_gpu: int) -> int:
+    """How many devices an amount takes: whole ones from one device on, a share of one below, none for 0."""
+    return -(-milli_gpu // DEVICE_MILLI)
+
+
+def domain_paths(node: Node) -> tuple[tuple[str, ...] | None, ...]:
+    """For each level the domain the node is in, named by its path from the site; None where it is not known."""
+    names = node.report.topology
+    assert len(names) == len(TOPOLOGY_LEVELS), f"{node.id}: {names}"
+    return tuple(names[: depth + 1] if name else None for depth, name in enumerate(names))
+
+
+def level_code(same: str) -> int:
+    """The index of a topology level, NONE for the empty name."""
+    return TOPOLOGY_LEVELS.index(same) if same else NONE
+
+
+def gang_numbers(gang: Gang) -> tuple[tuple[int, ...] | int, ...]:
+    """The columns of `snapshot.GANG_NUMBERS`, in their order."""
+    shape = gang.shape
+    return (
+        shape.per_node.vector(),
+        shape.nodes_min,
+        shape.nodes_max,
+        level_code(shape.same),
+        ISOLATIONS.index(gang.isolation),
+        gang.priority,
+        gang.queued_ms,
+    )
+
+
+def gang_values(gang: Gang) -> tuple[object, ...]:
+    """The values behind the columns of `snapshot.GANG_CODES`, in their order."""
+    return (
+        gang.shape.gpu_kinds,
+        gang.avoid_nodes,
+        tuple((window.start_ms, window.end_ms) for window in gang.windows),
+        gang.tenant,
+        gang.project,
+    )
+
+
+def _shape(work: Job | Replica) -> tuple[Shape, Isolation]:
+    if isinstance(work, Job):
+        return work.spec.shape, work.spec.isolation
+    return work.shape, Isolation.PROCESS
+
+
+def _devices(attempt: Attempt) -> dict[str, tuple[str, ...]]:
+    on: dict[str, set[str]] = {}
+    for rank in attempt.ranks:
+        on.setdefault(rank.node, set()).update(rank.gpus)
+    return {node: tuple(sorted(uuids)) for node, uuids in on.items()}

@@ -1,0 +1,113 @@
+"""Which nodes, of those that have room: near each other first, then those that would be left most full.
+
+The tightest domain that holds the whole gang is taken, and of several the one with the fewest nodes to spare, so
+that large domains stay whole. Within it the gang is spread over as few inner domains as it can be, and there it takes
+the nodes with the least left. Every tie ends with the node's id.
+"""
+
+import numpy as np
+
+from gigawatt.scheduler.ask import Ask, Demand
+from gigawatt.scheduler.ground import alternatives, domain_counts, together
+from gigawatt.scheduler.room import Room
+from gigawatt.scheduler.snapshot import CPU, GPU, LEVELS, NONE, Amounts, Flags, NodeColumns, Rows
+
+EVERYWHERE = -1  # the level outside the outermost: one domain with every node
+
+
+def choose(room: Room, ask: Ask, mask_N: Flags) -> Rows | None:
+    """Nodes for the whole gang out of `mask_N`, in rank order; None where it cannot be held whole.
+
+    An elastic gang gets as many as there are, up to its most.
+    """
+    for some_N in alternatives(room.nodes, ask, mask_N):
+        count = min(ask.nodes_max, together(room.nodes, ask.same, some_N))
+        if count >= ask.nodes_min:
+            rows = np.flatnonzero(some_N)
+            if ask.same != NONE:
+                rows = rows[room.nodes.topology_NL[rows, ask.same] != NONE]
+            return _whole(room, ask, rows, count)
+    return None
+
+
+def _whole(room: Room, ask: Ask, rows: Rows, count: int) -> Rows:
+    if count == 1:
+        return _lone(room, ask.demand, rows)
+    level, rows = _tightest(room, ask, rows, count)
+    return _fabric_order(room.nodes, _near(room, ask.demand, rows, count, level))
+
+
+def _lone(room: Room, demand: Demand, rows: Rows) -> Rows:
+    """The node that is left most full; of equal ones, one whose innermost known domain has the fewest that fit."""
+    left = room.left(demand, rows)
+    best = rows[left == left.min()]
+    if len(best) == 1:
+        return best
+    for level in reversed(range(LEVELS - 1)):
+        codes = room.nodes.topology_NL[best, level]
+        if (codes != NONE).all():
+            spare = domain_counts(room.nodes, level, rows)[codes]
+            return best[spare.argmin()].reshape(1)
+    return best[:1]
+
+
+def _tightest(room: Room, ask: Ask, rows: Rows, count: int) -> tuple[int, Rows]:
+    """The innermost level with a domain that holds `count` of `rows`, and the rows in the best fitting one."""
+    for level in reversed(range(max(ask.same, 0), LEVELS)):
+        counts = domain_counts(room.nodes, level, rows)
+        enough = np.flatnonzero(counts >= count)
+        if len(enough):
+            codes = room.nodes.topology_NL[rows, level]
+            free = _free(room, ask.demand, rows, codes, len(counts))
+            best = enough[np.lexsort((free[enough], counts[enough]))[0]]
+            return level, rows[codes == best]
+    return EVERYWHERE, rows
+
+
+def _near(room: Room, demand: Demand, rows: Rows, count: int, level: int) -> Rows:
+    """`count` of `rows`, which are in one domain of `level`, out of as few inner domains as can be.
+
+    Whole domains first, largest first; what is left over comes from the smallest that has enough, and so on inside.
+    Nodes without a known domain at the inner level count as one.
+    """
+    inner = level + 1
+    if len(rows) == count or inner == LEVELS:
+        return _fullest(room, demand, rows, count)
+    codes = room.nodes.topology_NL[rows, inner] + 1
+    counts = np.bincount(codes)
+    if counts.max() == 1:
+        return _fullest(room, demand, rows, count)
+    present = np.flatnonzero(counts)
+    free = _free(room, demand, rows, codes, len(counts))
+    order = present[np.lexsort((free[present], -counts[present]))]
+    sums = np.cumsum(counts[order])
+    whole = int(np.searchsorted(sums, count))
+    missing = count - (int(sums[whole - 1]) if whole else 0)
+    enough = order[whole:][counts[order[whole:]] >= missing]
+    last = enough[counts[enough].argmin()]
+    taken = np.zeros(len(counts), dtype=np.bool_)
+    taken[order[:whole]] = True
+    rest = _near(room, demand, rows[codes == last], missing, inner)
+    return np.concatenate([rows[taken[codes]], rest])
+
+
+def _fullest(room: Room, demand: Demand, rows: Rows, count: int) -> Rows:
+    """The `count` of `rows` that would be left with least."""
+    if len(rows) == count:
+        return rows
+    return rows[np.argsort(room.left(demand, rows), kind="stable")[:count]]
+
+
+def _free(room: Room, demand: Demand, rows: Rows, codes: Rows, domains: int) -> Amounts:
+    """What is free on `rows` of the kind that counts, summed by domain: between equals the fuller domain is taken."""
+    kind = GPU if demand.milli_gpu else CPU
+    known = codes != NONE
+    # Sums of integers below 2**53 are exact in floating point, whatever their order.
+    sums = np.bincount(codes[known], weights=room.free_KN[kind, rows[known]], minlength=domains)
+    return sums.astype(np.int64)
+
+
+def _fabric_order(nodes: NodeColumns, rows: Rows) -> Rows:
+    """Neighbours in rank are neighbours in the topology: by domain from the site down, then by id."""
+    levels = [nodes.topology_NL[rows, level] for level in reversed(range(LEVELS))]
+    return rows[np.lexsort([rows, *levels])]

@@ -1,0 +1,134 @@
+"""A cycle as bytes: the snapshot and the policy it was decided with, to be decided again anywhere.
+
+The format describes itself and depends on nothing but itself, so equal cycles have equal bytes:
+
+    magic, one line | length of the header, 8 bytes, little-endian | header, JSON | arrays, one after another,
+    little-endian, in the header's order | SHA-256 of all before, 32 bytes
+
+What is read back is checked against that digest and against the columns of this version.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, fields
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from gigawatt.model.decision import Decision
+from gigawatt.model.refusal import RefusalCode, RefusalError
+from gigawatt.scheduler.policy import Policy
+from gigawatt.scheduler.snapshot import GangColumns, NodeColumns, Snapshot
+
+MAGIC = b"gigawatt cycle 1\n"
+LENGTH_BYTES = 8
+DIGEST_BYTES = 32
+
+
+def dump(snapshot: Snapshot, policy: Policy) -> bytes:
+    """A recorded cycle. `load` gives back equal values, and those are dumped to the same bytes."""
+    arrays: dict[str, npt.NDArray[Any]] = {}
+    header: dict[str, Any] = {
+        "now_ms": snapshot.now_ms,
+        "resume": snapshot.resume,
+        "policy": asdict(policy),
+        "nodes": _apart("nodes", snapshot.nodes, arrays),
+        "gangs": _apart("gangs", snapshot.gangs, arrays),
+    }
+    arrays = {name: _little_endian(array) for name, array in arrays.items()}
+    header["arrays"] = [
+        {"name": name, "dtype": array.dtype.str, "shape": array.shape}
+        for name, array in arrays.items()
+    ]
+    text = _canonical(header)
+    length = len(text).to_bytes(LENGTH_BYTES, "little")
+    body = b"".join([MAGIC, length, text, *(array.tobytes() for array in arrays.values())])
+    return body + hashlib.sha256(body).digest()
+
+
+def load(recorded: bytes) -> tuple[Snapshot, Policy]:
+    """The cycle that `dump` recorded. Raises RefusalError for anything else."""
+    body, digest = recorded[:-DIGEST_BYTES], recorded[-DIGEST_BYTES:]
+    if not recorded.startswith(MAGIC):
+        raise _refused("not a recorded cycle of this version", f"it must start with {MAGIC!r}")
+    if hashlib.sha256(body).digest() != digest:
+        raise _refused("cut short or changed: its digest does not match", "record the cycle again")
+    start = len(MAGIC) + LENGTH_BYTES
+    end = start + int.from_bytes(body[len(MAGIC) : start], "little")
+    header = json.loads(body[start:end])
+    arrays = _arrays(header.pop("arrays"), body, end)
+    snapshot = Snapshot(
+        now_ms=header["now_ms"],
+        resume=header["resume"],
+        nodes=NodeColumns(**_together("nodes", header, arrays)),
+        gangs=GangColumns(**_together("gangs", header, arrays)),
+    )
+    return snapshot, Policy(**header["policy"])
+
+
+def decision_bytes(decision: Decision) -> bytes:
+    """A decision as canonical JSON: equal decisions have equal bytes, whatever the process."""
+    return _canonical(asdict(decision))
+
+
+def decision_sha256(decision: Decision) -> str:
+    """The digest of `decision_bytes`, in hex."""
+    return hashlib.sha256(decision_bytes(decision)).hexdigest()
+
+
+def _apart(
+    part: str, columns: NodeColumns | GangColumns, arrays: dict[str, npt.NDArray[Any]]
+) -> dict[str, Any]:
+    """The columns that are no arrays; those that are go into `arrays`."""
+    plain: dict[str, Any] = {}
+    for field in fields(columns):
+        value = getattr(columns, field.name)
+        if isinstance(value, np.ndarray):
+            arrays[f"{part}.{field.name}"] = value
+        else:
+            plain[field.name] = value
+    return plain
+
+
+def _together(
+    part: str, header: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]
+) -> dict[str, Any]:
+    prefix = f"{part}."
+    columns = {
+        name.removeprefix(prefix): array
+        for name, array in arrays.items()
+        if name.startswith(prefix)
+    }
+    return columns | {name: _frozen(value) for name, value in header[part].items()}
+
+
+def _arrays(
+    described: list[dict[str, Any]], body: bytes, start: int
+) -> dict[str, npt.NDArray[Any]]:
+    arrays: dict[str, npt.NDArray[Any]] = {}
+    for column in described:
+        dtype, shape = np.dtype(column["dtype"]), tuple(column["shape"])
+        size = int(np.prod(shape, dtype=np.int64))
+        array = np.frombuffer(body, dtype=dtype, count=size, offset=start).reshape(shape)
+        arrays[column["name"]] = array.astype(dtype.newbyteorder("="))
+        start += size * dtype.itemsize
+    return arrays
+
+
+def _little_endian(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
+
+
+def _frozen(value: Any) -> Any:
+    if not isinstance(value, list):
+        return value
+    return tuple(map(_frozen, cast("list[Any]", value)))
+
+
+def _canonical(value: Any) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+
+
+def _refused(detail: str, hint: str) -> RefusalError:
+    return RefusalError(RefusalCode.INVALID, detail, field="file", hint=hint)

@@ -1,0 +1,119 @@
+"""What is still free while a decision is being made: read by whole arrays, taken from by a few rows."""
+
+import numpy as np
+
+from gigawatt.scheduler.ask import Demand
+from gigawatt.scheduler.snapshot import (
+    CPU,
+    DEVICE_MILLI,
+    GPU,
+    MEMORY,
+    Amounts,
+    Codes,
+    Flags,
+    NodeColumns,
+    Rows,
+)
+
+CACHED_MAX = (
+    256  # demands whose answer is kept; beyond it the oldest is forgotten and worked out again
+)
+GPU_WEIGHT = 1 << 22  # above any sum of two shares in millionths
+DEVICE_WEIGHT = 1 << 48  # above any weighted sum of a node
+
+
+class Room:
+    """A working copy of a snapshot's nodes. `take` writes to it, and to nothing else."""
+
+    def __init__(self, nodes: NodeColumns) -> None:
+        self.nodes = nodes
+        self.free_KN: Amounts = np.array(nodes.free_NK.T, order="C")
+        self.device_ND: Codes = np.array(nodes.device_free_ND)
+        self.gangs_N: Codes = np.array(nodes.gangs_N)
+        self.sealed_N: Flags = np.array(nodes.sealed_N)
+        self.idle_N = (self.device_ND == DEVICE_MILLI).sum(axis=1)
+        self.widest_N = self.device_ND.max(axis=1, initial=0)
+        self._largest_K = np.maximum(nodes.total_NK.max(axis=0, initial=1), 1)
+        self._left_N = self._left(slice(None))
+        self._taken: list[Rows] = []
+        self._fits: dict[Demand, tuple[Flags, int]] = {}
+
+    def fits_N(self, demand: Demand) -> Flags:
+        """Where one node's worth of `demand` is free now. Not to be written to."""
+        kept = self._fits.get(demand)
+        if kept is None:
+            if len(self._fits) >= CACHED_MAX:
+                del self._fits[next(iter(self._fits))]
+            fits_N, seen = self._fit(demand, slice(None)), len(self._taken)
+        else:
+            fits_N, seen = kept
+            if seen < len(self._taken):
+                rows = np.concatenate(self._taken[seen:])
+                fits_N[rows] = self._fit(demand, rows)
+                seen = len(self._taken)
+        self._fits[demand] = fits_N, seen
+        return fits_N
+
+    def left(self, demand: Demand, rows: Rows) -> Amounts:
+        """How much would stay free on each of `rows`, as one number to order by: GPUs weigh most.
+
+        A share of a device is weighed by the device it would leave most filled. A gang without GPUs counts a node
+        with GPUs as the wrong place: its cores would be missed by the GPUs.
+        """
+        left = self._left_N[rows]
+        if demand.share:
+            device = self.device_ND[rows]
+            tightest = np.where(device >= demand.share, device, DEVICE_MILLI + 1).min(axis=1)
+            return left + tightest.astype(np.int64) * DEVICE_WEIGHT
+        if not demand.milli_gpu:
+            return left + DEVICE_WEIGHT * (self.nodes.device_count_N[rows] > 0)
+        return left
+
+    def take(self, demand: Demand, rows: Rows) -> tuple[tuple[int, ...], ...]:
+        """Give one node's worth of `demand` on each of `rows`; the devices given on each, () where none is asked."""
+        for kind, amount in enumerate(demand.vector()):
+            self.free_KN[kind, rows] -= amount
+        self.gangs_N[rows] += 1
+        if demand.alone:
+            self.sealed_N[rows] = True
+        devices = self._take_devices(demand, rows) if demand.milli_gpu else ()
+        self._left_N[rows] = self._left(rows)
+        self._taken.append(rows)
+        return devices
+
+    def _fit(self, demand: Demand, rows: Rows | slice) -> Flags:
+        fits = ~self.sealed_N[rows]
+        for kind, amount in enumerate(demand.vector()):
+            if amount:
+                fits &= self.free_KN[kind, rows] >= amount
+        if demand.devices:
+            fits &= self.idle_N[rows] >= demand.devices
+        if demand.share:
+            fits &= self.widest_N[rows] >= demand.share
+        if demand.alone:
+            fits &= self.gangs_N[rows] == 0
+        return fits if demand.divisible else np.zeros_like(fits)
+
+    def _take_devices(self, demand: Demand, rows: Rows) -> tuple[tuple[int, ...], ...]:
+        device = self.device_ND[rows]
+        if demand.devices:
+            idle = device == DEVICE_MILLI
+            given = idle & (np.cumsum(idle, axis=1) <= demand.devices)
+            device[given] = 0
+            columns = np.nonzero(given)[1].reshape(len(rows), demand.devices)
+        else:
+            tight = np.where(device >= demand.share, device, DEVICE_MILLI + 1)
+            columns = tight.argmin(axis=1).reshape(-1, 1)
+            device[np.arange(len(rows)), columns[:, 0]] -= demand.share
+        self.device_ND[rows] = device
+        self.idle_N[rows] = (device == DEVICE_MILLI).sum(axis=1)
+        self.widest_N[rows] = device.max(axis=1)
+        return tuple(tuple(row) for row in columns.tolist())
+
+    def _left(self, rows: Rows | slice) -> Amounts:
+        """Free milli-GPUs, then the sum of the free shares of cores and of memory, against the largest node's."""
+        free = np.maximum(self.free_KN[:, rows], 0)
+        shares = free[CPU] * 1_000_000 // self._largest_K[CPU]
+        # In MiB, so that the product stays within 64 bits for any machine.
+        shares += (free[MEMORY] >> 20) * 1_000_000 // max(1, int(self._largest_K[MEMORY]) >> 20)
+        return free[GPU] * GPU_WEIGHT + shares

@@ -1,0 +1,148 @@
+"""The cluster and the line at one moment, as arrays: a value that is never changed once made.
+
+Axes, as suffixes of names:
+
+    N  nodes, sorted by id
+    K  kinds of resource, in the order of `model.resources.KINDS`
+    L  topology levels, in the order of `model.node.TOPOLOGY_LEVELS`: site first, node last
+    D  devices of a node, in the order of its report; as many as the best equipped node has
+    G  waiting gangs, sorted by id
+
+A code is an index into a sorted tuple of the values in use, so that the same facts give the same bytes whatever
+happened before; -1 stands for none. Amounts are integers: milli-GPUs, milli-cores, bytes, milliseconds.
+"""
+
+from bisect import bisect_left
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gigawatt.model.gang import Isolation
+from gigawatt.model.node import TOPOLOGY_LEVELS, NodeState
+from gigawatt.model.resources import KINDS
+
+Amounts = npt.NDArray[np.int64]
+Codes = npt.NDArray[np.int32]
+Flags = npt.NDArray[np.bool_]
+Rows = npt.NDArray[np.intp]
+Small = npt.NDArray[np.uint8]
+
+GPU, CPU, MEMORY = range(len(KINDS))
+LEVELS = len(TOPOLOGY_LEVELS)
+STATES = tuple(NodeState)
+ISOLATIONS = tuple(Isolation)
+DEVICE_MILLI = 1000  # of one whole device
+NONE = -1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class NodeColumns:
+    """Every node: what it is, and what of it is free."""
+
+    ids: tuple[str, ...]
+    total_NK: Amounts
+    free_NK: Amounts
+    state_N: Small  # index into STATES
+    sealed_N: Flags  # held whole by a gang that is isolated by node
+    gangs_N: Codes  # how many gangs run there
+    topology_NL: Codes  # index into `domains[level]`, NONE where the level is not known
+    gpu_kind_N: Codes  # index into `gpu_kinds`, NONE without GPUs
+    device_count_N: Codes
+    device_free_ND: Codes  # milli-GPUs of each device, 0 where there is none
+    domains: tuple[tuple[tuple[str, ...], ...], ...]  # per level, paths from the site down
+    gpu_kinds: tuple[str, ...]
+
+    @property
+    def open_N(self) -> Flags:
+        """Those that may take new gangs."""
+        return self.state_N == STATES.index(NodeState.READY)
+
+    def row(self, node: str) -> int:
+        """The row of a node, NONE if there is none of that id."""
+        return _row(self.ids, node)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class GangColumns:
+    """Every waiting gang: what it asks for, and its claim to a place in the line."""
+
+    ids: tuple[str, ...]
+    per_node_GK: Amounts
+    nodes_min_G: Codes
+    nodes_max_G: Codes
+    same_G: Codes  # index into TOPOLOGY_LEVELS, NONE where any nodes will do
+    isolation_G: Codes  # index into ISOLATIONS
+    kinds_G: Codes  # index into `kind_lists`
+    avoid_G: Codes  # index into `avoid_lists`
+    windows_G: Codes  # index into `window_lists`
+    priority_G: Codes
+    queued_ms_G: Amounts
+    tenant_G: Codes  # index into `tenants`
+    project_G: Codes  # index into `projects`
+    kind_lists: tuple[tuple[str, ...], ...]  # kinds of GPU, alternatives in order; () is any
+    avoid_lists: tuple[tuple[str, ...], ...]  # ids of nodes
+    window_lists: tuple[tuple[tuple[int, int], ...], ...]  # (start_ms, end_ms); () is always
+    tenants: tuple[str, ...]
+    projects: tuple[str, ...]
+
+    def row(self, gang: str) -> int:
+        """The row of a gang, NONE if there is none of that id."""
+        return _row(self.ids, gang)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Snapshot:
+    """All that `decide` sees. `resume` is the gang at which the last cycle's work ended, or empty."""
+
+    now_ms: int
+    nodes: NodeColumns
+    gangs: GangColumns
+    resume: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """How one column is stored: its numbers' type, and what of K, L or D it has beside rows."""
+
+    dtype: type[np.generic]
+    width: int = 0  # 0 is one number a row
+
+    def empty(self, rows: int = 0) -> npt.NDArray[Any]:
+        return np.zeros((rows, self.width) if self.width else rows, dtype=self.dtype)
+
+
+NODE_STATIC = {
+    "total_NK": Column(np.int64, len(KINDS)),
+    "topology_NL": Column(np.int32, LEVELS),
+    "gpu_kind_N": Column(np.int32),
+    "device_count_N": Column(np.int32),
+}
+NODE_DYNAMIC = {
+    "free_NK": Column(np.int64, len(KINDS)),
+    "state_N": Column(np.uint8),
+    "sealed_N": Column(np.bool_),
+    "gangs_N": Column(np.int32),
+}
+GANG_NUMBERS = {
+    "per_node_GK": Column(np.int64, len(KINDS)),
+    "nodes_min_G": Column(np.int32),
+    "nodes_max_G": Column(np.int32),
+    "same_G": Column(np.int32),
+    "isolation_G": Column(np.int32),
+    "priority_G": Column(np.int32),
+    "queued_ms_G": Column(np.int64),
+}
+GANG_CODES = {  # column of codes: the tuple of values that it points into
+    "kinds_G": "kind_lists",
+    "avoid_G": "avoid_lists",
+    "windows_G": "window_lists",
+    "tenant_G": "tenants",
+    "project_G": "projects",
+}
+
+
+def _row(ids: tuple[str, ...], key: str) -> int:
+    place = bisect_left(ids, key)
+    return place if place < len(ids) and ids[place] == key else NONE

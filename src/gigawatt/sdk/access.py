@@ -1,0 +1,46 @@
+"""Who may call: projects and API keys."""
+
+from typing import Any, cast
+from urllib.parse import quote
+
+from gigawatt.sdk.transport import Transport
+from gigawatt.sdk.views import KeyView, Page, ProjectView
+
+
+class Projects:
+    """`client.projects`."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def page(self, **filters: Any) -> Page[ProjectView]:
+        """One page. Raises ApiError, UnreachableError."""
+        return cast("Page[ProjectView]", self._transport.read("/v1/projects", filters))
+
+    def create(self, name: str) -> ProjectView:
+        """Raises ApiError, UnreachableError."""
+        return cast("ProjectView", self._transport.write("POST", "/v1/projects", {"name": name}))
+
+
+class Keys:
+    """`client.keys`."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def page(self, **filters: Any) -> Page[KeyView]:
+        """One page; no key's secret is in it. Raises ApiError, UnreachableError."""
+        return cast("Page[KeyView]", self._transport.read("/v1/keys", filters))
+
+    def create(self, name: str, *, role: str, project: str = "", expires_ms: int = 0) -> KeyView:
+        """A new key; the answer holds the secret, once. Raises ApiError, UnreachableError."""
+        body: dict[str, Any] = {"name": name, "role": role}
+        if project:
+            body["project"] = project
+        if expires_ms:
+            body["expires_ms"] = expires_ms
+        return cast("KeyView", self._transport.write("POST", "/v1/keys", body))
+
+    def revoke(self, id: str) -> None:
+        """From now on the key is refused. Raises ApiError, UnreachableError."""
+        self._transport.write("DELETE", f"/v1/keys/{quote(id, safe='')}")

@@ -1,0 +1,106 @@
+"""The client: one object that finds the API and holds a namespace for every kind of thing in it.
+
+with gw.Client() as client:
+job = client.submit("job.yaml").wait()
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, cast
+
+from gigawatt.sdk.access import Keys, Projects
+from gigawatt.sdk.artifacts import Artifacts, Progress
+from gigawatt.sdk.cluster import Events, Ledger, Nodes
+from gigawatt.sdk.endpoints import Endpoints
+from gigawatt.sdk.environments import Environments
+from gigawatt.sdk.instance import Address, discover
+from gigawatt.sdk.jobs import Job, Jobs
+from gigawatt.sdk.models import Models
+from gigawatt.sdk.transport import Transport
+from gigawatt.sdk.views import InstanceView
+
+if TYPE_CHECKING:
+    from gigawatt.sdk.jobfile import Written
+
+
+class Client:
+    """The API of one instance. Threads may share it; close it, or use it in a `with`."""
+
+    def __init__(
+        self,
+        api_url: str = "",
+        token: str = "",
+        *,
+        data: "str | Path | None" = None,
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
+        """Find the API: `api_url` and `token`, else GIGAWATT_API with GIGAWATT_TOKEN or GIGAWATT_TOKEN_FILE, else
+        the instance whose state is in `data` (default: GIGAWATT_DATA, else the user's data directory).
+
+        Raises:
+            UnreachableError: no instance is named and none runs on this machine.
+        """
+        self.address: Address = discover(
+            api_url=api_url, token=token, data=Path(data) if data else None, environ=environ
+        )
+        transport = Transport(self.address)
+        self._transport = transport
+        self.jobs = Jobs(transport)
+        self.artifacts = Artifacts(transport)
+        self.environments = Environments(transport)
+        self.models = Models(transport)
+        self.endpoints = Endpoints(transport)
+        self.nodes = Nodes(transport)
+        self.events = Events(transport)
+        self.ledger = Ledger(transport)
+        self.projects = Projects(transport)
+        self.keys = Keys(transport)
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close its connections."""
+        self._transport.close()
+
+    def submit(
+        self,
+        job: "str | Path | Mapping[str, Any] | Written | None" = None,
+        *,
+        project: str = "",
+        progress: Progress | None = None,
+        **fields: Any,
+    ) -> Job:
+        """Submit a job: the path of a file, or the same fields as a mapping, or as keywords; keywords win.
+
+        Raises:
+            RefusalError: found wrong before anything was sent.
+            ApiError: refused by the API; nothing has changed.
+            UnreachableError.
+        """
+        return self.jobs.submit(job, project=project, progress=progress, **fields)
+
+    def job(self, ref: str) -> Job:
+        """The job of this id, of this beginning of an id, or the newest of this name.
+
+        Raises RefusalError, ApiError, UnreachableError.
+        """
+        return self.jobs.find(ref)
+
+    def instance(self) -> InstanceView:
+        """What answers here: version, epoch, store, engine. Raises ApiError, UnreachableError."""
+        return cast("InstanceView", self._transport.read("/v1/instance"))
+
+    def whoami(self) -> dict[str, Any]:
+        """Who the key stands for, and with which role. Raises ApiError, UnreachableError."""
+        return cast("dict[str, Any]", self._transport.read("/v1/whoami"))

@@ -1,0 +1,76 @@
+"""The cluster as an operator sees it: nodes, events, the ledger."""
+
+import json
+from collections.abc import Iterator
+from typing import Any, cast
+from urllib.parse import quote
+
+from gigawatt.sdk.paging import pages
+from gigawatt.sdk.transport import Params, Transport
+from gigawatt.sdk.views import EventView, LedgerView, NodeView, Page
+from gigawatt.sdk.watch import events
+
+
+class Nodes:
+    """`client.nodes`."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def find(self, id: str) -> NodeView:
+        """Raises ApiError, UnreachableError."""
+        return cast("NodeView", self._transport.read(_node_path(id)))
+
+    def change(self, id: str, state: str, *, reason: str = "") -> NodeView:
+        """Make a node `ready`, `cordoned` (takes no new gangs) or `draining` (and is emptied).
+
+        Raises ApiError, UnreachableError.
+        """
+        body = {"state": state, "reason": reason}
+        return cast("NodeView", self._transport.write("PUT", f"{_node_path(id)}/state", body))
+
+    def page(self, **filters: Any) -> Page[NodeView]:
+        """One page. Raises ApiError, UnreachableError."""
+        return cast("Page[NodeView]", self._transport.read("/v1/nodes", filters))
+
+    def list(self, **filters: Any) -> Iterator[NodeView]:
+        """Every node. Raises ApiError, UnreachableError."""
+        return pages(self.page, filters)
+
+
+class Events:
+    """`client.events`."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def page(self, **filters: Any) -> Page[EventView]:
+        """Events, oldest first. Filters: after (a seq), subject, kind, limit. Raises ApiError, UnreachableError."""
+        return cast("Page[EventView]", self._transport.read("/v1/events", filters))
+
+    def watch(self, *, after: int | None = None, **filters: Any) -> Iterator[EventView]:
+        """Events as they happen, from the one after `after` (default: from now) on, without end or gap.
+
+        Raises ApiError, UnreachableError.
+        """
+
+        def params(last_id: str) -> Params:
+            return {**filters, "after": last_id or after}
+
+        for event in events(self._transport, "/v1/events/watch", params):
+            yield cast("EventView", json.loads(event.data))
+
+
+class Ledger:
+    """`client.ledger`."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def totals(self, **filters: Any) -> LedgerView:
+        """Installed device time by class. Filters: unit, tenant, project, node. Raises ApiError, UnreachableError."""
+        return cast("LedgerView", self._transport.read("/v1/ledger", filters))
+
+
+def _node_path(id: str) -> str:
+    return f"/v1/nodes/{quote(id, safe='')}"

@@ -1,0 +1,97 @@
+"""Endpoints: named model services."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import quote
+
+from gigawatt.model.refusal import RefusalCode, RefusalError
+from gigawatt.sdk.artifacts import Artifacts, Progress
+from gigawatt.sdk.jobfile import Ready, Written, made_ready, read_file
+from gigawatt.sdk.logs import LogSource, read_log
+from gigawatt.sdk.paging import pages
+from gigawatt.sdk.transport import Transport
+from gigawatt.sdk.views import DryRunView, EndpointView, Page
+
+
+class Endpoints:
+    """`client.endpoints`."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def serve(
+        self,
+        endpoint: "str | Path | Mapping[str, Any] | Written | None" = None,
+        *,
+        project: str = "",
+        progress: Progress | None = None,
+        **fields: Any,
+    ) -> EndpointView:
+        """Make an endpoint, or give the one of this name a new spec: a file's path, a mapping, or keywords.
+
+        Raises:
+            RefusalError: found wrong before anything was sent.
+            ApiError: refused by the API; nothing has changed.
+            UnreachableError.
+        """
+        ready = made_ready(_written(endpoint).over(fields))
+        return self.send(self.with_bundle(ready, progress=progress), project=project)
+
+    def with_bundle(self, ready: Ready, *, progress: Progress | None = None) -> Ready:
+        """The same with its bundle uploaded. Raises RefusalError, ApiError, UnreachableError."""
+        if ready.bundle is None:
+            return ready
+        sent = Artifacts(self._transport).send_bundle(ready.bundle, progress=progress)
+        return replace(ready, fields={**ready.fields, "bundle": sent.digest}, bundle=None)
+
+    def send(self, ready: Ready, *, project: str = "") -> EndpointView:
+        """Create or replace what is ready. Raises ApiError, UnreachableError."""
+        params = {"project": project}
+        found = self._transport.write("POST", "/v1/endpoints", ready.fields, params=params)
+        return cast("EndpointView", found)
+
+    def dry_run(self, ready: Ready, *, project: str = "") -> DryRunView:
+        """What would happen if this were served now. Raises ApiError, UnreachableError."""
+        params = {"dry_run": True, "project": project}
+        found = self._transport.write("POST", "/v1/endpoints", ready.fields, params=params)
+        return cast("DryRunView", found)
+
+    def find(self, ref: str) -> EndpointView:
+        """The endpoint of this id or name. Raises ApiError, UnreachableError."""
+        return cast("EndpointView", self._transport.read(_path(ref)))
+
+    def stop(self, ref: str) -> EndpointView | None:
+        """Delete an endpoint; its replicas are stopped. Raises ApiError, UnreachableError."""
+        return cast("EndpointView | None", self._transport.write("DELETE", _path(ref)))
+
+    def page(self, **filters: Any) -> Page[EndpointView]:
+        """One page; filters as for jobs. Raises ApiError, UnreachableError."""
+        return cast("Page[EndpointView]", self._transport.read("/v1/endpoints", filters))
+
+    def list(self, **filters: Any) -> Iterator[EndpointView]:
+        """Every endpoint that the filters let through. Raises ApiError, UnreachableError."""
+        return pages(self.page, filters)
+
+    def logs(self, ref: str, *, replica: str = "", stream: str = "stdout") -> Iterator[bytes]:
+        """What a replica (default: the newest) has written. Raises ApiError, UnreachableError."""
+        source = LogSource(path=f"{_path(ref)}/logs", replica=replica, stream=stream)
+        return read_log(self._transport, source)
+
+
+def _path(ref: str) -> str:
+    return f"/v1/endpoints/{quote(ref, safe='')}"
+
+
+def _written(endpoint: "str | Path | Mapping[str, Any] | Written | None") -> Written:
+    if isinstance(endpoint, Written):
+        return endpoint
+    if isinstance(endpoint, Mapping) or endpoint is None:
+        return Written(kind="endpoint", fields=endpoint or {}, base=Path.cwd())
+    found = read_file(Path(endpoint))
+    if len(found) != 1 or found[0].kind != "endpoint":
+        detail = f"{endpoint} does not hold one endpoint but {', '.join(x.kind for x in found)}"
+        hint = "an endpoint's file begins with: kind: endpoint"
+        raise RefusalError(RefusalCode.INVALID, detail, field="endpoint", hint=hint)
+    return found[0]

@@ -1,0 +1,129 @@
+"""Job and endpoint files on the client's side: what they name on this machine becomes what the API takes.
+
+The API never sees a path: requirements and locks are sent as text, a bundle as the digest of what was uploaded.
+Everything that can be found wrong here is found before anything is sent, with line and column.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from gigawatt.model.refusal import RefusalCode, RefusalError
+from gigawatt.sdk.requirements import read_requirements, read_text
+
+if TYPE_CHECKING:
+    from gigawatt.spec.documents import Document
+
+DIGEST_PREFIX = "sha256:"
+_ANY_DIGEST = DIGEST_PREFIX + "0" * 64  # stands for a bundle that is not packed yet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """One job or endpoint as written. Relative paths start at `base`; `document` is None for plain data."""
+
+    kind: str
+    fields: Mapping[str, Any]
+    base: Path
+    document: "Document | None" = None
+
+    @property
+    def source(self) -> str:
+        return self.document.source if self.document else ""
+
+    def over(self, changes: Mapping[str, Any]) -> "Written":
+        """The same with `changes` in place of, or merged into, its own fields."""
+        return replace(self, fields=_merged(self.fields, changes))
+
+    def located(self, error: RefusalError) -> RefusalError:
+        """The same refusal with the line and column of the file, where there is a file."""
+        return self.document.located(error) if self.document else error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """What the API takes, except for the bundle: a directory still to be packed, or None."""
+
+    kind: str
+    fields: dict[str, Any]
+    bundle: Path | None
+
+
+def read_file(path: Path) -> tuple[Written, ...]:
+    """Every job and endpoint of a YAML or JSON file. Raises RefusalError with line and column."""
+    text = read_text(path, field="file")
+    return read_written(text, source=str(path), base=path.absolute().parent)
+
+
+def read_written(text: str, *, source: str, base: Path) -> tuple[Written, ...]:
+    """Every job and endpoint of a text; `source` is what errors call it. Raises RefusalError."""
+    from gigawatt.spec.documents import read_documents  # pydantic: not for who has no file
+
+    return tuple(
+        Written(kind=each.kind, fields=each.data, base=base, document=each)
+        for each in read_documents(text, source)
+    )
+
+
+def made_ready(written: Written) -> Ready:
+    """Read the files that a job names. Raises RefusalError for missing files, and for a file's every mistake."""
+    try:
+        fields, bundle = _inlined(written)
+    except RefusalError as error:
+        raise written.located(error) from error
+    if written.document is not None:
+        from gigawatt.spec.documents import draft_of
+
+        checked = fields if bundle is None else {**fields, "bundle": _ANY_DIGEST}
+        draft_of(replace(written.document, data=checked))
+    return Ready(kind=written.kind, fields=fields, bundle=bundle)
+
+
+def _inlined(written: Written) -> tuple[dict[str, Any], Path | None]:
+    fields = dict(written.fields)
+    environment = fields.get("environment")
+    if isinstance(environment, Mapping):
+        named = cast("Mapping[str, Any]", environment)
+        fields["environment"] = _environment(named, written.base)
+    bundle = fields.get("bundle")
+    if not isinstance(bundle, str) or not bundle or bundle.startswith(DIGEST_PREFIX):
+        return fields, None
+    directory = (written.base / Path(bundle).expanduser()).resolve()
+    if not directory.is_dir():
+        detail = f"bundle: no such directory: {directory}"
+        hint = "name a directory, or leave bundle out"
+        raise RefusalError(RefusalCode.NOT_FOUND, detail, field="bundle", hint=hint)
+    del fields["bundle"]
+    return fields, directory
+
+
+def _environment(environment: Mapping[str, Any], base: Path) -> dict[str, Any]:
+    fields = dict(environment)
+    named = fields.get("requirements_file")
+    if isinstance(named, str):
+        if fields.get("requirements"):
+            detail = "environment.requirements and environment.requirements_file exclude each other"
+            raise RefusalError(RefusalCode.INVALID, detail, field="environment.requirements_file")
+        del fields["requirements_file"]
+        path = base / Path(named).expanduser()
+        fields["requirements"] = read_requirements(path, field="environment.requirements_file")
+    lock = fields.get("lock")
+    if isinstance(lock, str) and lock and "\n" not in lock:
+        path = base / Path(lock).expanduser()
+        fields["lock"] = read_text(path, field="environment.lock")
+    return fields
+
+
+def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """`above` over `below`, mapping by mapping."""
+    merged = dict(below)
+    for name, value in above.items():
+        under = merged.get(name)
+        if isinstance(under, Mapping) and isinstance(value, Mapping):
+            merged[name] = _merged(
+                cast("Mapping[str, Any]", under), cast("Mapping[str, Any]", value)
+            )
+        else:
+            merged[name] = value
+    return merged

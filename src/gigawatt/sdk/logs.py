@@ -1,0 +1,100 @@
+"""Output of ranks as bytes, from any offset, taken up again where a broken connection left off."""
+
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+
+import httpx2
+
+from gigawatt import clock
+from gigawatt.sdk.errors import ApiError
+from gigawatt.sdk.transport import UNAVAILABLE, Params, Transport
+from gigawatt.sdk.watch import STEADY_S
+
+OFFSET_HEADER = "X-Log-Offset"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogSource:
+    """One stream of one rank of one attempt. A negative offset counts from the end."""
+
+    path: str  # of the job's or the endpoint's logs
+    attempt: int | None = None  # the newest
+    rank: int = 0
+    stream: str = "stdout"
+    replica: str = ""  # of an endpoint
+    offset: int = 0
+
+    def params(self, offset: int, *, follow: bool) -> Params:
+        return {
+            "attempt": self.attempt,
+            "rank": self.rank,
+            "stream": self.stream,
+            "replica": self.replica,
+            "offset": offset,
+            "follow": follow,
+        }
+
+
+def read_log(transport: Transport, source: LogSource) -> Iterator[bytes]:
+    """What has been written so far. Raises ApiError, UnreachableError."""
+    return _chunks(transport, source, follow=False, ended=lambda: True)
+
+
+def follow_log(
+    transport: Transport, source: LogSource, *, ended: Callable[[], bool]
+) -> Iterator[bytes]:
+    """What was written and what is still being written, until the stream stops and `ended` agrees that it is over.
+
+    Raises ApiError, UnreachableError.
+    """
+    return _chunks(transport, source, follow=True, ended=ended)
+
+
+def tail_log(transport: Transport, source: LogSource, lines: int) -> tuple[bytes, int]:
+    """The last `lines` lines, and the offset after them. Raises ApiError, UnreachableError."""
+    size = max(4096, 256 * lines)
+    while True:
+        data, start = _read_from(transport, source, -size)
+        whole = data.splitlines(keepends=True)
+        if start == 0 or len(whole) > lines:
+            kept = whole[-lines:] if lines else []
+            return b"".join(kept), start + len(data)
+        size *= 8
+
+
+def _read_from(transport: Transport, source: LogSource, offset: int) -> tuple[bytes, int]:
+    try:
+        with transport.stream(source.path, source.params(offset, follow=False)) as response:
+            start = int(response.headers.get(OFFSET_HEADER, "0"))
+            return response.read(), start
+    except httpx2.TransportError as error:
+        raise transport.unreachable(error) from error
+
+
+def _chunks(
+    transport: Transport, source: LogSource, *, follow: bool, ended: Callable[[], bool]
+) -> Iterator[bytes]:
+    offset = source.offset
+    pauses: Generator[float] | None = None
+    while True:
+        began_s = clock.monotonic_s()
+        broke: httpx2.TransportError = httpx2.ReadError("the stream ended")
+        try:
+            with transport.stream(source.path, source.params(offset, follow=follow)) as response:
+                offset = int(response.headers.get(OFFSET_HEADER, str(max(offset, 0))))
+                for chunk in response.iter_bytes():
+                    offset += len(chunk)
+                    pauses = None
+                    yield chunk
+            if ended():
+                return
+        except httpx2.TransportError as error:
+            broke = error
+        except ApiError as error:
+            if error.status != UNAVAILABLE:
+                raise
+            broke = httpx2.ReadError(str(error))
+        if pauses is None or clock.monotonic_s() - began_s > STEADY_S:
+            pauses = transport.pauses()
+        if next(pauses, None) is None:
+            raise transport.unreachable(broke) from broke

@@ -1,0 +1,292 @@
+"""What the API answers with, as types. The values are the API's own JSON, untouched: nothing is renamed or dropped.
+
+Times end in `_ms` and count from the Unix epoch; sizes end in `_bytes`.
+"""
+
+from typing import Any, Generic, TypedDict, TypeVar
+
+Item = TypeVar("Item")
+
+
+class Page(TypedDict, Generic[Item]):
+    """`next` is the cursor of the page after this one, or empty."""
+
+    items: list[Item]
+    next: str
+
+
+class ReasonView(TypedDict):
+    """Why something waits; `need` and `have` are amounts of `resource` in its own unit."""
+
+    code: str
+    resource: str
+    need: int
+    have: int
+    detail: str
+
+
+class ProgressView(TypedDict):
+    at_ms: int
+    step: int | None
+    loss: float | None
+    tokens: int | None
+    tokens_per_s: float | None
+    metrics: dict[str, float]
+
+
+class CheckpointView(TypedDict):
+    step: int
+    path: str
+    at_ms: int
+
+
+class EvidenceView(TypedDict):
+    at_ms: int
+    what: str
+    detail: str
+    rank: int | None
+    node: str
+
+
+class RankView(TypedDict):
+    rank: int
+    node: str
+    pid: int | None
+    exit_code: int | None
+    signal: int | None
+    started_ms: int | None
+    ended_ms: int | None
+    last_lines: list[str]
+
+
+class AttemptView(TypedDict):
+    n: int
+    phase: str
+    verdict: str | None
+    charged_to: str
+    evidence: list[EvidenceView]
+    nodes: list[str]
+    placed_ms: int
+    starting_ms: int | None
+    running_ms: int | None
+    stopping_ms: int | None
+    ended_ms: int | None
+    ranks: list[RankView]
+
+
+class JobView(TypedDict):
+    id: str
+    name: str
+    tenant: str
+    project: str
+    phase: str
+    created_ms: int
+    queued_ms: int
+    ended_ms: int | None
+    submitted_by: str
+    priority: int
+    message: str
+    reason: ReasonView | None
+    position: int | None
+    progress: ProgressView | None
+    checkpoint: CheckpointView | None
+    model_version: str
+    environment: str
+    bundle: str
+    labels: dict[str, str]
+    command: list[str]
+    gang: dict[str, Any]
+    after: list[str]
+    version: int
+    attempts: list[AttemptView]
+
+
+class PlacementView(TypedDict):
+    rank: int
+    node: str
+
+
+class DryRunView(TypedDict):
+    """What would happen to a job if it were submitted now."""
+
+    feasible: bool
+    starts_now: bool
+    placements: list[PlacementView]
+    reason: ReasonView | None
+    spec: dict[str, Any]
+
+
+class EstimateView(TypedDict):
+    p50: int
+    p90: int
+
+
+class ExplanationView(TypedDict, total=False):
+    """Of a job that waits: reason to cheapest_change. Of one that failed: verdict, evidence, message."""
+
+    job: str
+    phase: str
+    reason: ReasonView | None
+    position: int | None
+    estimate: EstimateView | None
+    cheapest_change: dict[str, Any] | None
+    verdict: str
+    evidence: list[EvidenceView]
+    message: str
+
+
+class GoodputView(TypedDict):
+    """`classes` sum to `total`, in `unit`."""
+
+    job: str
+    unit: str
+    total: int
+    classes: dict[str, int]
+    goodput: float | None
+    ettr: float | None
+    attempts: list[dict[str, Any]]
+
+
+class LedgerView(TypedDict):
+    """`classes` sum to `installed`, in `unit`."""
+
+    unit: str
+    installed: int
+    classes: dict[str, int]
+    since_ms: int
+    until_ms: int
+
+
+class EnvironmentView(TypedDict):
+    id: str
+    kind: str
+    python: str
+    requirements: list[str]
+    phase: str
+    stage: str
+    message: str
+    path: str
+    lock: str
+    size_bytes: int
+    build_ms: int
+    created_ms: int
+
+
+class ModelVersionView(TypedDict):
+    number: int
+    ref: str
+    digest: str
+    size_bytes: int
+    created_ms: int
+    created_by: str
+    lineage: dict[str, Any]
+    metrics: dict[str, float]
+
+
+class ModelView(TypedDict):
+    name: str
+    newest: int
+    aliases: dict[str, int]
+    versions: list[ModelVersionView]
+
+
+class ReplicaCountView(TypedDict):
+    wanted: int
+    ready: int
+    min: int
+    max: int
+
+
+class ReplicaView(TypedDict):
+    id: str
+    node: str
+    pid: int | None
+    port: int
+    phase: str
+    ready: bool
+
+
+class EndpointView(TypedDict):
+    id: str
+    name: str
+    tenant: str
+    project: str
+    phase: str
+    model: str
+    served_name: str
+    url: str
+    replicas: ReplicaCountView
+    queued: int
+    in_flight: int
+    requests: int
+    prompt_tokens: int
+    completion_tokens: int
+    message: str
+    environment: str
+    created_ms: int
+    version: int
+    replicas_list: list[ReplicaView]
+
+
+class AmountsView(TypedDict):
+    gpus: float
+    cpus: float
+    memory_bytes: int
+
+
+class NodeView(TypedDict):
+    id: str
+    state: str
+    reason: str
+    address: str
+    topology: dict[str, str]
+    total: AmountsView
+    free: AmountsView
+    gpus: list[dict[str, Any]]
+    limits: str
+    system: str
+    pythons: list[str]
+    gangs: list[str]
+    changed_ms: int
+
+
+class EventView(TypedDict):
+    seq: int
+    at_ms: int
+    kind: str
+    tenant: str
+    project: str
+    subject: str
+    message: str
+    data: dict[str, str]
+
+
+class ProjectView(TypedDict):
+    tenant: str
+    name: str
+    created_ms: int
+
+
+class KeyView(TypedDict, total=False):
+    """`key` is the secret itself, in the answer that made it and never again."""
+
+    id: str
+    tenant: str
+    project: str
+    name: str
+    role: str
+    prefix: str
+    created_ms: int
+    created_by: str
+    expires_ms: int
+    revoked_ms: int | None
+    key: str
+
+
+class InstanceView(TypedDict):
+    version: str
+    epoch: int
+    api_url: str
+    gateway_url: str
+    store: str
+    engine: dict[str, Any]

@@ -1,0 +1,91 @@
+"""Everything that an instance is made of, put together. Nothing is started here."""
+
+from dataclasses import dataclass
+from functools import partial
+
+from gigawatt.build.artifacts import ArtifactStore
+from gigawatt.build.environments import EnvironmentBuilder
+from gigawatt.build.interpreters import this_machine
+from gigawatt.clock import entropy
+from gigawatt.control.actuator import Actuator
+from gigawatt.control.contents import Contents
+from gigawatt.control.front import Front
+from gigawatt.control.leader import Config, Leader
+from gigawatt.control.workshop import LocalWorkshop
+from gigawatt.engine.local import LocalEngine
+from gigawatt.reconcile.turn import Site
+from gigawatt.scheduler.policy import Policy
+from gigawatt.server.gateway import Address, GatewayProcess
+from gigawatt.server.instance import Instance, secret
+from gigawatt.server.keys import rank_token
+from gigawatt.service.authenticate import Keyring
+from gigawatt.service.services import InstanceFacts, Services
+from gigawatt.service.tokens import RankTokens
+from gigawatt.settings import Settings
+from gigawatt.store import open_store
+from gigawatt.store.base import Store
+
+
+@dataclass(slots=True, kw_only=True)
+class Parts:
+    store: Store
+    engine: LocalEngine
+    leader: Leader
+    actuator: Actuator
+    services: Services
+    gateway: GatewayProcess
+
+
+def build(settings: Settings, instance: Instance, *, gateway_port: int) -> Parts:
+    """The parts of one instance, each given what it needs of the others."""
+    store = open_store(settings.store_url)
+    engine = LocalEngine(
+        settings.data,
+        nodes=settings.nodes,
+        orphan_s=settings.orphan_s,
+        api_url=instance.api_url,
+    )
+    artifacts = ArtifactStore(settings.data / "artifacts")
+    leader = Leader(store=store, engine=engine, config=_config(settings, instance))
+    tokens = RankTokens(secret(settings.data / "secret"))
+    actuator = Actuator(
+        engine=engine,
+        workshop=LocalWorkshop(
+            builder=EnvironmentBuilder(settings.data / "environments"), artifacts=artifacts
+        ),
+        token_of=partial(rank_token, tokens),
+        observe=leader.observe,
+        deposed=leader.depose,
+    )
+    services = Services(
+        store=store,
+        leader=Front(leader),
+        engine=engine,
+        artifacts=Contents(artifacts, limit_bytes=settings.artifact_bytes_max),
+        machine=this_machine(),
+        keyring=Keyring(store, tokens),
+        instance=InstanceFacts(
+            api_url=instance.api_url,
+            gateway_url=instance.gateway_url,
+            store=settings.store_url.partition(":")[0],
+        ),
+    )
+    address = Address(host=settings.host, port=gateway_port, api_url=instance.api_url)
+    return Parts(
+        store=store,
+        engine=engine,
+        leader=leader,
+        actuator=actuator,
+        services=services,
+        gateway=GatewayProcess(settings.data, address),
+    )
+
+
+def _config(settings: Settings, instance: Instance) -> Config:
+    return Config(
+        holder=f"{settings.data}",
+        instance=entropy(8).hex(),
+        site=Site(work_dir=str(settings.data / "work"), api_url=instance.api_url),
+        cycles=settings.data / "cycles",
+        policy=Policy(hold_after_ms=settings.hold_after_s * 1000),
+    )

@@ -1,0 +1,116 @@
+"""What is checked before any work: the directory, its lock, the disk, the ports. Each fault is one clear line."""
+
+import errno
+import fcntl
+import os
+import shutil
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+from gigawatt.model.refusal import RefusalCode, RefusalError
+from gigawatt.settings import Settings
+
+
+@dataclass(slots=True, kw_only=True)
+class Claimed:
+    """What a start holds from here on: the lock's descriptor and the API's listening socket."""
+
+    lock: int
+    api: socket.socket
+    gateway_port: int
+
+
+def claim(settings: Settings) -> Claimed:
+    """Check everything and hold what must not be lost again. Raises RefusalError; then nothing is held."""
+    directory(settings)
+    lock = take_lock(settings.data)
+    try:
+        api = _listen(settings.host, settings.port, "--port")
+    except RefusalError:
+        os.close(lock)
+        raise
+    try:
+        gateway = _listen(settings.host, settings.gateway_port, "--gateway-port")
+    except RefusalError:
+        api.close()
+        os.close(lock)
+        raise
+    gateway_port: int = gateway.getsockname()[1]
+    gateway.close()
+    return Claimed(lock=lock, api=api, gateway_port=gateway_port)
+
+
+def directory(settings: Settings) -> None:
+    """The data directory is there, ours to write, and has room."""
+    data = settings.data
+    try:
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        probe = data / ".probe"
+        probe.write_bytes(b"gigawatt")
+        probe.unlink()
+        free = shutil.disk_usage(data).free
+    except OSError as error:
+        raise _unusable(data, error) from None
+    if free < settings.disk_free_min:
+        raise RefusalError(
+            RefusalCode.DISK_FULL,
+            f"{data} has {free >> 20} MiB free; at least {settings.disk_free_min >> 20} are needed",
+            field="data",
+            hint="make room, or choose another directory with --data",
+        )
+
+
+def take_lock(data: Path) -> int:
+    """The instance's lock, as an open descriptor that must be kept. Raises RefusalError when it is held."""
+    descriptor = os.open(data / "instance.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
+        os.close(descriptor)
+        raise RefusalError(
+            RefusalCode.CONFLICT,
+            f"another gigawatt (pid {holder}) already runs on {data}",
+            field="data",
+            hint=f"use it, stop it with gw down --data {data}, or choose another --data",
+        ) from None
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+    return descriptor
+
+
+def _listen(host: str, port: int, flag: str) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+        listening.listen(1024)
+    except OSError as error:
+        listening.close()
+        if error.errno == errno.EADDRINUSE:
+            detail, hint = f"port {port} on {host} is taken", f"choose another with {flag}"
+        else:
+            detail = f"cannot listen on {host}:{port}: {error.strerror}"
+            hint = f"choose another address with --host, or another port with {flag}"
+        raise RefusalError(
+            RefusalCode.CONFLICT, detail, field=flag.lstrip("-"), hint=hint
+        ) from None
+    return listening
+
+
+def _unusable(data: Path, error: OSError) -> RefusalError:
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return RefusalError(
+            RefusalCode.DISK_FULL,
+            f"the disk of {data} is full",
+            field="data",
+            hint="make room, or choose another directory with --data",
+        )
+    return RefusalError(
+        RefusalCode.INVALID,
+        f"{data} cannot be used: {error.strerror}",
+        field="data",
+        hint="choose a directory that you can write with --data",
+    )

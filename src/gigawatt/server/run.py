@@ -1,0 +1,162 @@
+"""One instance, from its claimed ports to its end: parts started in order, stopped in reverse."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+from collections.abc import Callable
+
+import uvicorn
+
+from gigawatt.api.app import create_app
+from gigawatt.model.refusal import RefusalCode, RefusalError
+from gigawatt.server import preflight
+from gigawatt.server.gateway import stop_gateway
+from gigawatt.server.instance import Instance, forget_instance, write_instance
+from gigawatt.server.keys import ensure_keys
+from gigawatt.server.parts import Parts, build
+from gigawatt.settings import Settings
+from gigawatt.store.base import LedError
+from gigawatt.telemetry.logs import setup_logging
+
+log = logging.getLogger(__name__)
+
+HALT_TIMEOUT_S = 45.0  # for gangs to end by themselves when the instance is stopped
+API_CLOSE_S = 3  # for open requests
+
+STOP, LEAVE = "stop", "leave"  # what runs is stopped; or left to the next control plane
+
+
+def run(settings: Settings, *, ready: Callable[[Instance], None]) -> int:
+    """Claim, start, serve until a signal; the exit code. Raises RefusalError before any work."""
+    claimed = preflight.claim(settings)
+    try:
+        setup_logging(settings.data / "logs" / "control-plane.log")
+        with _runner() as runner:
+            return runner.run(_serve(settings, claimed, ready))
+    finally:
+        os.close(claimed.lock)
+
+
+def _runner() -> asyncio.Runner:
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.Runner()
+    return asyncio.Runner(loop_factory=uvloop.new_event_loop)
+
+
+async def _serve(
+    settings: Settings, claimed: preflight.Claimed, ready: Callable[[Instance], None]
+) -> int:
+    instance = _instance(settings, claimed)
+    parts = build(settings, instance, gateway_port=claimed.gateway_port)
+    asked: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    _listen_for_signals(asked)
+    await asyncio.to_thread(parts.store.migrate)
+    try:
+        await parts.leader.start(parts.actuator)
+    except LedError as error:
+        raise RefusalError(
+            RefusalCode.CONFLICT, f"another control plane leads this store: {error.holder}"
+        ) from None
+    await ensure_keys(parts.leader, settings.data)
+    api = _api(parts, settings)
+    serving = asyncio.create_task(api.serve(sockets=[claimed.api]))
+    keeping = asyncio.create_task(parts.gateway.keep())
+    try:
+        await _started(api, serving)
+        write_instance(settings.data, instance)
+        ready(instance)
+        await asyncio.wait([asked, parts.leader.ended], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        await _close(settings, parts, api, serving, keeping, how=_how(asked))
+    if parts.leader.ended.done():
+        log.error("stopped: %s", parts.leader.ended.result())
+        return 1
+    return 0
+
+
+def _listen_for_signals(asked: "asyncio.Future[str]") -> None:
+    def ask(how: str) -> None:
+        if not asked.done():
+            asked.set_result(how)
+
+    loop = asyncio.get_running_loop()
+    for number, how in (
+        (signal.SIGTERM, STOP),
+        (signal.SIGINT, STOP),
+        (signal.SIGUSR2, LEAVE),
+    ):
+        loop.add_signal_handler(number, ask, how)
+
+
+def _how(asked: "asyncio.Future[str]") -> str:
+    """A leader that was deposed or failed leaves what runs to the next one."""
+    return asked.result() if asked.done() else LEAVE
+
+
+def _instance(settings: Settings, claimed: preflight.Claimed) -> Instance:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    port: int = claimed.api.getsockname()[1]
+    return Instance(
+        pid=os.getpid(),
+        api_url=f"http://{host}:{port}",
+        gateway_url=f"http://{host}:{claimed.gateway_port}",
+        token_path=str(settings.data / "token"),
+    )
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn without its own signal handlers: this process has one way to stop."""
+
+    @contextlib.contextmanager
+    def capture_signals(self):  # noqa: ANN201 - as in the class it replaces
+        yield
+
+
+def _api(parts: Parts, settings: Settings) -> uvicorn.Server:
+    config = uvicorn.Config(
+        create_app(parts.services),
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        timeout_graceful_shutdown=API_CLOSE_S,
+        timeout_keep_alive=75,
+    )
+    return _Server(config)
+
+
+async def _started(api: uvicorn.Server, serving: "asyncio.Task[None]") -> None:
+    while not api.started:
+        if serving.done():
+            await serving
+        await asyncio.sleep(0.005)
+
+
+async def _close(
+    settings: Settings,
+    parts: Parts,
+    api: uvicorn.Server,
+    serving: "asyncio.Task[None]",
+    keeping: "asyncio.Task[None]",
+    *,
+    how: str,
+) -> None:
+    """In reverse: the gateway, the gangs, the API, the leader, the store."""
+    keeping.cancel()
+    if how == STOP:
+        await asyncio.to_thread(stop_gateway, settings.data)
+        await parts.leader.halt(timeout_s=HALT_TIMEOUT_S)
+    parts.services.closing.set()
+    api.should_exit = True
+    await serving
+    await parts.leader.stop()
+    if how == STOP:
+        await parts.engine.shutdown()
+    else:
+        await parts.engine.close()
+    parts.store.close()
+    forget_instance(settings.data)

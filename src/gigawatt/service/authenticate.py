@@ -1,0 +1,113 @@
+"""Who is calling: from the secret in a request to a `Caller`. Keys are cached by hash, so that most calls cost no read."""
+
+import asyncio
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gigawatt import clock
+from gigawatt.model.endpoint import Replica
+from gigawatt.model.job import Job
+from gigawatt.model.refusal import RefusalCode, RefusalError
+from gigawatt.model.tenant import ApiKey, Caller, Role
+from gigawatt.service.tokens import TOKEN_PREFIX, Claims, RankTokens, key_id, secret_sha256
+from gigawatt.store.base import Store
+
+KEY_FRESH_MS = 5_000  # a key revoked by another process is refused after this, at the latest
+TOKEN_FRESH_MS = 1_000
+CACHED_MAX = 10_000
+SECRET_CHARS_MAX = 1_024
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    caller: Caller
+    key_id: str
+    until_ms: int
+
+
+class Keyring:
+    """Reads keys from the store and remembers them for a moment."""
+
+    def __init__(self, store: Store, tokens: RankTokens) -> None:
+        self._store = store
+        self._tokens = tokens
+        self._known: dict[str, _Known] = {}
+
+    async def authenticate(self, authorization: str) -> Caller:
+        """The caller behind an Authorization header. Raises RefusalError (unauthenticated)."""
+        scheme, _, secret = authorization.partition(" ")
+        secret = secret.strip()
+        if scheme.lower() != "bearer" or not secret:
+            hint = "send the header `Authorization: Bearer KEY`"
+            raise RefusalError(RefusalCode.UNAUTHENTICATED, "the request has no key", hint=hint)
+        if len(secret) > SECRET_CHARS_MAX:
+            raise _unknown()
+        now_ms = clock.now_ms()
+        known = self._known.get(secret_sha256(secret))
+        if known is not None and now_ms < known.until_ms:
+            return known.caller
+        if secret.startswith(TOKEN_PREFIX):
+            return await self._rank(secret, now_ms)
+        return await self._key(secret, now_ms)
+
+    def forget(self, id: str) -> None:
+        """Ask the store again for the key of this id: it was revoked."""
+        self._known = {sha: known for sha, known in self._known.items() if known.key_id != id}
+
+    async def _key(self, secret: str, now_ms: int) -> Caller:
+        sha256 = secret_sha256(secret)
+        key = await asyncio.to_thread(self._store.read, ApiKey, key_id(sha256))
+        if key is None or not hmac.compare_digest(key.sha256, sha256):
+            raise _unknown()
+        if key.revoked_ms is not None:
+            raise _refused(f"the key {key.name} was revoked")
+        if key.expires_ms and key.expires_ms <= now_ms:
+            raise _refused(f"the key {key.name} has expired")
+        caller = Caller(name=key.name, role=key.role, tenant=key.tenant, project=key.project)
+        until_ms = now_ms + KEY_FRESH_MS
+        if key.expires_ms:
+            until_ms = min(until_ms, key.expires_ms)
+        self._remember(sha256, _Known(caller, key.id, until_ms))
+        return caller
+
+    async def _rank(self, token: str, now_ms: int) -> Caller:
+        claims = self._tokens.read(token, now_ms=now_ms)
+        if claims is None:
+            raise _unknown()
+        if not await asyncio.to_thread(self._lives, claims):
+            raise _refused(f"attempt {claims.gang}.{claims.attempt} has ended")
+        caller = Caller(
+            name=f"{claims.gang}.{claims.attempt}",
+            role=Role.RANK,
+            tenant=claims.tenant,
+            project=claims.project,
+            job=claims.gang,
+        )
+        self._remember(secret_sha256(token), _Known(caller, "", now_ms + TOKEN_FRESH_MS))
+        return caller
+
+    def _lives(self, claims: Claims) -> bool:
+        owner = self._store.read(Job, claims.gang) or self._store.read(Replica, claims.gang)
+        attempt = owner.attempt if owner else None
+        return attempt is not None and attempt.n == claims.attempt and attempt.live
+
+    def _remember(self, sha256: str, known: _Known) -> None:
+        if len(self._known) >= CACHED_MAX:
+            self._known = _fresh(self._known, clock.now_ms())
+        self._known[sha256] = known
+
+
+def _fresh(known: Mapping[str, _Known], now_ms: int) -> dict[str, _Known]:
+    """Those still good; none where all are, so that the cache stays within its limit."""
+    kept = {sha: each for sha, each in known.items() if now_ms < each.until_ms}
+    return kept if len(kept) < CACHED_MAX else {}
+
+
+def _unknown() -> RefusalError:
+    return _refused("the key is not known")
+
+
+def _refused(detail: str) -> RefusalError:
+    hint = "on this machine gw uses the key in the data directory; elsewhere set GIGAWATT_TOKEN"
+    return RefusalError(RefusalCode.UNAUTHENTICATED, detail, hint=hint)

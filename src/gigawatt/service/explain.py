@@ -1,0 +1,43 @@
+"""Why a job waits, what it is doing, or how it ended: one answer for all three."""
+
+from gigawatt.model.job import Job, JobPhase
+from gigawatt.model.tenant import Caller
+from gigawatt.service.jobs import live_view
+from gigawatt.service.lookup import find_job
+from gigawatt.service.permissions import verb
+from gigawatt.service.services import Services
+from gigawatt.service.views.explain import ExplanationView, change_fields
+from gigawatt.service.views.jobs import evidence_view, reason_view
+
+
+@verb
+async def explain(
+    caller: Caller, services: Services, reference: str, *, project: str = ""
+) -> ExplanationView:
+    """The reason, the place in the line and the way out of it; or the verdict and its evidence."""
+    job = await find_job(caller, services, reference, project)
+    view = live_view(services, job)
+    found = services.leader.explain(job.id) if job.phase is JobPhase.QUEUED else None
+    attempt = job.attempt
+    ended = attempt is not None and not attempt.live
+    return ExplanationView(
+        job=job.id,
+        phase=job.phase.value,
+        reason=reason_view(found.reason) if found else view.reason,
+        position=found.position if found else view.position,
+        estimate=None,  # dated estimates need the calendar, which this version does not have
+        cheapest_change=change_fields(found.change) if found and found.change else None,
+        verdict=attempt.verdict.value if attempt and attempt.verdict else None,
+        charged_to=attempt.charged_to if attempt else "",
+        evidence=tuple(evidence_view(fact) for fact in attempt.evidence) if attempt else (),
+        message=job.message or _message(job, ended=ended),
+    )
+
+
+def _message(job: Job, *, ended: bool) -> str:
+    if job.phase is JobPhase.QUEUED and ended:
+        return f"attempt {len(job.attempts)} has ended; the next one waits for nodes"
+    attempt = job.attempt
+    if attempt is not None and attempt.live:
+        return f"attempt {attempt.n} is {attempt.phase.value} on {', '.join(attempt.nodes)}"
+    return ""

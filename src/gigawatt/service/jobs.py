@@ -1,0 +1,162 @@
+"""Jobs: submit, try out, list, show, cancel, retry."""
+
+from dataclasses import replace
+
+from gigawatt import clock
+from gigawatt.model.command import CancelJob, RetryJob, SubmitJob
+from gigawatt.model.environment import Environment
+from gigawatt.model.gang import Gang, GangKind
+from gigawatt.model.ids import make_id
+from gigawatt.model.job import Job, JobPhase, JobSpec
+from gigawatt.model.tenant import Caller
+from gigawatt.service.lookup import Filters, find_job
+from gigawatt.service.permissions import home, verb
+from gigawatt.service.services import Services, Terms
+from gigawatt.service.submissions import (
+    Earlier,
+    check_bundle,
+    check_feasible,
+    resolve_after,
+    wanted_environment,
+)
+from gigawatt.service.views.jobs import (
+    DryRunView,
+    JobView,
+    job_view,
+    placement_views,
+    reason_view,
+)
+from gigawatt.service.views.specs import job_spec_fields
+from gigawatt.service.views.text import PageView
+from gigawatt.spec.parse import JobDraft
+
+PHASES = tuple(phase.value for phase in JobPhase)
+ENTROPY_BYTES = 5
+
+
+@verb
+async def submit(
+    caller: Caller, services: Services, draft: JobDraft, *, project: str, terms: Terms
+) -> JobView:
+    """A new job. Raises RefusalError for what is not there and for what could never run."""
+    tenant, project = home(caller, project)
+    spec, environment, earlier = await _resolved(caller, services, draft, project)
+    now_ms = clock.now_ms()
+    check_feasible(services, _gang(spec, tenant, project, now_ms))
+    command = SubmitJob(
+        id=make_id("job", now_ms=now_ms, entropy=clock.entropy(ENTROPY_BYTES)),
+        tenant=tenant,
+        project=project,
+        by=caller.name,
+        spec=spec,
+        environment=environment,
+        after_done=earlier.done,
+    )
+    job = await services.leader.submit(command, receipt=terms.receipt(tenant))
+    assert isinstance(job, Job)
+    return live_view(services, job)
+
+
+@verb
+async def dry_run(
+    caller: Caller, services: Services, draft: JobDraft, *, project: str
+) -> DryRunView:
+    """What would become of a job, and where it would run. Raises RefusalError for what is not there."""
+    tenant, project = home(caller, project)
+    spec, _, _ = await _resolved(caller, services, draft, project)
+    gang = _gang(spec, tenant, project, clock.now_ms())
+    fields = job_spec_fields(spec, draft.environment)
+    return what_if_view(services, gang, fields)
+
+
+@verb
+async def page(caller: Caller, services: Services, filters: Filters) -> PageView[JobView]:
+    """Jobs, newest first."""
+    query = filters.query(caller, phases=PHASES)
+    found = await services.read(lambda: services.store.page(Job, query))
+    return PageView(items=[live_view(services, job) for job in found.items], next=found.next)
+
+
+@verb
+async def show(caller: Caller, services: Services, reference: str, *, project: str = "") -> JobView:
+    """One job, by id or by the newest of its name."""
+    return live_view(services, await find_job(caller, services, reference, project))
+
+
+@verb
+async def cancel(
+    caller: Caller, services: Services, reference: str, *, project: str, terms: Terms
+) -> JobView:
+    """Stop a job for good."""
+    job = await find_job(caller, services, reference, project)
+    terms.check(job.version)
+    command = CancelJob(id=job.id, by=caller.name)
+    after = await services.leader.submit(command, receipt=terms.receipt(job.tenant))
+    assert isinstance(after, Job)
+    return live_view(services, after)
+
+
+@verb
+async def retry(
+    caller: Caller, services: Services, reference: str, *, project: str, terms: Terms
+) -> JobView:
+    """Run an ended job again, from its newest checkpoint."""
+    job = await find_job(caller, services, reference, project)
+    terms.check(job.version)
+    command = RetryJob(job=job, by=caller.name)
+    after = await services.leader.submit(command, receipt=terms.receipt(job.tenant))
+    assert isinstance(after, Job)
+    return live_view(services, after)
+
+
+def live_view(services: Services, job: Job) -> JobView:
+    """A job with what only the leader's memory has of it."""
+    if job.ended:
+        return job_view(job)
+    leader = services.leader
+    return job_view(job, waiting=leader.waiting(job.id), progress=leader.progress(job.id))
+
+
+def what_if_view(services: Services, gang: Gang, fields: dict[str, object]) -> DryRunView:
+    """Whether a gang could run at all, whether it would start now, and where."""
+    never = services.leader.feasible(gang)
+    if never is not None:
+        reason = reason_view(never)
+        return DryRunView(
+            feasible=False, starts_now=False, placements=(), reason=reason, spec=fields
+        )
+    answer = services.leader.what_if(gang)
+    return DryRunView(
+        feasible=True,
+        starts_now=bool(answer.placements),
+        placements=placement_views(answer.placements),
+        reason=reason_view(answer.reason) if answer.reason else None,
+        spec=fields,
+    )
+
+
+async def _resolved(
+    caller: Caller, services: Services, draft: JobDraft, project: str
+) -> tuple[JobSpec, Environment | None, Earlier]:
+    """The spec with ids for names. Raises RefusalError."""
+    tenant = caller.tenant
+    environment_id, environment = wanted_environment(services, draft.environment, tenant, project)
+    await check_bundle(services, tenant, draft.spec.bundle)
+    earlier = await resolve_after(caller, services, draft.spec.after, project)
+    spec = replace(draft.spec, environment=environment_id, after=earlier.ids)
+    return spec, environment, earlier
+
+
+def _gang(spec: JobSpec, tenant: str, project: str, now_ms: int) -> Gang:
+    return Gang(
+        id="",
+        kind=GangKind.JOB,
+        tenant=tenant,
+        project=project,
+        shape=spec.shape,
+        priority=spec.priority,
+        queued_ms=now_ms,
+        isolation=spec.isolation,
+        labels=spec.labels,
+        windows=spec.windows,
+    )

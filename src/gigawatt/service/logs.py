@@ -1,0 +1,150 @@
+"""What ranks wrote, in bytes: as much as there is, or followed until it ends."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+
+from gigawatt.engine.base import LogChunk, LogStream, UnknownAttemptError
+from gigawatt.model.attempt import Attempt
+from gigawatt.model.endpoint import Replica
+from gigawatt.model.job import Job
+from gigawatt.model.launch import AttemptKey
+from gigawatt.model.refusal import RefusalCode, RefusalError
+from gigawatt.model.tenant import Caller
+from gigawatt.service.lookup import attempt_of, find_endpoint, find_job, not_found
+from gigawatt.service.permissions import verb
+from gigawatt.service.services import Services
+from gigawatt.service.streams import pause
+from gigawatt.store.base import Query
+
+CHUNK_BYTES = 262_144
+POLL_MIN_S = 0.02
+POLL_MAX_S = 0.25
+POLL_GROWTH = 1.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogRange:
+    """Which output, and from where. A negative `offset` counts from the end; no `attempt` is the newest."""
+
+    attempt: int | None = None
+    rank: int = 0
+    stream: LogStream = "stdout"
+    offset: int = 0
+    follow: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogBytes:
+    """`offset` is where the bytes begin, `attempt` whose they are; followed without an attempt named, later ones'
+    come after them.
+    """
+
+    offset: int
+    attempt: int
+    chunks: AsyncIterator[bytes]
+
+
+@verb
+async def of_job(
+    caller: Caller, services: Services, reference: str, wanted: LogRange, *, project: str = ""
+) -> LogBytes:
+    """A rank's output. Following a job that has not started waits for it. Raises RefusalError."""
+    job = await find_job(caller, services, reference, project)
+    attempt = attempt_of(job, wanted.attempt)
+    _check_rank(job.spec.shape.nodes_max * job.spec.shape.ranks_per_node, wanted.rank)
+
+    async def newest() -> Job | None:
+        return await services.read(lambda: services.store.read(Job, job.id))
+
+    reader = _Reader(services, wanted, job.id, newest)
+    return await reader.open(attempt)
+
+
+@verb
+async def of_endpoint(
+    caller: Caller, services: Services, reference: str, wanted: LogRange, *, replica: str = ""
+) -> LogBytes:
+    """The output of a replica, or of the newest one. Raises RefusalError."""
+    endpoint = await find_endpoint(caller, services, reference)
+    query = Query(parent=endpoint.id, limit=200)
+    page = await services.read(lambda: services.store.page(Replica, query))
+    chosen = [each for each in page.items if replica in {"", each.id} and each.attempts]
+    if not chosen:
+        if replica:
+            raise not_found("replica", replica)
+        detail = f"endpoint {endpoint.spec.name} has had no replica yet"
+        raise RefusalError(RefusalCode.NOT_FOUND, detail, hint="a first request starts one")
+    owner = chosen[0]
+    _check_rank(owner.shape.nodes_max * owner.shape.ranks_per_node, wanted.rank)
+
+    async def newest() -> Replica | None:
+        return await services.read(lambda: services.store.read(Replica, owner.id))
+
+    reader = _Reader(services, wanted, owner.id, newest)
+    return await reader.open(owner.attempts[-1])
+
+
+@dataclass(slots=True)
+class _Reader:
+    services: Services
+    wanted: LogRange
+    gang: str
+    newest: Callable[[], Awaitable[Job | Replica | None]]
+
+    async def open(self, attempt: Attempt | None) -> LogBytes:
+        """Read the first bytes, so that it is known where they begin."""
+        first = await self._read(attempt.n, self.wanted.offset) if attempt else None
+        begin = first.offset if first else max(self.wanted.offset, 0)
+        number = attempt.n if attempt else 0
+        return LogBytes(offset=begin, attempt=number, chunks=self._chunks(number, first))
+
+    async def _chunks(self, number: int, first: LogChunk | None) -> AsyncIterator[bytes]:
+        offset, chunk, poll_s = max(self.wanted.offset, 0), first, POLL_MIN_S
+        while True:
+            if chunk is not None:
+                offset = chunk.offset + len(chunk.data)
+                if chunk.data:
+                    poll_s = POLL_MIN_S
+                    yield chunk.data
+            nothing_more = chunk is None or not chunk.data
+            if nothing_more and not self.wanted.follow:
+                return
+            if nothing_more:
+                ended = number == 0 or chunk is None or chunk.end
+                step = await self._next_attempt(number) if ended else number
+                if step is None:
+                    return
+                if step != number:
+                    number, offset = step, 0
+                elif await pause(self.services, poll_s):
+                    return
+                poll_s = min(poll_s * POLL_GROWTH, POLL_MAX_S)
+            chunk = await self._read(number, offset) if number else None
+
+    async def _next_attempt(self, number: int) -> int | None:
+        """The attempt to read on in: `number` while it may still write; None when there is nothing to come."""
+        owner = await self.newest()
+        attempt = owner.attempt if owner else None
+        if owner is None or owner.ended_ms is not None:
+            more = attempt is not None and attempt.n > number and self.wanted.attempt is None
+            return attempt.n if more and attempt else None
+        if attempt is None or (attempt.n == number and attempt.live):
+            return number
+        if self.wanted.attempt is not None:
+            return None
+        return attempt.n
+
+    async def _read(self, number: int, offset: int) -> LogChunk | None:
+        key = AttemptKey(gang=self.gang, attempt=number)
+        try:
+            return await self.services.engine.read_log(
+                key, self.wanted.rank, self.wanted.stream, offset=offset, limit=CHUNK_BYTES
+            )
+        except UnknownAttemptError:
+            return None  # it is placed and not launched yet, or its logs are gone
+
+
+def _check_rank(ranks: int, rank: int) -> None:
+    if not 0 <= rank < ranks:
+        detail = f"there are ranks 0 to {ranks - 1}, not {rank}"
+        raise RefusalError(RefusalCode.NOT_FOUND, detail, field="rank")

@@ -1,0 +1,123 @@
+"""Finding what a caller names, by id or by name; what it cannot see is not there."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from gigawatt.model.attempt import Attempt
+from gigawatt.model.change import Entity
+from gigawatt.model.endpoint import Endpoint, EndpointPhase
+from gigawatt.model.environment import Environment
+from gigawatt.model.job import Job
+from gigawatt.model.refusal import RefusalCode, RefusalError
+from gigawatt.model.tenant import Caller
+from gigawatt.service.permissions import sees, within
+from gigawatt.service.services import Services
+from gigawatt.spec.faults import nearest
+from gigawatt.store.base import Query, Store
+
+Owned = TypeVar("Owned", Job, Endpoint, Environment)
+
+PAGE_LIMIT = 50
+PAGE_LIMIT_MAX = 500
+REFERENCE_CHARS_MAX = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filters:
+    """What a list is narrowed to; empty ones hold always. Newest first."""
+
+    tenant: str = ""
+    project: str = ""
+    phases: tuple[str, ...] = ()
+    name: str = ""
+    since_ms: int = 0
+    until_ms: int = 0
+    cursor: str = ""
+    limit: int = PAGE_LIMIT
+
+    def query(self, caller: Caller, *, phases: tuple[str, ...] = (), parent: str = "") -> Query:
+        """The store's query for what this caller can see. `phases` are those there are. Raises RefusalError."""
+        tenant, project = within(caller, self.tenant, self.project)
+        for phase in self.phases:
+            if phase not in phases:
+                detail = f"phase is not known: {phase}"
+                hint = nearest(phase, phases)
+                raise RefusalError(RefusalCode.INVALID, detail, field="phase", hint=hint)
+        return Query(
+            tenant=tenant,
+            project=project,
+            phases=self.phases,
+            name=self.name,
+            since_ms=self.since_ms,
+            until_ms=self.until_ms,
+            parent=parent,
+            cursor=self.cursor,
+            limit=min(max(self.limit, 1), PAGE_LIMIT_MAX),
+        )
+
+
+async def find_job(caller: Caller, services: Services, reference: str, project: str = "") -> Job:
+    """The job of that id, or the newest of that name. Raises RefusalError (not-found)."""
+    return await services.read(_finder(services.store, caller, Job, reference, project))
+
+
+async def find_endpoint(
+    caller: Caller, services: Services, reference: str, project: str = ""
+) -> Endpoint:
+    """The endpoint of that id, or the newest of that name that is not gone. Raises RefusalError (not-found)."""
+    find = _finder(services.store, caller, Endpoint, reference, project)
+    endpoint = await services.read(find)
+    if endpoint.phase is EndpointPhase.STOPPED and endpoint.id != reference:
+        raise not_found("endpoint", reference)
+    return endpoint
+
+
+async def find_environment(caller: Caller, services: Services, reference: str) -> Environment:
+    """The environment of that id. Raises RefusalError (not-found)."""
+    return await services.read(_finder(services.store, caller, Environment, reference, ""))
+
+
+def attempt_of(job: Job, number: int | None) -> Attempt | None:
+    """The attempt of that number, or the newest. Raises RefusalError (not-found) for one that never was."""
+    if number is None:
+        return job.attempt
+    if not 1 <= number <= len(job.attempts):
+        detail = f"job {job.id} has {len(job.attempts)} attempts, not {number}"
+        raise RefusalError(RefusalCode.NOT_FOUND, detail, field="attempt")
+    return job.attempts[number - 1]
+
+
+def not_found(kind: str, reference: str) -> RefusalError:
+    return RefusalError(
+        RefusalCode.NOT_FOUND,
+        f"there is no {kind} {reference[:REFERENCE_CHARS_MAX]}",
+        hint=f"gw {kind}s lists those there are",
+    )
+
+
+def _finder(
+    store: Store, caller: Caller, kind: type[Owned], reference: str, project: str
+) -> Callable[[], Owned]:
+    word = kind.__name__.lower()
+
+    def visible(found: Entity | None) -> bool:
+        if not isinstance(found, Job | Endpoint | Environment):
+            return False
+        gang = found.id if isinstance(found, Job) else ""
+        return sees(caller, found.tenant, found.project, gang=gang)
+
+    def find() -> Owned:
+        if len(reference) > REFERENCE_CHARS_MAX:
+            raise not_found(word, reference)
+        by_id = store.read(kind, reference)
+        if by_id is not None and visible(by_id):
+            return by_id
+        tenant, within_project = within(caller, "", project)
+        named = Query(tenant=tenant, project=within_project, name=reference, limit=1)
+        page = store.page(kind, named).items if reference else ()
+        if page and visible(page[0]):
+            return page[0]
+        raise not_found(word, reference)
+
+    return find

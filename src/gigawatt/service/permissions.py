@@ -1,0 +1,143 @@
+"""Who may do what: one table from verb to roles, and the rule of whose objects a caller can see.
+
+Every public verb of the service carries `@verb`, which looks its name up in the table before anything else happens. An
+object that a caller cannot see does not exist for it: the answer is 404, never 403.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec, TypeVar
+
+from gigawatt.model.refusal import RefusalCode, RefusalError
+from gigawatt.model.tenant import DEFAULT_PROJECT, Caller, Role
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_READERS = frozenset(
+    {
+        Role.VIEWER,
+        Role.DEVELOPER,
+        Role.PROJECT_ADMIN,
+        Role.TENANT_ADMIN,
+        Role.AUDITOR,
+        Role.OPERATOR,
+    }
+)
+_WRITERS = frozenset({Role.DEVELOPER, Role.PROJECT_ADMIN, Role.TENANT_ADMIN, Role.OPERATOR})
+_ADMINS = frozenset({Role.PROJECT_ADMIN, Role.TENANT_ADMIN, Role.OPERATOR})
+_TENANT_ADMINS = frozenset({Role.TENANT_ADMIN, Role.OPERATOR})
+_OPERATORS = frozenset({Role.OPERATOR})
+_GATEWAYS = frozenset({Role.GATEWAY, Role.OPERATOR})
+_RANK = frozenset({Role.RANK})
+_EVERYONE = frozenset(Role)
+
+VERBS: dict[str, frozenset[Role]] = {
+    "jobs.submit": _WRITERS,
+    "jobs.dry_run": _WRITERS,
+    "jobs.page": _READERS,
+    "jobs.show": _READERS | _RANK,
+    "jobs.cancel": _WRITERS,
+    "jobs.retry": _WRITERS,
+    "explain.explain": _READERS | _RANK,
+    "logs.of_job": _READERS | _RANK,
+    "logs.of_endpoint": _READERS,
+    "watch.job": _READERS | _RANK,
+    "environments.ensure": _WRITERS,
+    "environments.page": _READERS,
+    "environments.show": _READERS | _RANK,
+    "artifacts.put": _WRITERS | _RANK,
+    "artifacts.show": _READERS | _RANK,
+    "artifacts.content": _READERS | _RANK,
+    "models.register": _WRITERS | _RANK,
+    "models.page": _READERS,
+    "models.show": _READERS | _RANK,
+    "models.set_alias": _WRITERS,
+    "models.remove_alias": _WRITERS,
+    "endpoints.put": _WRITERS,
+    "endpoints.dry_run": _WRITERS,
+    "endpoints.page": _READERS,
+    "endpoints.show": _READERS,
+    "endpoints.stop": _WRITERS,
+    "nodes.page": _READERS,
+    "nodes.show": _READERS,
+    "nodes.set_state": _OPERATORS,
+    "ledger.totals": _READERS,
+    "ledger.of_job": _READERS | _RANK,
+    "events.page": _READERS,
+    "watch.events": _READERS,
+    "projects.page": _READERS,
+    "projects.create": _TENANT_ADMINS,
+    "projects.tenants": _READERS,
+    "projects.create_tenant": _OPERATORS,
+    "keys.page": _ADMINS,
+    "keys.create": _ADMINS,
+    "keys.revoke": _ADMINS,
+    "gateway.configuration": _GATEWAYS,
+    "gateway.report_demand": _GATEWAYS,
+    "instance.show": _EVERYONE,
+    "instance.whoami": _EVERYONE,
+}
+
+MAY_GIVE: dict[Role, frozenset[Role]] = {
+    Role.PROJECT_ADMIN: frozenset({Role.VIEWER, Role.DEVELOPER, Role.PROJECT_ADMIN}),
+    Role.TENANT_ADMIN: frozenset(
+        {Role.VIEWER, Role.DEVELOPER, Role.PROJECT_ADMIN, Role.TENANT_ADMIN, Role.AUDITOR}
+    ),
+    Role.OPERATOR: frozenset(Role) - {Role.RANK},
+}
+
+
+def verb(function: Callable[Concatenate[Caller, P], R]) -> Callable[Concatenate[Caller, P], R]:
+    """Make `function` a verb: called by a role that the table does not give it to, it refuses."""
+    name = f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
+    roles = VERBS[name]
+
+    @wraps(function)
+    def checked(caller: Caller, *args: P.args, **kwargs: P.kwargs) -> R:
+        if caller.role not in roles:
+            raise _forbidden(caller, name, roles)
+        return function(caller, *args, **kwargs)
+
+    return checked
+
+
+def sees(caller: Caller, tenant: str, project: str, *, gang: str = "") -> bool:
+    """Whether an object of that tenant and project exists for this caller; a rank sees no gang but its own."""
+    if caller.role is Role.RANK and gang and gang != caller.job:
+        return False
+    if caller.project and caller.project != project:
+        return False
+    return caller.role is Role.OPERATOR or tenant == caller.tenant
+
+
+def home(caller: Caller, project: str) -> tuple[str, str]:
+    """The tenant and project that a caller's new object belongs to. Raises RefusalError."""
+    if caller.project and project and project != caller.project:
+        raise RefusalError(
+            RefusalCode.FORBIDDEN,
+            f"this key is for project {caller.project}, not {project}",
+            field="project",
+            hint="use a key of that project, or leave the project out",
+        )
+    return caller.tenant, caller.project or project or DEFAULT_PROJECT
+
+
+def within(caller: Caller, tenant: str, project: str) -> tuple[str, str]:
+    """The tenant and project that a caller's list is about, empty for all. Raises RefusalError for a foreign one."""
+    every = caller.role is Role.OPERATOR
+    if tenant and tenant != caller.tenant and not every:
+        raise RefusalError(RefusalCode.NOT_FOUND, f"there is no tenant {tenant}", field="tenant")
+    if caller.project and project and project != caller.project:
+        detail = f"there is no project {project}"
+        raise RefusalError(RefusalCode.NOT_FOUND, detail, field="project")
+    return tenant if every else caller.tenant, caller.project or project
+
+
+def _forbidden(caller: Caller, name: str, roles: frozenset[Role]) -> RefusalError:
+    need = ", ".join(sorted(role.value for role in roles - _RANK))
+    return RefusalError(
+        RefusalCode.FORBIDDEN,
+        f"a key with the role {caller.role.value} may not do {name}",
+        hint=f"it takes one of: {need}",
+    )

@@ -1,0 +1,100 @@
+"""What the service needs of the leader, which `control` has, and the shapes that go between them."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from gigawatt.model.attempt import Progress
+from gigawatt.model.change import Entity
+from gigawatt.model.command import Command
+from gigawatt.model.event import Event
+from gigawatt.model.gang import Gang
+from gigawatt.model.launch import Placement
+from gigawatt.model.ledger import NodeAccount
+from gigawatt.model.observation import DemandSeen
+from gigawatt.model.reason import Reason
+from gigawatt.model.resources import Resources
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiptRequest:
+    """Remember the answer under this key: the same key and digest again gets the same answer, another digest none."""
+
+    tenant: str
+    key: str
+    request_sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheapestChange:
+    """The smallest change of its spec with which a waiting gang would move forward."""
+
+    field: str  # as the job file writes it, e.g. "gang.nodes"
+    current: str
+    proposed: str
+    start: str  # when it would start with that, e.g. "now"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """Why a gang waits: the dominant reason, its place in the line (from 1), and the way out where there is one."""
+
+    reason: Reason
+    position: int
+    change: CheapestChange | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WhatIf:
+    """Where a gang would go if it were submitted now; `reason` says why it would wait instead."""
+
+    placements: tuple[Placement, ...]
+    reason: Reason | None
+
+
+class Leader(Protocol):
+    """The one writer. Reads of live figures are from memory and do not block."""
+
+    @property
+    def epoch(self) -> int: ...
+
+    @property
+    def ready(self) -> bool: ...
+
+    async def submit(self, command: Command, *, receipt: ReceiptRequest | None) -> Entity:
+        """The object that a command made or changed, after the commit. Raises RefusalError."""
+        ...
+
+    def progress(self, gang: str) -> Progress | None:
+        """The newest that a live job reported."""
+        ...
+
+    def waiting(self, gang: str) -> tuple[int, Reason] | None:
+        """Position and reason of the last cycle."""
+        ...
+
+    def free(self, node: str) -> Resources | None:
+        """What no gang holds of a node."""
+        ...
+
+    def explain(self, gang: str) -> Explanation | None: ...
+
+    def feasible(self, gang: Gang) -> Reason | None:
+        """Why this cluster could never hold the gang, even empty; None where it could."""
+        ...
+
+    def what_if(self, gang: Gang) -> WhatIf: ...
+
+    def accounts_now(self) -> tuple[NodeAccount, ...]: ...
+
+    def subscribe(self) -> AsyncIterator[Event]:
+        """Events committed from this call on; ends when the watcher fell behind or the leader stops."""
+        ...
+
+    async def gateway_config(self, *, after: int, wait_s: float) -> dict[str, Any]:
+        """The gateways' configuration, once its revision differs from `after` or `wait_s` has passed."""
+        ...
+
+    async def demand(self, seen: tuple[DemandSeen, ...]) -> None:
+        """Take in what a gateway counted."""
+        ...

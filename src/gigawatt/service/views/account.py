@@ -1,0 +1,138 @@
+"""Tenants, projects, keys, events and the instance as callers see them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gigawatt.model.event import Event
+from gigawatt.model.tenant import ApiKey, Caller, Project, Tenant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TenantView:
+    """Who pays and is isolated."""
+
+    id: str
+    created_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectView:
+    """A holder of work within a tenant."""
+
+    tenant: str
+    name: str
+    created_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyView:
+    """An API key. `key` is the secret: in the answer that made it, and never again."""
+
+    id: str
+    tenant: str
+    project: str
+    name: str
+    role: str
+    prefix: str
+    created_ms: int
+    created_by: str
+    expires_ms: int
+    revoked_ms: int | None
+    version: int
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventView:
+    """What happened, to what."""
+
+    seq: int
+    at_ms: int
+    kind: str
+    tenant: str
+    project: str
+    subject: str
+    message: str
+    data: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineView:
+    """What runs the processes, and what it can do."""
+
+    name: str
+    environments: tuple[str, ...]
+    isolation: tuple[str, ...]
+    shared_filesystem: bool
+    node_lost_after_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceView:
+    """This instance."""
+
+    version: str
+    epoch: int
+    api_url: str
+    gateway_url: str
+    store: str
+    engine: EngineView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallerView:
+    """Who you are here."""
+
+    name: str
+    role: str
+    tenant: str
+    project: str
+    job: str
+
+
+def tenant_view(tenant: Tenant) -> TenantView:
+    return TenantView(id=tenant.id, created_ms=tenant.created_ms)
+
+
+def project_view(project: Project) -> ProjectView:
+    return ProjectView(tenant=project.tenant, name=project.name, created_ms=project.created_ms)
+
+
+def key_view(key: ApiKey, *, secret: str = "") -> KeyView:
+    return KeyView(
+        id=key.id,
+        tenant=key.tenant,
+        project=key.project,
+        name=key.name,
+        role=key.role.value,
+        prefix=key.prefix,
+        created_ms=key.created_ms,
+        created_by=key.created_by,
+        expires_ms=key.expires_ms,
+        revoked_ms=key.revoked_ms,
+        version=key.version,
+        key=secret,
+    )
+
+
+def event_view(event: Event) -> EventView:
+    return EventView(
+        seq=event.seq,
+        at_ms=event.at_ms,
+        kind=event.kind,
+        tenant=event.tenant,
+        project=event.project,
+        subject=event.subject,
+        message=event.message,
+        data=dict(event.data),
+    )
+
+
+def caller_view(caller: Caller) -> CallerView:
+    return CallerView(
+        name=caller.name,
+        role=caller.role.value,
+        tenant=caller.tenant,
+        project=caller.project,
+        job=caller.job,
+    )

@@ -1,0 +1,99 @@
+"""An endpoint as callers see it: where it answers, its replicas, and what is asked of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gigawatt.model.endpoint import Endpoint, Replica
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaCountView:
+    """How many there should be and are, and between which bounds."""
+
+    wanted: int
+    ready: int
+    min: int
+    max: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaView:
+    """One live replica. Node, pid and port once it is placed and started."""
+
+    id: str
+    node: str
+    pid: int | None
+    port: int
+    phase: str  # of its attempt; queued while it has none
+    ready: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointView:
+    """An endpoint. `url` is what OpenAI's clients take as base URL."""
+
+    id: str
+    name: str
+    tenant: str
+    project: str
+    phase: str
+    model: str
+    served_name: str
+    url: str
+    replicas: ReplicaCountView
+    queued: int
+    in_flight: int
+    requests: int
+    prompt_tokens: int
+    completion_tokens: int
+    message: str
+    environment: str
+    created_ms: int
+    version: int
+    replicas_list: tuple[ReplicaView, ...]
+
+
+def endpoint_view(
+    endpoint: Endpoint, replicas: Sequence[Replica], *, gateway_url: str
+) -> EndpointView:
+    """`replicas` are its live ones."""
+    spec, demand = endpoint.spec, endpoint.demand
+    ordered = sorted(replicas, key=lambda each: each.id)
+    return EndpointView(
+        id=endpoint.id,
+        name=spec.name,
+        tenant=endpoint.tenant,
+        project=endpoint.project,
+        phase=endpoint.phase.value,
+        model=spec.model,
+        served_name=spec.served_name,
+        url=f"{gateway_url}/v1",
+        replicas=ReplicaCountView(
+            wanted=endpoint.replicas_wanted,
+            ready=sum(replica.ready for replica in ordered),
+            min=spec.replicas_min,
+            max=spec.replicas_max,
+        ),
+        queued=demand.queued if demand else 0,
+        in_flight=demand.in_flight if demand else 0,
+        requests=demand.requests if demand else 0,
+        prompt_tokens=demand.prompt_tokens if demand else 0,
+        completion_tokens=demand.completion_tokens if demand else 0,
+        message=endpoint.message,
+        environment=spec.environment,
+        created_ms=endpoint.created_ms,
+        version=endpoint.version,
+        replicas_list=tuple(_replica_view(replica) for replica in ordered),
+    )
+
+
+def _replica_view(replica: Replica) -> ReplicaView:
+    attempt = replica.attempt
+    return ReplicaView(
+        id=replica.id,
+        node=attempt.nodes[0] if attempt and attempt.nodes else "",
+        pid=attempt.ranks[0].pid if attempt and attempt.ranks else None,
+        port=attempt.port if attempt else 0,
+        phase=attempt.phase.value if attempt else "queued",
+        ready=replica.ready,
+    )

@@ -1,0 +1,143 @@
+"""Environments, artifacts and models as callers see them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from gigawatt.model.artifact import Artifact, Lineage, ModelName, ModelVersion
+from gigawatt.model.environment import Environment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvironmentView:
+    """An environment. `path` and `lock` once it is built; `message` says why it could not be."""
+
+    id: str
+    kind: str
+    python: str
+    requirements: tuple[str, ...]
+    phase: str
+    stage: str
+    message: str
+    path: str
+    lock: str
+    size_bytes: int
+    build_ms: int
+    created_ms: int
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArtifactView:
+    """A stored result, as a tenant holds it."""
+
+    digest: str
+    kind: str
+    size_bytes: int
+    files: int
+    created_ms: int
+    created_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineageView:
+    """Where a version came from; empty where it did not come from a job."""
+
+    job: str
+    attempt: int
+    environment: str
+    bundle: str
+    step: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelVersionView:
+    """`ref` is `name:number`."""
+
+    number: int
+    ref: str
+    digest: str
+    size_bytes: int
+    created_ms: int
+    created_by: str
+    lineage: LineageView
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelView:
+    """A registered name; `versions` newest first."""
+
+    name: str
+    tenant: str
+    project: str
+    newest: int
+    aliases: Mapping[str, int]
+    versions: tuple[ModelVersionView, ...]
+    version: int
+
+
+def environment_view(environment: Environment) -> EnvironmentView:
+    spec = environment.spec
+    return EnvironmentView(
+        id=environment.id,
+        kind=spec.kind.value,
+        python=spec.python,
+        requirements=spec.requirements,
+        phase=environment.phase.value,
+        stage=environment.stage,
+        message=environment.message,
+        path=environment.path,
+        lock=environment.lock or spec.lock,
+        size_bytes=environment.size_bytes,
+        build_ms=environment.build_ms,
+        created_ms=environment.created_ms,
+        version=environment.version,
+    )
+
+
+def artifact_view(artifact: Artifact) -> ArtifactView:
+    return ArtifactView(
+        digest=artifact.digest,
+        kind=artifact.kind,
+        size_bytes=artifact.size_bytes,
+        files=artifact.files,
+        created_ms=artifact.created_ms,
+        created_by=artifact.created_by,
+    )
+
+
+def model_view(name: ModelName, versions: Sequence[ModelVersion]) -> ModelView:
+    return ModelView(
+        name=name.name,
+        tenant=name.tenant,
+        project=name.project,
+        newest=name.newest,
+        aliases=dict(name.aliases),
+        versions=tuple(
+            version_view(each) for each in sorted(versions, key=lambda each: -each.number)
+        ),
+        version=name.version,
+    )
+
+
+def version_view(version: ModelVersion) -> ModelVersionView:
+    return ModelVersionView(
+        number=version.number,
+        ref=version.ref,
+        digest=version.digest,
+        size_bytes=version.size_bytes,
+        created_ms=version.created_ms,
+        created_by=version.created_by,
+        lineage=_lineage_view(version.lineage),
+        metrics=dict(version.metrics),
+    )
+
+
+def _lineage_view(lineage: Lineage) -> LineageView:
+    return LineageView(
+        job=lineage.job,
+        attempt=lineage.attempt,
+        environment=lineage.environment,
+        bundle=lineage.bundle,
+        step=lineage.step,
+    )

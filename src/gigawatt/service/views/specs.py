@@ -1,0 +1,87 @@
+"""Specs in the words of the job file, so that what was understood can be read, changed and sent again."""
+
+from typing import Any
+
+from gigawatt.model.endpoint import EndpointSpec
+from gigawatt.model.environment import EnvironmentSpec
+from gigawatt.model.gang import Shape
+from gigawatt.model.job import JobSpec
+
+
+def job_spec_fields(spec: JobSpec, environment: EnvironmentSpec) -> dict[str, Any]:
+    """A job as it was understood, in the job file's words."""
+    return {
+        "kind": "job",
+        "name": spec.name,
+        "command": list(spec.command),
+        "gang": gang_fields(spec.shape),
+        "environment": environment_fields(environment),
+        "bundle": spec.bundle,
+        "workdir": spec.workdir,
+        "env": dict(spec.env),
+        "priority": spec.priority,
+        "timeout": spec.timeout_s,
+        "grace": spec.grace_s,
+        "retries": {"user": spec.retries_user, "infrastructure": spec.retries_infrastructure},
+        "after": list(spec.after),
+        "labels": dict(spec.labels),
+        "model": _output_fields(spec),
+    }
+
+
+def gang_fields(shape: Shape) -> dict[str, Any]:
+    """A gang in the job file's words."""
+    return {
+        "nodes": {"min": shape.nodes_min, "max": shape.nodes_max},
+        "ranks_per_node": shape.ranks_per_node,
+        "gpus": shape.per_node.milli_gpu / 1_000,
+        "gpu_kinds": list(shape.gpu_kinds),
+        "cpus": shape.per_node.milli_cpu / 1_000,
+        "memory": shape.per_node.memory_bytes,
+        "same": shape.same,
+    }
+
+
+def environment_fields(spec: EnvironmentSpec) -> dict[str, Any]:
+    """An environment in the job file's words."""
+    return {
+        "kind": spec.kind.value,
+        "python": spec.python,
+        "requirements": list(spec.requirements),
+        "lock": spec.lock,
+    }
+
+
+def endpoint_spec_fields(spec: EndpointSpec, environment: EnvironmentSpec) -> dict[str, Any]:
+    """An endpoint as it was understood, in the endpoint file's words."""
+    readiness = spec.readiness
+    return {
+        "kind": "endpoint",
+        "name": spec.name,
+        "model": spec.model,
+        "served_name": spec.served_name,
+        "command": list(spec.command),
+        "gang": gang_fields(spec.shape),
+        "environment": environment_fields(environment),
+        "bundle": spec.bundle,
+        "workdir": spec.workdir,
+        "env": dict(spec.env),
+        "priority": spec.priority,
+        "grace": spec.grace_s,
+        "labels": dict(spec.labels),
+        "replicas": {"min": spec.replicas_min, "max": spec.replicas_max},
+        "concurrency": spec.concurrency,
+        "idle": spec.idle_s,
+        "queue": {"max": spec.queue_max, "timeout": spec.queue_timeout_s},
+        "readiness": {
+            "path": readiness.path,
+            "timeout": readiness.timeout_s,
+            "interval": f"{readiness.interval_ms}ms",
+        },
+    }
+
+
+def _output_fields(spec: JobSpec) -> dict[str, Any] | None:
+    if spec.model is None:
+        return None
+    return {"name": spec.model.name, "path": spec.model.path, "aliases": list(spec.model.aliases)}

@@ -1,0 +1,90 @@
+"""Every setting: name, type, default, one sentence. Flags of `gw up` and GIGAWATT_* variables set the same ones."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import platformdirs
+
+from gigawatt.model.refusal import RefusalCode, RefusalError
+
+RANGES = {
+    "port": (0, 65_535),
+    "gateway_port": (0, 65_535),
+    "nodes": (1, 256),
+    "hold_after_s": (0, 1 << 31),
+    "orphan_s": (1, 1 << 31),
+}
+
+
+def default_data() -> Path:
+    """The user's own data directory, by the platform's rules (XDG on Linux)."""
+    return Path(platformdirs.user_data_dir("gigawatt"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    data: Annotated[Path, "The directory that holds all state."] = field(
+        default_factory=default_data
+    )
+    host: Annotated[str, "The address that the API and the gateway listen on."] = "127.0.0.1"
+    port: Annotated[int, "The port of the API; 0 takes a free one."] = 8484
+    gateway_port: Annotated[int, "The port of the gateway; 0 takes a free one."] = 8485
+    nodes: Annotated[int, "How many virtual nodes this machine is shared out to."] = 1
+    engine: Annotated[str, "What runs processes: local."] = "local"
+    store: Annotated[str, "The database's URL; empty for SQLite in the data directory."] = ""
+    disk_free_min: Annotated[
+        int, "Bytes that must be free in the data directory before a start."
+    ] = 64 << 20
+    body_bytes_max: Annotated[int, "The largest request body, artifacts apart."] = 1 << 20
+    artifact_bytes_max: Annotated[int, "The largest artifact that may be uploaded."] = 64 << 30
+    hold_after_s: Annotated[
+        int, "How long a gang waits before nodes that it could use are kept from lower ones."
+    ] = 600
+    orphan_s: Annotated[
+        int, "How long supervisors keep ranks running without a control plane."
+    ] = 86_400
+
+    @property
+    def store_url(self) -> str:
+        return self.store or f"sqlite:///{self.data / 'gigawatt.db'}"
+
+
+def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
+    """The defaults, with GIGAWATT_<NAME> in their place where it is set. Raises RefusalError."""
+    settings = Settings()
+    for each in fields(Settings):
+        variable = f"GIGAWATT_{each.name.upper()}"
+        if variable in environ:
+            settings = with_value(settings, each.name, environ[variable], source=variable)
+    return settings
+
+
+def with_value(settings: Settings, name: str, value: Any, *, source: str) -> Settings:
+    """`settings` with one of them set, checked. Raises RefusalError naming `source`."""
+    before = getattr(settings, name)
+    try:
+        parsed = Path(value).absolute() if isinstance(before, Path) else type(before)(value)
+    except ValueError:
+        raise RefusalError(
+            RefusalCode.INVALID, f"{source} is {value!r}, which is not a whole number", field=name
+        ) from None
+    _check(name, parsed, source)
+    return replace(settings, **{name: parsed})
+
+
+def _check(name: str, value: Any, source: str) -> None:
+    if name in RANGES:
+        low, high = RANGES[name]
+        if not low <= value <= high:
+            raise RefusalError(
+                RefusalCode.INVALID,
+                f"{source} is {value}; it must be from {low} to {high}",
+                field=name,
+            )
+    if name == "engine" and value != "local":
+        raise RefusalError(
+            RefusalCode.UNSUPPORTED, f"{source} is {value!r}; this version has: local", field=name
+        )

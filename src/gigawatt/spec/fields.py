@@ -1,0 +1,138 @@
+"""Kinds of field that forms share: each validates one thing and describes itself for the schema."""
+
+import re
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, WithJsonSchema
+
+from gigawatt.spec import limits, names
+from gigawatt.spec.faults import wrong
+from gigawatt.spec.units import UnitError, duration_ms, duration_s, milli, shown, size_bytes
+
+FORM = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+DURATION_SCHEMA: dict[str, Any] = {
+    "anyOf": [
+        {"type": "integer", "minimum": 0},
+        {"type": "string", "pattern": r"^([0-9]{1,6}(ms|[smhdw]))+$", "maxLength": 32},
+    ],
+    "examples": ["90s", "2h", 60],
+}
+BYTES_SCHEMA: dict[str, Any] = {
+    "anyOf": [
+        {"type": "integer", "minimum": 0, "maximum": limits.MEMORY_BYTES_MAX},
+        {"type": "string", "pattern": r"^[0-9]{1,6}([KMGT]iB|[KMGT]B|[KMGT]|B)$"},
+    ],
+    "examples": ["512MiB", "1GiB", 1073741824],
+}
+
+
+def in_units(parse: Callable[[object], int], *, at_least: int, at_most: int) -> BeforeValidator:
+    """Parse an amount with a unit, then hold it to its bounds."""
+
+    def checked(value: object) -> int:
+        try:
+            amount = parse(value)
+        except UnitError as error:
+            raise wrong(error.detail, error.hint) from error
+        if amount < at_least:
+            least = "more than 0" if at_least == 1 else f"at least {at_least}"
+            raise wrong(f"must be {least}, got {shown(value)}")
+        if amount > at_most:
+            raise wrong(f"is over the limit, got {shown(value)}", f"the limit is {at_most}")
+        return amount
+
+    return BeforeValidator(checked)
+
+
+def matching(pattern: str, hint: str) -> AfterValidator:
+    """Text that must match `pattern`; the hint says so in words."""
+    compiled = re.compile(pattern)
+
+    def checked(value: str) -> str:
+        if not compiled.fullmatch(value):
+            raise wrong(f"is not allowed: {shown(value)}", hint)
+        return value
+
+    return AfterValidator(checked)
+
+
+def pattern_schema(pattern: str) -> WithJsonSchema:
+    """The pattern, told in the schema."""
+    return WithJsonSchema({"type": "string", "pattern": pattern})
+
+
+def _without_nul(value: str) -> str:
+    if "\0" in value:
+        raise wrong("must not hold a NUL character")
+    return value
+
+
+def _relative(value: str) -> str:
+    if value.startswith("/") or ".." in value.split("/"):
+        raise wrong(f"must be a relative path without '..', got {shown(value)}")
+    return _without_nul(value)
+
+
+def _no_way_up(value: str) -> str:
+    if ".." in value.split("/"):
+        raise wrong(f"must not hold '..', got {shown(value)}")
+    return _without_nul(value)
+
+
+Seconds = Annotated[
+    int,
+    in_units(duration_s, at_least=0, at_most=limits.DURATION_S_MAX),
+    WithJsonSchema(DURATION_SCHEMA),
+]
+SomeSeconds = Annotated[
+    int,
+    in_units(duration_s, at_least=1, at_most=limits.DURATION_S_MAX),
+    WithJsonSchema(DURATION_SCHEMA),
+]
+GraceSeconds = Annotated[
+    int,
+    in_units(duration_s, at_least=0, at_most=limits.GRACE_S_MAX),
+    WithJsonSchema(DURATION_SCHEMA),
+]
+IntervalMs = Annotated[
+    int,
+    in_units(duration_ms, at_least=limits.READINESS_INTERVAL_MS_MIN, at_most=60_000),
+    WithJsonSchema(DURATION_SCHEMA),
+]
+MemoryBytes = Annotated[
+    int,
+    in_units(size_bytes, at_least=0, at_most=limits.MEMORY_BYTES_MAX),
+    WithJsonSchema(BYTES_SCHEMA),
+]
+MilliCpu = Annotated[
+    int,
+    in_units(milli, at_least=1, at_most=limits.MILLI_CPU_MAX),
+    WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "multipleOf": 0.001}),
+]
+MilliGpu = Annotated[
+    int,
+    in_units(milli, at_least=0, at_most=limits.MILLI_GPU_MAX),
+    WithJsonSchema({"type": "number", "minimum": 0, "multipleOf": 0.001}),
+]
+Count = Annotated[int, Field(ge=1)]
+Text = Annotated[str, Field(max_length=limits.TEXT_CHARS_MAX), AfterValidator(_without_nul)]
+RelativePath = Annotated[str, Field(max_length=limits.PATH_CHARS_MAX), AfterValidator(_relative)]
+WorkPath = Annotated[str, Field(max_length=limits.PATH_CHARS_MAX), AfterValidator(_no_way_up)]
+Name = Annotated[
+    str, matching(names.NAME_PATTERN, names.NAME_HINT), pattern_schema(names.NAME_PATTERN)
+]
+ServedName = Annotated[
+    str,
+    matching(names.SERVED_NAME_PATTERN, names.SERVED_NAME_HINT),
+    pattern_schema(names.SERVED_NAME_PATTERN),
+]
+Alias = Annotated[
+    str, matching(names.ALIAS_PATTERN, names.ALIAS_HINT), pattern_schema(names.ALIAS_PATTERN)
+]
+Digest = Annotated[
+    str,
+    matching(names.DIGEST_PATTERN, 'a digest is "sha256:" and 64 hex digits'),
+    pattern_schema(names.DIGEST_PATTERN),
+]

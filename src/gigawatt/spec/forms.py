@@ -1,0 +1,291 @@
+"""What a person writes for a job, field by field: the form behind the job file, the API's body and their schema."""
+
+from typing import Annotated, Literal, cast
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, WithJsonSchema
+
+from gigawatt.model.node import TOPOLOGY_LEVELS
+from gigawatt.spec import limits, names
+from gigawatt.spec.faults import nearest, wrong
+from gigawatt.spec.fields import (
+    FORM,
+    Alias,
+    Count,
+    GraceSeconds,
+    IntervalMs,
+    MemoryBytes,
+    MilliCpu,
+    MilliGpu,
+    Name,
+    RelativePath,
+    Seconds,
+    ServedName,
+    SomeSeconds,
+    Text,
+    WorkPath,
+    matching,
+)
+from gigawatt.spec.units import shown
+
+
+def _as_range(value: object) -> object:
+    if isinstance(value, dict):
+        return cast("object", value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise wrong(f"must be a whole number or {{min, max}}, got {shown(value)}")
+    if not 1 <= value <= limits.NODES_MAX:
+        raise wrong(f"must be from 1 to {limits.NODES_MAX}, got {value}")
+    return {"min": value, "max": value}
+
+
+def _in_order(value: "NodesForm") -> "NodesForm":
+    if value.min > value.max:
+        raise wrong(f"has a min of {value.min} above its max of {value.max}")
+    return value
+
+
+def _as_environment(value: object) -> object:
+    return {"kind": value} if isinstance(value, str) else value
+
+
+def _as_argv(value: object) -> object:
+    """A string runs under `sh -c`; a list is argv as it stands."""
+    if isinstance(value, str):
+        return ["sh", "-c", value] if value.strip() else []
+    return value
+
+
+def _argv(value: list[str]) -> list[str]:
+    if not value or not value[0]:
+        raise wrong("must not be empty")
+    if sum(len(word.encode()) for word in value) > limits.COMMAND_BYTES_MAX:
+        raise wrong(f"is over the limit of {limits.COMMAND_BYTES_MAX} bytes")
+    if any("\0" in word for word in value):
+        raise wrong("must not hold a NUL character")
+    return value
+
+
+def _env_text(value: object) -> object:
+    """Numbers stand for their digits; what YAML makes of a bare yes or null is not what was meant."""
+    if isinstance(value, bool) or value is None:
+        raise wrong(f"must be text, got {shown(value)}", 'put it in quotes, e.g. "true"')
+    return str(value) if isinstance(value, int | float) else value
+
+
+def _env_size(value: dict[str, str]) -> dict[str, str]:
+    size = sum(len(key.encode()) + len(text.encode()) for key, text in value.items())
+    if size > limits.ENV_BYTES_MAX:
+        raise wrong(f"is {size} bytes, over the limit of {limits.ENV_BYTES_MAX}")
+    if any("\0" in text for text in value.values()):
+        raise wrong("must not hold a NUL character")
+    return value
+
+
+def _labels(value: dict[str, str]) -> dict[str, str]:
+    for key, text in value.items():
+        if len(text) > limits.LABEL_CHARS_MAX:
+            raise wrong(f"has a value over {limits.LABEL_CHARS_MAX} characters, of '{key}'")
+    return value
+
+
+def _level(value: str) -> str:
+    if value and value not in TOPOLOGY_LEVELS:
+        raise wrong(f"is no level of the topology: {shown(value)}", nearest(value, TOPOLOGY_LEVELS))
+    return value
+
+
+def _script(value: str) -> str:
+    return _argv(["bash", "-c", value])[2] if value.strip() else _argv([])[0]
+
+
+Command = Annotated[
+    list[str],
+    BeforeValidator(_as_argv),
+    Field(max_length=limits.COMMAND_ARGS_MAX),
+    AfterValidator(_argv),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "minLength": 1},
+                {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1},
+            ],
+            "description": "A string runs under `sh -c`; a list is argv.",
+        }
+    ),
+]
+Env = Annotated[
+    dict[str, Annotated[str, BeforeValidator(_env_text)]],
+    Field(max_length=limits.ENV_VARS_MAX),
+    AfterValidator(_env_size),
+    WithJsonSchema({"type": "object", "additionalProperties": {"type": ["string", "number"]}}),
+]
+Labels = Annotated[
+    dict[
+        Annotated[str, matching(names.LABEL_KEY_PATTERN, "use letters, digits and ._/- in keys")],
+        Annotated[str, BeforeValidator(_env_text)],
+    ],
+    Field(max_length=limits.LABELS_MAX),
+    AfterValidator(_labels),
+    WithJsonSchema({"type": "object", "additionalProperties": {"type": "string"}}),
+]
+
+
+class NodesForm(BaseModel):
+    """From `min` to `max` nodes."""
+
+    model_config = FORM
+    min: Annotated[int, Field(ge=1, le=limits.NODES_MAX)] = 1
+    max: Annotated[int, Field(ge=1, le=limits.NODES_MAX)]
+
+
+Nodes = Annotated[
+    NodesForm,
+    BeforeValidator(_as_range),
+    AfterValidator(_in_order),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 1, "maximum": limits.NODES_MAX},
+                {
+                    "type": "object",
+                    "properties": {
+                        "min": {"type": "integer", "minimum": 1},
+                        "max": {"type": "integer", "minimum": 1},
+                    },
+                    "required": ["max"],
+                    "additionalProperties": False,
+                },
+            ]
+        }
+    ),
+]
+
+
+Level = Annotated[
+    str,
+    AfterValidator(_level),
+    WithJsonSchema({"type": "string", "enum": ["", *TOPOLOGY_LEVELS]}),
+]
+
+
+class GangForm(BaseModel):
+    """What starts together or not at all. Amounts are for each node."""
+
+    model_config = FORM
+    nodes: Nodes = NodesForm(min=1, max=1)
+    ranks_per_node: Annotated[int, Field(ge=1, le=limits.RANKS_PER_NODE_MAX)] = 1
+    gpus: MilliGpu = 0
+    gpu_kinds: Annotated[list[Text], Field(max_length=limits.GPU_KINDS_MAX)] = []
+    cpus: MilliCpu = 1_000
+    memory: MemoryBytes = 0
+    same: Level = ""
+
+
+class EnvironmentForm(BaseModel):
+    """Where the ranks' packages come from. The API takes contents; files are read by whoever sends it."""
+
+    model_config = FORM
+    kind: Text
+    python: Text = ""
+    requirements: Annotated[
+        list[Annotated[str, Field(max_length=limits.REQUIREMENT_CHARS_MAX)]],
+        Field(max_length=limits.REQUIREMENTS_MAX),
+    ] = []
+    lock: Annotated[str, Field(max_length=limits.LOCK_BYTES_MAX)] = ""
+
+
+Environment = Annotated[
+    EnvironmentForm,
+    BeforeValidator(_as_environment),
+    WithJsonSchema(
+        {"anyOf": [{"type": "string", "enum": ["host"]}, EnvironmentForm.model_json_schema()]}
+    ),
+]
+
+
+class RetriesForm(BaseModel):
+    """How many failures of each kind are answered with another attempt."""
+
+    model_config = FORM
+    user: Annotated[int, Field(ge=0, le=limits.RETRIES_MAX)] = 0
+    infrastructure: Annotated[int, Field(ge=0, le=limits.RETRIES_MAX)] = 3
+
+
+class ModelForm(BaseModel):
+    """What the job makes: `path` below its checkpoint directory becomes a version of `name` when it succeeds."""
+
+    model_config = FORM
+    name: Name
+    path: RelativePath
+    aliases: Annotated[list[Alias], Field(max_length=limits.ALIASES_MAX)] = []
+
+
+class JobForm(BaseModel):
+    """A job: work that runs to an end. One of `command` and `script` says what runs."""
+
+    model_config = FORM
+    kind: Literal["job"] = "job"
+    name: Name | None = None
+    command: Command | None = None
+    script: Annotated[str, AfterValidator(_script)] | None = None
+    gang: GangForm = GangForm()
+    environment: Environment = EnvironmentForm(kind="host")
+    bundle: Text = ""
+    workdir: WorkPath = ""
+    env: Env = {}
+    priority: Annotated[int, Field(ge=-limits.PRIORITY_MAX, le=limits.PRIORITY_MAX)] = 0
+    timeout: Seconds = 0
+    grace: GraceSeconds = 10
+    retries: RetriesForm = RetriesForm()
+    after: Annotated[list[Text], Field(max_length=limits.AFTER_MAX)] = []
+    labels: Labels = {}
+    model: ModelForm | None = None
+
+
+class ReplicasForm(BaseModel):
+    """From `min` to `max` replicas, by demand."""
+
+    model_config = FORM
+    min: Annotated[int, Field(ge=0, le=limits.REPLICAS_MAX)] = 0
+    max: Annotated[int, Field(ge=1, le=limits.REPLICAS_MAX)] = 1
+
+
+class QueueForm(BaseModel):
+    """Requests that may wait for a replica, and how long."""
+
+    model_config = FORM
+    max: Annotated[int, Field(ge=0, le=limits.QUEUE_MAX)] = 256
+    timeout: SomeSeconds = 300
+
+
+class ReadinessForm(BaseModel):
+    """A replica is ready when GET `path` on its port answers 2xx."""
+
+    model_config = FORM
+    path: Annotated[str, Field(max_length=limits.PATH_CHARS_MAX, pattern="^/[!-~]*$")] = "/health"
+    timeout: SomeSeconds = 120
+    interval: IntervalMs = 250
+
+
+class EndpointForm(BaseModel):
+    """An endpoint: a named service of one model, by as many replicas as its demand asks for."""
+
+    model_config = FORM
+    kind: Literal["endpoint"] = "endpoint"
+    name: Name
+    model: Text
+    served_name: ServedName | None = None
+    command: Command
+    gang: GangForm = GangForm()
+    environment: Environment = EnvironmentForm(kind="host")
+    bundle: Text = ""
+    workdir: WorkPath = ""
+    env: Env = {}
+    priority: Annotated[int, Field(ge=-limits.PRIORITY_MAX, le=limits.PRIORITY_MAX)] = 100
+    grace: GraceSeconds = 10
+    labels: Labels = {}
+    replicas: ReplicasForm = ReplicasForm()
+    concurrency: Annotated[Count, Field(le=limits.CONCURRENCY_MAX)] = 8
+    idle: Seconds = 300
+    queue: QueueForm = QueueForm()
+    readiness: ReadinessForm = ReadinessForm()

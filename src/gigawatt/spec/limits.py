@@ -1,0 +1,42 @@
+"""Every limit on what a person may write, by name. What is over a limit is refused with the limit in the message."""
+
+NAME_CHARS_MAX = 63
+ALIASES_MAX = 16
+COMMAND_ARGS_MAX = 1_024
+COMMAND_BYTES_MAX = 65_536
+ENV_VARS_MAX = 256
+ENV_BYTES_MAX = 65_536  # names and values together; the kernel's own limit is near 128 KiB a string
+LABELS_MAX = 32
+LABEL_CHARS_MAX = 255
+METRICS_MAX = 256
+AFTER_MAX = 64
+PATH_CHARS_MAX = 1_024
+TEXT_CHARS_MAX = 1_024  # reasons, descriptions
+
+NODES_MAX = 100_000
+RANKS_PER_NODE_MAX = 256
+RANKS_MAX = 100_000
+MILLI_GPU_MAX = 256_000
+MILLI_CPU_MAX = 4_096_000
+MEMORY_BYTES_MAX = 1 << 50
+GPU_KINDS_MAX = 16
+
+PRIORITY_MAX = 1_000
+DURATION_S_MAX = 366 * 86_400
+GRACE_S_MAX = 3_600
+RETRIES_MAX = 100
+
+REQUIREMENTS_MAX = 1_000
+REQUIREMENT_CHARS_MAX = 1_024
+LOCK_BYTES_MAX = 524_288
+
+REPLICAS_MAX = 1_000
+CONCURRENCY_MAX = 10_000
+QUEUE_MAX = 100_000
+READINESS_INTERVAL_MS_MIN = 50
+
+YAML_BYTES_MAX = 1_048_576
+YAML_DOCUMENTS_MAX = 100
+YAML_NODES_MAX = 50_000  # counted as they are seen, so an alias counts each time it is used
+YAML_DEPTH_MAX = 32
+FAULTS_MAX = 50  # the first ones are told, the rest only counted

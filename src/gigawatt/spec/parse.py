@@ -1,0 +1,216 @@
+"""From a job or an endpoint as it is written to the model's frozen values.
+
+What only the instance knows stays open and is filled in by the service: an environment's id, ids for the names in
+`after`, a model's version and path.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from gigawatt.model.endpoint import EndpointSpec, Readiness
+from gigawatt.model.environment import EnvironmentSpec
+from gigawatt.model.gang import Shape
+from gigawatt.model.job import JobSpec, ModelOutput
+from gigawatt.model.refusal import Fault, RefusalError
+from gigawatt.model.resources import Resources
+from gigawatt.spec import limits, names
+from gigawatt.spec.environments import environment_faults, environment_spec
+from gigawatt.spec.faults import faults_of, refusal
+from gigawatt.spec.forms import EndpointForm, GangForm, JobForm
+from gigawatt.spec.units import shown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobDraft:
+    """`spec.environment` is empty, and `spec.after` are names or ids as written."""
+
+    spec: JobSpec
+    environment: EnvironmentSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointDraft:
+    """`spec.environment` and `spec.model_path` are empty, and `spec.model` is a reference as written."""
+
+    spec: EndpointSpec
+    environment: EnvironmentSpec
+
+
+def parse_job(body: bytes | str) -> JobDraft:
+    """The job in a JSON body. Raises RefusalError with every fault found."""
+    try:
+        form = JobForm.model_validate_json(body)
+    except ValidationError as error:
+        raise _all_faults(error, JobForm) from error
+    return job_draft(form)
+
+
+def parse_endpoint(body: bytes | str) -> EndpointDraft:
+    """The endpoint in a JSON body. Raises RefusalError with every fault found."""
+    try:
+        form = EndpointForm.model_validate_json(body)
+    except ValidationError as error:
+        raise _all_faults(error, EndpointForm) from error
+    return endpoint_draft(form)
+
+
+def job_from(data: object) -> JobDraft:
+    """The job in plain data. Raises RefusalError with every fault found."""
+    return parse_job(json.dumps(data))
+
+
+def endpoint_from(data: object) -> EndpointDraft:
+    """The endpoint in plain data. Raises RefusalError with every fault found."""
+    return parse_endpoint(json.dumps(data))
+
+
+def job_draft(form: JobForm) -> JobDraft:
+    """The draft of a form whose fields are each valid. Raises RefusalError where they do not go together."""
+    faults = [*_program_faults(form), *_together_faults(form, replica=False)]
+    if faults:
+        raise refusal(faults)
+    command = form.command or ["bash", "-c", form.script or ""]
+    written = " ".join(_as_written(form.command or []))
+    spec = JobSpec(
+        name=form.name or names.default_name(written),
+        command=tuple(command),
+        shape=_shape(form.gang),
+        environment="",
+        bundle=form.bundle,
+        workdir=form.workdir,
+        env=_pairs(form.env),
+        priority=form.priority,
+        timeout_s=form.timeout,
+        grace_s=form.grace,
+        retries_user=form.retries.user,
+        retries_infrastructure=form.retries.infrastructure,
+        after=tuple(dict.fromkeys(form.after)),
+        labels=_pairs(form.labels),
+        model=_model_output(form),
+    )
+    return JobDraft(spec=spec, environment=environment_spec(form.environment))
+
+
+def endpoint_draft(form: EndpointForm) -> EndpointDraft:
+    """The draft of a form whose fields are each valid. Raises RefusalError where they do not go together."""
+    faults = [*_replica_faults(form), *_together_faults(form, replica=True)]
+    if faults:
+        raise refusal(faults)
+    spec = EndpointSpec(
+        name=form.name,
+        model=form.model,
+        model_path="",
+        served_name=form.served_name or form.name,
+        command=tuple(form.command),
+        shape=_shape(form.gang),
+        environment="",
+        bundle=form.bundle,
+        workdir=form.workdir,
+        env=_pairs(form.env),
+        replicas_min=form.replicas.min,
+        replicas_max=form.replicas.max,
+        concurrency=form.concurrency,
+        idle_s=form.idle,
+        queue_max=form.queue.max,
+        queue_timeout_s=form.queue.timeout,
+        readiness=Readiness(
+            path=form.readiness.path,
+            timeout_s=form.readiness.timeout,
+            interval_ms=form.readiness.interval,
+        ),
+        priority=form.priority,
+        grace_s=form.grace,
+        labels=_pairs(form.labels),
+    )
+    return EndpointDraft(spec=spec, environment=environment_spec(form.environment))
+
+
+def _all_faults(error: ValidationError, form: type[BaseModel]) -> RefusalError:
+    return refusal(faults_of(error, form))
+
+
+def _program_faults(form: JobForm) -> list[Fault]:
+    if form.command is None and form.script is None:
+        hint = "write `command: python train.py`, or `script: |` and lines for bash"
+        return [Fault(field="command", detail="command is missing", hint=hint)]
+    if form.command is not None and form.script is not None:
+        detail = "command and script exclude each other"
+        return [Fault(field="script", detail=detail, hint="give one of them")]
+    return []
+
+
+def _replica_faults(form: EndpointForm) -> list[Fault]:
+    if form.replicas.min > form.replicas.max:
+        detail = f"replicas has a min of {form.replicas.min} above its max of {form.replicas.max}"
+        return [Fault(field="replicas.min", detail=detail)]
+    return []
+
+
+def _together_faults(form: JobForm | EndpointForm, *, replica: bool) -> list[Fault]:
+    found = list(environment_faults(form.environment, field="environment"))
+    found += _gang_faults(form.gang)
+    for name in form.env:
+        fault = names.env_name_fault(name, replica=replica)
+        if fault:
+            found.append(Fault(field=f"env.{name}", detail=f"env.{name} {fault[0]}", hint=fault[1]))
+    digest = form.bundle.removeprefix("sha256:")
+    if form.bundle and (len(digest) != 64 or digest == form.bundle or not _is_hex(digest)):
+        detail = f"bundle is not a digest: {shown(form.bundle)}"
+        hint = "the API takes the digest of an uploaded bundle; gw packs and uploads directories"
+        found.append(Fault(field="bundle", detail=detail, hint=hint))
+    return found
+
+
+def _gang_faults(gang: GangForm) -> list[Fault]:
+    found: list[Fault] = []
+    ranks = gang.nodes.max * gang.ranks_per_node
+    if ranks > limits.RANKS_MAX:
+        detail = (
+            f"gang.nodes x gang.ranks_per_node is {ranks}, over the limit of {limits.RANKS_MAX}"
+        )
+        found.append(Fault(field="gang.ranks_per_node", detail=detail))
+    if gang.gpus > 1_000 and gang.gpus % 1_000:
+        detail = f"gang.gpus above 1 must be whole, got {gang.gpus / 1000:g}"
+        found.append(Fault(field="gang.gpus", detail=detail, hint="only one GPU can be shared"))
+    elif gang.gpus > gang.ranks_per_node * 1_000 and gang.gpus // 1_000 % gang.ranks_per_node:
+        detail = f"gang.gpus must be a multiple of gang.ranks_per_node ({gang.ranks_per_node})"
+        hint = "each rank of a node is given the same number of its GPUs"
+        found.append(Fault(field="gang.gpus", detail=detail, hint=hint))
+    if gang.gpu_kinds and not gang.gpus:
+        detail = "gang.gpu_kinds is given, but gang.gpus is 0"
+        found.append(Fault(field="gang.gpu_kinds", detail=detail, hint="set gang.gpus"))
+    return found
+
+
+def _shape(gang: GangForm) -> Shape:
+    return Shape(
+        nodes_min=gang.nodes.min,
+        nodes_max=gang.nodes.max,
+        ranks_per_node=gang.ranks_per_node,
+        per_node=Resources(milli_gpu=gang.gpus, milli_cpu=gang.cpus, memory_bytes=gang.memory),
+        gpu_kinds=tuple(gang.gpu_kinds),
+        same=gang.same,
+    )
+
+
+def _model_output(form: JobForm) -> ModelOutput | None:
+    if form.model is None:
+        return None
+    return ModelOutput(
+        name=form.model.name, path=form.model.path, aliases=tuple(sorted(set(form.model.aliases)))
+    )
+
+
+def _as_written(command: list[str]) -> list[str]:
+    return command[2:] if command[:2] == ["sh", "-c"] else command
+
+
+def _is_hex(text: str) -> bool:
+    return all(digit in "0123456789abcdef" for digit in text)
+
+
+def _pairs(values: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted(values.items()))

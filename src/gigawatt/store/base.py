@@ -1,0 +1,156 @@
+"""Durable state: one protocol, one schema, two databases.
+
+Calls block; asynchronous callers run them in a thread. Writes go through `commit` alone, in one transaction, fenced by
+the leader's epoch; only `inbox_put` is open to processes that do not lead.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from gigawatt.model.change import Batch, Entity, Receipt
+from gigawatt.model.event import Event
+from gigawatt.model.ledger import TimeClass
+from gigawatt.model.world import World
+
+E = TypeVar("E", bound=Entity)
+
+
+class FencedError(Exception):
+    """Another leader has a higher epoch: nothing was committed, and nothing may be done any more."""
+
+
+class LedError(Exception):
+    """Another process holds the lease; `holder` says which."""
+
+    def __init__(self, holder: str) -> None:
+        super().__init__(f"the lease is held by {holder}")
+        self.holder = holder
+
+
+class StoreFullError(Exception):
+    """The disk or the database has no room: nothing of the batch was committed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """Filters, all of which must hold; empty ones hold always. Newest first, at most `limit`."""
+
+    tenant: str = ""
+    project: str = ""
+    phases: tuple[str, ...] = ()
+    name: str = ""
+    name_prefix: str = ""
+    since_ms: int = 0
+    until_ms: int = 0
+    parent: str = ""  # replicas: their endpoint; model versions: their name
+    live_only: bool = False
+    cursor: str = (
+        ""  # from a page's `next`; another query's cursor is refused (RefusalError, field `cursor`)
+    )
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page(Generic[E]):
+    items: tuple[E, ...]
+    next: str  # empty at the end
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventQuery:
+    """Events after `after_seq`, oldest first."""
+
+    after_seq: int = 0
+    tenant: str = ""
+    project: str = ""
+    subject: str = ""
+    kinds: tuple[str, ...] = ()
+    limit: int = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerQuery:
+    unit: str = ""
+    tenant: str = ""
+    project: str = ""
+    gang: str = ""
+    node: str = ""
+    since_ms: int = 0
+    until_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerTotal:
+    unit: str
+    time_class: TimeClass
+    unit_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboxRow:
+    row: int
+    command: str  # JSON
+    reply: str | None
+
+
+class Store(Protocol):
+    def migrate(self) -> None:
+        """Bring the schema to this version's. A newer schema is refused (RefusalError) and left alone."""
+        ...
+
+    def close(self) -> None: ...
+
+    def lead(self, *, holder: str, now_ms: int, lease_ms: int) -> int:
+        """Become the leader: the new epoch, higher than any before. Raises LedError while another's lease holds;
+        the same holder may always take over from itself.
+        """
+        ...
+
+    def renew(self, *, epoch: int, now_ms: int, lease_ms: int) -> None:
+        """Keep the lease. Raises FencedError."""
+        ...
+
+    def resign(self, *, epoch: int) -> None:
+        """Let the lease go; the epoch stays used."""
+        ...
+
+    def commit(self, batch: Batch, *, epoch: int, now_ms: int) -> tuple[Event, ...]:
+        """All or nothing; the batch's events with their `seq`. Raises FencedError, StoreFullError."""
+        ...
+
+    def load_world(self, *, epoch: int) -> World:
+        """Every live object."""
+        ...
+
+    def read(self, kind: type[E], id: str) -> E | None: ...
+
+    def read_named(self, kind: type[E], *, tenant: str, project: str, name: str) -> E | None:
+        """The newest of that name."""
+        ...
+
+    def page(self, kind: type[E], query: Query) -> "Page[E]": ...
+
+    def count(self, kind: type[E], query: Query) -> dict[str, int]:
+        """How many in each phase; the cursor and the limit do not count."""
+        ...
+
+    def events(self, query: EventQuery) -> tuple[Event, ...]: ...
+
+    def newest_seq(self) -> int: ...
+
+    def receipts(self, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Receipt]:
+        """Remembered answers by (tenant, idempotency key)."""
+        ...
+
+    def ledger_totals(self, query: LedgerQuery) -> tuple[LedgerTotal, ...]:
+        """Sums by unit and class, sorted."""
+        ...
+
+    def inbox_put(self, command: str, *, now_ms: int) -> int: ...
+
+    def inbox_pending(self, *, limit: int) -> tuple[InboxRow, ...]:
+        """Rows without a reply, oldest first."""
+        ...
+
+    def inbox_reply(self, row: int) -> InboxRow | None: ...

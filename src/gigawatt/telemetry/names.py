@@ -1,0 +1,196 @@
+"""Every metric that gigawatt exports, in one table: name, kind, labels, meaning. The reference page is made of it."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+MetricKind = Literal["counter", "gauge", "histogram"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """One family. Counters end in `_total`, amounts of time in `_seconds`, of memory in `_bytes`."""
+
+    name: str
+    kind: MetricKind
+    help: str
+    labels: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = ()
+
+
+FAST_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+SLOW_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+COUNTS = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
+
+INFO = Metric(
+    name="gigawatt_info",
+    kind="gauge",
+    help="Always 1; the labels say which version runs.",
+    labels=("version",),
+)
+LEADER_EPOCH = Metric(
+    name="gigawatt_leader_epoch", kind="gauge", help="Epoch of the leader that this process is."
+)
+CYCLE_SECONDS = Metric(
+    name="gigawatt_cycle_seconds",
+    kind="histogram",
+    help="Time of one cycle of the loop: apply inputs, decide, reconcile.",
+    buckets=FAST_S,
+)
+COMMIT_SECONDS = Metric(
+    name="gigawatt_commit_seconds",
+    kind="histogram",
+    help="Time to commit one batch to the store.",
+    buckets=SLOW_S,
+)
+BATCH_SIZE = Metric(
+    name="gigawatt_commit_objects",
+    kind="histogram",
+    help="Objects that one commit wrote.",
+    buckets=COUNTS,
+)
+API_REQUESTS = Metric(
+    name="gigawatt_api_requests_total",
+    kind="counter",
+    help="API requests answered.",
+    labels=("method", "route", "status"),
+)
+API_SECONDS = Metric(
+    name="gigawatt_api_request_seconds",
+    kind="histogram",
+    help="Time from a request's first byte to its response's start.",
+    labels=("method", "route"),
+    buckets=SLOW_S,
+)
+JOBS = Metric(
+    name="gigawatt_jobs",
+    kind="gauge",
+    help="Jobs that the store has, by phase.",
+    labels=("phase",),
+)
+GANGS_WAITING = Metric(
+    name="gigawatt_gangs_waiting",
+    kind="gauge",
+    help="Gangs in line for nodes, by the reason of the last cycle.",
+    labels=("reason",),
+)
+NODES = Metric(name="gigawatt_nodes", kind="gauge", help="Nodes by state.", labels=("state",))
+NODE_TOTAL = Metric(
+    name="gigawatt_node_total",
+    kind="gauge",
+    help="What a node has: milli_gpu, milli_cpu, memory_bytes.",
+    labels=("node", "resource"),
+)
+NODE_FREE = Metric(
+    name="gigawatt_node_free",
+    kind="gauge",
+    help="What no gang holds of a node: milli_gpu, milli_cpu, memory_bytes.",
+    labels=("node", "resource"),
+)
+LEDGER = Metric(
+    name="gigawatt_ledger_unit_ms",
+    kind="gauge",
+    help="Installed device time by class; all classes of a unit sum to gigawatt_ledger_installed_unit_ms.",
+    labels=("unit", "class"),
+)
+LEDGER_INSTALLED = Metric(
+    name="gigawatt_ledger_installed_unit_ms",
+    kind="gauge",
+    help="Installed device time, counted apart from the classes.",
+    labels=("unit",),
+)
+JOB_STEP = Metric(
+    name="gigawatt_job_step",
+    kind="gauge",
+    help="Last step that a live job reported.",
+    labels=("tenant", "project", "job", "name"),
+)
+JOB_LOSS = Metric(
+    name="gigawatt_job_loss",
+    kind="gauge",
+    help="Last loss that a live job reported.",
+    labels=("tenant", "project", "job", "name"),
+)
+JOB_TOKENS_PER_S = Metric(
+    name="gigawatt_job_tokens_per_second",
+    kind="gauge",
+    help="Training throughput that a live job reported.",
+    labels=("tenant", "project", "job", "name"),
+)
+JOBS_UNSHOWN = Metric(
+    name="gigawatt_jobs_without_series",
+    kind="gauge",
+    help="Live jobs with progress that have no series of their own, because too many run at once.",
+)
+ENDPOINT_REPLICAS = Metric(
+    name="gigawatt_endpoint_replicas",
+    kind="gauge",
+    help="Replicas of an endpoint: wanted, or ready.",
+    labels=("tenant", "project", "endpoint", "state"),
+)
+ENDPOINT_IN_FLIGHT = Metric(
+    name="gigawatt_endpoint_requests_in_flight",
+    kind="gauge",
+    help="Requests that replicas of an endpoint are answering.",
+    labels=("tenant", "project", "endpoint"),
+)
+ENDPOINT_QUEUED = Metric(
+    name="gigawatt_endpoint_requests_queued",
+    kind="gauge",
+    help="Requests that wait for a replica of an endpoint.",
+    labels=("tenant", "project", "endpoint"),
+)
+ENDPOINT_REQUESTS = Metric(
+    name="gigawatt_endpoint_requests_total",
+    kind="counter",
+    help="Requests that an endpoint has answered since it was made.",
+    labels=("tenant", "project", "endpoint"),
+)
+ENDPOINT_TOKENS = Metric(
+    name="gigawatt_endpoint_tokens_total",
+    kind="counter",
+    help="Tokens that an endpoint has read (prompt) and written (completion) since it was made.",
+    labels=("tenant", "project", "endpoint", "kind"),
+)
+
+TABLE: tuple[Metric, ...] = (
+    INFO,
+    LEADER_EPOCH,
+    CYCLE_SECONDS,
+    COMMIT_SECONDS,
+    BATCH_SIZE,
+    API_REQUESTS,
+    API_SECONDS,
+    JOBS,
+    GANGS_WAITING,
+    NODES,
+    NODE_TOTAL,
+    NODE_FREE,
+    LEDGER,
+    LEDGER_INSTALLED,
+    JOB_STEP,
+    JOB_LOSS,
+    JOB_TOKENS_PER_S,
+    JOBS_UNSHOWN,
+    ENDPOINT_REPLICAS,
+    ENDPOINT_IN_FLIGHT,
+    ENDPOINT_QUEUED,
+    ENDPOINT_REQUESTS,
+    ENDPOINT_TOKENS,
+)
+
+
+def reference_page() -> str:
+    """The reference page on metrics, as Markdown."""
+    lines = [
+        "# Metrics",
+        "",
+        "The control plane exports these at `/metrics` for Prometheus. This page is made from",
+        "`src/gigawatt/telemetry/names.py`.",
+        "",
+        "| name | kind | labels | meaning |",
+        "|---|---|---|---|",
+    ]
+    for metric in TABLE:
+        labels = ", ".join(f"`{label}`" for label in metric.labels)
+        lines.append(f"| `{metric.name}` | {metric.kind} | {labels} | {metric.help} |")
+    return "\n".join([*lines, ""])

@@ -1,0 +1,130 @@
+"""The encoder that follows changes gives what one from scratch gives, byte for byte, after any history."""
+
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gigawatt.model.attempt import AttemptPhase
+from gigawatt.model.change import Entity
+from gigawatt.model.endpoint import Replica
+from gigawatt.model.job import Job, JobPhase
+from gigawatt.model.world import World
+from gigawatt.scheduler.decide import decide
+from gigawatt.scheduler.encode import Encoder, encode_cold
+from gigawatt.scheduler.policy import Policy
+from gigawatt.scheduler.record import dump
+from tests.property.scheduler.strategies import (
+    NODE_IDS,
+    nodes,
+    states,
+    waiting_jobs,
+    waiting_replicas,
+    worlds,
+)
+from tests.scenario.build import NOW_MS, apply_starts
+
+POLICY = Policy()
+
+
+class History:
+    """A world, and an encoder that is told of every change of it."""
+
+    def __init__(self, data: st.DataObject, world: World) -> None:
+        self.draw = data.draw
+        self.world = world
+        self.encoder = Encoder.of(world)
+        self.steps = {
+            "put node": self.put_node,
+            "change state": self.change_state,
+            "remove node": self.remove_node,
+            "submit job": self.submit_job,
+            "add replica": self.add_replica,
+            "decide": self.decide,
+            "end attempt": self.end_attempt,
+            "cancel": self.cancel,
+            "repeat": self.repeat,
+        }
+
+    def put(self, entity: Entity) -> None:
+        self.world.put(entity)
+        self.encoder.apply(entity)
+
+    def put_node(self) -> None:
+        self.put(self.draw(nodes(self.draw(st.sampled_from(NODE_IDS)))))
+
+    def change_state(self) -> None:
+        if self.world.nodes:
+            node = self.world.nodes[self.draw(st.sampled_from(sorted(self.world.nodes)))]
+            self.put(replace(node, state=self.draw(states)))
+
+    def remove_node(self) -> None:
+        node = self.draw(st.sampled_from(NODE_IDS))
+        self.world.nodes.pop(node, None)
+        self.encoder.remove_node(node)
+
+    def submit_job(self) -> None:
+        id = f"job-{self.draw(st.integers(0, 9))}"
+        if id not in self.world.jobs:
+            self.put(self.draw(waiting_jobs(id)))
+
+    def add_replica(self) -> None:
+        id = f"rep-{self.draw(st.integers(0, 3))}"
+        if id not in self.world.replicas:
+            self.put(self.draw(waiting_replicas(id)))
+
+    def decide(self) -> None:
+        for work in apply_starts(self.world, decide(self.encoder.snapshot(NOW_MS), POLICY)):
+            self.encoder.apply(work)
+
+    def end_attempt(self) -> None:
+        running = [work for work in self.work() if work.attempt and work.attempt.live]
+        if running:
+            work = self.draw(st.sampled_from(running))
+            assert work.attempt
+            work = work.with_attempt(work.attempt.moved(AttemptPhase.ENDED))
+            if isinstance(work, Job):
+                work = replace(work, phase=JobPhase.QUEUED, queued_ms=NOW_MS + 1)
+            self.put(work)
+
+    def cancel(self) -> None:
+        if not self.work():
+            return
+        work = self.draw(st.sampled_from(self.work()))
+        if isinstance(work, Job):
+            self.put(replace(work, phase=JobPhase.CANCELLED, ended_ms=NOW_MS, attempts=()))
+        else:
+            self.put(replace(work, stopping=True))
+
+    def repeat(self) -> None:
+        for entity in (*self.world.nodes.values(), *self.work()):
+            self.encoder.apply(entity)
+
+    def work(self) -> list[Job | Replica]:
+        return [*self.world.jobs.values(), *self.world.replicas.values()]
+
+
+@given(data=st.data(), world=worlds())
+def test_after_any_history_the_encoder_equals_one_from_scratch(
+    data: st.DataObject, world: World
+) -> None:
+    history = History(data, world)
+    for _ in range(data.draw(st.integers(1, 5))):
+        for name in data.draw(st.lists(st.sampled_from(sorted(history.steps)), max_size=4)):
+            history.steps[name]()
+        cold = encode_cold(history.world, NOW_MS, resume="x")
+        assert dump(history.encoder.snapshot(NOW_MS, resume="x"), POLICY) == dump(cold, POLICY)
+
+
+@given(data=st.data(), world=worlds())
+def test_a_snapshot_stays_what_it_was_whatever_happens_afterwards(
+    data: st.DataObject, world: World
+) -> None:
+    history = History(data, world)
+    kept = [history.encoder.snapshot(NOW_MS)]
+    before = [dump(kept[0], POLICY)]
+    for name in data.draw(st.lists(st.sampled_from(sorted(history.steps)), max_size=8)):
+        history.steps[name]()
+        kept.append(history.encoder.snapshot(NOW_MS))
+        before.append(dump(kept[-1], POLICY))
+    assert [dump(snapshot, POLICY) for snapshot in kept] == before
