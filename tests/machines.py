@@ -69,6 +69,7 @@ class Machines:
     attempts: dict[AttemptKey, Running] = field(default_factory=dict[AttemptKey, Running])
     starts: list[AttemptKey] = field(default_factory=list[AttemptKey])
     down: set[str] = field(default_factory=set[str])
+    replicas_become_ready: bool = True
     _pid: int = 100
 
     def carry_out(self, action: Action) -> None:
@@ -182,7 +183,7 @@ class Machines:
         self.attempts[key] = Running(launch, pids, set(ranks))
         self.told.append(LaunchAccepted(at_ms=self.now_ms, key=key, port=PORT))
         self.told += [self._started(key, rank, pid) for rank, pid in pids.items()]
-        if launch.kind is GangKind.REPLICA:
+        if launch.kind is GangKind.REPLICA and self.replicas_become_ready:
             self.told.append(ReplicaReadiness(at_ms=self.now_ms, key=key, ready=True))
 
     def _started(self, key: AttemptKey, rank: int, pid: int) -> RankStarted:

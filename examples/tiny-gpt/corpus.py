@@ -1,10 +1,11 @@
 """The text that every machine has: the Python standard library's own source, as token ids.
 
-Files are read in the order of their names. Every 20th one is kept for validation, so that no part of a validation file
-is ever trained on.
+Comments and docstrings are left out: a million parameters have enough to do with the code. Files are read in the order
+of their names, and every 20th is kept for validation, so that no part of a validation file is ever trained on.
 """
 
 import os
+import re
 import sysconfig
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,13 +13,25 @@ from pathlib import Path
 
 import numpy as np
 import tokenizer
-from tokenizer import Tokenizer
+from tokenizer import BETWEEN_FILES, Tokenizer
 
 # Tests, tables and other people's packages: little in them reads like a program.
-_LEFT_OUT = frozenset(
-    "__pycache__ dist-packages encodings ensurepip idlelib lib2to3 pydoc_data site-packages test "
-    "tests turtledemo".split()
-)
+_LEFT_OUT = {
+    "__pycache__",
+    "dist-packages",
+    "encodings",
+    "ensurepip",
+    "idlelib",
+    "lib2to3",
+    "pydoc_data",
+    "site-packages",
+    "test",
+    "tests",
+    "turtledemo",
+}
+_COMMENT = re.compile(rb"^[ ]*#.*\n|[ ]+#[ ].*$", re.MULTILINE)
+_DOCSTRING = re.compile(rb"^[ ]*[rRuU]?(\"\"\"|''').*?\1[ ]*\n", re.MULTILINE | re.DOTALL)
+_BLANK_LINES = re.compile(rb"\n{3,}")
 _LEARN_BYTES = 3_000_000  # of the training text, to learn the tokens from
 _VALIDATION_EVERY = 20
 
@@ -55,8 +68,13 @@ def _read(library: Path) -> tuple[bytes, bytes]:
     validation: list[bytes] = []
     for number, path in enumerate(sorted(_sources(library))):
         kept = validation if number % _VALIDATION_EVERY == 0 else train
-        kept.append(path.read_bytes())
-    return b"\n".join(train), b"\n".join(validation)
+        kept.append(_code(path.read_bytes()))
+    return BETWEEN_FILES.join(train), BETWEEN_FILES.join(validation)
+
+
+def _code(source: bytes) -> bytes:
+    """`source` with the prose taken out; what looks like prose inside a string goes too."""
+    return _BLANK_LINES.sub(b"\n\n\n", _DOCSTRING.sub(b"", _COMMENT.sub(b"", source)))
 
 
 def _sources(library: Path) -> Iterator[Path]:

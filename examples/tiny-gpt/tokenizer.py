@@ -7,10 +7,16 @@ earlier tokens into the next one. Ties go to the smaller pair: the same text giv
 import json
 import re
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
-# What a merge may not cross: a line break with its indentation, a word with the space before it, a run of signs.
-_WORDS = re.compile(rb"\n[ ]*| ?[A-Za-z]+| ?[0-9]| ?[^A-Za-z0-9\s]+|\s+|[\x80-\xff]+|.", re.DOTALL)
+# What a merge may not cross: a line break with its indentation, a word or a run of signs with the space after it. The
+# space goes with what is before it, so that a prompt may end in one ("def ") and the name that follows is whole.
+_WORDS = re.compile(
+    rb"\n[ ]*|[A-Za-z]+ ?|[0-9] ?|[^A-Za-z0-9\s\x80-\xff]+ ?|\s+|[\x80-\xff]+", re.DOTALL
+)
+
+BETWEEN_FILES = b"\n\n\n"  # what text begins with, in training and in use
 
 Pair = tuple[int, int]
 
@@ -51,7 +57,7 @@ class Tokenizer:
     def _encode_word(self, word: bytes) -> list[int]:
         ids = list(word)
         while len(ids) > 1:
-            best = min(zip(ids, ids[1:], strict=False), key=lambda pair: self._rank.get(pair, 1 << 30))
+            best = min(pairwise(ids), key=lambda pair: self._rank.get(pair, 1 << 30))
             if best not in self._rank:
                 break
             ids = _merged(ids, best, self._rank[best])
@@ -88,7 +94,7 @@ def learn(text: bytes, *, size: int) -> Tokenizer:
 def _tally(
     pairs: Counter[Pair], holders: dict[Pair, set[int]], ids: list[int], word: int, weight: int
 ) -> None:
-    for pair in zip(ids, ids[1:], strict=False):
+    for pair in pairwise(ids):
         pairs[pair] += weight
         holders.setdefault(pair, set()).add(word)
 

@@ -33,7 +33,7 @@ except ImportError:  # under plain torchrun: reports go nowhere
     gw = SimpleNamespace(report=lambda **_: None, checkpoint=lambda **_: None)
 
 KEEP = 3  # checkpoints; older ones are removed
-VALIDATION_WINDOWS = 64
+VALIDATION_WINDOWS = 32
 
 
 def main() -> None:
@@ -66,17 +66,17 @@ def main() -> None:
 def parse(argv: list[str]) -> argparse.Namespace:
     """The options, each with a default that suits two busy cores."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--steps", type=int, default=450)
     parser.add_argument("--batch", type=int, default=8, help="sequences a step, on each rank")
     parser.add_argument("--checkpoint-every", type=int, default=50, help="steps")
     parser.add_argument("--validate-every", type=int, default=50, help="steps")
     parser.add_argument("--checkpoint-dir", type=Path, default=default_directory())
-    parser.add_argument("--learning-rate", type=float, default=3e-3)
+    parser.add_argument("--learning-rate", type=float, default=6e-3)
     parser.add_argument("--warmup", type=int, default=20, help="steps")
     parser.add_argument("--vocabulary", type=int, default=1024)
     parser.add_argument("--context", type=int, default=128)
     parser.add_argument("--width", type=int, default=128)
-    parser.add_argument("--layers", type=int, default=4)
+    parser.add_argument("--layers", type=int, default=3)
     parser.add_argument("--heads", type=int, default=4)
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args(argv)

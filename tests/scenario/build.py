@@ -1,8 +1,9 @@
 """Small worlds for tests: nodes, jobs and replicas with everything that does not matter filled in."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
-from gigawatt.model.attempt import Attempt, AttemptPhase, RankStatus
+from gigawatt.model.attempt import Attempt, AttemptPhase, Evidence, RankStatus, Verdict
 from gigawatt.model.decision import Decision
 from gigawatt.model.endpoint import Replica
 from gigawatt.model.gang import Isolation, Shape, Window
@@ -168,3 +169,14 @@ def apply_starts(world: World, decision: Decision) -> list[Job | Replica]:
         put.append(work.with_attempt(attempt))
         world.put(put[-1])
     return put
+
+
+def failed_on(job: Job, suspects: list[str]) -> Job:
+    """The job after an attempt that ended for infrastructure, with evidence against nodes."""
+    facts = tuple(Evidence(at_ms=0, what="lost", detail="", node=node) for node in suspects)
+    ended = replace(
+        make_attempt([], phase=AttemptPhase.ENDED),
+        verdict=Verdict.INFRASTRUCTURE,
+        evidence=facts,
+    )
+    return job.with_attempt(ended)

@@ -14,7 +14,7 @@ from gigawatt.build.digest import PREFIX, digest_of, mismatch, parse_digest
 from gigawatt.build.incoming import Incoming, Stored, place_of, sweep_incoming
 from gigawatt.build.making import making, remove_tree, sweep_partials
 from gigawatt.build.room import room_needed
-from gigawatt.build.tree_files import find_files, open_inside
+from gigawatt.build.tree_files import find_files, find_root, open_inside
 from gigawatt.build.trees import (
     MANIFEST_BYTES_MAX,
     TreeFile,
@@ -73,16 +73,19 @@ class ArtifactStore:
         with path.open("rb") as source:
             return self._put_open(source, limit_bytes)
 
-    def put_tree(self, path: Path, *, limit_bytes: int = TREE_BYTES_MAX) -> Stored:
+    def put_tree(
+        self, path: Path, *, within: Path | None = None, limit_bytes: int = TREE_BYTES_MAX
+    ) -> Stored:
         """Copy a directory, or one file as a directory that holds it, and the manifest that names it.
 
-        Symlinks are stored as what they lead to. Raises RefusalError: `not-found`; `invalid` for special files and
-        for symlinks that lead outside or in a circle; `conflict` for what changes meanwhile; `too-large`; `disk-full`.
+        Symlinks are stored as what they lead to. `path` itself may be or pass one, inside `within` (default: its
+        parent directory). Raises RefusalError: `not-found`; `invalid` for special files and for symlinks that lead
+        outside or in a circle; `conflict` for what changes meanwhile; `too-large`; `disk-full`.
         Files that were stored before a refusal stay: they are whole, and the next try finds them.
         """
         files: list[TreeFile] = []
         left_bytes = limit_bytes
-        root = path.resolve()
+        root = find_root(path, within or path.parent)
         for name, real in find_files(root):
             with open_inside(root, name, real) as source:
                 executable = bool(os.fstat(source.fileno()).st_mode & 0o111)

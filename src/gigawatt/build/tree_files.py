@@ -13,13 +13,16 @@ from gigawatt.model.refusal import RefusalCode, RefusalError
 DEPTH_MAX = 64
 
 
+def find_root(path: Path, within: Path) -> Path:
+    """What `path` leads to. Raises RefusalError (not-found), and `invalid` where that is not inside `within`."""
+    return _inside(within.resolve(), str(path), path)
+
+
 def find_files(root: Path) -> Iterator[tuple[str, Path]]:
     """(relative path, real path) of each file below `root`, a resolved directory, or of `root` itself, a file.
 
-    Symlinks are followed inside the directory. Raises RefusalError (not-found, invalid).
+    Symlinks are followed inside the directory. Raises RefusalError (invalid).
     """
-    if not root.exists():
-        raise RefusalError(RefusalCode.NOT_FOUND, f"there is nothing at {root}")
     if root.is_dir():
         yield from _below(root, "", root, ())
     else:
@@ -64,18 +67,23 @@ def _below(
             raise _refusal(name, "is neither a file nor a directory")
 
 
-def _inside(root: Path, name: str, link: Path) -> Path:
+def _inside(root: Path, name: str, path: Path) -> Path:
+    """What `path`, often a symlink, leads to."""
     try:
-        real = link.resolve(strict=True)
-    except FileNotFoundError as error:
-        raise _refusal(
-            name, f"is a symlink to {str(link.readlink())!r}, which is not there"
-        ) from error
+        real = path.resolve(strict=True)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        if not path.is_symlink():
+            raise RefusalError(RefusalCode.NOT_FOUND, f"there is nothing at {name}") from error
+        raise _refusal(name, f"{_told(path)}, which is not there") from error
     except (OSError, RuntimeError) as error:  # a circle; Python 3.13 calls it an OSError
         raise _refusal(name, "is a symlink that leads in a circle") from error
     if not real.is_relative_to(root):
-        raise _refusal(name, f"is a symlink to {str(link.readlink())!r}, outside the directory")
+        raise _refusal(name, f"{_told(path)}, outside the directory")
     return real
+
+
+def _told(path: Path) -> str:
+    return f"is a symlink to {str(path.readlink())!r}" if path.is_symlink() else "passes a symlink"
 
 
 def _refusal(name: str, problem: str) -> RefusalError:

@@ -1,5 +1,6 @@
 """Numbers as people read them. Pure: text from values, nothing printed, no clock read."""
 
+import itertools
 from collections.abc import Sequence
 
 NOTHING = "–"
@@ -82,8 +83,7 @@ def sparkline(values: Sequence[float], width: int) -> str:
     if len(values) > width:
         edges = [round(index * len(values) / width) for index in range(width + 1)]
         values = [
-            sum(values[first:after]) / (after - first)
-            for first, after in zip(edges, edges[1:], strict=False)
+            sum(values[first:after]) / (after - first) for first, after in itertools.pairwise(edges)
         ]
     low, high = min(values), max(values)
     if high == low:

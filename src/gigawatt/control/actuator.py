@@ -5,8 +5,9 @@ Actions of one gang happen one after another, those of different gangs side by s
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from typing import Protocol
 
 from gigawatt.clock import now_ms
@@ -68,41 +69,37 @@ class Actuator:
         """Start an action; those of the same gang wait for the ones before."""
         match action:
             case StartAttempt():
-                self._chain(action.launch.gang, self._launch(action.launch))
+                self._chain(action.launch.gang, partial(self._launch, action.launch))
             case StopAttempt():
-                self._chain(action.key.gang, self._stop(action))
+                self._chain(action.key.gang, partial(self._stop, action))
             case ReleaseAttempt():
-                self._chain(action.key.gang, self._release(action.key))
+                self._chain(action.key.gang, partial(self._release, action.key))
             case SetNode():
-                self._chain(
-                    action.node, self._engine.set_node(action.node, action.state, action.reason)
-                )
+                self._chain(action.node, partial(self._set_node, action))
             case BuildEnvironment():
-                self._chain(action.environment, self._build(action))
+                self._chain(action.environment, partial(self._build, action))
             case StoreModel():
-                self._chain(f"{action.job} model", self._store_model(action))
+                self._chain(f"{action.job} model", partial(self._store_model, action))
 
-    async def settle(self) -> None:
-        """Wait until everything under way is done."""
-        while self._last:
-            await asyncio.gather(*self._last.values())
-
-    def close(self) -> None:
+    async def settle(self, *, timeout_s: float) -> None:
+        """Wait for what is under way, at most so long, and give up the rest."""
+        if self._last:
+            await asyncio.wait(self._last.values(), timeout=timeout_s)
         for task in tuple(self._last.values()):
             task.cancel()
 
-    def _chain(self, subject: str, call: Coroutine[None, None, None]) -> None:
+    def _chain(self, subject: str, call: Callable[[], Awaitable[None]]) -> None:
         before = self._last.get(subject)
         task = asyncio.create_task(self._after(before, call))
         self._last[subject] = task
         task.add_done_callback(lambda done: self._done(subject, done))
 
     async def _after(
-        self, before: asyncio.Task[None] | None, call: Coroutine[None, None, None]
+        self, before: asyncio.Task[None] | None, call: Callable[[], Awaitable[None]]
     ) -> None:
         if before is not None:
             await asyncio.wait([before])
-        await call
+        await call()
 
     def _done(self, subject: str, task: asyncio.Task[None]) -> None:
         if self._last.get(subject) is task:
@@ -133,6 +130,9 @@ class Actuator:
 
     async def _stop(self, action: StopAttempt) -> None:
         await self._engine.stop(action.key, grace_s=action.grace_s, epoch=self.epoch)
+
+    async def _set_node(self, action: SetNode) -> None:
+        await self._engine.set_node(action.node, action.state, action.reason)
 
     async def _release(self, key: AttemptKey) -> None:
         await self._engine.release(key, epoch=self.epoch)

@@ -36,6 +36,9 @@ LEASE_MS = 10_000
 PROGRESS_EVERY_S = 0.1  # progress alone does not start a cycle sooner than this
 FULL_RETRY_S = 1.0
 IDLE_S = 3600.0
+SETTLE_S = (
+    2.0  # for actions under way when the leader stops; the next leader asks again for what is left
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +107,7 @@ class Leader:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self.watchers.close()
-        self.actuator.close()
+        await self.actuator.settle(timeout_s=SETTLE_S)
         await self._recorder.close()
         await asyncio.to_thread(self._store.resign, epoch=self.epoch)
 
@@ -116,7 +119,6 @@ class Leader:
             await asyncio.wait_for(self._quiet.wait(), timeout_s)
         except TimeoutError:
             log.warning("some gangs have not ended in %.0f s", timeout_s)
-        await self.actuator.settle()
 
     @property
     def epoch(self) -> int:

@@ -19,7 +19,7 @@ def load_config(path: Path) -> Config | None:
         return parse_config(json.loads(text))
     except ConfigError:
         raise
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"not JSON: {error}") from error
 
 

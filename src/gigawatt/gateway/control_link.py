@@ -15,6 +15,7 @@ from gigawatt.gateway.config import Config, ConfigError, parse_config
 from gigawatt.gateway.config_file import save_config
 from gigawatt.gateway.control_client import ControlClient, ControlError, ControlReply
 from gigawatt.gateway.gateway import Gateway
+from gigawatt.gateway.limits import Limits
 from gigawatt.gateway.tally import Counts, EndpointDemand, Tally
 
 CONFIG_PATH = "/v1/gateway/config"
@@ -23,8 +24,7 @@ DEMAND_PATH = "/v1/gateway/demand"
 POLL_WAIT_S = 20
 POLL_GRACE_S = 10.0  # beyond the wait, for the answer to come
 REPORT_TIMEOUT_S = 5.0
-CHANGED_EVERY_S = 0.5
-IDLE_EVERY_S = 5.0
+PACE_S = 0.5  # between polls of a control plane that answers at once although nothing is new
 RETRY_FIRST_S = 0.1
 RETRY_MAX_S = 2.0
 UNAUTHORIZED = 401
@@ -42,6 +42,7 @@ class ControlLink:
         token_file: Path,
         config_file: Path,
         someone_waits: asyncio.Event,
+        limits: Limits,
         monotonic_s: Callable[[], float],
     ) -> None:
         """`someone_waits` is set when a line forms: then the next report is not put off."""
@@ -50,6 +51,7 @@ class ControlLink:
         self._report_client = ControlClient(api_url)
         self._token_file = token_file
         self._config_file = config_file
+        self._limits = limits
         self._monotonic_s = monotonic_s
         self._someone_waits = someone_waits
         self._known_token = ""
@@ -81,8 +83,8 @@ class ControlLink:
                 continue
             self._note_control(up=True, detail="")
             current, retry_s = True, RETRY_FIRST_S
-            if not changed and self._monotonic_s() - began_s < CHANGED_EVERY_S:
-                await asyncio.sleep(CHANGED_EVERY_S)  # it does not wait: we must
+            if not changed and self._monotonic_s() - began_s < PACE_S:
+                await asyncio.sleep(PACE_S)
 
     async def _poll(self, *, current: bool) -> bool:
         """Whether a new configuration has come and been applied."""
@@ -115,19 +117,21 @@ class ControlLink:
     # Demand.
 
     async def _report_demand(self) -> None:
-        told_all_s = -IDLE_EVERY_S
+        idle_s = self._limits.report_idle_s
+        told_all_s = -idle_s
         retry_s = RETRY_FIRST_S
         while True:
-            everything = self._monotonic_s() - told_all_s >= IDLE_EVERY_S
+            everything = self._monotonic_s() - told_all_s >= idle_s
             self._someone_waits.clear()
             try:
                 await self._report(everything=everything)
             except (ControlError, OSError) as error:
                 self._note_control(up=False, detail=str(error))
-                told_all_s = -IDLE_EVERY_S
+                told_all_s = -idle_s
                 await asyncio.sleep(retry_s)
                 retry_s = min(retry_s * 2, RETRY_MAX_S)
                 continue
+            self._note_control(up=True, detail="")
             retry_s = RETRY_FIRST_S
             if everything:
                 told_all_s = self._monotonic_s()
@@ -136,7 +140,7 @@ class ControlLink:
     async def _pause(self) -> None:
         """Until someone waits who did not before, or it is time again."""
         try:
-            async with asyncio.timeout(CHANGED_EVERY_S):
+            async with asyncio.timeout(self._limits.report_s):
                 await self._someone_waits.wait()
         except TimeoutError:
             return
@@ -188,5 +192,5 @@ class ControlLink:
 def _parsed(body: bytes) -> Config:
     try:
         return parse_config(json.loads(body))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"the configuration cannot be used: {error}") from error

@@ -98,6 +98,8 @@ class Intake:
         request.fields = dict(request.headers)
         request.head_complete = True
         request.refusal = self._judge(request)
+        if request.refusal is not None:
+            request.keep_alive = False
 
     def on_body(self, body: bytes) -> None:
         request = self.partial

@@ -1,7 +1,6 @@
 """The gateway as a process: what it is told, what it listens on, and how it ends."""
 
 import asyncio
-import contextlib
 import gc
 import logging
 import resource
@@ -57,7 +56,7 @@ class RunningGateway:
         ]
 
     async def failed(self) -> None:
-        """Return or raise when background work ends, which it should not."""
+        """Background work has no end: raise what it fell over."""
         done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             task.result()
@@ -98,6 +97,7 @@ async def start_gateway(settings: Settings) -> RunningGateway:
         token_file=settings.token_file,
         config_file=settings.config_file,
         someone_waits=someone_waits,
+        limits=settings.limits,
         monotonic_s=clock.monotonic_s,
     )
     _use_file(gateway, settings.config_file)
@@ -122,21 +122,21 @@ async def run_gateway(settings: Settings) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD)
-    stopped = asyncio.create_task(signals.get())
+    told = asyncio.create_task(signals.get())
     failed = asyncio.create_task(running.failed())
-    await asyncio.wait({stopped, failed}, return_when=asyncio.FIRST_COMPLETED)
-    log.info("draining")
-    draining = asyncio.create_task(running.stop(within_s=settings.limits.drain_s))
-    again = asyncio.create_task(signals.get())
-    await asyncio.wait({draining, again}, return_when=asyncio.FIRST_COMPLETED)
-    for task in (stopped, again, draining):
-        task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await draining
-    log.info("stopped")
+    await asyncio.wait({told, failed}, return_when=asyncio.FIRST_COMPLETED)
     if failed.done():
+        told.cancel()
         failed.result()
     failed.cancel()
+    log.info("draining")
+    draining = asyncio.create_task(running.stop(within_s=settings.limits.drain_s))
+    told_again = asyncio.create_task(signals.get())
+    await asyncio.wait({draining, told_again}, return_when=asyncio.FIRST_COMPLETED)
+    told_again.cancel()
+    draining.cancel()
+    await asyncio.wait({draining})
+    log.info("stopped")
 
 
 def allow_many_connections() -> None:

@@ -54,7 +54,7 @@ class Tally:
         self.requests = 0  # answered by a replica
         self.prompt_tokens = 0
         self.completion_tokens = 0
-        self._acknowledged = Counts()
+        self._acknowledged: Counts | None = None
 
     def add(self, usage: Usage) -> None:
         self.prompt_tokens += usage.prompt_tokens
@@ -82,7 +82,7 @@ class Tally:
         return self.demand_always(counts)
 
     def demand_always(self, counts: Counts) -> EndpointDemand:
-        told = self._acknowledged
+        told = self._acknowledged or Counts()
         return EndpointDemand(
             id=self.id,
             in_flight=counts.in_flight,

@@ -26,12 +26,12 @@ class Demand:
     @property
     def share(self) -> int:
         """Milli-GPUs of one device that others may share; 0 for whole devices."""
-        return self.milli_gpu % DEVICE_MILLI
+        return self.milli_gpu if self.milli_gpu < DEVICE_MILLI else 0
 
     @property
     def divisible(self) -> bool:
         """From one device on, only whole ones can be given."""
-        return self.milli_gpu < DEVICE_MILLI or not self.share
+        return self.milli_gpu < DEVICE_MILLI or self.milli_gpu % DEVICE_MILLI == 0
 
     def vector(self) -> tuple[int, int, int]:
         """The amounts in the order of KINDS."""

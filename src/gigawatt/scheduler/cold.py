@@ -37,7 +37,7 @@ def cold_nodes(nodes: Iterable[Node], uses: Mapping[str, Sequence[Footprint]]) -
     return NodeColumns(
         ids=tuple(node.id for node in nodes),
         total_NK=_filled(static["total_NK"], [node.total.vector() for node in nodes]),
-        topology_NL=np.stack([codes for _, codes in levels], axis=1),
+        topology_NL=np.stack([codes for _, codes in levels]).T,
         gpu_kind_N=kind_N,
         device_count_N=_filled(static["device_count_N"], [len(node.report.gpus) for node in nodes]),
         device_free_ND=np.array(devices, dtype=np.int32).reshape(len(nodes), width),

@@ -57,7 +57,8 @@ def explain(snapshot: Snapshot, gang: str, policy: Policy) -> Explanation | None
     place = int(np.flatnonzero(order == row)[0])
     turn = Round(snapshot, policy)
     turn.advance(order[:place])
-    change = None if turn.resume else cheapest_change(turn, ask_at(snapshot.gangs, row))
+    spent = turn.steps == policy.steps_max
+    change = None if spent else cheapest_change(turn, ask_at(snapshot.gangs, row))
     turn.advance(order[place:])
     decision = decision_of(turn, line)
     for start in decision.starts:

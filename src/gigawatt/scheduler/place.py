@@ -54,6 +54,8 @@ def _lone(room: Room, demand: Demand, rows: Rows) -> Rows:
 def _tightest(room: Room, ask: Ask, rows: Rows, count: int) -> tuple[int, Rows]:
     """The innermost level with a domain that holds `count` of `rows`, and the rows in the best fitting one."""
     for level in reversed(range(max(ask.same, 0), LEVELS)):
+        if len(room.nodes.domains[level]) == len(room.nodes.ids):
+            continue  # a domain for each node: none holds two
         counts = domain_counts(room.nodes, level, rows)
         enough = np.flatnonzero(counts >= count)
         if len(enough):

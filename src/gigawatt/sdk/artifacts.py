@@ -13,7 +13,7 @@ from gigawatt.sdk.transport import Transport
 CHUNK_BYTES = 1 << 18
 TREE_FORMAT = "gigawatt-tree-1"  # what build/trees.py reads
 
-Progress = Callable[[int], None]  # is told how many more bytes are through
+Progress = Callable[[int, int], None]  # is told how many bytes are through, and of how many
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,8 @@ class Artifacts:
         bundle = pack(directory)
         try:
             size = bundle.size_bytes
-            sent = self._send_file(bundle.path, bundle.digest, "bundle", progress)
+            meter = _Meter(progress, size)
+            sent = self._send_file(bundle.path, bundle.digest, "bundle", meter)
         finally:
             bundle.path.unlink(missing_ok=True)
         return Sent(digest=bundle.digest, size_bytes=size, sent_bytes=sent, files=bundle.files)
@@ -64,8 +65,8 @@ class Artifacts:
     def send_file(self, path: Path, *, progress: Progress | None = None) -> Sent:
         """Store one file. Raises RefusalError, ApiError, UnreachableError."""
         found = _described(path, path.name)
-        sent = self._send_file(path, f"sha256:{found.sha256}", "file", progress)
         digest = f"sha256:{found.sha256}"
+        sent = self._send_file(path, digest, "file", _Meter(progress, found.size))
         return Sent(digest=digest, size_bytes=found.size, sent_bytes=sent, files=1)
 
     def send_tree(self, directory: Path, *, progress: Progress | None = None) -> Sent:
@@ -76,28 +77,29 @@ class Artifacts:
             ApiError, UnreachableError.
         """
         files = tree_files(directory)
+        total = sum(each.size for each in files)
+        meter = _Meter(progress, total)
         sent = 0
         for each in files:
             digest = f"sha256:{each.sha256}"
-            sent += self._send_file(directory / each.path, digest, "file", progress)
+            sent += self._send_file(directory / each.path, digest, "file", meter)
         manifest = manifest_of(files)
         digest = f"sha256:{hashlib.sha256(manifest).hexdigest()}"
         if not self.has(digest, kind="tree"):
             path = f"/v1/artifacts/{digest}"
             self._transport.upload(path, lambda: [manifest], len(manifest), {"kind": "tree"})
-        total = sum(each.size for each in files)
         return Sent(digest=digest, size_bytes=total, sent_bytes=sent, files=len(files))
 
-    def _send_file(self, path: Path, digest: str, kind: str, progress: Progress | None) -> int:
+    def _send_file(self, path: Path, digest: str, kind: str, meter: "_Meter") -> int:
         """Bytes sent; none where the store had it."""
         size = path.stat().st_size
-        if self.has(digest, kind=kind):
-            if progress is not None:
-                progress(size)
-            return 0
-        reader = _Reader(path, progress)
-        self._transport.upload(f"/v1/artifacts/{digest}", reader.chunks, size, {"kind": kind})
-        return size
+        before = meter.through
+        there = self.has(digest, kind=kind)
+        if not there:
+            reader = _Reader(path, meter, before)
+            self._transport.upload(f"/v1/artifacts/{digest}", reader.chunks, size, {"kind": kind})
+        meter.reach(before + size)
+        return 0 if there else size
 
 
 def tree_files(directory: Path) -> tuple[TreeFile, ...]:
@@ -136,22 +138,35 @@ def manifest_of(files: tuple[TreeFile, ...]) -> bytes:
 
 
 @dataclass(slots=True)
+class _Meter:
+    """Bytes that are through, of all files together. Never goes back, also when a file is sent again."""
+
+    progress: Progress | None
+    total: int
+    through: int = 0
+
+    def reach(self, through: int) -> None:
+        if through > self.through:
+            self.through = through
+            if self.progress is not None:
+                self.progress(through, self.total)
+
+
+@dataclass(frozen=True, slots=True)
 class _Reader:
-    """A file's content from its start, each time it is asked for; progress is told once for each byte."""
+    """A file's content from its start, each time it is asked for."""
 
     path: Path
-    progress: Progress | None
-    told: int = 0
+    meter: _Meter
+    before: int
 
     def chunks(self) -> Iterator[bytes]:
-        read = 0
+        read = self.before
         with self.path.open("rb") as file:
             while chunk := file.read(CHUNK_BYTES):
                 read += len(chunk)
                 yield chunk
-                if self.progress is not None and read > self.told:
-                    self.progress(read - self.told)
-                    self.told = read
+                self.meter.reach(read)
 
 
 def _described(path: Path, name: str) -> TreeFile:

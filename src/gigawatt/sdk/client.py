@@ -19,7 +19,7 @@ from gigawatt.sdk.instance import Address, discover
 from gigawatt.sdk.jobs import Job, Jobs
 from gigawatt.sdk.models import Models
 from gigawatt.sdk.transport import Transport
-from gigawatt.sdk.views import InstanceView
+from gigawatt.sdk.views import CallerView, InstanceView
 
 if TYPE_CHECKING:
     from gigawatt.sdk.jobfile import Written
@@ -101,6 +101,6 @@ class Client:
         """What answers here: version, epoch, store, engine. Raises ApiError, UnreachableError."""
         return cast("InstanceView", self._transport.read("/v1/instance"))
 
-    def whoami(self) -> dict[str, Any]:
+    def whoami(self) -> CallerView:
         """Who the key stands for, and with which role. Raises ApiError, UnreachableError."""
-        return cast("dict[str, Any]", self._transport.read("/v1/whoami"))
+        return cast("CallerView", self._transport.read("/v1/whoami"))

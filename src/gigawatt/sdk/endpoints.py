@@ -1,6 +1,7 @@
 """Endpoints: named model services."""
 
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -13,6 +14,9 @@ from gigawatt.sdk.logs import LogSource, read_log
 from gigawatt.sdk.paging import pages
 from gigawatt.sdk.transport import Transport
 from gigawatt.sdk.views import DryRunView, EndpointView, Page
+
+SETTLED = frozenset({"ready", "zero", "failed", "stopped"})
+PAUSE_S = 0.25
 
 
 class Endpoints:
@@ -65,6 +69,18 @@ class Endpoints:
     def stop(self, ref: str) -> EndpointView | None:
         """Delete an endpoint; its replicas are stopped. Raises ApiError, UnreachableError."""
         return cast("EndpointView | None", self._transport.write("DELETE", _path(ref)))
+
+    def stages(self, ref: str) -> Generator[EndpointView]:
+        """What it is until it serves, has failed or rests at zero, asked for a few times a second.
+
+        Raises ApiError, UnreachableError.
+        """
+        while True:
+            view = self.find(ref)
+            yield view
+            if view["phase"] in SETTLED:
+                return
+            time.sleep(PAUSE_S)
 
     def page(self, **filters: Any) -> Page[EndpointView]:
         """One page; filters as for jobs. Raises ApiError, UnreachableError."""

@@ -1,7 +1,7 @@
 """Environments: locked sets of packages, built once and shared."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from typing import Any, cast
 from urllib.parse import quote
 
@@ -34,30 +34,33 @@ class Environments:
         path = f"/v1/environments/{quote(id, safe='')}"
         return cast("EnvironmentView", self._transport.read(path))
 
-    def wait(
-        self,
-        id: str,
-        *,
-        timeout_s: float | None = None,
-        on_change: Callable[[EnvironmentView], None] | None = None,
-    ) -> EnvironmentView:
-        """Wait until it is built or has failed; `on_change` is told what it is while it is being built.
+    def stages(self, id: str) -> Generator[EnvironmentView]:
+        """What it is while it is being built, asked for a few times a second; the last is of its end.
+
+        Raises ApiError, UnreachableError.
+        """
+        pause_s = PAUSE_MIN_S
+        while True:
+            view = self.find(id)
+            yield view
+            if view["phase"] != BUILDING:
+                return
+            time.sleep(pause_s)
+            pause_s = min(pause_s * 1.5, PAUSE_MAX_S)
+
+    def wait(self, id: str, *, timeout_s: float | None = None) -> EnvironmentView:
+        """Wait until it is built or has failed.
 
         Raises:
             TimeoutError: it is still being built after `timeout_s`.
             ApiError, UnreachableError.
         """
-        until_s = None if timeout_s is None else clock.monotonic_s() + timeout_s
-        pause_s = PAUSE_MIN_S
+        began_s = clock.monotonic_s()
         view = self.find(id)
-        while view["phase"] == BUILDING:
-            if on_change is not None:
-                on_change(view)
-            if until_s is not None and clock.monotonic_s() >= until_s:
+        for view in self.stages(id):
+            late = timeout_s is not None and clock.monotonic_s() - began_s > timeout_s
+            if late and view["phase"] == BUILDING:
                 raise TimeoutError(f"{id} is still being built after {timeout_s} s")
-            time.sleep(pause_s)
-            pause_s = min(pause_s * 1.5, PAUSE_MAX_S)
-            view = self.find(id)
         return view
 
     def page(self, **filters: Any) -> Page[EnvironmentView]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gigawatt.spec.documents import Document
 
 DIGEST_PREFIX = "sha256:"
+WHOLE = {"environment"}  # fields whose parts do not go with those of another
 _ANY_DIGEST = DIGEST_PREFIX + "0" * 64  # stands for a bundle that is not packed yet
 
 
@@ -33,8 +34,11 @@ class Written:
         return self.document.source if self.document else ""
 
     def over(self, changes: Mapping[str, Any]) -> "Written":
-        """The same with `changes` in place of, or merged into, its own fields."""
-        return replace(self, fields=_merged(self.fields, changes))
+        """The same with `changes` merged into its own fields; an environment is replaced as a whole."""
+        below = {
+            name: each for name, each in self.fields.items() if name not in WHOLE & set(changes)
+        }
+        return replace(self, fields=_merged(below, changes))
 
     def located(self, error: RefusalError) -> RefusalError:
         """The same refusal with the line and column of the file, where there is a file."""

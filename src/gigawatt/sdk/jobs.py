@@ -15,7 +15,7 @@ from gigawatt.sdk.artifacts import Artifacts, Progress
 from gigawatt.sdk.errors import ApiError, JobFailedError
 from gigawatt.sdk.idprefix import JOB_PREFIX, prefix_range_ms
 from gigawatt.sdk.jobfile import Ready, Written, made_ready, read_file
-from gigawatt.sdk.logs import LogSource, follow_log, read_log
+from gigawatt.sdk.logs import LogSource, follow_log, read_log, tail_log
 from gigawatt.sdk.paging import pages
 from gigawatt.sdk.transport import NOT_FOUND, Transport
 from gigawatt.sdk.views import DryRunView, ExplanationView, GoodputView, JobView, Page
@@ -115,6 +115,13 @@ class Job:
         if not follow:
             return read_log(self._transport, source)
         return self._followed(source)
+
+    def tail(
+        self, lines: int, *, attempt: int | None = None, rank: int = 0, stream: str = "stdout"
+    ) -> tuple[bytes, int]:
+        """The last lines of a rank's output, and the offset after them. Raises ApiError, UnreachableError."""
+        source = replace(self.log_source(rank=rank, stream=stream), attempt=attempt)
+        return tail_log(self._transport, source, lines)
 
     def cancel(self) -> "Job":
         """Ask for its end; ranks get their grace. Raises ApiError, UnreachableError."""

@@ -90,12 +90,11 @@ class Transport:
     def upload(
         self, path: str, content: Callable[[], Iterable[bytes]], size: int, params: Params
     ) -> Any:
-        """PUT `size` bytes; `content` starts anew when the call has to be repeated. Raises ApiError, UnreachableError."""
-        headers = {
-            "Idempotency-Key": clock.entropy(IDEMPOTENCY_BYTES).hex(),
-            "Content-Type": "application/octet-stream",
-            "Content-Length": str(size),
-        }
+        """PUT `size` bytes under their digest, which makes it safe to repeat; `content` starts anew then.
+
+        Raises ApiError, UnreachableError.
+        """
+        headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
         query = _query(params)
         return self._json(
             lambda: self._http.put(path, content=content(), params=query, headers=headers)

@@ -16,13 +16,14 @@ class Page(TypedDict, Generic[Item]):
 
 
 class ReasonView(TypedDict):
-    """Why something waits; `need` and `have` are amounts of `resource` in its own unit."""
+    """Why something waits; `need` and `have` are amounts of `resource` in its own unit. `message` is a sentence."""
 
     code: str
     resource: str
     need: int
     have: int
     detail: str
+    message: str
 
 
 class ProgressView(TypedDict):
@@ -121,18 +122,35 @@ class EstimateView(TypedDict):
     p90: int
 
 
-class ExplanationView(TypedDict, total=False):
-    """Of a job that waits: reason to cheapest_change. Of one that failed: verdict, evidence, message."""
+class ExplanationView(TypedDict):
+    """Of a job that waits: reason, position, estimate, cheapest_change {field, from, to, start}.
+
+    Of one that has failed: verdict, evidence, message.
+    """
 
     job: str
     phase: str
     reason: ReasonView | None
     position: int | None
     estimate: EstimateView | None
-    cheapest_change: dict[str, Any] | None
-    verdict: str
+    cheapest_change: dict[str, str] | None
+    verdict: str | None
+    charged_to: str
     evidence: list[EvidenceView]
     message: str
+
+
+class AttemptTimeView(TypedDict):
+    """When one attempt held its nodes; `unit_ms` is what its gang held for that long."""
+
+    n: int
+    verdict: str | None
+    charged_to: str
+    nodes: list[str]
+    placed_ms: int
+    first_step_ms: int | None
+    ended_ms: int | None
+    unit_ms: int
 
 
 class GoodputView(TypedDict):
@@ -144,7 +162,7 @@ class GoodputView(TypedDict):
     classes: dict[str, int]
     goodput: float | None
     ettr: float | None
-    attempts: list[dict[str, Any]]
+    attempts: list[AttemptTimeView]
 
 
 class LedgerView(TypedDict):
@@ -170,6 +188,7 @@ class EnvironmentView(TypedDict):
     size_bytes: int
     build_ms: int
     created_ms: int
+    version: int
 
 
 class ModelVersionView(TypedDict):
@@ -184,10 +203,15 @@ class ModelVersionView(TypedDict):
 
 
 class ModelView(TypedDict):
+    """`versions`, newest first."""
+
     name: str
+    tenant: str
+    project: str
     newest: int
     aliases: dict[str, int]
     versions: list[ModelVersionView]
+    version: int
 
 
 class ReplicaCountView(TypedDict):
@@ -248,6 +272,7 @@ class NodeView(TypedDict):
     pythons: list[str]
     gangs: list[str]
     changed_ms: int
+    version: int
 
 
 class EventView(TypedDict):
@@ -267,7 +292,7 @@ class ProjectView(TypedDict):
     created_ms: int
 
 
-class KeyView(TypedDict, total=False):
+class KeyView(TypedDict):
     """`key` is the secret itself, in the answer that made it and never again."""
 
     id: str
@@ -280,7 +305,16 @@ class KeyView(TypedDict, total=False):
     created_by: str
     expires_ms: int
     revoked_ms: int | None
+    version: int
     key: str
+
+
+class CallerView(TypedDict):
+    name: str
+    role: str
+    tenant: str
+    project: str
+    job: str
 
 
 class InstanceView(TypedDict):

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from functools import partial
 
 from gigawatt.build.artifacts import ArtifactStore
+from gigawatt.build.bundles import unpack
 from gigawatt.build.environments import EnvironmentBuilder
 from gigawatt.build.interpreters import this_machine
 from gigawatt.clock import entropy
 from gigawatt.control.actuator import Actuator
-from gigawatt.control.contents import Contents
 from gigawatt.control.front import Front
 from gigawatt.control.leader import Config, Leader
 from gigawatt.control.workshop import LocalWorkshop
@@ -44,6 +44,7 @@ def build(settings: Settings, instance: Instance, *, gateway_port: int) -> Parts
         nodes=settings.nodes,
         orphan_s=settings.orphan_s,
         api_url=instance.api_url,
+        unpack=unpack,
     )
     artifacts = ArtifactStore(settings.data / "artifacts")
     leader = Leader(store=store, engine=engine, config=_config(settings, instance))
@@ -61,7 +62,7 @@ def build(settings: Settings, instance: Instance, *, gateway_port: int) -> Parts
         store=store,
         leader=Front(leader),
         engine=engine,
-        artifacts=Contents(artifacts, limit_bytes=settings.artifact_bytes_max),
+        artifacts=artifacts,
         machine=this_machine(),
         keyring=Keyring(store, tokens),
         instance=InstanceFacts(

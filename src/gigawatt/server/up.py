@@ -5,14 +5,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.server import preflight
 from gigawatt.server.instance import Instance, read_instance
-from gigawatt.settings import Settings
+from gigawatt.settings import Settings, with_value
 
 READY, FAILED = "ready", "failed"
 
@@ -71,7 +70,10 @@ def _start_detached(settings: Settings) -> Instance:
 
 def _failure(word: str, detail: str, logs: Path) -> RefusalError:
     if word == FAILED:
-        return RefusalError(**{**json.loads(detail), "code": RefusalCode.UNAVAILABLE})
+        told: dict[str, str] = json.loads(detail)
+        return RefusalError(
+            RefusalCode.UNAVAILABLE, told["detail"], field=told["field"], hint=told["hint"]
+        )
     return RefusalError(
         RefusalCode.UNAVAILABLE,
         "the control plane ended before it was ready",
@@ -88,12 +90,9 @@ def encoded(settings: Settings) -> str:
 
 
 def decoded(text: str) -> Settings:
-    plain: dict[str, Any] = json.loads(text)
-    values = {
-        each.name: Path(plain[each.name])
-        if each.name == "data"
-        else type(getattr(Settings(), each.name))(plain[each.name])
-        for each in fields(Settings)
-        if each.name in plain
-    }
-    return Settings(**values, store=os.environ.get("GIGAWATT_STORE", ""))
+    """Settings from `encoded`'s argument and the environment."""
+    plain: dict[str, str] = json.loads(text)
+    settings = Settings(store=os.environ.get("GIGAWATT_STORE", ""))
+    for name, value in plain.items():
+        settings = with_value(settings, name, value, source=name)
+    return settings

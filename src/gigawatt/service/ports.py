@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from gigawatt.model.attempt import Progress
 from gigawatt.model.change import Entity
 from gigawatt.model.command import Command
+from gigawatt.model.environment import Environment
 from gigawatt.model.event import Event
 from gigawatt.model.gang import Gang
 from gigawatt.model.launch import Placement
@@ -75,6 +76,10 @@ class Leader(Protocol):
 
     def free(self, node: str) -> Resources | None:
         """What no gang holds of a node."""
+        ...
+
+    def environment(self, id: str) -> Environment | None:
+        """An environment with the stage that its build is at."""
         ...
 
     def explain(self, gang: str) -> Explanation | None: ...

@@ -38,6 +38,7 @@ class Services:
     machine: Machine
     keyring: Keyring
     instance: InstanceFacts
+    artifact_bytes_max: int = 64 << 30
     closing: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def read(self, call: Callable[[], T]) -> T:

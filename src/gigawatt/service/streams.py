@@ -1,7 +1,7 @@
 """Waiting in streams: for the next committed event, for a while, or for the end of the process."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
@@ -62,12 +62,15 @@ class Feed:
         if self._next is not None:
             self._next.cancel()
             await asyncio.wait({self._next})
-        if hasattr(self._events, "aclose"):
-            await self._events.aclose()  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType] - generators have it
+        let_go = getattr(
+            self._events, "aclose", None
+        )  # generators have it, other iterators need not
+        if let_go is not None:
+            await let_go()
 
 
 @asynccontextmanager
-async def feed(services: Services) -> AsyncIterator[Feed]:
+async def feed(services: Services) -> AsyncGenerator[Feed]:
     """A feed that is let go at the end."""
     opened = Feed(services)
     try:

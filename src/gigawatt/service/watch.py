@@ -10,7 +10,7 @@ from gigawatt.service.jobs import live_view
 from gigawatt.service.lookup import find_job
 from gigawatt.service.permissions import sees, verb, within
 from gigawatt.service.services import Services
-from gigawatt.service.streams import Feed, feed
+from gigawatt.service.streams import feed
 from gigawatt.service.views.account import EventView, event_view
 from gigawatt.service.views.jobs import JobView
 from gigawatt.store.base import EventQuery
@@ -69,12 +69,15 @@ async def _job_views(services: Services, job: Job) -> AsyncIterator[JobView]:
     def concerned(event: Event) -> bool:
         return event.subject == job.id
 
+    if job.ended:
+        yield live_view(services, job)
+        return
     async with feed(services) as changes:
         shown: JobView | None = None
         changed = True
         while not changes.closing:
             if changed:
-                job = await services.read(lambda: services.store.read(Job, job.id)) or job
+                job = await _read_job(services, job.id) or job
             view = live_view(services, job)
             if view != shown:
                 shown = view
@@ -82,6 +85,10 @@ async def _job_views(services: Services, job: Job) -> AsyncIterator[JobView]:
             if job.ended:
                 return
             changed = await changes.take_until(concerned, PROGRESS_EVERY_S)
+
+
+async def _read_job(services: Services, id: str) -> Job | None:
+    return await services.read(lambda: services.store.read(Job, id))
 
 
 async def _event_views(

@@ -41,6 +41,11 @@ def faults_of(error: ValidationError, form: type[BaseModel]) -> tuple[Fault, ...
     return tuple(sorted(found, key=lambda fault: not fault.detail.endswith(_UNKNOWN)))
 
 
+def query_faults(errors: Sequence[Any]) -> tuple[Fault, ...]:
+    """Faults of query and path parameters, as FastAPI tells them: the first part of a place says which of the two."""
+    return tuple(_query_fault(error) for error in errors)
+
+
 def nearest(word: str, allowed: Iterable[str]) -> str:
     """`did you mean 'x'?`, or what is allowed where nothing is near."""
     options = sorted(allowed)
@@ -56,12 +61,23 @@ _UNKNOWN = "is not a known field"
 def _fault(error: ErrorDetails, form: type[BaseModel]) -> Fault:
     loc = error["loc"]
     field = ".".join(str(part) for part in loc if part != "[key]")
-    context: Mapping[str, Any] = error.get("ctx", {})
-    if error["type"] == CUSTOM:
-        return _named(field, str(context["detail"]), str(context["hint"]))
     if error["type"] == "extra_forbidden":
         known = _fields_at(form, loc[:-1])
         return _named(field, _UNKNOWN, nearest(str(loc[-1]), known))
+    return _plain_fault(field, error)
+
+
+def _query_fault(error: ErrorDetails) -> Fault:
+    field = ".".join(str(part) for part in error["loc"][1:])
+    if error["type"] == "extra_forbidden":
+        return _named(field, _UNKNOWN, "")
+    return _plain_fault(field, error)
+
+
+def _plain_fault(field: str, error: ErrorDetails) -> Fault:
+    context: Mapping[str, Any] = error.get("ctx", {})
+    if error["type"] == CUSTOM:
+        return _named(field, str(context["detail"]), str(context["hint"]))
     if error["type"] == "missing":
         return _named(field, "is missing", "")
     said = _SAID.get(error["type"])

@@ -41,7 +41,7 @@ class JsonLines(logging.Formatter):
         return redacted(json.dumps(line, default=repr))
 
 
-def log_to(path: Path, *, level: int = logging.INFO) -> logging.Handler:
+def setup_logging(path: Path, *, level: int = logging.INFO) -> logging.Handler:
     """Send every log of this process to `path`, which is rotated; the handler, for closing."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handler = logging.handlers.RotatingFileHandler(

@@ -67,10 +67,10 @@ JOBS = Metric(
     help="Jobs that the store has, by phase.",
     labels=("phase",),
 )
-GANGS_WAITING = Metric(
-    name="gigawatt_gangs_waiting",
+JOBS_WAITING = Metric(
+    name="gigawatt_jobs_waiting",
     kind="gauge",
-    help="Gangs in line for nodes, by the reason of the last cycle.",
+    help="Jobs in line for nodes, by the reason of the last cycle; other for those not told apart.",
     labels=("reason",),
 )
 NODES = Metric(name="gigawatt_nodes", kind="gauge", help="Nodes by state.", labels=("state",))
@@ -161,7 +161,7 @@ TABLE: tuple[Metric, ...] = (
     API_REQUESTS,
     API_SECONDS,
     JOBS,
-    GANGS_WAITING,
+    JOBS_WAITING,
     NODES,
     NODE_TOTAL,
     NODE_FREE,

@@ -25,8 +25,14 @@ class Received:
 class Reply:
     """What a handler writes its reply to."""
 
-    def __init__(self, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
         self.writer = writer
+
+    @property
+    def gone(self) -> bool:
+        """The client has hung up."""
+        return self._reader.at_eof() or self.writer.transport.is_closing()
 
     async def whole(
         self, status: int, body: bytes, content_type: str = "application/json", extra: str = ""
@@ -87,7 +93,7 @@ class HttpServer:
         self._tasks.add(task)
         try:
             while (received := await _read(reader)) is not None:
-                await self._handler(received, Reply(writer))
+                await self._handler(received, Reply(reader, writer))
         except (ConnectionError, asyncio.CancelledError):
             writer.transport.abort()
         finally:

@@ -97,7 +97,7 @@ class ReplicaDouble:
     async def _while_connected(self, reply: Reply, gate: asyncio.Event) -> None:
         """Wait for `gate`, unless the client hangs up first."""
         while not gate.is_set():
-            if reply.writer.transport.is_closing():
+            if reply.gone:
                 raise ConnectionResetError
             try:
                 async with asyncio.timeout(0.01):
@@ -105,7 +105,9 @@ class ReplicaDouble:
             except TimeoutError:
                 continue
 
-    def _chunk(self, word: str, fields: dict[str, object], *, chat: bool = True) -> dict[str, object]:
+    def _chunk(
+        self, word: str, fields: dict[str, object], *, chat: bool = True
+    ) -> dict[str, object]:
         text = {"delta": {"content": word}} if chat else {"text": word}
         return {
             "id": "x",

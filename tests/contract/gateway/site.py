@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import uvloop
 from openai import AsyncOpenAI, OpenAI
+from openai.types.chat import ChatCompletionMessageParam
 
 from gigawatt.gateway.limits import Limits
 from gigawatt.gateway.run import RunningGateway, Settings, start_gateway
@@ -25,6 +26,10 @@ VIEWER_KEY = "sk-viewer"
 EXPIRED_KEY = "sk-expired"
 OTHER_KEY = "sk-other-tenant"
 PATIENCE_S = 20.0
+
+MESSAGES: list[ChatCompletionMessageParam] = [{"role": "user", "content": "count"}]
+CHAT = "/v1/chat/completions"
+ASK: dict[str, object] = {"model": "tiny-gpt", "messages": MESSAGES}
 
 
 def key(token: str, tenant: str, role: str, **more: Any) -> dict[str, Any]:
@@ -61,7 +66,8 @@ def endpoint(*replicas: tuple[str, int], **more: Any) -> dict[str, Any]:
         "phase": "ready" if replicas else "zero",
         "message": "",
         "replicas": [
-            {"id": id, "host": "127.0.0.1", "port": port, "ready": True} for id, port in replicas
+            {"id": name, "host": "127.0.0.1", "port": port, "ready": True}
+            for name, port in replicas
         ],
         "starting": 0,
         "min": 0,

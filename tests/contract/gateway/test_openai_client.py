@@ -8,6 +8,7 @@ import pytest
 from tests.contract.gateway.replica_double import WORDS
 from tests.contract.gateway.site import (
     EXPIRED_KEY,
+    MESSAGES,
     OTHER_KEY,
     VIEWER_KEY,
     Site,
@@ -15,8 +16,6 @@ from tests.contract.gateway.site import (
 )
 
 pytestmark = pytest.mark.slow
-
-MESSAGES = [{"role": "user", "content": "count"}]
 
 
 @pytest.fixture
@@ -28,14 +27,18 @@ def served(site: Site) -> Site:
 
 def test_a_chat_completion_is_answered_by_the_replica(served: Site) -> None:
     with served.openai() as client:
-        reply = client.chat.completions.with_raw_response.create(model="tiny-gpt", messages=MESSAGES)
+        reply = client.chat.completions.with_raw_response.create(
+            model="tiny-gpt", messages=MESSAGES
+        )
     assert reply.parse().choices[0].message.content == " ".join(WORDS)
     assert reply.headers["x-gigawatt-replica"] == "replica-1"
     assert "x-gigawatt-queue-position" not in reply.headers
     assert reply.parse()._request_id
 
 
-def test_a_stream_comes_word_by_word_without_a_usage_chunk_that_nobody_asked_for(served: Site) -> None:
+def test_a_stream_comes_word_by_word_without_a_usage_chunk_that_nobody_asked_for(
+    served: Site,
+) -> None:
     with served.openai() as client:
         chunks = list(
             client.chat.completions.create(model="tiny-gpt", messages=MESSAGES, stream=True)
@@ -68,11 +71,11 @@ def test_the_async_client_streams_many_at_once(served: Site) -> None:
         )
         return [chunk.choices[0].delta.content async for chunk in stream]
 
-    async def all() -> list[list[str | None]]:
+    async def everyone() -> list[list[str | None]]:
         async with served.async_openai() as client:
             return await asyncio.gather(*(one(client) for _ in range(20)))
 
-    assert asyncio.run(all()) == [list(WORDS)] * 20
+    assert asyncio.run(everyone()) == [list(WORDS)] * 20
 
 
 def test_models_are_those_of_the_tenant(served: Site) -> None:

@@ -136,7 +136,7 @@ def over_capacity(world: World, decision: Decision) -> Iterator[str]:
 
 def over_devices(world: World, decision: Decision) -> Iterator[str]:
     """No device is given beyond itself, and every gang has just the devices that it asks for."""
-    shapes = {id: gang.shape for id, gang in waiting(world).items()}
+    shapes = {gang.id: gang.shape for gang in waiting(world).values()}
     use: Counter[str] = Counter()
     for shape, _, on in _running(world):
         for uuids in on.values():

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
-from gigawatt.model.attempt import AttemptPhase, Evidence, Verdict
 from gigawatt.model.endpoint import Replica
 from gigawatt.model.gang import Isolation, Shape, Window
 from gigawatt.model.job import Job
@@ -16,7 +15,7 @@ from gigawatt.scheduler.policy import Policy
 from tests.scenario.build import (
     NOW_MS,
     apply_starts,
-    make_attempt,
+    failed_on,
     make_job,
     make_node,
     make_replica,
@@ -31,9 +30,9 @@ NODE_IDS = tuple(f"node-{index}" for index in range(8))
 policies = st.builds(
     Policy,
     hold_after_ms=st.sampled_from([0, 1_000, 600_000]),
-    steps_max=st.sampled_from([1_000, 1_000, 1_000, 3, 1]),
+    steps_max=st.sampled_from([1_000] * 8 + [3, 1]),
 )
-states = st.sampled_from([NodeState.READY] * 10 + list(NodeState))
+states = st.sampled_from([NodeState.READY] * 16 + list(NodeState))
 
 
 @st.composite
@@ -41,11 +40,13 @@ def shapes(draw: st.DrawFn) -> Shape:
     least = draw(st.sampled_from([1, 1, 1, 2, 2, 3]))
     return make_shape(
         (least, least + draw(st.sampled_from([0, 0, 0, 1, 2]))),
-        milli_gpu=draw(st.sampled_from([0, 1000, 300, 500, 700, 2000, 4000])),
-        milli_cpu=draw(st.sampled_from([500, 500, 1000, 2000, 4000, 0, 9000])),
-        memory=draw(st.sampled_from([0, 1, 4, 16, 48])),
-        kinds=draw(st.sampled_from([(), (), (), ("a100",), ("h100", "a100"), ("b200", "h100"), ("b200",)])),
-        same=draw(st.sampled_from(["", "", "", "", "nvlink", "rack", "leaf", "site"])),
+        milli_gpu=draw(st.sampled_from([0, 0, 1000, 1000, 300, 500, 700, 2000, 4000])),
+        milli_cpu=draw(st.sampled_from([500, 500, 1000, 2000, 4000, 0, 3000, 1000, 500, 9000])),
+        memory=draw(st.sampled_from([0, 0, 0, 1, 4, 8, 8, 8, 16, 48])),
+        kinds=draw(
+            st.sampled_from([()] * 8 + [("a100",), ("h100", "a100"), ("b200", "h100"), ("b200",)])
+        ),
+        same=draw(st.sampled_from([""] * 8 + ["nvlink", "rack", "leaf", "site"])),
     )
 
 
@@ -53,10 +54,10 @@ def shapes(draw: st.DrawFn) -> Shape:
 def nodes(draw: st.DrawFn, id: str) -> Node:
     return make_node(
         id,
-        gpus=draw(st.sampled_from([4, 2, 1, 0])),
+        gpus=draw(st.sampled_from([4, 4, 2, 2, 1, 0])),
         kind=draw(st.sampled_from(KINDS)),
-        cpus=draw(st.sampled_from([8, 4, 1])),
-        memory=draw(st.sampled_from([32, 8])),
+        cpus=draw(st.sampled_from([8, 8, 4, 4, 2])),
+        memory=draw(st.sampled_from([32, 32, 16, 8])),
         place=draw(st.sampled_from(PLACES)),
         state=draw(states),
     )
@@ -64,8 +65,8 @@ def nodes(draw: st.DrawFn, id: str) -> Node:
 
 @st.composite
 def clusters(draw: st.DrawFn) -> list[Node]:
-    count = draw(st.sampled_from([5, 8, 3, 1, 0]))
-    return [draw(nodes(id)) for id in NODE_IDS[:count]]
+    count = draw(st.sampled_from([5, 8, 6, 4, 7, 8, 3, 2, 1, 0]))
+    return [draw(nodes(node)) for node in NODE_IDS[:count]]
 
 
 @st.composite
@@ -90,7 +91,10 @@ def waiting_replicas(draw: st.DrawFn, id: str) -> Replica:
 
 @st.composite
 def lines(draw: st.DrawFn, prefix: str) -> list[Job | Replica]:
-    jobs = [draw(waiting_jobs(f"{prefix}-{index}")) for index in range(draw(st.sampled_from([4, 2, 6, 1, 0])))]
+    jobs = [
+        draw(waiting_jobs(f"{prefix}-{index}"))
+        for index in range(draw(st.sampled_from([4, 2, 6, 1, 0])))
+    ]
     replicas = [
         draw(waiting_replicas(f"rep-{prefix}-{index}")) for index in range(draw(st.integers(0, 2)))
     ]
@@ -107,14 +111,3 @@ def worlds(draw: st.DrawFn) -> World:
     for work in draw(lines("new")):
         world.put(work)
     return world
-
-
-def failed_on(job: Job, suspects: list[str]) -> Job:
-    """The job after an attempt that ended for infrastructure, with evidence against nodes."""
-    facts = tuple(Evidence(at_ms=0, what="lost", detail="", node=node) for node in suspects)
-    ended = replace(
-        make_attempt([], phase=AttemptPhase.ENDED),
-        verdict=Verdict.INFRASTRUCTURE,
-        evidence=facts,
-    )
-    return job.with_attempt(ended)

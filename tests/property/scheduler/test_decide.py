@@ -62,7 +62,7 @@ def test_a_gang_alone_in_an_idle_cluster_starts_if_the_open_nodes_can_hold_it(
 def test_what_is_behind_a_gang_changes_nothing_for_it(world: World, policy: Policy) -> None:
     policy = replace(policy, steps_max=1_000)
     snapshot = encode_cold(world, NOW_MS)
-    order = [snapshot.gangs.ids[row] for row in in_line(snapshot.gangs)]
+    order = [snapshot.gangs.ids[int(row)] for row in in_line(snapshot.gangs)]
     whole = started(decide(snapshot, policy))
     for cut in range(len(order)):
         ahead = make_world(world.nodes.values(), [])

@@ -64,14 +64,14 @@ class History:
         self.encoder.remove_node(node)
 
     def submit_job(self) -> None:
-        id = f"job-{self.draw(st.integers(0, 9))}"
-        if id not in self.world.jobs:
-            self.put(self.draw(waiting_jobs(id)))
+        job = f"job-{self.draw(st.integers(0, 9))}"
+        if job not in self.world.jobs:
+            self.put(self.draw(waiting_jobs(job)))
 
     def add_replica(self) -> None:
-        id = f"rep-{self.draw(st.integers(0, 3))}"
-        if id not in self.world.replicas:
-            self.put(self.draw(waiting_replicas(id)))
+        replica = f"rep-{self.draw(st.integers(0, 3))}"
+        if replica not in self.world.replicas:
+            self.put(self.draw(waiting_replicas(replica)))
 
     def decide(self) -> None:
         for work in apply_starts(self.world, decide(self.encoder.snapshot(NOW_MS), POLICY)):

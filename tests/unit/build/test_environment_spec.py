@@ -51,7 +51,7 @@ def test_another_tenant_python_requirement_or_lock_is_another_environment() -> N
         environment_id("acme", with_lock("numpy==2.0.0")),
     }
     assert len(ids) == 5
-    assert all(len(id) == 20 and id.startswith("env-") for id in ids)
+    assert all(len(name) == 20 and name.startswith("env-") for name in ids)
 
 
 def test_the_hosts_environment_is_host() -> None:

@@ -4,6 +4,8 @@ import stat
 import sys
 from pathlib import Path
 
+import pytest
+
 from gigawatt.build.interpreters import Interpreter, Machine, inspect_machine, own_version
 from gigawatt.model.environment import EnvironmentKind
 
@@ -26,6 +28,7 @@ def test_the_python_of_this_process_comes_first(tmp_path: Path) -> None:
     assert machine == Machine(kinds=frozenset(EnvironmentKind), pythons=(own,))
 
 
+@pytest.mark.slow
 def test_pythons_of_path_and_of_pyenv_are_found(tmp_path: Path) -> None:
     fake_python(tmp_path / "bin" / "python3.12", "echo cpython 3.12.1 $0")
     pyenv = tmp_path / ".pyenv"
@@ -38,6 +41,7 @@ def test_pythons_of_path_and_of_pyenv_are_found(tmp_path: Path) -> None:
     assert found[0].path == str(tmp_path / "bin" / "python3.12")
 
 
+@pytest.mark.slow
 def test_what_does_not_work_is_too_old_or_no_cpython_is_not_there(tmp_path: Path) -> None:
     fake_python(tmp_path / "python3.8", "echo cpython 3.8.16 $0")
     fake_python(tmp_path / "python3.10", "echo pypy 3.10.14 $0")
@@ -48,6 +52,7 @@ def test_what_does_not_work_is_too_old_or_no_cpython_is_not_there(tmp_path: Path
     assert len(machine.pythons) == 1
 
 
+@pytest.mark.slow
 def test_a_python_reached_by_two_names_is_one(tmp_path: Path) -> None:
     fake_python(tmp_path / "python3.12", "echo cpython 3.12.1 $0")
     (tmp_path / "python3").symlink_to("python3.12")

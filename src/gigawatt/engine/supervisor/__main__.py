@@ -8,7 +8,7 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[3]))
 
-from gigawatt.engine.supervisor.serve import main  # noqa: E402 - the path comes first
+from gigawatt.engine.supervisor.serve import main
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

@@ -48,13 +48,11 @@ class Attempt:
         self.prepared = prepared
         self.record = record
         self.phase = Phase.STAGED
-        self.ranks = [
-            Rank(host, self.spec, rank, prepared.directory) for rank in self.spec.ranks
-        ]
+        self.ranks = [Rank(host, self.spec, rank, prepared.directory) for rank in self.spec.ranks]
         self.beside: set[int] = set()  # commands that run beside its ranks
         self._host = host
         self._marker = environ.marker(host.instance, self.key)
-        self._on_launched: Callable[[str], None] = lambda _: None
+        self._on_launched: Callable[[str], None] = _nobody
         self._to_start = len(self.ranks)
         self._readiness: Readiness | None = None
         self._poll: Timer | None = None
@@ -171,7 +169,7 @@ class Attempt:
         self._sweep_if_over()
 
     def _launched(self, reason: str) -> None:
-        call, self._on_launched = self._on_launched, lambda _: None
+        call, self._on_launched = self._on_launched, _nobody
         call(reason)
 
     def _rank_exited(self, rank: Rank, code: int) -> None:
@@ -242,3 +240,7 @@ class Attempt:
     def _move(self, phase: Phase) -> None:
         assert phase in NEXT_PHASES[self.phase], f"{self.key}: {self.phase} -> {phase}"
         self.phase = phase
+
+
+def _nobody(_reason: str) -> None:
+    """Whoever asked for the launch has been answered."""

@@ -1,11 +1,11 @@
 """Where a node keeps what must survive it: one directory, written so that a crash at any point can be read back.
 
-    lock                   held by the supervisor as long as it lives
-    epoch                  the highest epoch seen
-    socket                 the path of the socket, which may have to be elsewhere
-    live/<key>             one empty file for each attempt that is not released
-    attempts/<key>/        journal, logs/, report/, secrets/, work/; logs stay after the release
-    python/                the rank module as package `gigawatt`
+lock                   held by the supervisor as long as it lives
+epoch                  the highest epoch seen
+socket                 the path of the socket, which may have to be elsewhere
+live/<key>             one empty file for each attempt that is not released
+attempts/<key>/        journal, logs/, report/, secrets/, work/; logs stay after the release
+python/                the rank module as package `gigawatt`
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Entry = dict[str, Any]
 ATTEMPTS_KEPT_MAX = 2000  # released attempts whose logs are kept on this node
 
 
-class NodeLocked(Exception):
+class NodeLockedError(Exception):
     """Another supervisor holds this node's directory."""
 
 
@@ -39,13 +39,13 @@ class Layout:
             path.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def lock(self) -> int:
-        """Hold the node for the life of this process. Raises NodeLocked."""
+        """Hold the node for the life of this process. Raises NodeLockedError."""
         fd = os.open(self.root / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(fd)
-            raise NodeLocked(str(self.root)) from None
+            raise NodeLockedError(str(self.root)) from None
         return fd
 
     def socket_path(self, short: Path) -> str:
@@ -73,9 +73,9 @@ class Layout:
 
     def oldest_beyond_limit(self) -> list[Path]:
         """Attempts whose logs are to go: the oldest released ones beyond `ATTEMPTS_KEPT_MAX`."""
-        if len(os.listdir(self.attempts)) <= ATTEMPTS_KEPT_MAX:
-            return []
-        released = [path for path in self.attempts.iterdir() if not (self.live / path.name).exists()]
+        released = [
+            path for path in self.attempts.iterdir() if not (self.live / path.name).exists()
+        ]
         released.sort(key=lambda path: (path.stat().st_mtime_ns, path.name))
         return released[: max(0, len(released) - ATTEMPTS_KEPT_MAX)]
 

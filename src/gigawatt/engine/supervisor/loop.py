@@ -84,7 +84,7 @@ class Loop:
     def run(self) -> None:
         wake_read, wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGCHLD, _wake)
         self.watch(wake_read, READ, lambda _: self._woken(wake_read))
         self._reap()
         while self._running:
@@ -132,3 +132,7 @@ class Loop:
             run()
         except Exception as error:  # noqa: BLE001 - a fault in one attempt must not end the ranks of all others
             self._notes.fault(error)
+
+
+def _wake(_number: int, _frame: object) -> None:
+    """The byte that comes with the signal says it all."""

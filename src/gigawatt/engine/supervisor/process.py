@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import resource
 import signal
@@ -13,10 +14,15 @@ from gigawatt.engine.supervisor.limits import Cell
 from gigawatt.engine.supervisor.loop import READ, Loop
 
 READ_BYTES = 1 << 18
+OWN_STEPS = ("session", "output", "limits")
 READS_AT_EXIT = 64  # of what is still in the pipe when the process has ended
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
+
+USERS_ERRORS = frozenset(
+    {errno.ENOENT, errno.EACCES, errno.ENOEXEC, errno.ENOTDIR, errno.ELOOP, errno.E2BIG}
+)
 
 _prctl = ctypes.CDLL(None, use_errno=True).prctl
 
@@ -31,12 +37,19 @@ class Program(NamedTuple):
 
 
 class StartError(NamedTuple):
-    errno: int
-    step: str  # what the child was doing: limits, directory, program
+    """`step` is what the child was doing; its own machinery, or the program's directory or name."""
+
+    number: int
+    step: str
 
     @property
     def detail(self) -> str:
-        return f"{self.step}: {os.strerror(self.errno)}"
+        return f"{self.step}: {os.strerror(self.number)}"
+
+    @property
+    def is_users(self) -> bool:
+        """The request cannot be started at all, here or elsewhere."""
+        return self.number in USERS_ERRORS and self.step not in OWN_STEPS
 
 
 class Output:
@@ -52,7 +65,7 @@ class Output:
         """In the parent, once the child has its end."""
         os.close(self.write_end)
         os.set_blocking(self._fd, False)
-        self._loop.watch(self._fd, READ, lambda _: self._read())
+        self._loop.watch(self._fd, READ, self._readable)
 
     def drain(self) -> None:
         """Take what is there now: the writer has ended, others may hold the pipe open."""
@@ -66,6 +79,9 @@ class Output:
             os.close(self._fd)
             self._fd = -1
             self._done()
+
+    def _readable(self, _events: int) -> None:
+        self._read()
 
     def _read(self) -> bool:
         try:
@@ -108,8 +124,8 @@ def spawn(
         loop.unwatch(read_end)
         told = os.read(read_end, 4096).decode()
         os.close(read_end)
-        number, _, step = told.partition(" ")
-        on_start(StartError(int(number), step) if told else None)
+        code, _space, step = told.partition(" ")
+        on_start(StartError(int(code), step) if told else None)
 
     loop.watch(read_end, READ, started)
     return pid
@@ -162,14 +178,14 @@ def _become(
         os.setsid()
         _die_with(parent)
         _ordinary_signals()
-        step = "its output"
+        step = "output"
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(outputs[0].write_end, 1)
         os.dup2(outputs[1].write_end, 2)
-        step = "its limits"
+        step = "limits"
         if cell is not None:
             cell.enter()
-        step = f"its directory {program.directory}"
+        step = f"directory {program.directory}"
         os.chdir(program.directory)
         step = program.argv[0]
         os.execve(program.path, program.argv, program.environ)  # noqa: S606 - running programs is what we are for

@@ -41,7 +41,7 @@ class Readiness:
         """Begin one question; the next follows by itself."""
         self._answer = b""
         self._sock = sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        sock.setblocking(False)
+        sock.settimeout(0)
         self._timer = self._loop.later(ANSWER_S_MAX, lambda: self._failed("no answer in time"))
         code = sock.connect_ex(("127.0.0.1", self._port))
         if code in {0, errno.EINPROGRESS}:

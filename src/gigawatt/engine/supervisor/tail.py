@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 READ_BYTES = 1 << 16
 LINE_BYTES_MAX = 1 << 16
@@ -62,4 +62,4 @@ class Tail:
                 except ValueError:
                     continue
                 if isinstance(entry, dict):
-                    entries.append(entry)
+                    entries.append(cast("dict[str, Any]", entry))

@@ -15,7 +15,9 @@ MARKER = "GIGAWATT_ATTEMPT_ID"
 NODE_VARIABLE = "GIGAWATT_NODE"
 
 PROC = Path("/proc")
-LISTS_CHILDREN = (PROC / f"self/task/{os.getpid()}/children").exists()  # else we look at every process
+LISTS_CHILDREN = (
+    PROC / f"self/task/{os.getpid()}/children"
+).exists()  # else we look at every process
 
 
 class Process(NamedTuple):
@@ -59,8 +61,8 @@ def children(pid: int) -> list[int]:
         return [each for each in all_pids() if (stat := read_stat(each)) and stat.parent == pid]
     found: list[int] = []
     try:
-        for task in os.listdir(PROC / str(pid) / "task"):
-            text = (PROC / str(pid) / "task" / task / "children").read_text()
+        for task in (PROC / str(pid) / "task").iterdir():
+            text = (task / "children").read_text()
             found.extend(int(word) for word in text.split())
     except OSError:
         return found  # it has just ended
@@ -68,7 +70,7 @@ def children(pid: int) -> list[int]:
 
 
 def all_pids() -> list[int]:
-    return [int(name) for name in os.listdir(PROC) if name.isdigit()]
+    return [int(path.name) for path in PROC.iterdir() if path.name.isdigit()]
 
 
 def descendants(roots: Iterable[int]) -> list[int]:
@@ -101,7 +103,9 @@ def marked(pid: int, *, marker: str, node: str) -> bool:
 
 def all_marked(*, marker: str, node: str) -> list[int]:
     """Every process of the machine that bears the marker: for what a dead supervisor left behind."""
-    return [pid for pid in all_pids() if pid != os.getpid() and marked(pid, marker=marker, node=node)]
+    return [
+        pid for pid in all_pids() if pid != os.getpid() and marked(pid, marker=marker, node=node)
+    ]
 
 
 def send(number: int, processes: Iterable[int]) -> int:

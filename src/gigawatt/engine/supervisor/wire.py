@@ -7,14 +7,17 @@ import os
 import socket
 import struct
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 from gigawatt.engine.supervisor.loop import READ, WRITE, Loop
 
 Message = dict[str, Any]
 
 LINE_BYTES_MAX = 16 << 20
-UNSENT_BYTES_MAX = 8 << 20  # a control plane that does not read is let go; it asks for everything again
+UNSENT_BYTES_MAX = (
+    8 << 20
+)  # a control plane that does not read is let go; it asks for everything again
 PATH_BYTES_MAX = 100  # of a socket; the kernel's own limit is 108
 
 
@@ -46,7 +49,7 @@ class Connection:
         self._unread = bytearray()
         self._unsent = bytearray()
         self.closed = False
-        sock.setblocking(False)
+        sock.settimeout(0)
         loop.watch(sock.fileno(), READ, self._ready)
 
     def send(self, message: Message) -> None:
@@ -95,7 +98,7 @@ class Connection:
             self.close()
             return
         if isinstance(message, dict) and not self.closed:
-            self._on_message(self, message)
+            self._on_message(self, cast("Message", message))
 
     def _flush(self) -> None:
         try:
@@ -115,15 +118,14 @@ def listen(path: str) -> socket.socket:
     """A listening socket at `path`, for our own user alone. Whoever calls holds the node's lock."""
     assert len(path.encode()) <= PATH_BYTES_MAX
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    if os.path.lexists(path):  # noqa: PTH110 - Path has no lexists
-        os.unlink(path)  # noqa: PTH108 - as above
+    Path(path).unlink(missing_ok=True)
     before = os.umask(0o177)
     try:
         sock.bind(path)
     finally:
         os.umask(before)
     sock.listen(16)
-    sock.setblocking(False)
+    sock.settimeout(0)
     return sock
 
 

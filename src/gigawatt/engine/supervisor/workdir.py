@@ -18,7 +18,7 @@ def copy_tree(source: Path, target: Path) -> None:
         for entry in entries:
             to = target / entry.name
             if entry.is_symlink():
-                to.symlink_to(os.readlink(entry.path))
+                to.symlink_to(Path(entry.path).readlink())
             elif entry.is_dir():
                 copy_tree(Path(entry.path), to)
             else:

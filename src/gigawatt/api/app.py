@@ -1,0 +1,54 @@
+"""The API as an ASGI application, put together from services that run already."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from gigawatt.api import openapi
+from gigawatt.api.middleware import RequestFrame
+from gigawatt.api.operations import Routes
+from gigawatt.api.problems import bad_query, http_error, refused
+from gigawatt.api.routes import accounts, builds, endpoints, health, jobs, site
+from gigawatt.model.refusal import RefusalError
+from gigawatt.service.services import Services
+from gigawatt.version import __version__
+
+BODY_BYTES_MAX = 1 << 20
+TITLE = "gigawatt"
+
+ALL_ROUTES: tuple[Routes, ...] = (
+    jobs.ROUTES,
+    endpoints.ROUTES,
+    site.ROUTES,
+    builds.ROUTES,
+    accounts.ROUTES,
+    health.ROUTES,
+)
+
+
+def create_app(services: Services, *, body_bytes_max: int = BODY_BYTES_MAX) -> FastAPI:
+    """The application. `body_bytes_max` holds for every body but artifacts'."""
+    app = FastAPI(
+        title=TITLE,
+        version=__version__,
+        docs_url=None,  # its page loads scripts from elsewhere
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.services = services
+    for routes in ALL_ROUTES:
+        app.router.routes.extend(routes.router.routes)
+    app.add_exception_handler(RefusalError, refused)
+    app.add_exception_handler(RequestValidationError, bad_query)
+    app.add_exception_handler(HTTPException, http_error)
+    app.add_middleware(RequestFrame, body_bytes_max=body_bytes_max)
+
+    def described() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = openapi.document(app, ALL_ROUTES)
+        return app.openapi_schema
+
+    app.openapi = described
+    return app

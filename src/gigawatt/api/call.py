@@ -1,0 +1,83 @@
+"""One request: who calls, with what body, on which terms. The only dependency that routes have."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends
+from starlette.requests import Request
+
+from gigawatt.model.refusal import RefusalCode, RefusalError
+from gigawatt.model.tenant import Caller
+from gigawatt.service.services import IDEMPOTENCY_KEY_CHARS_MAX, Services, Terms
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticated:
+    """A request whose key is good."""
+
+    request: Request
+    services: Services
+    caller: Caller
+
+    async def body(self) -> bytes:
+        """The whole body. Raises RefusalError over the limit and for what does not say it is JSON."""
+        media_type = self.request.headers.get("content-type", "application/json")
+        if media_type.partition(";")[0].strip().lower() != "application/json":
+            raise RefusalError(
+                RefusalCode.UNSUPPORTED,
+                f"the body must be application/json, not {media_type[:100]}",
+                field="Content-Type",
+            )
+        return await self.request.body()
+
+    async def terms(self) -> Terms:
+        """At most once, and only if unchanged, as the headers ask. Raises RefusalError."""
+        headers = self.request.headers
+        key = headers.get("idempotency-key", "")
+        if len(key) > IDEMPOTENCY_KEY_CHARS_MAX:
+            raise RefusalError(
+                RefusalCode.INVALID,
+                f"Idempotency-Key has over {IDEMPOTENCY_KEY_CHARS_MAX} characters",
+                field="Idempotency-Key",
+            )
+        return Terms(
+            key=key,
+            request_sha256=await self._digest() if key else "",
+            if_version=_version(headers.get("if-match", "")),
+        )
+
+    async def _digest(self) -> str:
+        url = self.request.url
+        what = f"{self.request.method} {url.path}?{url.query}\n".encode()
+        return hashlib.sha256(what + await self.request.body()).hexdigest()
+
+
+def services_of(request: Request) -> Services:
+    services = request.app.state.services
+    assert isinstance(services, Services)
+    return services
+
+
+async def authenticated(request: Request) -> Authenticated:
+    """The call behind a request. Raises RefusalError (unauthenticated)."""
+    services = services_of(request)
+    caller = await services.keyring.authenticate(request.headers.get("authorization", ""))
+    return Authenticated(request, services, caller)
+
+
+Call = Annotated[Authenticated, Depends(authenticated)]
+
+
+def _version(if_match: str) -> int | None:
+    text = if_match.strip().removeprefix("W/").strip('"')
+    if text in {"", "*"}:
+        return None
+    if not text.isdecimal() or len(text) > 18:
+        raise RefusalError(
+            RefusalCode.INVALID,
+            "If-Match is not a version",
+            field="If-Match",
+            hint='send the ETag of the object back, e.g. If-Match: "3"',
+        )
+    return int(text)

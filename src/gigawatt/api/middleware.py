@@ -1,0 +1,131 @@
+"""Around every request: an id, a limit on its body, figures about it, and an answer even when we fail."""
+
+import logging
+import re
+from collections.abc import MutableMapping
+from typing import Any
+
+from prometheus_client import Counter, Histogram
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gigawatt import clock
+from gigawatt.api.problems import internal_problem, problem
+from gigawatt.model.refusal import RefusalCode, RefusalError
+from gigawatt.telemetry import metrics
+
+log = logging.getLogger("gigawatt.api")
+
+UPLOADS = "/v1/artifacts/"
+ID_BYTES = 8
+OTHER_ROUTE = "other"
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+
+
+class RequestFrame:
+    """The outermost layer. `body_bytes_max` holds for every body but an artifact's, which has a limit of its own."""
+
+    def __init__(self, app: ASGIApp, *, body_bytes_max: int) -> None:
+        self._app = app
+        self._body_bytes_max = body_bytes_max
+        self._seconds: dict[tuple[str, str], Histogram] = {}
+        self._counts: dict[tuple[str, str, int], Counter] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began_s = clock.monotonic_s()
+        headers = dict(scope["headers"])
+        request_id = _request_id(headers)
+        scope.setdefault("state", {})["request_id"] = request_id
+        reply = _Reply(send, request_id)
+        limited = receive if _is_upload(scope) else self._limited(receive)
+        try:
+            self._check_length(scope, headers)
+            await self._app(scope, limited, reply.send)
+        except RefusalError as error:
+            if not reply.status:
+                await problem(error)(scope, receive, reply.send)
+        except Exception:
+            log.exception("request failed", extra={"request_id": request_id, **_what(scope)})
+            if not reply.status:
+                await internal_problem(request_id)(scope, receive, reply.send)
+        finally:
+            self._count(scope, reply, began_s)
+
+    def _check_length(self, scope: Scope, headers: MutableMapping[bytes, bytes]) -> None:
+        length = headers.get(b"content-length", b"")
+        if length.isdigit() and int(length) > self._body_bytes_max and not _is_upload(scope):
+            raise _too_large(self._body_bytes_max)
+
+    def _limited(self, receive: Receive) -> Receive:
+        """Counts while the body is read, for senders that do not say how long it is."""
+        seen = 0
+
+        async def counted() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > self._body_bytes_max:
+                raise _too_large(self._body_bytes_max)
+            return message
+
+        return counted
+
+    def _count(self, scope: Scope, reply: "_Reply", began_s: float) -> None:
+        method = scope["method"] if scope["method"] in _METHODS else OTHER_ROUTE
+        route = getattr(scope.get("route"), "path", OTHER_ROUTE)
+        key = (method, route)
+        seconds = self._seconds.get(key)
+        if seconds is None:
+            seconds = self._seconds[key] = metrics.API_SECONDS.labels(method, route)
+        seconds.observe((reply.answered_s or clock.monotonic_s()) - began_s)
+        counted = (method, route, reply.status)
+        count = self._counts.get(counted)
+        if count is None:
+            labels = (method, route, str(reply.status))
+            count = self._counts[counted] = metrics.API_REQUESTS.labels(*labels)
+        count.inc()
+
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"})
+
+
+class _Reply:
+    """What has been sent of the response; adds the request's id to it."""
+
+    def __init__(self, send: Send, request_id: str) -> None:
+        self._send = send
+        self._request_id = request_id.encode()
+        self.status = 0
+        self.answered_s = 0.0
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            self.answered_s = clock.monotonic_s()
+            message["headers"] = [*message.get("headers", ()), (b"x-request-id", self._request_id)]
+        await self._send(message)
+
+
+def _is_upload(scope: Scope) -> bool:
+    return scope["method"] == "PUT" and scope["path"].startswith(UPLOADS)
+
+
+def _request_id(headers: MutableMapping[bytes, bytes]) -> str:
+    """The client's own, where it gave a sensible one."""
+    given = headers.get(b"x-request-id", b"")
+    return given.decode() if _REQUEST_ID.fullmatch(given) else clock.entropy(ID_BYTES).hex()
+
+
+def _what(scope: Scope) -> dict[str, Any]:
+    return {"method": scope["method"], "path": scope["path"]}
+
+
+def _too_large(limit_bytes: int) -> RefusalError:
+    return RefusalError(
+        RefusalCode.TOO_LARGE,
+        f"the body is over the limit of {limit_bytes} bytes",
+        hint="code and data go into bundles and artifacts",
+    )

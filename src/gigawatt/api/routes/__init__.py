@@ -1,0 +1,1 @@
+"""Routes by noun. Each parses a request, calls one verb, and writes down what it returned."""

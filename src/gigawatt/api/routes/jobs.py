@@ -1,0 +1,170 @@
+"""Jobs: /v1/jobs."""
+
+from collections.abc import AsyncIterator
+
+from starlette.responses import Response, StreamingResponse
+
+from gigawatt.api.call import Call
+from gigawatt.api.operations import Operation, Routes
+from gigawatt.api.queries import Listing, Logs, Place, Submit
+from gigawatt.api.replies import event_stream, page_reply, reply, sse
+from gigawatt.service import explain, jobs, ledger, logs, watch
+from gigawatt.service.logs import LogBytes
+from gigawatt.service.views.explain import ExplanationView
+from gigawatt.service.views.jobs import DryRunView, JobView
+from gigawatt.service.views.ledger import GoodputView
+from gigawatt.service.views.text import PageView, to_json
+from gigawatt.spec.forms import JobForm
+from gigawatt.spec.parse import parse_job
+
+ROUTES = Routes()
+TEXT = "text/plain; charset=utf-8"
+
+
+@ROUTES.add(
+    "POST",
+    "/v1/jobs",
+    Operation(
+        verb="jobs.submit",
+        summary="Submit a job, or try it out",
+        responds=JobView,
+        status=201,
+        also={200: DryRunView},
+        accepts=JobForm,
+        writes=True,
+    ),
+)
+async def submit_job(call: Call, query: Submit) -> Response:
+    draft = parse_job(await call.body())
+    if query.dry_run:
+        found = await jobs.dry_run(call.caller, call.services, draft, project=query.project)
+        return reply(found)
+    terms = await call.terms()
+    view = await jobs.submit(call.caller, call.services, draft, project=query.project, terms=terms)
+    return reply(view, status=201, version=view.version, location=f"/v1/jobs/{view.id}")
+
+
+@ROUTES.add(
+    "GET",
+    "/v1/jobs",
+    Operation(verb="jobs.page", summary="List jobs, newest first", responds=PageView[JobView]),
+)
+async def list_jobs(call: Call, query: Listing) -> Response:
+    return page_reply(await jobs.page(call.caller, call.services, query.filters()))
+
+
+@ROUTES.add(
+    "GET",
+    "/v1/jobs/{job}",
+    Operation(verb="jobs.show", summary="Show a job, by id or name", responds=JobView),
+)
+async def show_job(call: Call, job: str, query: Place) -> Response:
+    view = await jobs.show(call.caller, call.services, job, project=query.project)
+    return reply(view, version=view.version)
+
+
+@ROUTES.add(
+    "POST",
+    "/v1/jobs/{job}/cancel",
+    Operation(
+        verb="jobs.cancel",
+        summary="Stop a job for good",
+        responds=JobView,
+        writes=True,
+        versioned=True,
+    ),
+)
+async def cancel_job(call: Call, job: str, query: Place) -> Response:
+    terms = await call.terms()
+    view = await jobs.cancel(call.caller, call.services, job, project=query.project, terms=terms)
+    return reply(view, version=view.version)
+
+
+@ROUTES.add(
+    "POST",
+    "/v1/jobs/{job}/retry",
+    Operation(
+        verb="jobs.retry",
+        summary="Run an ended job again",
+        responds=JobView,
+        writes=True,
+        versioned=True,
+    ),
+)
+async def retry_job(call: Call, job: str, query: Place) -> Response:
+    terms = await call.terms()
+    view = await jobs.retry(call.caller, call.services, job, project=query.project, terms=terms)
+    return reply(view, version=view.version)
+
+
+@ROUTES.add(
+    "GET",
+    "/v1/jobs/{job}/explain",
+    Operation(
+        verb="explain.explain",
+        summary="Say why a job waits, or how it failed",
+        responds=ExplanationView,
+    ),
+)
+async def explain_job(call: Call, job: str, query: Place) -> Response:
+    return reply(await explain.explain(call.caller, call.services, job, project=query.project))
+
+
+@ROUTES.add(
+    "GET",
+    "/v1/jobs/{job}/goodput",
+    Operation(
+        verb="ledger.of_job",
+        summary="Say what became of the time that a job held",
+        responds=GoodputView,
+    ),
+)
+async def job_goodput(call: Call, job: str, query: Place) -> Response:
+    return reply(await ledger.of_job(call.caller, call.services, job, project=query.project))
+
+
+@ROUTES.add(
+    "GET",
+    "/v1/jobs/{job}/logs",
+    Operation(
+        verb="logs.of_job", summary="Read or follow what a rank wrote", media_type="text/plain"
+    ),
+)
+async def job_logs(call: Call, job: str, query: Logs) -> Response:
+    found = await logs.of_job(
+        call.caller, call.services, job, query.wanted(), project=query.project
+    )
+    return log_reply(found)
+
+
+@ROUTES.add(
+    "GET",
+    "/v1/jobs/{job}/watch",
+    Operation(
+        verb="watch.job",
+        summary="Watch a job until it has ended: events `job`, then `end`",
+        media_type="text/event-stream",
+    ),
+)
+async def watch_job(call: Call, job: str, query: Place) -> Response:
+    views = await watch.job(call.caller, call.services, job, project=query.project)
+    return event_stream(_job_events(views))
+
+
+def log_reply(found: LogBytes) -> Response:
+    """A stream of bytes; the headers say where in whose output it begins."""
+    headers = {
+        "X-Log-Offset": str(found.offset),
+        "X-Log-Attempt": str(found.attempt),
+        "Cache-Control": "no-store",
+    }
+    return StreamingResponse(found.chunks, media_type=TEXT, headers=headers)
+
+
+async def _job_events(views: AsyncIterator[JobView]) -> AsyncIterator[bytes]:
+    ended = False
+    async for view in views:
+        ended = view.ended_ms is not None
+        yield sse("job", to_json(view))
+    if ended:
+        yield sse("end", b"{}")

@@ -1,0 +1,1 @@
+"""One module for each command. None is imported before it is used."""

@@ -1,0 +1,166 @@
+"""`gw endpoints`: what is served, by which replicas, and how to reach it."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from gigawatt.cli import format as form
+from gigawatt.cli.complete import endpoint_names
+from gigawatt.cli.lazy import NounGroup
+from gigawatt.cli.printing import Origin, byte_printer
+from gigawatt.cli.session import Session, with_project, with_session
+
+if TYPE_CHECKING:
+    from gigawatt.sdk.views import EndpointView
+
+
+@click.group("endpoints", cls=NounGroup)
+def endpoints() -> None:
+    """List, show and stop endpoints. `gw endpoints` lists, `gw endpoints NAME` shows one."""
+
+
+@endpoints.command("show")
+@click.argument("name", required=False, shell_complete=endpoint_names)
+@with_project
+@with_session
+def show(session: Session, *, name: str | None, project: str) -> None:
+    """Show the endpoint NAME (or id) with its replicas; without NAME, list all."""
+    if name:
+        _show_one(session, session.client.endpoints.find(name))
+    else:
+        _list(session, project)
+
+
+@endpoints.command("list")
+@with_project
+@with_session
+def list_endpoints(session: Session, *, project: str) -> None:
+    """List endpoints."""
+    _list(session, project)
+
+
+@endpoints.command("stop")
+@click.argument("names", nargs=-1, required=True, metavar="NAME…", shell_complete=endpoint_names)
+@with_session
+def stop(session: Session, *, names: tuple[str, ...]) -> None:
+    """Delete endpoints; their replicas are stopped and requests to them are refused."""
+    views: list[object] = []
+    for name in names:
+        view = session.client.endpoints.stop(name)
+        views.append(view)
+        session.say(f"{name} is {view['phase'] if view else 'stopped'}")
+    if session.as_json:
+        session.show_json(views[0] if len(views) == 1 else {"items": views, "next": ""})
+
+
+@endpoints.command("logs")
+@click.argument("name", shell_complete=endpoint_names)
+@click.option("--replica", default="", help="A replica's id; default: the newest.")
+@with_session
+def logs(session: Session, *, name: str, replica: str) -> None:
+    """Print what a replica of NAME wrote."""
+    printer = byte_printer()
+    for stream in ("stdout", "stderr"):
+        origin = Origin(attempt=1, rank=0, stream=stream)
+        for chunk in session.client.endpoints.logs(name, replica=replica, stream=stream):
+            printer.write(origin, chunk)
+    printer.close()
+
+
+def _list(session: Session, project: str) -> None:
+    page = session.client.endpoints.page(project=project)
+    if session.as_json:
+        session.show_json(page)
+        return
+    from gigawatt.cli.style import Column, show_table
+
+    if not page["items"]:
+        session.say("no endpoints yet: gw serve MODEL -- COMMAND")
+        return
+    columns = [
+        Column(name="NAME", style="bold"),
+        Column(name="PHASE", phase=True),
+        Column(name="MODEL"),
+        Column(name="READY", right=True),
+        Column(name="IN FLIGHT", right=True),
+        Column(name="QUEUED", right=True),
+        Column(name="REQUESTS", right=True),
+        Column(name="TOKENS", right=True),
+        Column(name="AGE", right=True),
+        Column(name="MESSAGE", grows=True),
+    ]
+    show_table(columns, [_row(each, session.now_ms) for each in page["items"]])
+
+
+def _row(endpoint: "EndpointView", now_ms: int) -> list[str]:
+    return [
+        endpoint["name"],
+        endpoint["phase"],
+        endpoint["model"],
+        _ready(endpoint),
+        str(endpoint["in_flight"]),
+        str(endpoint["queued"]),
+        form.count(endpoint["requests"]),
+        form.count(endpoint["completion_tokens"]),
+        form.age(endpoint["created_ms"], now_ms),
+        endpoint["message"],
+    ]
+
+
+def _ready(endpoint: "EndpointView") -> str:
+    """`1/2 of 0-4`: ready of wanted, between min and max."""
+    replicas = endpoint["replicas"]
+    bounds = f"{replicas['min']}-{replicas['max']}"
+    return f"{replicas['ready']}/{replicas['wanted']} of {bounds}"
+
+
+def _show_one(session: Session, endpoint: "EndpointView") -> None:
+    if session.as_json:
+        session.show_json(endpoint)
+        return
+    from gigawatt.cli.style import Column, show_fields, show_heading, show_table
+
+    show_fields(
+        [
+            ("name", endpoint["name"]),
+            ("id", endpoint["id"]),
+            ("phase", endpoint["phase"]),
+            ("message", endpoint["message"]),
+            ("url", endpoint["url"]),
+            ("served as", endpoint["served_name"]),
+            ("model", endpoint["model"]),
+            ("environment", endpoint["environment"]),
+            ("replicas", _ready(endpoint)),
+            ("in flight", f"{endpoint['in_flight']}, {endpoint['queued']} queued"),
+            ("requests", form.count(endpoint["requests"])),
+            (
+                "tokens",
+                f"{form.count(endpoint['prompt_tokens'])} prompt, "
+                f"{form.count(endpoint['completion_tokens'])} completion",
+            ),
+            ("age", form.age(endpoint["created_ms"], session.now_ms)),
+        ]
+    )
+    if not endpoint["replicas_list"]:
+        return
+    show_heading("replicas")
+    columns = [
+        Column(name="ID"),
+        Column(name="PHASE", phase=True),
+        Column(name="READY"),
+        Column(name="NODE"),
+        Column(name="PID", right=True),
+        Column(name="PORT", right=True),
+    ]
+    rows = [
+        [
+            each["id"],
+            each["phase"],
+            "yes" if each["ready"] else "no",
+            each["node"] or form.NOTHING,
+            str(each["pid"] or form.NOTHING),
+            str(each["port"] or form.NOTHING),
+        ]
+        for each in endpoint["replicas_list"]
+    ]
+    show_table(columns, rows)

@@ -1,0 +1,100 @@
+"""`gw explain`: why a job waits, what would move it forward, or how it failed and on what evidence."""
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from gigawatt.cli import format as form
+from gigawatt.cli.complete import job_names
+from gigawatt.cli.session import Session, with_session
+
+if TYPE_CHECKING:
+    from gigawatt.sdk.views import ExplanationView, JobView
+
+LINES_SHOWN = 8
+ENDED_BADLY = {"failed", "cancelled"}
+
+
+@click.command("explain")
+@click.argument("job", shell_complete=job_names)
+@with_session
+def explain(session: Session, *, job: str) -> None:
+    """Say why JOB waits and what would change that, or why it failed and how that is known."""
+    found = session.client.job(job)
+    view = found.explain()
+    if session.as_json:
+        session.show_json(view)
+        return
+    from gigawatt.cli.style import show_fields
+
+    show_fields(fields(view, found.name, session.now_ms))
+    if view["evidence"]:
+        _show_evidence(view)
+    if found.phase in ENDED_BADLY:
+        _show_last_lines(found.view)
+
+
+def fields(view: "ExplanationView", name: str, now_ms: int) -> list[tuple[str, str]]:
+    """The answer as names and values."""
+    reason, estimate, change = view["reason"], view["estimate"], view["cheapest_change"]
+    position = view["position"]
+    return [
+        ("job", f"{name} ({view['job']})"),
+        ("phase", view["phase"]),
+        ("because", reason["message"] if reason else ""),
+        ("reason", reason["code"] if reason else ""),
+        ("position", f"{position} in the line" if position else ""),
+        ("starts", _estimate(estimate["p50"], estimate["p90"], now_ms) if estimate else ""),
+        (
+            "change",
+            f"{change['field']} from {change['from']} to {change['to']}: starts {change['start']}"
+            if change
+            else "",
+        ),
+        ("verdict", view["verdict"] or ""),
+        ("charged to", view["charged_to"]),
+        ("message", view["message"]),
+    ]
+
+
+def _estimate(p50_ms: int, p90_ms: int, now_ms: int) -> str:
+    likely, surely = form.duration(max(0, p50_ms - now_ms)), form.duration(max(0, p90_ms - now_ms))
+    return f"in {likely} as likely as not, in {surely} nine times of ten"
+
+
+def _show_evidence(view: "ExplanationView") -> None:
+    from gigawatt.cli.style import DIM, Column, show_heading, show_table
+
+    show_heading("evidence")
+    columns = [
+        Column(name="AT", style=DIM),
+        Column(name="WHAT"),
+        Column(name="RANK", right=True),
+        Column(name="NODE"),
+        Column(name="DETAIL", grows=True),
+    ]
+    rows = [
+        [
+            datetime.fromtimestamp(fact["at_ms"] / 1_000, UTC).astimezone().strftime("%H:%M:%S"),
+            fact["what"],
+            form.NOTHING if fact["rank"] is None else str(fact["rank"]),
+            fact["node"] or form.NOTHING,
+            fact["detail"],
+        ]
+        for fact in view["evidence"]
+    ]
+    show_table(columns, rows)
+
+
+def _show_last_lines(job: "JobView") -> None:
+    """What the ranks that failed in the last attempt said last."""
+    from gigawatt.cli.style import show_heading
+
+    attempt = job["attempts"][-1] if job["attempts"] else None
+    for rank in attempt["ranks"] if attempt else ():
+        failed = rank["signal"] is not None or rank["exit_code"] not in (0, None)
+        if failed and rank["last_lines"]:
+            show_heading(f"last lines of rank {rank['rank']}")
+            for line in rank["last_lines"][-LINES_SHOWN:]:
+                click.echo(f"  {line}")

@@ -1,0 +1,106 @@
+"""`gw keys`: API keys. A key's secret is printed once, when it is made."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from gigawatt.cli import format as form
+from gigawatt.cli.lazy import NounGroup
+from gigawatt.cli.session import Session, with_session
+
+if TYPE_CHECKING:
+    from gigawatt.sdk.views import KeyView
+
+ROLES = (
+    "viewer",
+    "developer",
+    "project-admin",
+    "tenant-admin",
+    "auditor",
+    "operator",
+    "gateway",
+)
+
+
+@click.group("keys", cls=NounGroup)
+def keys() -> None:
+    """List, create and revoke API keys. `gw keys` lists."""
+
+
+@keys.command("show")
+@with_session
+def show(session: Session) -> None:
+    """List keys, without their secrets."""
+    page = session.client.keys.page()
+    if session.as_json:
+        session.show_json(page)
+        return
+    from gigawatt.cli.style import DIM, Column, show_table
+
+    columns = [
+        Column(name="NAME", style="bold"),
+        Column(name="ID", style=DIM),
+        Column(name="BEGINS"),
+        Column(name="ROLE"),
+        Column(name="SCOPE"),
+        Column(name="AGE", right=True),
+        Column(name="STATE"),
+    ]
+    show_table(columns, [_row(each, session.now_ms) for each in page["items"]])
+
+
+@keys.command("create")
+@click.argument("name")
+@click.option("--role", type=click.Choice(ROLES), default="developer", show_default=True)
+@click.option("--project", default="", help="Only for this project; default: all of the tenant.")
+@click.option("--expires", metavar="DURATION", help="Refuse it after this long, e.g. 30d.")
+@with_session
+def create(session: Session, *, name: str, role: str, project: str, expires: str | None) -> None:
+    """Create a key called NAME and print its secret: now, and never again."""
+    expires_ms = session.now_ms + _span_ms(expires) if expires else 0
+    view = session.client.keys.create(name, role=role, project=project, expires_ms=expires_ms)
+    if session.as_json:
+        session.show_json(view)
+        return
+    click.echo(view["key"])
+    session.say(f"key {view['id']} ({role}): keep what is printed, it is not kept here")
+
+
+@keys.command("revoke")
+@click.argument("ids", nargs=-1, required=True, metavar="ID…")
+@with_session
+def revoke(session: Session, *, ids: tuple[str, ...]) -> None:
+    """Refuse keys from now on."""
+    for each in ids:
+        session.client.keys.revoke(each)
+        session.say(f"key {each} is revoked")
+
+
+def _span_ms(text: str) -> int:
+    """Raises click.BadParameter."""
+    from gigawatt.spec.units import UnitError, duration_ms
+
+    try:
+        return duration_ms(text)
+    except UnitError as error:
+        message = f"{error.detail}: {error.hint}"
+        raise click.BadParameter(message, param_hint="--expires") from error
+
+
+def _row(key: "KeyView", now_ms: int) -> list[str]:
+    if key["revoked_ms"] is not None:
+        state = "revoked"
+    elif key["expires_ms"]:
+        left = key["expires_ms"] - now_ms
+        state = f"expires in {form.duration(left)}" if left > 0 else "expired"
+    else:
+        state = "valid"
+    return [
+        key["name"],
+        key["id"],
+        key["prefix"],
+        key["role"],
+        f"{key['tenant']}/{key['project'] or '*'}",
+        form.age(key["created_ms"], now_ms),
+        state,
+    ]

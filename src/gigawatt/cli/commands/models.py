@@ -1,0 +1,171 @@
+"""`gw models`: the registry."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from gigawatt.cli import format as form
+from gigawatt.cli.complete import model_names
+from gigawatt.cli.following import upload_bar
+from gigawatt.cli.lazy import NounGroup
+from gigawatt.cli.session import Session, pairs, with_project, with_session
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gigawatt.sdk.views import ModelVersionView, ModelView
+
+
+@click.group("models", cls=NounGroup)
+def models() -> None:
+    """List, show, push and alias models. `gw models` lists, `gw models NAME` shows one."""
+
+
+@models.command("show")
+@click.argument("name", required=False, shell_complete=model_names)
+@with_project
+@with_session
+def show(session: Session, *, name: str | None, project: str) -> None:
+    """Show the model NAME with its versions; without NAME, list all models."""
+    if name:
+        _show_one(session, session.client.models.find(name))
+    else:
+        _list(session, project)
+
+
+@models.command("list")
+@with_project
+@with_session
+def list_models(session: Session, *, project: str) -> None:
+    """List models."""
+    _list(session, project)
+
+
+@models.command("push")
+@click.argument("name")
+@click.argument("directory", type=click.Path(path_type=Path))
+@click.option("--alias", "aliases", multiple=True, help="An alias that means this version.")
+@click.option("--metric", "metrics", multiple=True, metavar="NAME=NUMBER", help="A figure of it.")
+@with_session
+def push(
+    session: Session,
+    *,
+    name: str,
+    directory: Path,
+    aliases: tuple[str, ...],
+    metrics: tuple[str, ...],
+) -> None:
+    """Store the files of DIRECTORY and register them as the next version of NAME."""
+    figures = _metrics(metrics)
+    with upload_bar(session, name) as progress:
+        view = session.client.models.push(
+            name, directory, aliases=aliases, metrics=figures, progress=progress
+        )
+    if session.as_json:
+        session.show_json(view)
+        return
+    click.echo(view["ref"])
+    session.say(f"{view['ref']}: {form.size(view['size_bytes'])}, {view['digest']}")
+
+
+@models.command("alias")
+@click.argument("name", shell_complete=model_names)
+@click.argument("alias")
+@click.argument("number", type=click.IntRange(min=1), required=False)
+@click.option("--remove", is_flag=True, help="Take the alias away.")
+@with_session
+def alias(session: Session, *, name: str, alias: str, number: int | None, remove: bool) -> None:
+    """Let NAME@ALIAS mean version NUMBER from now on."""
+    if remove == (number is not None):
+        raise click.UsageError("give the number of a version, or --remove")
+    if number is None:
+        view = session.client.models.unalias(name, alias)
+        session.say(f"{name}@{alias} means nothing any more")
+    else:
+        view = session.client.models.alias(name, alias, number)
+        session.say(f"{name}@{alias} is {name}:{number}")
+    if session.as_json:
+        session.show_json(view)
+
+
+def _metrics(given: tuple[str, ...]) -> "Mapping[str, float]":
+    """Raises click.BadParameter."""
+    found: dict[str, float] = {}
+    for key, text in pairs(given, "--metric").items():
+        try:
+            found[key] = float(text)
+        except ValueError as error:
+            raise click.BadParameter(f"{text!r} is not a number", param_hint="--metric") from error
+    return found
+
+
+def _list(session: Session, project: str) -> None:
+    page = session.client.models.page(project=project)
+    if session.as_json:
+        session.show_json(page)
+        return
+    from gigawatt.cli.style import DIM, Column, show_table
+
+    if not page["items"]:
+        session.say("no models yet: gw models push NAME DIRECTORY, or `model:` in a job")
+        return
+    columns = [
+        Column(name="NAME", style="bold"),
+        Column(name="NEWEST", right=True),
+        Column(name="ALIASES"),
+        Column(name="SIZE", right=True),
+        Column(name="AGE", right=True),
+        Column(name="DIGEST", style=DIM),
+    ]
+    show_table(columns, [_model_row(each, session.now_ms) for each in page["items"]])
+
+
+def _model_row(model: "ModelView", now_ms: int) -> list[str]:
+    aliases = " ".join(f"{name}={number}" for name, number in sorted(model["aliases"].items()))
+    newest = model["versions"][0] if model["versions"] else None
+    return [
+        model["name"],
+        str(model["newest"]),
+        aliases or form.NOTHING,
+        form.size(newest["size_bytes"]) if newest else form.NOTHING,
+        form.age(newest["created_ms"], now_ms) if newest else form.NOTHING,
+        form.short_digest(newest["digest"]) if newest else form.NOTHING,
+    ]
+
+
+def _show_one(session: Session, model: "ModelView") -> None:
+    if session.as_json:
+        session.show_json(model)
+        return
+    from gigawatt.cli.style import DIM, Column, show_table
+
+    columns = [
+        Column(name="VERSION", style="bold"),
+        Column(name="ALIASES"),
+        Column(name="SIZE", right=True),
+        Column(name="AGE", right=True),
+        Column(name="FROM"),
+        Column(name="DIGEST", style=DIM),
+        Column(name="METRICS", grows=True),
+    ]
+    rows = [_version_row(model, each, session.now_ms) for each in model["versions"]]
+    show_table(columns, rows)
+
+
+def _version_row(model: "ModelView", version: "ModelVersionView", now_ms: int) -> list[str]:
+    aliases = sorted(
+        name for name, number in model["aliases"].items() if number == version["number"]
+    )
+    lineage = version["lineage"]
+    job = f"{lineage['job']}.{lineage['attempt']}" if lineage["job"] else version["created_by"]
+    figures = [f"{name}={value:.4g}" for name, value in sorted(version["metrics"].items())]
+    return [
+        version["ref"],
+        " ".join(aliases) or form.NOTHING,
+        form.size(version["size_bytes"]),
+        form.age(version["created_ms"], now_ms),
+        job,
+        form.short_digest(version["digest"]),
+        " ".join(figures),
+    ]

@@ -1,0 +1,42 @@
+"""`gw projects`: holders of work within a tenant."""
+
+import click
+
+from gigawatt.cli import format as form
+from gigawatt.cli.lazy import NounGroup
+from gigawatt.cli.session import Session, with_session
+
+
+@click.group("projects", cls=NounGroup)
+def projects() -> None:
+    """List and create projects. `gw projects` lists."""
+
+
+@projects.command("show")
+@with_session
+def show(session: Session) -> None:
+    """List projects."""
+    page = session.client.projects.page()
+    if session.as_json:
+        session.show_json(page)
+        return
+    from gigawatt.cli.style import Column, show_table
+
+    columns = [Column(name="NAME", style="bold"), Column(name="TENANT"), Column(name="AGE")]
+    rows = [
+        [each["name"], each["tenant"], form.age(each["created_ms"], session.now_ms)]
+        for each in page["items"]
+    ]
+    show_table(columns, rows)
+
+
+@projects.command("create")
+@click.argument("name")
+@with_session
+def create(session: Session, *, name: str) -> None:
+    """Create the project NAME."""
+    view = session.client.projects.create(name)
+    if session.as_json:
+        session.show_json(view)
+    else:
+        session.say(f"project {view['tenant']}/{view['name']} is there")

@@ -1,0 +1,173 @@
+"""`gw run`: submit jobs from a file, or a command with flags; try them out; wait for them; follow them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gigawatt.cli.commands.run_spec import Flags, written_jobs
+from gigawatt.cli.failure import FAILED
+from gigawatt.cli.session import Session, with_project, with_session
+
+if TYPE_CHECKING:
+    from gigawatt.sdk.jobfile import Ready
+    from gigawatt.sdk.jobs import Job
+
+EXAMPLES = """\b
+Examples:
+  gw run job.yaml                        every job of a file, in its order
+  gw run -- python train.py --lr 3e-4    a command, with this directory's code
+  gw run --nodes 2 --gpus 8 -- torchrun-like.sh
+  gw run job.yaml --env LR=3e-4 --follow
+"""
+
+
+class RunCommand(click.Command):
+    """Tells files, which stand before `--`, from the command, which stands after it."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        before, after = args, []
+        if "--" in args:
+            cut = args.index("--")
+            before, after = args[:cut], args[cut + 1 :]
+        ctx.meta["command"] = tuple(after)
+        return super().parse_args(ctx, before)
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        return ["[OPTIONS]", "FILE… | -- COMMAND…"]
+
+
+@click.command("run", cls=RunCommand, epilog=EXAMPLES)
+@click.argument("files", nargs=-1, metavar="FILE", type=click.Path(path_type=Path))
+@click.option("--name", help="The job's name; default: made from the command.")
+@click.option("--nodes", help="How many nodes: 2, or 2-4 for as many as are free.")
+@click.option("--ranks-per-node", type=int, help="Processes on each node; default 1.")
+@click.option("--cpus", type=float, help="CPUs of each node; default 1.")
+@click.option("--memory", help="Memory of each node, e.g. 4GiB.")
+@click.option("--gpus", type=float, help="GPUs of each node; a fraction shares one.")
+@click.option("--env", multiple=True, metavar="NAME=VALUE", help="An environment variable.")
+@click.option("--environment", help="host, or the path of a lock (exact pins) for uv.")
+@click.option("--requirements", type=click.Path(path_type=Path), help="A requirements file for uv.")
+@click.option("--python", help='Python of the environment, e.g. "3.11".')
+@click.option(
+    "--bundle", type=click.Path(path_type=Path), help="Code to take along; default: here."
+)
+@click.option("--no-bundle", is_flag=True, help="Take no code along.")
+@click.option("--priority", type=int, help="-1000 to 1000; default 0.")
+@click.option("--timeout", help="Stop it after this long, e.g. 2h.")
+@click.option("--retries", type=int, help="More attempts when the program fails; default 0.")
+@click.option("--after", multiple=True, metavar="JOB", help="Start when this job has succeeded.")
+@click.option("--label", "labels", multiple=True, metavar="NAME=VALUE", help="A label.")
+@click.option("--model", metavar="NAME=PATH", help="Register PATH as a model when it succeeds.")
+@click.option("--dry-run", is_flag=True, help="Say what would run where, and why; run nothing.")
+@click.option("--wait", is_flag=True, help="Wait for its end; exit 1 if it fails.")
+@click.option("--follow", "-f", is_flag=True, help="Print its output, and wait as --wait does.")
+@with_project
+@with_session
+def run(session: Session, *, files: tuple[Path, ...], project: str, **given: Any) -> None:
+    """Submit jobs: those of each FILE (YAML or JSON, `-` is stdin), or one that runs COMMAND.
+
+    Flags win over what a file says. The id of each job is printed.
+    """
+    how = _How(**{name: given.pop(name) for name in ("dry_run", "wait", "follow")}, project=project)
+    command: tuple[str, ...] = click.get_current_context().meta["command"]
+    ready = written_jobs(files, command, Flags(**given))
+    if how.follow and session.as_json:
+        raise click.UsageError("--follow prints what ranks write; with -o json, use --wait")
+    if how.follow and len(ready) > 1:
+        raise click.UsageError("--follow takes one job; wait for several with --wait")
+    if how.dry_run:
+        _try_out(session, ready, how)
+    else:
+        _submit(session, ready, how)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _How:
+    """What is done with what was submitted."""
+
+    dry_run: bool
+    wait: bool
+    follow: bool
+    project: str
+
+
+def _try_out(session: Session, ready: "list[Ready]", how: _How) -> None:
+    from gigawatt.cli.commands.run_dry import show_dry_run
+
+    found = [session.client.jobs.dry_run(each, project=how.project) for each in ready]
+    if session.as_json:
+        session.show_json(found[0] if len(found) == 1 else {"items": found, "next": ""})
+    else:
+        for each, view in zip(ready, found, strict=True):
+            show_dry_run(each, view)
+    if not all(view["feasible"] for view in found):
+        raise click.exceptions.Exit(FAILED)
+
+
+def _submit(session: Session, ready: "list[Ready]", how: _How) -> None:
+    jobs: list[Job] = []
+    for each in ready:
+        job = _sent(session, each, how)
+        jobs.append(job)
+        if not (session.as_json or how.follow):
+            click.echo(job.id)
+        session.say(_submitted(job, how))
+    if how.follow:
+        _follow(session, jobs[0])
+    elif how.wait:
+        for job in jobs:
+            _wait(session, job)
+    if session.as_json:
+        views = [job.view for job in jobs]
+        session.show_json(views[0] if len(views) == 1 else {"items": views, "next": ""})
+    if any(job.phase in {"failed", "cancelled"} for job in jobs):
+        raise click.exceptions.Exit(FAILED)
+
+
+def _sent(session: Session, ready: "Ready", how: _How) -> "Job":
+    from gigawatt.cli.following import upload_bar
+
+    with upload_bar(session, "bundle") as progress:
+        whole = session.client.jobs.with_bundle(ready, progress=progress)
+    return session.client.jobs.send(whole, project=how.project)
+
+
+def _submitted(job: "Job", how: _How) -> str:
+    if how.follow or how.wait:
+        return f"{job.name} {job.id} {job.phase}"
+    return f"{job.name} is {job.phase}: `gw logs -f {job.name}`, `gw watch {job.name}`"
+
+
+def _follow(session: Session, job: "Job") -> None:
+    from gigawatt.cli.commands.logs import follow_job
+    from gigawatt.cli.following import goes_on
+
+    with goes_on(job.name):
+        follow_job(session, job)
+        job.wait(check=False)
+    _tell_end(session, job)
+
+
+def _wait(session: Session, job: "Job") -> None:
+    from gigawatt.cli.following import goes_on, wait_for_end
+
+    with goes_on(job.name):
+        wait_for_end(session, job)
+        job.wait(check=False)
+    _tell_end(session, job)
+
+
+def _tell_end(session: Session, job: "Job") -> None:
+    from gigawatt.cli import format as form
+    from gigawatt.cli.failure import say_error
+
+    view = job.view
+    took = form.duration((view["ended_ms"] or view["created_ms"]) - view["created_ms"])
+    if job.phase == "succeeded":
+        made = f", model {view['model_version']}" if view["model_version"] else ""
+        session.say(f"{job.name} succeeded in {took}{made}")
+    elif not session.as_json:
+        why = view["message"] or "no reason was given"
+        say_error(f"{job.name} {job.phase} after {took}: {why}", f"gw explain {job.name}")

@@ -1,0 +1,71 @@
+"""What `gw run --dry-run` and `gw serve --dry-run` show: what was understood, where it would go, and why."""
+
+from typing import TYPE_CHECKING, Any
+
+from gigawatt.cli import format as form
+
+if TYPE_CHECKING:
+    from gigawatt.sdk.jobfile import Ready
+    from gigawatt.sdk.views import DryRunView
+
+SHOWN_RANKS_MAX = 32
+
+
+def show_dry_run(ready: "Ready", view: "DryRunView") -> None:
+    """Print one."""
+    from gigawatt.cli.style import Column, show_fields, show_heading, show_table
+
+    show_fields(_fields(ready, view))
+    placements = view["placements"]
+    if placements:
+        show_heading("where")
+        rows = [[str(each["rank"]), each["node"]] for each in placements[:SHOWN_RANKS_MAX]]
+        show_table([Column(name="RANK", right=True), Column(name="NODE")], rows)
+        if len(placements) > SHOWN_RANKS_MAX:
+            show_fields([("and", f"{len(placements) - SHOWN_RANKS_MAX} ranks more")])
+
+
+def verdict(view: "DryRunView") -> str:
+    """What would happen, in a few words."""
+    if not view["feasible"]:
+        return "could never run here"
+    return "would start now" if view["starts_now"] else "would wait"
+
+
+def _fields(ready: "Ready", view: "DryRunView") -> list[tuple[str, str]]:
+    spec, reason = view["spec"], view["reason"]
+    command: list[str] = spec.get("command") or []
+    return [
+        ("name", str(spec.get("name", ""))),
+        ("verdict", verdict(view)),
+        ("why", reason["message"] if reason else ""),
+        ("command", " ".join(command)),
+        ("gang", _gang(spec.get("gang") or {})),
+        ("environment", _environment(spec.get("environment"))),
+        ("bundle", str(ready.bundle or spec.get("bundle") or "")),
+        ("timeout", form.duration(spec["timeout"] * 1_000) if spec.get("timeout") else ""),
+    ]
+
+
+def _gang(gang: dict[str, Any]) -> str:
+    nodes = gang.get("nodes", 1)
+    if isinstance(nodes, dict):
+        least, most = nodes["min"], nodes["max"]  # pyright: ignore[reportUnknownVariableType] - JSON
+        nodes = f"{most}" if least == most else f"{least} to {most}"
+    amounts = [
+        f"{form.amount(gang[name])} {word}"
+        for name, word in (("gpus", "GPU"), ("cpus", "CPU"))
+        if gang.get(name)
+    ]
+    if gang.get("memory"):
+        amounts.append(form.size(gang["memory"]))
+    return f"{nodes} nodes × {gang.get('ranks_per_node', 1)} ranks, {', '.join(amounts)} each node"
+
+
+def _environment(environment: Any) -> str:
+    if not isinstance(environment, dict):
+        return str(environment or "")
+    fields: dict[str, Any] = environment  # pyright: ignore[reportUnknownVariableType] - JSON
+    packages = " ".join(fields.get("requirements") or ())
+    python = f"python {fields['python']}" if fields.get("python") else ""
+    return "  ".join(part for part in (str(fields.get("kind", "")), python, packages) if part)

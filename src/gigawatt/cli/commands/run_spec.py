@@ -1,0 +1,165 @@
+"""From the files, the command and the flags of `gw run` to what the API takes, before anything is sent."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gigawatt.cli.session import pairs
+
+if TYPE_CHECKING:
+    from gigawatt.sdk.jobfile import Ready, Written
+
+STDIN = Path("-")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flags:
+    """The flags of `gw run` that say what a job is; None or empty where one was not given."""
+
+    name: str | None
+    nodes: str | None
+    ranks_per_node: int | None
+    cpus: float | None
+    memory: str | None
+    gpus: float | None
+    env: tuple[str, ...]
+    environment: str | None
+    requirements: Path | None
+    python: str | None
+    bundle: Path | None
+    no_bundle: bool
+    priority: int | None
+    timeout: str | None
+    retries: int | None
+    after: tuple[str, ...]
+    labels: tuple[str, ...]
+    model: str | None
+
+    def fields(self) -> dict[str, Any]:
+        """The fields of a job that they set, in the job file's words. Raises click.UsageError."""
+        fields: dict[str, Any] = {
+            "name": self.name,
+            "priority": self.priority,
+            "timeout": self.timeout,
+            "retries": {"user": self.retries} if self.retries is not None else None,
+            "gang": self._gang(),
+            "env": pairs(self.env, "--env"),
+            "labels": pairs(self.labels, "--label"),
+            "after": list(self.after),
+            "environment": environment_fields(self.environment, self.requirements, self.python),
+            "bundle": self._bundle(),
+            "model": self._model(),
+        }
+        return {name: value for name, value in fields.items() if value not in (None, {}, [])}
+
+    def _gang(self) -> dict[str, Any]:
+        gang: dict[str, Any] = {
+            "nodes": _node_range(self.nodes) if self.nodes else None,
+            "ranks_per_node": self.ranks_per_node,
+            "cpus": self.cpus,
+            "memory": self.memory,
+            "gpus": self.gpus,
+        }
+        return {name: value for name, value in gang.items() if value is not None}
+
+    def _bundle(self) -> str | None:
+        if self.no_bundle:
+            if self.bundle:
+                raise click.UsageError("--bundle and --no-bundle exclude each other")
+            return ""
+        return str(self.bundle.absolute()) if self.bundle else None
+
+    def _model(self) -> dict[str, Any] | None:
+        if not self.model:
+            return None
+        ((name, path),) = pairs((self.model,), "--model").items()
+        return {"name": name, "path": path}
+
+
+def written_jobs(files: tuple[Path, ...], command: tuple[str, ...], flags: Flags) -> "list[Ready]":
+    """Everything to submit, with the files read that it names.
+
+    Raises:
+        click.UsageError: neither a file nor a command, or both.
+        RefusalError: a file is missing, is not YAML, or says something that no job can be.
+    """
+    from gigawatt.sdk.jobfile import made_ready
+
+    if files and command:
+        raise click.UsageError("give files or a command after `--`, not both")
+    if not files and not command:
+        raise click.UsageError("nothing to run: name a file, or write a command after `--`")
+    fields = flags.fields()
+    written = [_of_command(command)] if command else [job for file in files for job in _read(file)]
+    if flags.name and len(written) > 1:
+        raise click.UsageError(f"--name takes one job, and there are {len(written)}")
+    return [made_ready(each.over(fields)) for each in written]
+
+
+def environment_fields(
+    environment: str | None, requirements: Path | None, python: str | None
+) -> dict[str, Any] | str | None:
+    """The environment that flags name: host, a lock, or a requirements file. Raises click.UsageError."""
+    if environment and requirements:
+        raise click.UsageError("--environment and --requirements exclude each other")
+    if python and (environment == "host" or not (environment or requirements)):
+        raise click.UsageError("--python goes with --requirements or a lock")
+    if environment == "host":
+        return "host"
+    found: dict[str, Any] = {"kind": "uv", "python": python} if python else {"kind": "uv"}
+    if requirements:
+        return {**found, "requirements_file": str(requirements.absolute())}
+    return {**found, "lock": str(Path(environment).absolute())} if environment else None
+
+
+def default_bundle(here: Path, home: Path) -> str:
+    """The directory whose code a bare command takes along: this one, unless it is a home or the root."""
+    return "" if here in {home, Path(here.anchor)} else str(here)
+
+
+def _of_command(command: tuple[str, ...]) -> "Written":
+    """One word with spaces in it runs under a shell, as in a job file."""
+    from gigawatt.sdk.jobfile import Written
+
+    shell = len(command) == 1 and " " in command[0]
+    here = Path.cwd()
+    fields: dict[str, Any] = {"command": command[0] if shell else list(command)}
+    bundle = default_bundle(here, Path.home())
+    if bundle:
+        fields["bundle"] = bundle
+    return Written(kind="job", fields=fields, base=here)
+
+
+def _read(file: Path) -> "tuple[Written, ...]":
+    from gigawatt.model.refusal import RefusalCode, RefusalError
+    from gigawatt.sdk.jobfile import read_file, read_written
+
+    if file == STDIN:
+        found = read_written(sys.stdin.read(), source="<stdin>", base=Path.cwd())
+    elif not file.exists():
+        hint = f"a command goes after `--`: gw run -- {file} …" if not file.suffix else ""
+        raise RefusalError(RefusalCode.NOT_FOUND, f"no such file: {file}", hint=hint)
+    else:
+        found = read_file(file)
+    for each in found:
+        if each.kind != "job":
+            raise each.located(
+                RefusalError(
+                    RefusalCode.INVALID,
+                    f"an {each.kind}, and gw run takes jobs",
+                    field="kind",
+                    hint=f"gw serve {file}",
+                )
+            )
+    return found
+
+
+def _node_range(text: str) -> int | dict[str, int]:
+    """`2`, or `2-4`."""
+    least, dash, most = text.partition("-")
+    if not least.isdecimal() or (dash and not most.isdecimal()):
+        raise click.BadParameter(f"{text!r} is neither a number nor a range", param_hint="--nodes")
+    return {"min": int(least), "max": int(most)} if dash else int(least)

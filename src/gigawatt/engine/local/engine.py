@@ -1,0 +1,195 @@
+"""The local engine: one supervisor for each virtual node of this machine, reached over its socket."""
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+from gigawatt.clock import now_ms
+from gigawatt.engine.base import Capabilities, ExecResult, Inventory, LogChunk, LogStream
+from gigawatt.engine.local import logs
+from gigawatt.engine.local.attempts import Attempts
+from gigawatt.engine.local.bundles import Bundles, Unpack
+from gigawatt.engine.local.files import instance_id
+from gigawatt.engine.local.keeper import HUNG_AFTER_S, PING_EVERY_S, Hooks, Site
+from gigawatt.engine.local.link import LinkLostError, Message, RefusedError
+from gigawatt.engine.local.machine import NodeSpec, look_at_machine, share_machine
+from gigawatt.engine.local.nodes import Nodes
+from gigawatt.engine.local.outbox import Outbox
+from gigawatt.engine.local.shutdown import shut_down_others
+from gigawatt.engine.local.translate import key_of, nodes_of, stage_spec
+from gigawatt.model.gang import Isolation
+from gigawatt.model.launch import AttemptKey, Launch
+from gigawatt.model.node import NodeReport, NodeState
+from gigawatt.model.observation import LaunchFailed, NodeLost, NodeSeen, Observation
+from gigawatt.model.refusal import RefusalCode, RefusalError
+
+ORPHAN_S = 86_400.0  # a supervisor without a control plane for so long ends
+STOP_GRACE_S = 10.0  # for gangs when the whole engine is shut down
+EXEC_S = 90.0  # more than a supervisor lets a command run
+
+
+class LocalEngine:
+    """`nodes` is a number of even shares of this machine, or the shares. `unpack` is needed for bundles."""
+
+    name = "local"
+
+    def __init__(
+        self,
+        data: Path,
+        *,
+        nodes: int | tuple[NodeSpec, ...] = 1,
+        orphan_s: float = ORPHAN_S,
+        api_url: str = "",
+        unpack: Unpack | None = None,
+    ) -> None:
+        machine = look_at_machine()
+        specs = share_machine(nodes, machine) if isinstance(nodes, int) else nodes
+        site = Site(data=data, instance=instance_id(data), orphan_s=orphan_s)
+        hooks = Hooks(event=self._event, lost=self._lost, back=self._back)
+        self._data = data
+        self._api_url = api_url
+        self._bundles = Bundles(data, unpack)
+        self._outbox = Outbox()
+        self._nodes = Nodes(specs, machine, site, hooks)
+        self._attempts = Attempts(self._nodes, self._outbox, now_ms)
+        self._epoch = 0
+
+    def capabilities(self) -> Capabilities:
+        """A supervisor's end is noticed at once; `node_lost_after_s` is for one that hangs."""
+        return Capabilities(
+            environments=frozenset({"host", "uv"}),
+            isolation=frozenset({Isolation.PROCESS}),
+            shared_filesystem=True,
+            node_lost_after_s=PING_EVERY_S + HUNG_AFTER_S,
+        )
+
+    async def open(self, *, epoch: int) -> None:
+        """Start or find every supervisor. Those of nodes that are not ours any more are ended."""
+        self._epoch = epoch
+        await shut_down_others(self._data, frozenset(self._nodes.specs), grace_s=STOP_GRACE_S)
+        await self._nodes.open(epoch)
+
+    async def close(self) -> None:
+        await self._attempts.close()
+        await self._nodes.close()
+        self._outbox.close()
+
+    async def shutdown(self, *, grace_s: float = STOP_GRACE_S) -> None:
+        """End every gang and every supervisor, then close."""
+        await self._nodes.shut_down(grace_s)
+        await self.close()
+
+    async def adopt(self) -> Inventory:
+        self._outbox.take_all()  # all of it is retold
+        seen: list[Observation] = []
+        for node in self._nodes.up:
+            try:
+                inventory = await self._nodes.ask(node, "inventory")
+            except LinkLostError:
+                continue  # it is told as lost, and what it had once it is back
+            seen.append(NodeSeen(at_ms=now_ms(), report=self._nodes.report(node)))
+            seen += self._attempts.take_inventory(node, inventory)
+        known, retold = self._attempts.adopted()
+        return Inventory(
+            nodes=await self.nodes(), attempts=tuple(known), observations=(*seen, *retold)
+        )
+
+    def observe(self) -> AsyncIterator[Observation]:
+        return self._outbox.drain()
+
+    async def nodes(self) -> tuple[NodeReport, ...]:
+        """Those that answer."""
+        return tuple(self._nodes.report(node) for node in self._nodes.up)
+
+    async def set_node(self, node: str, state: NodeState, reason: str) -> None:
+        """A node that is not ready refuses launches. Raises RefusalError (not-found, unavailable)."""
+        self._check_node(node)
+        try:
+            await self._nodes.ask(
+                node, "state", epoch=self._epoch, state=state.value, reason=reason
+            )
+        except LinkLostError as error:
+            raise RefusalError(RefusalCode.UNAVAILABLE, str(error)) from error
+
+    async def prepare(self, node: str, digests: tuple[str, ...]) -> None:
+        """Have these bundles unpacked. Raises RefusalError."""
+        self._check_node(node)
+        for digest in digests:
+            await asyncio.to_thread(self._bundles.prepare, digest)
+
+    async def launch(self, launch: Launch, *, epoch: int) -> None:
+        key = key_of(launch)
+        nodes = nodes_of(launch)
+        strangers = [node for node in nodes if node not in self._nodes.specs]
+        if strangers:
+            reason = f"there is no node {strangers[0]}"
+            self._outbox.put(LaunchFailed(at_ms=now_ms(), key=key, reason=reason))
+            return
+        template = ""
+        if launch.bundle:
+            template = str(await asyncio.to_thread(self._bundles.prepare, launch.bundle))
+        if self._api_url:
+            launch = replace(launch, env=(*launch.env, ("GIGAWATT_API", self._api_url)))
+        parts = {
+            node: stage_spec(launch, self._nodes.specs[node], template=template) for node in nodes
+        }
+        await self._attempts.launch(key, parts, dict(launch.secrets), epoch=epoch)
+
+    async def stop(self, key: AttemptKey, *, grace_s: float, epoch: int) -> None:
+        await self._attempts.stop(key, grace_s=grace_s, epoch=epoch)
+
+    async def release(self, key: AttemptKey, *, epoch: int) -> None:
+        await self._attempts.release(key, epoch=epoch)
+
+    async def notify(self, key: AttemptKey, *, checkpoint_by_ms: int) -> None:
+        await self._attempts.notify(key, by_ms=checkpoint_by_ms)
+
+    async def probe(self, key: AttemptKey, rank: int) -> str:
+        answer = await self._attempts.ask_rank(key, "probe", rank=rank)
+        return answer["text"]
+
+    async def exec(self, key: AttemptKey, rank: int, command: tuple[str, ...]) -> ExecResult:
+        """For at most 60 seconds, with at most 1 MiB of each stream. Raises also RefusalError (invalid)."""
+        try:
+            answer = await self._attempts.ask_rank(
+                key, "exec", rank=rank, command=command, timeout_s=EXEC_S
+            )
+        except RefusedError as error:
+            raise RefusalError(RefusalCode.INVALID, error.detail, field="command") from error
+        return ExecResult(
+            exit_code=answer["exit_code"],
+            stdout=base64.b64decode(answer["stdout"]),
+            stderr=base64.b64decode(answer["stderr"]),
+        )
+
+    async def read_log(
+        self, key: AttemptKey, rank: int, stream: LogStream, *, offset: int, limit: int
+    ) -> LogChunk:
+        return await asyncio.to_thread(
+            logs.read_log, self._data, key, rank, stream, offset=offset, limit=limit
+        )
+
+    def supervisor_pid(self, node: str) -> int:
+        """For operators and tests; 0 before the node was ever up."""
+        self._check_node(node)
+        return self._nodes.pid(node)
+
+    def _check_node(self, node: str) -> None:
+        if node not in self._nodes.specs:
+            known = ", ".join(sorted(self._nodes.specs))
+            raise RefusalError(
+                RefusalCode.NOT_FOUND, f"there is no node {node}; there are: {known}"
+            )
+
+    def _event(self, node: str, event: Message) -> None:
+        self._attempts.event(node, event)
+
+    def _lost(self, node: str, why: str) -> None:
+        self._outbox.put(NodeLost(at_ms=now_ms(), node=node, reason=why))
+
+    def _back(self, node: str, inventory: Message) -> None:
+        self._outbox.put(NodeSeen(at_ms=now_ms(), report=self._nodes.report(node)))
+        self._outbox.put(*self._attempts.take_inventory(node, inventory))
+        self._attempts.stop_again(node)

@@ -1,0 +1,183 @@
+"""Keeps one node's supervisor running and reachable: started where there is none, found again where it was lost."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gigawatt.engine.base import StaleEpochError
+from gigawatt.engine.local.files import nodes_dir, socket_of
+from gigawatt.engine.local.link import Link, LinkLostError, Message, RefusedError
+from gigawatt.engine.local.spawn import SupervisorError, reap, start_supervisor
+
+log = logging.getLogger(__name__)
+
+PING_EVERY_S = 2.0
+HUNG_AFTER_S = 10.0  # one that ends is noticed at once; one that hangs, after this
+RETRY_S = (
+    0.0,
+    0.2,
+    0.5,
+    1.0,
+    2.0,
+    5.0,
+)  # between tries to bring a supervisor back; the last repeats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """What every supervisor of an instance is started with."""
+
+    data: Path
+    instance: str
+    orphan_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hooks:
+    """What the engine is told, by node: an event, that it was lost and why, that it is back and what it has."""
+
+    event: Callable[[str, Message], None]
+    lost: Callable[[str, str], None]
+    back: Callable[[str, Message], None]
+
+
+class Keeper:
+    def __init__(self, site: Site, node: str, hooks: Hooks) -> None:
+        self.node = node
+        self.limits = "none"
+        self.pid = 0  # of the supervisor
+        self._site = site
+        self._dir = nodes_dir(site.data) / node
+        self._hooks = hooks
+        self._epoch = 0
+        self._link: Link | None = None
+        self._spawned = 0
+        self._why_lost = ""
+        self._down = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def up(self) -> bool:
+        return self._link is not None and not self._down.is_set()
+
+    async def open(self, epoch: int) -> None:
+        """Reach the supervisor, starting it if there is none, and keep it so.
+
+        Raises StaleEpochError; what is wrong with the node is tried again, and meanwhile it is not up.
+        """
+        self._epoch = epoch
+        try:
+            await self._connect()
+        except (OSError, LinkLostError, RefusedError, SupervisorError) as error:
+            log.warning("node %s is not up: %s", self.node, error)
+            self._why_lost = str(error)
+            self._down.set()
+        self._task = asyncio.create_task(self._keep(told=self._down.is_set()))
+
+    async def close(self) -> None:
+        """Let go of it; it stays."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        if self._link is not None:
+            await self._link.close()
+            self._link = None
+
+    async def shut_down(self, grace_s: float) -> None:
+        """End its gangs and the supervisor itself; returns when it has ended, or does not answer."""
+        if self._task is not None:
+            self._task.cancel()
+        if self._link is None or not self.up:
+            return
+        try:
+            await self._link.ask("shutdown", grace_s=grace_s)
+            async with asyncio.timeout(grace_s + HUNG_AFTER_S):
+                await self._down.wait()
+        except (LinkLostError, RefusedError, TimeoutError) as error:
+            log.warning("the supervisor of %s did not end: %s", self.node, error)
+        if self._spawned:
+            reap(self._spawned)
+
+    async def ask(self, verb: str, **fields: Any) -> Message:
+        """Raises LinkLostError, RefusedError or StaleEpochError."""
+        if self._link is None or self._down.is_set():
+            raise LinkLostError(f"node {self.node} does not answer: {self._why_lost}")
+        return await self._link.ask(verb, **fields)
+
+    async def _connect(self) -> None:
+        link = Link(lambda event: self._hooks.event(self.node, event), self._lost)
+        try:
+            await link.connect(socket_of(self._dir))
+        except (FileNotFoundError, ConnectionRefusedError):
+            await self._start()
+            await link.connect(socket_of(self._dir))
+        self._down.clear()
+        self._link = link
+        try:
+            facts = await link.ask("hello", epoch=self._epoch, timeout_s=HUNG_AFTER_S)
+        except BaseException:
+            self._link = None
+            await link.close()
+            raise
+        self.limits, self.pid = facts["limits"], facts["pid"]
+
+    async def _start(self) -> None:
+        if self._spawned:
+            reap(self._spawned)
+        self._spawned = await start_supervisor(
+            self._dir,
+            node=self.node,
+            instance=self._site.instance,
+            log=self._site.data / "logs" / f"supervisor-{self.node}.log",
+            orphan_s=self._site.orphan_s,
+        )
+
+    def _lost(self, why: str) -> None:
+        self._why_lost = why
+        self._down.set()
+
+    async def _keep(self, *, told: bool) -> None:
+        """Ping it while it is up; tell when it is lost; bring it back."""
+        while True:
+            await self._watch()
+            if not told:
+                self._hooks.lost(self.node, self._why_lost)
+            if not await self._bring_back():
+                return
+            told = False
+
+    async def _watch(self) -> None:
+        while not self._down.is_set():
+            try:
+                async with asyncio.timeout(PING_EVERY_S):
+                    await self._down.wait()
+            except TimeoutError:
+                with contextlib.suppress(LinkLostError):  # which says so by `_lost`
+                    await self.ask("ping", timeout_s=HUNG_AFTER_S)
+
+    async def _bring_back(self) -> bool:
+        """False if a later leader has it."""
+        tries = 0
+        while True:
+            await asyncio.sleep(RETRY_S[min(tries, len(RETRY_S) - 1)])
+            tries += 1
+            try:
+                if self._link is not None:
+                    await self._link.close()
+                    self._link = None
+                await self._connect()
+                self._hooks.back(self.node, await self.ask("inventory"))
+            except StaleEpochError:
+                log.warning("node %s follows a later leader", self.node)
+                return False
+            except (OSError, LinkLostError, RefusedError, SupervisorError) as error:
+                if tries <= len(RETRY_S):
+                    log.warning("node %s is not back: %s", self.node, error)
+                self._down.set()
+                continue
+            return True

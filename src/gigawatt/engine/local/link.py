@@ -1,0 +1,115 @@
+"""One connection to one supervisor: requests and their replies, and the events between them."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+from gigawatt.engine.base import StaleEpochError
+
+Message = dict[str, Any]
+
+LINE_BYTES_MAX = 32 << 20
+ANSWER_S = 10.0  # a supervisor answers at once; one that does not for so long counts as lost
+
+
+class LinkLostError(Exception):
+    """The supervisor has ended, or does not answer."""
+
+
+class RefusedError(Exception):
+    """The supervisor refuses: `code` is user, machine, unknown or bad-request."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+
+
+class Link:
+    """`on_event` gets every event in order; `on_lost` is called once, with why, unless we closed it."""
+
+    def __init__(self, on_event: Callable[[Message], None], on_lost: Callable[[str], None]) -> None:
+        self._on_event = on_event
+        self._on_lost = on_lost
+        self._waiting: dict[int, asyncio.Future[Message]] = {}
+        self._number = 0
+        self._writer: asyncio.StreamWriter | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._over = False
+
+    async def connect(self, path: str) -> None:
+        """Raises OSError."""
+        reader, self._writer = await asyncio.open_unix_connection(path, limit=LINE_BYTES_MAX)
+        self._task = asyncio.create_task(self._read(reader))
+
+    async def ask(self, verb: str, *, timeout_s: float = ANSWER_S, **fields: Any) -> Message:
+        """Raises LinkLostError, RefusedError or StaleEpochError."""
+        if self._writer is None or self._over:
+            raise LinkLostError("not connected")
+        self._number += 1
+        number = self._number
+        answer = self._waiting[number] = asyncio.get_running_loop().create_future()
+        line = json.dumps({"id": number, "verb": verb, **fields}, separators=(",", ":"))
+        try:
+            self._writer.write(line.encode() + b"\n")
+            message = await asyncio.wait_for(answer, timeout_s)
+        except TimeoutError:
+            self.lose(f"no answer to {verb} in {timeout_s:g} s")
+            raise LinkLostError(f"no answer to {verb} in {timeout_s:g} s") from None
+        finally:
+            self._waiting.pop(number, None)
+        return _result(message)
+
+    def lose(self, why: str) -> None:
+        """Give the connection up: whoever waits for an answer learns it."""
+        if self._over:
+            return
+        self._let_go(why)
+        self._on_lost(why)
+
+    async def close(self) -> None:
+        self._let_go("closed")
+        if self._task is not None:
+            await asyncio.gather(self._task, return_exceptions=True)
+        if self._writer is not None:
+            try:
+                await self._writer.wait_closed()
+            except OSError:
+                return  # the other end was gone first
+
+    def _let_go(self, why: str) -> None:
+        self._over = True
+        for answer in self._waiting.values():
+            if not answer.done():
+                answer.set_exception(LinkLostError(why))
+        if self._task is not None and self._task is not asyncio.current_task():
+            self._task.cancel()
+        if self._writer is not None:
+            self._writer.close()
+
+    async def _read(self, reader: asyncio.StreamReader) -> None:
+        why = "its supervisor ended"
+        try:
+            while line := await reader.readline():
+                self._take(json.loads(line))
+        except (OSError, ValueError) as error:
+            why = f"its supervisor cannot be understood: {error}"
+        self.lose(why)
+
+    def _take(self, message: Message) -> None:
+        if "event" in message:
+            self._on_event(message["event"])
+            return
+        answer = self._waiting.get(message["id"])
+        if answer is not None and not answer.done():
+            answer.set_result(message)
+
+
+def _result(message: Message) -> Message:
+    error = message.get("error")
+    if error is None:
+        return message["ok"]
+    if error["code"] == "stale-epoch":
+        raise StaleEpochError(error["detail"])
+    raise RefusedError(error["code"], error["detail"])

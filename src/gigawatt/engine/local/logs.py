@@ -1,0 +1,73 @@
+"""Reading a rank's output from its segment files, while it runs and after its attempt is released."""
+
+import os
+from pathlib import Path
+
+from gigawatt.engine.base import LogChunk, LogStream, UnknownAttemptError
+from gigawatt.engine.local.files import nodes_dir
+from gigawatt.engine.supervisor.logs import END_MARK
+from gigawatt.model.launch import AttemptKey
+
+
+def read_log(
+    data: Path, key: AttemptKey, rank: int, stream: LogStream, *, offset: int, limit: int
+) -> LogChunk:
+    """At most `limit` bytes from `offset`, or from the next byte that is still there.
+
+    A negative offset counts from the end. Raises UnknownAttemptError.
+    """
+    directory = _directory(data, key, rank, stream)
+    ended = (directory / END_MARK).exists()  # looked at before the data, which may grow meanwhile
+    segments = _segments(directory)
+    size = _end_of(segments)
+    start = max(0, size + offset) if offset < 0 else offset
+    chunk = b""
+    for first, path in segments:
+        length = _length(path)
+        if first + length <= start:
+            continue
+        if not chunk:
+            start = max(start, first)  # rotation dropped what was asked for
+        elif first != start + len(chunk):
+            break  # a gap: the next call begins after it
+        chunk += _read(path, start + len(chunk) - first, limit - len(chunk))
+        if len(chunk) >= limit:
+            break
+    return LogChunk(offset=start, data=chunk, end=ended and start + len(chunk) >= size)
+
+
+def _directory(data: Path, key: AttemptKey, rank: int, stream: LogStream) -> Path:
+    pattern = f"*/attempts/{key}/logs/rank-{rank}.{stream}"
+    if "/" in str(key) or "*" in str(key):
+        raise UnknownAttemptError(str(key))
+    found = sorted(nodes_dir(data).glob(pattern))
+    if not found:
+        raise UnknownAttemptError(f"there is no log of rank {rank} of {key}")
+    return found[0]
+
+
+def _segments(directory: Path) -> list[tuple[int, Path]]:
+    """Segment files with the offsets of their first bytes, in order."""
+    return sorted((int(path.name), path) for path in directory.iterdir() if path.name.isdigit())
+
+
+def _end_of(segments: list[tuple[int, Path]]) -> int:
+    return segments[-1][0] + _length(segments[-1][1]) if segments else 0
+
+
+def _length(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0  # rotated away just now
+
+
+def _read(path: Path, offset: int, limit: int) -> bytes:
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return b""
+    try:
+        return os.pread(fd, limit, offset)
+    finally:
+        os.close(fd)

@@ -1,0 +1,69 @@
+"""A command beside a live rank: in its directory and environment, within limits of time and output."""
+
+from __future__ import annotations
+
+import base64
+import signal
+from collections.abc import Callable
+from typing import Any
+
+from gigawatt.engine.supervisor import tree, workdir
+from gigawatt.engine.supervisor.attempt import Attempt
+from gigawatt.engine.supervisor.host import Host
+from gigawatt.engine.supervisor.process import Output, Program, StartError, spawn
+from gigawatt.engine.supervisor.wire import RequestError
+
+SECONDS_MAX = 60.0
+OUTPUT_BYTES_MAX = 1 << 20  # of each stream; what comes after is read and dropped
+
+
+class _Capture:
+    def __init__(self) -> None:
+        self.data = bytearray()
+
+    def take(self, data: bytes) -> None:
+        self.data += data[: OUTPUT_BYTES_MAX - len(self.data)]
+
+
+def run(
+    host: Host,
+    attempt: Attempt,
+    like: Program,
+    command: tuple[str, ...],
+    reply: Callable[[dict[str, Any] | RequestError], None],
+) -> None:
+    """Reply with exit code and output, base64. A negative exit code is a signal's number."""
+    name = command[0] if command else ""
+    path = workdir.find_program(name, like.directory, like.environ)
+    if path is None:
+        raise RequestError("user", f"{name}: command not found")
+    program = Program(path, command, like.environ, like.directory)
+    captures = (_Capture(), _Capture())
+    outputs = tuple(Output(host.loop, each.take, lambda: None) for each in captures)
+    failures: list[StartError] = []
+
+    def started(error: StartError | None) -> None:
+        if error is not None:
+            failures.append(error)
+
+    pid = spawn(host.loop, program, None, (outputs[0], outputs[1]), started)
+    attempt.beside.add(pid)
+
+    def overdue() -> None:
+        tree.send(signal.SIGKILL, tree.descendants([pid]))
+
+    timeout = host.loop.later(SECONDS_MAX, overdue)
+
+    def ended(code: int) -> None:
+        timeout.cancel()
+        attempt.beside.discard(pid)
+        for output in outputs:
+            output.drain()
+            output.close()
+        if failures:
+            reply(RequestError("user", failures[0].detail))
+            return
+        stdout, stderr = (base64.b64encode(each.data).decode() for each in captures)
+        reply({"exit_code": code, "stdout": stdout, "stderr": stderr})
+
+    host.loop.child(pid, ended)

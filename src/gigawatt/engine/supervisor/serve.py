@@ -1,0 +1,247 @@
+"""Puts one supervisor together and runs it: its directory, its socket, who may ask what."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from gigawatt.engine.supervisor import limits, sweep
+from gigawatt.engine.supervisor.host import Host
+from gigawatt.engine.supervisor.layout import Entry, Layout, NodeLockedError
+from gigawatt.engine.supervisor.loop import READ, Loop, Timer
+from gigawatt.engine.supervisor.node import Node, Reply
+from gigawatt.engine.supervisor.notes import Notes
+from gigawatt.engine.supervisor.ports import Ports, runtime_dir
+from gigawatt.engine.supervisor.process import become_subreaper
+from gigawatt.engine.supervisor.wire import Connection, Message, RequestError, listen, peer_uid
+
+PROTOCOL = 1
+ORPHAN_S = 86_400  # without a control plane for so long: ranks are stopped, and we end
+ORPHAN_GRACE_S = 30.0
+PACKAGE = Path(__file__).resolve().parents[2]
+PUT_BESIDE_RANKS = ("__init__.py", "version.py", "rank/__init__.py")
+
+FENCED = frozenset({"stage", "go", "abort", "stop", "release", "state"})  # the leader's alone
+
+
+class Options(NamedTuple):
+    root: Path
+    node: str
+    instance: str
+    address: str = "127.0.0.1"
+    orphan_s: float = ORPHAN_S
+
+
+class Server:
+    def __init__(self, options: Options, layout: Layout, notes: Notes) -> None:
+        self._options = options
+        self._notes = notes
+        self._loop = Loop(notes)
+        self._tag = f"{options.instance[:12]}-{options.node}"
+        self._limits = limits.detect(self._tag)
+        start = int.from_bytes(self._tag.encode(), "big") % 9973
+        self._host = Host(
+            loop=self._loop,
+            notes=notes,
+            layout=layout,
+            limits=self._limits,
+            ports=Ports(runtime_dir() / "ports", start=start),
+            instance=options.instance,
+            node=options.node,
+            address=options.address,
+            emit=self._emit,
+            others_run=self._others_run,
+        )
+        self._node = Node(self._host, sweep.recover(self._host), epoch=layout.read_epoch())
+        self._connections: set[Connection] = set()
+        self._listener_of_events: Connection | None = None
+        self._orphan: Timer | None = None
+        self._loop.on_orphan(self._node.orphan_ended)
+        self._loop.on_signal(signal.SIGTERM, lambda: self._shut_down(ORPHAN_GRACE_S))
+
+    def run(self, listener: socket.socket) -> None:
+        self._loop.watch(listener.fileno(), READ, lambda _: self._accept(listener))
+        self._expect_control_plane()
+        self._loop.run()
+        self._limits.close()
+
+    def _accept(self, listener: socket.socket) -> None:
+        sock, _ = listener.accept()
+        if peer_uid(sock) != os.getuid():
+            self._notes.note("refused another user", uid=peer_uid(sock))
+            sock.close()
+            return
+        connection = Connection(
+            self._loop, sock, on_message=self._request, on_close=self._disconnected
+        )
+        self._connections.add(connection)
+
+    def _disconnected(self, connection: Connection) -> None:
+        self._connections.discard(connection)
+        if connection is self._listener_of_events:
+            self._listener_of_events = None
+            self._expect_control_plane()
+
+    def _expect_control_plane(self) -> None:
+        if self._orphan is not None:
+            self._orphan.cancel()
+        self._orphan = self._loop.later(self._options.orphan_s, self._orphaned)
+
+    def _orphaned(self) -> None:
+        if self._listener_of_events is None:
+            self._notes.note("no control plane", seconds=self._options.orphan_s)
+            self._shut_down(ORPHAN_GRACE_S)
+
+    def _request(self, connection: Connection, message: Message) -> None:
+        number = message.get("id")
+
+        def reply(result: dict[str, Any] | RequestError) -> None:
+            if isinstance(result, RequestError):
+                error = {"code": result.code, "detail": result.detail, **result.facts}
+                connection.send({"id": number, "error": error})
+            else:
+                connection.send({"id": number, "ok": result})
+
+        try:
+            verb = str(message["verb"])
+            if verb in FENCED:
+                self._node.check_epoch(int(message["epoch"]))
+            self._answer(verb, message, connection, reply)
+        except RequestError as error:
+            reply(error)
+        except OSError as error:
+            reply(RequestError("machine", str(error)))
+        except (KeyError, TypeError, ValueError) as error:
+            reply(RequestError("bad-request", repr(error)))
+
+    def _answer(self, verb: str, message: Message, connection: Connection, reply: Reply) -> None:
+        now: dict[str, Callable[[Message], dict[str, Any]]] = {
+            "hello": self._hello,
+            "ping": lambda _: {},
+            "inventory": lambda _: self._subscribe(connection),
+            "state": self._node.set_state,
+            "abort": self._node.abort,
+            "stop": self._node.stop,
+            "release": self._node.release,
+            "notify": self._node.notify,
+            "shutdown": self._shutdown,
+        }
+        later: dict[str, Callable[[Message, Reply], None]] = {
+            "stage": self._node.stage,
+            "go": self._node.go,
+            "probe": self._node.probe,
+            "exec": self._node.exec,
+        }
+        if verb in now:
+            reply(now[verb](message))
+        elif verb in later:
+            later[verb](message, reply)
+        else:
+            raise RequestError("bad-request", f"there is no verb {verb!r}")
+
+    def _hello(self, message: Message) -> dict[str, Any]:
+        self._node.check_epoch(int(message["epoch"]))
+        return {
+            "protocol": PROTOCOL,
+            "node": self._options.node,
+            "instance": self._options.instance,
+            "pid": os.getpid(),
+            "epoch": self._node.epoch,
+            "limits": self._limits.kind,
+        }
+
+    def _subscribe(self, connection: Connection) -> dict[str, Any]:
+        """From now on this connection hears of everything; whoever did before is let go."""
+        before = self._listener_of_events
+        self._listener_of_events = connection
+        if before is not None and before is not connection:
+            before.close()
+        if self._orphan is not None:
+            self._orphan.cancel()
+        return self._node.inventory()
+
+    def _others_run(self, key: str) -> bool:
+        return self._node.others_run(key)
+
+    def _emit(self, key: str, entry: Entry) -> None:
+        if self._listener_of_events is not None:
+            self._listener_of_events.send({"event": {"key": key, **entry}})
+
+    def _shutdown(self, message: Message) -> dict[str, Any]:
+        self._shut_down(float(message["grace_s"]))
+        return {}
+
+    def _shut_down(self, grace_s: float) -> None:
+        self._node.stop_all(grace_s=grace_s, on_idle=self._end)
+
+    def _end(self) -> None:
+        self._loop.later(0, self._loop.stop)  # after the replies that are still to be sent
+
+
+def main(argv: list[str]) -> int:
+    """Say on standard output, in one line, that it is ready or why not; then run until told to end."""
+    options = _options(argv)
+    notes = Notes(options.node)
+    layout = Layout(options.root)
+    try:
+        layout.make()
+        lock = layout.lock()
+        os.chdir(options.root)
+        become_subreaper()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        _put_beside_ranks(layout.python)
+        server = Server(options, layout, notes)
+        short = runtime_dir() / f"{options.instance[:16]}-{options.node}.sock"
+        path = layout.socket_path(short)
+        listener = listen(path)
+    except NodeLockedError:
+        _say("locked")
+        return 1
+    except OSError as error:
+        _say(f"error {error}")
+        return 1
+    _say("ready")
+    notes.note("started", pid=os.getpid(), socket=path)
+    server.run(listener)
+    Path(path).unlink(missing_ok=True)
+    notes.note("ended", pid=os.getpid())
+    os.close(lock)
+    return 0
+
+
+def _options(argv: list[str]) -> Options:
+    values = dict(zip(argv[::2], argv[1::2], strict=True))
+    return Options(
+        root=Path(values["--dir"]).resolve(),
+        node=values["--node"],
+        instance=values["--instance"],
+        address=values.get("--address", "127.0.0.1"),
+        orphan_s=float(values.get("--orphan-s", ORPHAN_S)),
+    )
+
+
+def _put_beside_ranks(target: Path) -> None:
+    """The rank module as package `gigawatt`, for whatever Python the ranks have."""
+    for name in PUT_BESIDE_RANKS:
+        path = target / "gigawatt" / name
+        content = (PACKAGE / name).read_bytes()
+        if path.exists() and path.read_bytes() == content:
+            continue
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+def _say(word: str) -> None:
+    """Answer whoever started us, then let go of its pipe."""
+    sys.stdout.write(f"{word}\n")
+    sys.stdout.flush()
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 0)
+    os.dup2(null, 1)
+    os.close(null)

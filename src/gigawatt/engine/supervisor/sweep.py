@@ -1,0 +1,94 @@
+"""After a supervisor that was killed: end what it left behind, and put on record how it went."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterable
+
+from gigawatt.engine.supervisor import environ, tree
+from gigawatt.engine.supervisor.host import Host
+from gigawatt.engine.supervisor.layout import Journal
+from gigawatt.engine.supervisor.logs import END_MARK
+from gigawatt.engine.supervisor.loop import now_ms
+from gigawatt.engine.supervisor.process import in_child
+from gigawatt.engine.supervisor.record import Record, read_record
+from gigawatt.engine.supervisor.workdir import remove_tree
+
+SWEEP_S_MAX = 10.0  # processes that outlast it are noted; nothing new starts before
+LOOK_AGAIN_S = 0.01
+
+
+def recover(host: Host) -> dict[str, Record]:
+    """What is not released yet, by key, each ended: ranks whose end is not on record are `lost`."""
+    _end_leftovers(host)
+    records: dict[str, Record] = {}
+    for key in host.layout.live_keys():
+        directory = host.layout.attempts / key
+        record = read_record(Journal(directory / "journal"), host.notes)
+        if record is None:  # staged and never started
+            forget(host, key, with_logs=True)
+            continue
+        _close(host, record)
+        records[key] = record
+    return records
+
+
+def forget(host: Host, key: str, *, with_logs: bool) -> None:
+    """Drop what only a live attempt needs; `with_logs` also what a released one keeps."""
+    directory = host.layout.attempts / key
+    (host.layout.live / key).unlink(missing_ok=True)
+    paths = [directory] if with_logs else [directory / "work", directory / "secrets"]
+
+    def remove() -> None:
+        for path in (*paths, *host.layout.oldest_beyond_limit()):
+            remove_tree(path)
+
+    def done(error: str) -> None:
+        if error:
+            host.notes.note("not removed", key=key, error=error)
+
+    try:
+        in_child(host.loop, remove, done)
+    except OSError as error:
+        host.notes.note("not removed", key=key, error=str(error))
+
+
+def _close(host: Host, record: Record) -> None:
+    if record.gone:
+        return
+    for rank in record.unfinished_ranks():
+        record.add(
+            {
+                "kind": "exited",
+                "at_ms": now_ms(),
+                "rank": rank,
+                "exit_code": None,
+                "signal": None,
+                "oom": False,
+                "asked": False,
+                "lost": True,
+                "last_lines": [],
+            }
+        )
+    logs = host.layout.attempts / record.spec.key / "logs"
+    for rank in record.spec.ranks:
+        for stream in ("stdout", "stderr"):
+            (logs / f"rank-{rank.rank}.{stream}" / END_MARK).touch()
+    record.add({"kind": "gone", "at_ms": now_ms()})
+
+
+def _end_leftovers(host: Host) -> None:
+    """Ranks died with their supervisor; what they had started did not."""
+    deadline_s = time.monotonic() + SWEEP_S_MAX
+    marker = environ.marker(host.instance, "")
+    while left := _alive((*host.limits.sweep(), *tree.all_marked(marker=marker, node=host.node))):
+        tree.send(signal.SIGKILL, left)
+        if time.monotonic() > deadline_s:
+            host.notes.note("processes left that cannot be ended", pids=left)
+            return
+        time.sleep(LOOK_AGAIN_S)
+
+
+def _alive(pids: Iterable[int]) -> list[int]:
+    return [pid for pid in dict.fromkeys(pids) if tree.identify(pid)]

@@ -1,0 +1,136 @@
+"""Artifacts: put bytes under their digest, see whether they are there, read them back.
+
+The store of contents knows no tenants; the records here do. Bytes that another tenant has are not given to one that
+only knows their digest: whoever puts an artifact must show all of it.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from gigawatt import clock
+from gigawatt.build.digest import PREFIX, mismatch, parse_digest
+from gigawatt.build.trees import MANIFEST_BYTES_MAX
+from gigawatt.model.artifact import Artifact
+from gigawatt.model.command import AddArtifact
+from gigawatt.model.refusal import RefusalCode, RefusalError
+from gigawatt.model.tenant import Caller
+from gigawatt.service.lookup import not_found
+from gigawatt.service.permissions import home, verb
+from gigawatt.service.services import Services
+from gigawatt.service.submissions import artifact_key
+from gigawatt.service.views.registry import ArtifactView, artifact_view
+
+KINDS = ("bundle", "file", "tree")
+BUNDLE_BYTES_MAX = 1 << 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """What is sent: bytes that must have `digest`. A tree's bytes are its manifest."""
+
+    digest: str
+    kind: str
+    chunks: AsyncIterator[bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """An artifact and the file that holds its bytes."""
+
+    view: ArtifactView
+    path: Path
+
+
+@verb
+async def put(
+    caller: Caller, services: Services, upload: Upload, *, project: str
+) -> tuple[ArtifactView, bool]:
+    """The artifact, and whether it is new to the tenant. Raises RefusalError; then nothing is kept."""
+    tenant, project = home(caller, project)
+    parse_digest(upload.digest)
+    if upload.kind not in KINDS:
+        detail = f"kind must be one of {', '.join(KINDS)}, not {upload.kind}"
+        raise RefusalError(RefusalCode.INVALID, detail, field="kind")
+    held = await _held(services, tenant, upload.digest)
+    size_bytes = await _received(services, upload)
+    if held is not None:
+        return artifact_view(held), False
+    files = 1
+    if upload.kind == "tree":
+        files, size_bytes = await asyncio.to_thread(_check_tree, services, upload.digest)
+    artifact = Artifact(
+        digest=upload.digest,
+        tenant=tenant,
+        project=project,
+        kind=upload.kind,
+        size_bytes=size_bytes,
+        files=files,
+        created_ms=clock.now_ms(),
+        created_by=caller.name,
+    )
+    after = await services.leader.submit(AddArtifact(artifact=artifact), receipt=None)
+    assert isinstance(after, Artifact)
+    return artifact_view(after), True
+
+
+@verb
+async def show(caller: Caller, services: Services, digest: str) -> ArtifactView:
+    """What is on record of an artifact. Raises RefusalError (not-found)."""
+    parse_digest(digest)
+    held = await _held(services, caller.tenant, digest)
+    if held is None:
+        raise not_found("artifact", digest)
+    return artifact_view(held)
+
+
+@verb
+async def content(caller: Caller, services: Services, digest: str) -> Content:
+    """The artifact and where its bytes are. Raises RefusalError (not-found)."""
+    parse_digest(digest)
+    held = await _held(services, caller.tenant, digest)
+    if held is None or not await asyncio.to_thread(services.artifacts.exists, digest):
+        raise not_found("artifact", digest)
+    return Content(view=artifact_view(held), path=services.artifacts.path(digest))
+
+
+async def _held(services: Services, tenant: str, digest: str) -> Artifact | None:
+    return await services.read(lambda: services.store.read(Artifact, artifact_key(tenant, digest)))
+
+
+async def _received(services: Services, upload: Upload) -> int:
+    """Store the bytes, or only hash them where they are there already; how many there were."""
+    limit_bytes = _limit_bytes(services, upload.kind)
+    store = services.artifacts
+    if not await asyncio.to_thread(store.exists, upload.digest):
+        stored = await store.put_stream_async(upload.digest, upload.chunks, limit_bytes=limit_bytes)
+        return stored.size_bytes
+    sha256, size_bytes = hashlib.sha256(), 0
+    async for chunk in upload.chunks:
+        sha256.update(chunk)
+        size_bytes += len(chunk)
+        if size_bytes > limit_bytes:
+            detail = f"this is more than the {limit_bytes} bytes allowed"
+            raise RefusalError(RefusalCode.TOO_LARGE, detail)
+    got = PREFIX + sha256.hexdigest()
+    if got != upload.digest:
+        raise mismatch(wanted=upload.digest, got=got)
+    return size_bytes
+
+
+def _limit_bytes(services: Services, kind: str) -> int:
+    own = {"bundle": BUNDLE_BYTES_MAX, "tree": MANIFEST_BYTES_MAX}.get(kind)
+    return min(own or services.artifact_bytes_max, services.artifact_bytes_max)
+
+
+def _check_tree(services: Services, digest: str) -> tuple[int, int]:
+    """Files and bytes of a stored manifest. Raises RefusalError for what is none, and for files not there yet."""
+    manifest = services.artifacts.tree(digest)
+    lacking = services.artifacts.lacks(manifest)
+    if lacking:
+        detail = f"{len(lacking)} files of this tree are not stored yet, first {lacking[0]}"
+        hint = "store every file with kind file, then the tree"
+        raise RefusalError(RefusalCode.CONFLICT, detail, field="digest", hint=hint)
+    return len(manifest.files), manifest.size_bytes

@@ -1,0 +1,156 @@
+"""Endpoints: make or change, try out, list, show, stop."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+
+from gigawatt import clock
+from gigawatt.model.command import PutEndpoint, StopEndpoint
+from gigawatt.model.endpoint import Endpoint, EndpointPhase, EndpointSpec, Replica
+from gigawatt.model.environment import Environment
+from gigawatt.model.gang import Gang, GangKind
+from gigawatt.model.ids import make_id
+from gigawatt.model.tenant import Caller
+from gigawatt.service.jobs import what_if_view
+from gigawatt.service.lookup import Filters, find_endpoint
+from gigawatt.service.models import servable
+from gigawatt.service.permissions import home, verb
+from gigawatt.service.services import Services, Terms
+from gigawatt.service.submissions import check_bundle, check_feasible, wanted_environment
+from gigawatt.service.views.endpoints import EndpointView, endpoint_view
+from gigawatt.service.views.jobs import DryRunView
+from gigawatt.service.views.specs import endpoint_spec_fields
+from gigawatt.service.views.text import PageView
+from gigawatt.spec.parse import EndpointDraft
+from gigawatt.store.base import Query
+
+PHASES = tuple(phase.value for phase in EndpointPhase)
+ENTROPY_BYTES = 5
+REPLICAS_SHOWN_MAX = 500
+
+
+@verb
+async def put(
+    caller: Caller, services: Services, draft: EndpointDraft, *, project: str, terms: Terms
+) -> EndpointView:
+    """A new endpoint, or a new spec for the one of this name. Raises RefusalError."""
+    tenant, project = home(caller, project)
+    spec, environment = await _resolved(caller, services, draft, project)
+    now_ms = clock.now_ms()
+    check_feasible(services, _gang(spec, tenant, project, now_ms))
+    await _check_version(services, tenant, project, spec.name, terms)
+    command = PutEndpoint(
+        id=make_id("endpoint", now_ms=now_ms, entropy=clock.entropy(ENTROPY_BYTES)),
+        tenant=tenant,
+        project=project,
+        by=caller.name,
+        spec=spec,
+        environment=environment,
+    )
+    endpoint = await services.leader.submit(command, receipt=terms.receipt(tenant))
+    assert isinstance(endpoint, Endpoint)
+    return await _view(services, endpoint)
+
+
+@verb
+async def dry_run(
+    caller: Caller, services: Services, draft: EndpointDraft, *, project: str
+) -> DryRunView:
+    """Whether one replica could run, whether it would start now, and where. Raises RefusalError."""
+    tenant, project = home(caller, project)
+    spec, _ = await _resolved(caller, services, draft, project)
+    gang = _gang(spec, tenant, project, clock.now_ms())
+    return what_if_view(services, gang, endpoint_spec_fields(spec, draft.environment))
+
+
+@verb
+async def page(caller: Caller, services: Services, filters: Filters) -> PageView[EndpointView]:
+    """Endpoints, newest first."""
+    query = filters.query(caller, phases=PHASES)
+    found = await services.read(lambda: services.store.page(Endpoint, query))
+    replicas = await _live_replicas(services, found.items)
+    url = services.instance.gateway_url
+    views = [endpoint_view(each, replicas[each.id], gateway_url=url) for each in found.items]
+    return PageView(items=views, next=found.next)
+
+
+@verb
+async def show(
+    caller: Caller, services: Services, reference: str, *, project: str = ""
+) -> EndpointView:
+    """One endpoint, by id or name."""
+    return await _view(services, await find_endpoint(caller, services, reference, project))
+
+
+@verb
+async def stop(
+    caller: Caller, services: Services, reference: str, *, project: str, terms: Terms
+) -> EndpointView:
+    """Stop every replica and then the endpoint."""
+    endpoint = await find_endpoint(caller, services, reference, project)
+    terms.check(endpoint.version)
+    command = StopEndpoint(id=endpoint.id, by=caller.name)
+    after = await services.leader.submit(command, receipt=terms.receipt(endpoint.tenant))
+    assert isinstance(after, Endpoint)
+    return await _view(services, after)
+
+
+async def _resolved(
+    caller: Caller, services: Services, draft: EndpointDraft, project: str
+) -> tuple[EndpointSpec, Environment | None]:
+    """The spec with an id, a version and a path for what it names. Raises RefusalError."""
+    tenant = caller.tenant
+    environment_id, environment = wanted_environment(services, draft.environment, tenant, project)
+    await check_bundle(services, tenant, draft.spec.bundle)
+    model = await servable(caller, services, draft.spec.model, project)
+    spec = replace(
+        draft.spec,
+        environment=environment_id,
+        model=model.version.ref,
+        model_path=str(model.path),
+    )
+    return spec, environment
+
+
+async def _check_version(
+    services: Services, tenant: str, project: str, name: str, terms: Terms
+) -> None:
+    if terms.if_version is None:
+        return
+    query = Query(tenant=tenant, project=project, name=name, limit=1)
+    found = await services.read(lambda: services.store.page(Endpoint, query))
+    live = [each for each in found.items if each.phase is not EndpointPhase.STOPPED]
+    terms.check(live[0].version if live else 0)
+
+
+async def _view(services: Services, endpoint: Endpoint) -> EndpointView:
+    replicas = await _live_replicas(services, [endpoint])
+    url = services.instance.gateway_url
+    return endpoint_view(endpoint, replicas[endpoint.id], gateway_url=url)
+
+
+async def _live_replicas(
+    services: Services, endpoints: Sequence[Endpoint]
+) -> dict[str, list[Replica]]:
+    """By endpoint. One read serves for a page of them."""
+    grouped: dict[str, list[Replica]] = defaultdict(list)
+    if not endpoints:
+        return grouped
+    parent = endpoints[0].id if len(endpoints) == 1 else ""
+    query = Query(parent=parent, live_only=True, limit=REPLICAS_SHOWN_MAX)
+    page = await services.read(lambda: services.store.page(Replica, query))
+    for replica in page.items:
+        grouped[replica.endpoint].append(replica)
+    return grouped
+
+
+def _gang(spec: EndpointSpec, tenant: str, project: str, now_ms: int) -> Gang:
+    return Gang(
+        id="",
+        kind=GangKind.REPLICA,
+        tenant=tenant,
+        project=project,
+        shape=spec.shape,
+        priority=spec.priority,
+        queued_ms=now_ms,
+    )

@@ -1,0 +1,191 @@
+"""The model registry: register a stored artifact, list and show names with their versions, move aliases."""
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+
+from gigawatt import clock
+from gigawatt.model.artifact import Artifact, Lineage, ModelName, ModelVersion
+from gigawatt.model.command import RegisterModel, SetAlias
+from gigawatt.model.ids import make_id
+from gigawatt.model.job import Job
+from gigawatt.model.refusal import RefusalCode, RefusalError
+from gigawatt.model.tenant import Caller
+from gigawatt.service.lookup import Filters, find_job, not_found
+from gigawatt.service.permissions import home, verb, within
+from gigawatt.service.services import Services, Terms
+from gigawatt.service.submissions import artifact_key
+from gigawatt.service.views.registry import ModelVersionView, ModelView, model_view, version_view
+from gigawatt.service.views.text import PageView
+from gigawatt.spec.requests import ModelRequest
+from gigawatt.store.base import Query
+
+ENTROPY_BYTES = 5
+VERSIONS_SHOWN_MAX = 500
+TREE_KINDS = frozenset({"tree", "model"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Servable:
+    """A version and where its files are on nodes."""
+
+    version: ModelVersion
+    path: Path
+
+
+@verb
+async def register(
+    caller: Caller, services: Services, request: ModelRequest, *, project: str, terms: Terms
+) -> ModelVersionView:
+    """The next version of a name. Raises RefusalError where the artifact or the job is not there."""
+    tenant, project = home(caller, project)
+    held = await services.read(
+        lambda: services.store.read(Artifact, artifact_key(tenant, request.digest))
+    )
+    if held is None:
+        error = not_found("artifact", request.digest)
+        raise RefusalError(error.code, error.detail, field="digest", hint="upload it first")
+    now_ms = clock.now_ms()
+    command = RegisterModel(
+        id=make_id("model", now_ms=now_ms, entropy=clock.entropy(ENTROPY_BYTES)),
+        tenant=tenant,
+        project=project,
+        by=caller.name,
+        name=request.name,
+        digest=request.digest,
+        size_bytes=held.size_bytes,
+        lineage=await _lineage(caller, services, request.job),
+        metrics=tuple(sorted(request.metrics.items())),
+        aliases=tuple(sorted(set(request.aliases))),
+    )
+    version = await services.leader.submit(command, receipt=terms.receipt(tenant))
+    assert isinstance(version, ModelVersion)
+    return version_view(version)
+
+
+@verb
+async def page(caller: Caller, services: Services, filters: Filters) -> PageView[ModelView]:
+    """Registered names, the newest first, each with its newest versions."""
+    query = filters.query(caller)
+    found = await services.read(lambda: services.store.page(ModelName, query))
+    views = [model_view(name, await _versions(services, name)) for name in found.items]
+    return PageView(items=views, next=found.next)
+
+
+@verb
+async def show(caller: Caller, services: Services, name: str, *, project: str = "") -> ModelView:
+    """One name with its newest versions."""
+    known = await _find(caller, services, name, project)
+    return model_view(known, await _versions(services, known))
+
+
+@verb
+async def set_alias(
+    caller: Caller, services: Services, alias: "AliasChange", *, project: str, terms: Terms
+) -> ModelView:
+    """Point an alias at a version."""
+    return await _set_alias(caller, services, alias, project, terms)
+
+
+@verb
+async def remove_alias(
+    caller: Caller, services: Services, alias: "AliasChange", *, project: str, terms: Terms
+) -> ModelView:
+    """Take an alias away."""
+    return await _set_alias(caller, services, alias, project, terms)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AliasChange:
+    """`number` 0 takes the alias away."""
+
+    name: str
+    alias: str
+    number: int
+
+
+async def servable(caller: Caller, services: Services, reference: str, project: str) -> Servable:
+    """The version that "name", "name:3" or "name@alias" means, its files ready to be served. Raises RefusalError."""
+    name, selector = _parts(reference)
+    known = await _find(caller, services, name, project, field="model")
+    number = known.number_of(selector)
+    if number is None:
+        aliases = ", ".join(f"@{alias}" for alias, _ in known.aliases) or "none"
+        raise RefusalError(
+            RefusalCode.NOT_FOUND,
+            f"model {name} has no {reference.removeprefix(name)}",
+            field="model",
+            hint=f"it has versions 1 to {known.newest}; aliases: {aliases}",
+        )
+    for version in await _versions(services, known):
+        if version.number == number:
+            path = await asyncio.to_thread(_ready_path, services, version)
+            return Servable(version=version, path=path)
+    raise not_found("model", f"{name}:{number}")
+
+
+async def _set_alias(
+    caller: Caller, services: Services, change: AliasChange, project: str, terms: Terms
+) -> ModelView:
+    known = await _find(caller, services, change.name, project)
+    terms.check(known.version)
+    command = SetAlias(
+        tenant=known.tenant,
+        project=known.project,
+        by=caller.name,
+        name=known.name,
+        alias=change.alias,
+        number=change.number,
+    )
+    after = await services.leader.submit(command, receipt=terms.receipt(known.tenant))
+    assert isinstance(after, ModelName)
+    return model_view(after, await _versions(services, after))
+
+
+async def _find(
+    caller: Caller, services: Services, name: str, project: str, *, field: str = ""
+) -> ModelName:
+    tenant, within_project = within(caller, "", project)
+    query = Query(tenant=tenant, project=within_project, name=name, limit=1)
+    found = await services.read(lambda: services.store.page(ModelName, query)) if name else None
+    if found is None or not found.items:
+        error = not_found("model", name)
+        raise RefusalError(error.code, error.detail, field=field, hint=error.hint)
+    return found.items[0]
+
+
+async def _versions(services: Services, name: ModelName) -> tuple[ModelVersion, ...]:
+    query = Query(
+        tenant=name.tenant, project=name.project, parent=name.name, limit=VERSIONS_SHOWN_MAX
+    )
+    return (await services.read(lambda: services.store.page(ModelVersion, query))).items
+
+
+async def _lineage(caller: Caller, services: Services, reference: str) -> Lineage:
+    if not reference:
+        return Lineage()
+    job: Job = await find_job(caller, services, reference)
+    return Lineage(
+        job=job.id,
+        attempt=len(job.attempts),
+        environment=job.spec.environment,
+        bundle=job.spec.bundle,
+        step=job.progress.step if job.progress else None,
+    )
+
+
+def _ready_path(services: Services, version: ModelVersion) -> Path:
+    """Blocks while the tree is laid out, the first time."""
+    held = services.store.read(Artifact, artifact_key(version.tenant, version.digest))
+    if held is not None and held.kind not in TREE_KINDS:
+        return services.artifacts.path(version.digest)
+    return services.artifacts.materialise(version.digest)
+
+
+def _parts(reference: str) -> tuple[str, str]:
+    """Name and selector: "gpt@prod" is ("gpt", "prod"), "gpt:3" is ("gpt", "3"), "gpt" is ("gpt", "")."""
+    for separator in ("@", ":"):
+        name, found, selector = reference.partition(separator)
+        if found:
+            return name, selector or separator
+    return reference, ""

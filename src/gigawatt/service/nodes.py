@@ -1,0 +1,70 @@
+"""Nodes: list, show, and what a person wants of one."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from gigawatt.model.command import ChangeNode
+from gigawatt.model.node import Node, NodeState
+from gigawatt.model.tenant import Caller
+from gigawatt.service.lookup import Filters, not_found
+from gigawatt.service.permissions import sees, verb
+from gigawatt.service.services import Services, Terms
+from gigawatt.service.views.nodes import NodeView, node_view
+from gigawatt.service.views.text import PageView
+from gigawatt.spec.requests import NodeStateRequest
+
+STATES = tuple(state.value for state in NodeState)
+
+
+@verb
+async def page(caller: Caller, services: Services, filters: Filters) -> PageView[NodeView]:
+    """Every node of the site, by the caller's own gangs on them."""
+    asked = filters.query(caller, phases=STATES)
+    query = replace(asked, tenant="", project="")  # nodes are nobody's
+    found = await services.read(lambda: services.store.page(Node, query))
+    gangs = _gangs(caller, services)
+    views = [_view(services, node, gangs) for node in found.items]
+    return PageView(items=views, next=found.next)
+
+
+@verb
+async def show(caller: Caller, services: Services, id: str) -> NodeView:
+    """One node, by id."""
+    return _view(services, await _find(services, id), _gangs(caller, services))
+
+
+@verb
+async def set_state(
+    caller: Caller, services: Services, id: str, request: NodeStateRequest, *, terms: Terms
+) -> NodeView:
+    """Open, cordon or drain a node."""
+    node = await _find(services, id)
+    terms.check(node.version)
+    command = ChangeNode(
+        node=node.id, state=NodeState(request.state), reason=request.reason, by=caller.name
+    )
+    after = await services.leader.submit(command, receipt=terms.receipt(caller.tenant))
+    assert isinstance(after, Node)
+    return _view(services, after, _gangs(caller, services))
+
+
+async def _find(services: Services, id: str) -> Node:
+    node = await services.read(lambda: services.store.read(Node, id))
+    if node is None:
+        raise not_found("node", id)
+    return node
+
+
+def _view(services: Services, node: Node, gangs: Mapping[str, Sequence[str]]) -> NodeView:
+    return node_view(node, free=services.leader.free(node.id), gangs=gangs.get(node.id, ()))
+
+
+def _gangs(caller: Caller, services: Services) -> dict[str, list[str]]:
+    """Gangs that hold a share of each node, of those that the caller can see."""
+    held: dict[str, list[str]] = defaultdict(list)
+    for account in services.leader.accounts_now():
+        for use in account.uses:
+            if sees(caller, use.tenant, use.project):
+                held[account.id].append(use.gang)
+    return held

@@ -1,0 +1,120 @@
+"""The smaller forms of the API: registering models, moving aliases, nodes, projects, keys, and a gateway's report."""
+
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+
+from gigawatt.model.refusal import Fault
+from gigawatt.model.tenant import Role
+from gigawatt.spec import limits
+from gigawatt.spec.faults import faults_of, refusal
+from gigawatt.spec.fields import FORM, Alias, Count, Digest, Name, Text
+from gigawatt.spec.names import ALIAS_HINT
+from gigawatt.spec.units import shown
+
+Form = TypeVar("Form", bound=BaseModel)
+
+VERSION_MAX = 2**31 - 1
+TIME_MS_MAX = 2**53
+COUNT_MAX = 2**53
+ENDPOINTS_REPORTED_MAX = 10_000
+
+Amount = Annotated[int, Field(ge=0, le=COUNT_MAX)]
+TimeMs = Annotated[int, Field(ge=0, le=TIME_MS_MAX)]
+
+
+class ModelRequest(BaseModel):
+    """A stored artifact to be registered as the next version of `name`; `job` says where it came from."""
+
+    model_config = FORM
+    name: Name
+    digest: Digest
+    metrics: Annotated[
+        dict[str, Annotated[float, Field(allow_inf_nan=False)]],
+        Field(max_length=limits.METRICS_MAX),
+    ] = {}
+    aliases: Annotated[list[Alias], Field(max_length=limits.ALIASES_MAX)] = []
+    job: Text = ""
+
+
+class AliasRequest(BaseModel):
+    """The version that an alias is to point at."""
+
+    model_config = FORM
+    number: Annotated[Count, Field(le=VERSION_MAX)]
+
+
+class NodeStateRequest(BaseModel):
+    """What a person wants of a node."""
+
+    model_config = FORM
+    state: Literal["ready", "cordoned", "draining"]
+    reason: Text = ""
+
+
+class ProjectRequest(BaseModel):
+    """A new project."""
+
+    model_config = FORM
+    name: Name
+
+
+class TenantRequest(BaseModel):
+    """A new tenant."""
+
+    model_config = FORM
+    id: Name
+
+
+class KeyRequest(BaseModel):
+    """A new API key. Without a project it is for all of the tenant's; `expires_ms` 0 is never."""
+
+    model_config = FORM
+    name: Name
+    role: Literal[
+        "viewer", "developer", "project-admin", "tenant-admin", "auditor", "operator", "gateway"
+    ] = Role.DEVELOPER.value
+    project: Annotated[str, Field(max_length=limits.NAME_CHARS_MAX)] = ""
+    expires_ms: TimeMs = 0
+
+
+class EndpointDemand(BaseModel):
+    """What a gateway counts for one endpoint; `*_more` since its last report."""
+
+    model_config = FORM
+    id: Text
+    in_flight: Amount = 0
+    queued: Amount = 0
+    last_request_ms: TimeMs = 0
+    requests_more: Amount = 0
+    prompt_tokens_more: Amount = 0
+    completion_tokens_more: Amount = 0
+
+
+class DemandReport(BaseModel):
+    """What one gateway counted."""
+
+    model_config = FORM
+    gateway: Text
+    endpoints: Annotated[list[EndpointDemand], Field(max_length=ENDPOINTS_REPORTED_MAX)]
+
+
+def parse_request(form: type[Form], body: bytes | str) -> Form:
+    """A form's JSON body. Raises RefusalError with every fault found."""
+    try:
+        return form.model_validate_json(body)
+    except ValidationError as error:
+        raise refusal(faults_of(error, form)) from error
+
+
+def parse_alias(alias: str) -> str:
+    """An alias in a path. Raises RefusalError."""
+    try:
+        return _ALIAS.validate_python(alias)
+    except ValidationError as error:
+        raise refusal(
+            [Fault(field="alias", detail=f"alias is not allowed: {shown(alias)}", hint=ALIAS_HINT)]
+        ) from error
+
+
+_ALIAS: TypeAdapter[str] = TypeAdapter(Alias)

@@ -1,0 +1,199 @@
+"""The store on a relational database: one implementation, given a dialect. Safe to call from several threads."""
+
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Insert, bindparam, insert, select, update
+from sqlalchemy.exc import DBAPIError
+
+from gigawatt.model.change import Batch, Entity, Receipt
+from gigawatt.model.event import Event
+from gigawatt.model.job import Job, JobPhase
+from gigawatt.model.world import World
+from gigawatt.store import history, leadership, listing
+from gigawatt.store.base import (
+    EventQuery,
+    InboxRow,
+    LedgerQuery,
+    LedgerTotal,
+    Page,
+    Query,
+    StoreFullError,
+)
+from gigawatt.store.codec import KINDS, decode
+from gigawatt.store.cursor import write_cursor
+from gigawatt.store.dialect import Dialect
+from gigawatt.store.migrate import migrate
+from gigawatt.store.retention import PRUNE_EVERY_MS, prune
+from gigawatt.store.rows import row
+from gigawatt.store.schema import entries, events, inbox, leader, objects, receipts
+
+E = TypeVar("E", bound=Entity)
+
+WORLD_KINDS = tuple(sorted(KINDS.keys() - {"Artifact", "ModelVersion"}))  # those never change
+
+_insert_events = insert(events)
+_insert_entries = insert(entries)
+_insert_command = insert(inbox).returning(inbox.c.row)
+_answer_command = (
+    update(inbox)
+    .where(inbox.c.row == bindparam("answered"))
+    .values(reply=bindparam("answer"), replied_ms=bindparam("at"))
+)
+_newest_seq = select(leader.c.newest_seq).where(leader.c.id == 1)
+
+
+class SqlStore:
+    """See `Store`. A database that stops answering raises SQLAlchemy's own errors."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        engines = dialect.open()
+        self._reader = engines.reader
+        self._writer = engines.writer
+        self._put_objects: Insert = dialect.upsert(objects)
+        self._put_receipts: Insert = dialect.upsert(receipts)
+        self._prune_at_ms = 0
+
+    def migrate(self) -> None:
+        migrate(self._writer, self._dialect)
+
+    def close(self) -> None:
+        self._reader.dispose()
+        self._writer.dispose()
+
+    def lead(self, *, holder: str, now_ms: int, lease_ms: int) -> int:
+        with self._write() as connection:
+            return leadership.take_lead(
+                connection, holder=holder, now_ms=now_ms, until_ms=now_ms + lease_ms
+            )
+
+    def renew(self, *, epoch: int, now_ms: int, lease_ms: int) -> None:
+        with self._write() as connection:
+            leadership.extend(connection, epoch=epoch, until_ms=now_ms + lease_ms)
+
+    def resign(self, *, epoch: int) -> None:
+        with self._write() as connection:
+            leadership.let_go(connection, epoch=epoch)
+
+    def commit(self, batch: Batch, *, epoch: int, now_ms: int) -> tuple[Event, ...]:
+        # Made before the transaction begins, so that it holds the writers' lock for less time.
+        puts = [row(entity) for entity in batch.puts]
+        with self._write() as connection:
+            newest = leadership.pass_fence(connection, epoch=epoch, events=len(batch.events))
+            numbered = history.numbered(batch.events, after=newest)
+            _many(connection, self._put_objects, puts)
+            _many(connection, _insert_events, [history.event_row(event) for event in numbered])
+            _many(connection, _insert_entries, [history.entry_row(each) for each in batch.entries])
+            _many(
+                connection,
+                self._put_receipts,
+                [history.receipt_row(receipt) for receipt in batch.receipts],
+            )
+            _many(
+                connection,
+                _answer_command,
+                [
+                    {"answered": number, "answer": reply, "at": now_ms}
+                    for number, reply in batch.inbox_done
+                ],
+            )
+            self._prune_when_due(connection, now_ms=now_ms, newest_seq=newest + len(numbered))
+        return numbered
+
+    def load_world(self, *, epoch: int) -> World:
+        world = World(epoch=epoch)
+        with self._reader.connect() as connection:
+            rows = connection.execute(listing.live(WORLD_KINDS)).all()
+        blocked: list[Job] = []
+        for each in rows:
+            entity = decode(KINDS[each.kind], each.body)
+            world.put(entity)
+            if isinstance(entity, Job) and entity.phase is JobPhase.BLOCKED:
+                blocked.append(entity)
+        for job in blocked:  # again, now that every job that it may come after is there
+            world.put(job)
+        return world
+
+    def read(self, kind: type[E], id: str) -> E | None:
+        return self._decoded(kind, listing.one(kind.__name__, id))
+
+    def read_named(self, kind: type[E], *, tenant: str, project: str, name: str) -> E | None:
+        return self._decoded(
+            kind,
+            listing.newest_named(kind.__name__, tenant=tenant, project=project, name=name),
+        )
+
+    def page(self, kind: type[E], query: Query) -> Page[E]:
+        statement = listing.page(kind.__name__, query)
+        with self._reader.connect() as connection:
+            rows = connection.execute(statement).all()
+        size = listing.page_size(query)
+        items = tuple(decode(kind, each.body) for each in rows[:size])
+        if len(rows) <= size:
+            return Page(items=items, next="")
+        last = rows[size - 1]
+        cursor = write_cursor(kind.__name__, query, created_ms=last.created_ms, id=last.id)
+        return Page(items=items, next=cursor)
+
+    def count(self, kind: type[E], query: Query) -> dict[str, int]:
+        with self._reader.connect() as connection:
+            rows = connection.execute(listing.counts(kind.__name__, query)).all()
+        return {each.phase: each.objects for each in rows}
+
+    def events(self, query: EventQuery) -> tuple[Event, ...]:
+        with self._reader.connect() as connection:
+            return history.read_events(connection, query)
+
+    def newest_seq(self) -> int:
+        with self._reader.connect() as connection:
+            return connection.execute(_newest_seq).scalar_one()
+
+    def receipts(self, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Receipt]:
+        with self._reader.connect() as connection:
+            return history.read_receipts(connection, keys)
+
+    def ledger_totals(self, query: LedgerQuery) -> tuple[LedgerTotal, ...]:
+        with self._reader.connect() as connection:
+            return history.read_totals(connection, query)
+
+    def inbox_put(self, command: str, *, now_ms: int) -> int:
+        with self._write() as connection:
+            return connection.execute(
+                _insert_command, {"command": command, "at_ms": now_ms}
+            ).scalar_one()
+
+    def inbox_pending(self, *, limit: int) -> tuple[InboxRow, ...]:
+        with self._reader.connect() as connection:
+            return history.read_pending(connection, limit=limit)
+
+    def inbox_reply(self, row: int) -> InboxRow | None:
+        with self._reader.connect() as connection:
+            return history.read_reply(connection, row)
+
+    def _decoded(self, kind: type[E], statement: listing.Body) -> E | None:
+        with self._reader.connect() as connection:
+            body = connection.execute(statement).scalar_one_or_none()
+        return None if body is None else decode(kind, body)
+
+    def _prune_when_due(self, connection: Connection, *, now_ms: int, newest_seq: int) -> None:
+        if now_ms >= self._prune_at_ms:
+            more = prune(connection, now_ms=now_ms, newest_seq=newest_seq)
+            self._prune_at_ms = now_ms if more else now_ms + PRUNE_EVERY_MS
+
+    @contextmanager
+    def _write(self) -> Generator[Connection]:
+        """One transaction: all of it or nothing. Raises StoreFullError."""
+        try:
+            with self._writer.begin() as connection:
+                yield connection
+        except DBAPIError as error:
+            if self._dialect.is_full(error):
+                raise StoreFullError(f"{self._dialect.place} has no room") from error
+            raise
+
+
+def _many(connection: Connection, statement: Any, rows: list[dict[str, Any]]) -> None:
+    if rows:
+        connection.execute(statement, rows)

@@ -1,0 +1,258 @@
+"""Objects to store: one of every kind, and jobs by the dozen."""
+
+from dataclasses import replace
+
+from gigawatt.model.artifact import Artifact, Lineage, ModelName, ModelVersion
+from gigawatt.model.attempt import Attempt, AttemptPhase, Evidence, Progress, RankStatus, Verdict
+from gigawatt.model.change import Batch, Entity, Receipt
+from gigawatt.model.endpoint import Demand, Endpoint, EndpointPhase, EndpointSpec, Replica
+from gigawatt.model.environment import (
+    Environment,
+    EnvironmentKind,
+    EnvironmentPhase,
+    EnvironmentSpec,
+)
+from gigawatt.model.event import Event
+from gigawatt.model.gang import Checkpoint, Shape
+from gigawatt.model.job import Job, JobPhase, JobSpec
+from gigawatt.model.ledger import LedgerEntry, NodeAccount, TimeClass, Use
+from gigawatt.model.node import Gpu, Node, NodeReport, NodeState
+from gigawatt.model.resources import Resources
+from gigawatt.model.tenant import ApiKey, Project, Role, Tenant
+
+SHAPE = Shape(per_node=Resources(milli_cpu=500, memory_bytes=1 << 30))
+
+
+def job(
+    number: int,
+    *,
+    tenant: str = "acme",
+    project: str = "nlp",
+    name: str = "train",
+    phase: JobPhase = JobPhase.QUEUED,
+    after: tuple[str, ...] = (),
+) -> Job:
+    """Its id and its time of creation are made of the number."""
+    return Job(
+        id=f"job-{number:06d}",
+        tenant=tenant,
+        project=project,
+        spec=JobSpec(
+            name=name,
+            command=("python", "train.py"),
+            shape=SHAPE,
+            environment="host",
+            after=after,
+        ),
+        phase=phase,
+        created_ms=1_000 + number,
+        queued_ms=1_000 + number,
+        submitted_by="ada",
+    )
+
+
+def job_with_history(number: int) -> Job:
+    """Everything that a job can hold."""
+    attempt = Attempt(
+        n=1,
+        phase=AttemptPhase.ENDED,
+        nodes=("node-1",),
+        ranks=(
+            RankStatus(
+                rank=0, node="node-1", pid=7, ended_ms=9, signal=9, last_lines=("ä\x00\n", "")
+            ),
+        ),
+        epoch=3,
+        placed_ms=5,
+        verdict=Verdict.INFRASTRUCTURE,
+        evidence=(Evidence(at_ms=9, what="signal", detail="SIGKILL", rank=0, node="node-1"),),
+        resumed_from=Checkpoint(step=0, path="/c", at_ms=1),
+    )
+    return replace(
+        job(number),
+        attempts=(attempt,),
+        progress=Progress(at_ms=8, step=4, loss=0.1 + 0.2, metrics=(("lr", 1e-300),)),
+    )
+
+
+def replica(number: int, *, endpoint: str = "ep-1", ended_ms: int | None = None) -> Replica:
+    return Replica(
+        id=f"rep-{number}",
+        endpoint=endpoint,
+        tenant="acme",
+        project="nlp",
+        shape=SHAPE,
+        priority=100,
+        queued_ms=number,
+        ended_ms=ended_ms,
+    )
+
+
+def endpoint(number: int, *, phase: EndpointPhase = EndpointPhase.READY) -> Endpoint:
+    return Endpoint(
+        id=f"ep-{number}",
+        tenant="acme",
+        project="nlp",
+        spec=EndpointSpec(
+            name="chat",
+            model="tiny:1",
+            model_path="/m",
+            served_name="chat",
+            command=("serve",),
+            shape=SHAPE,
+            environment="host",
+        ),
+        phase=phase,
+        created_ms=number,
+        created_by="ada",
+        demand=Demand(at_ms=4, requests=1 << 60),
+    )
+
+
+def api_key(number: int, *, revoked_ms: int | None = None) -> ApiKey:
+    return ApiKey(
+        id=f"key-{number}",
+        tenant="acme",
+        project="",
+        name="laptop",
+        role=Role.DEVELOPER,
+        prefix="gw-1",
+        sha256="ab" * 32,
+        created_ms=number,
+        created_by="ada",
+        revoked_ms=revoked_ms,
+    )
+
+
+def model_version(number: int, *, name: str = "tiny") -> ModelVersion:
+    return ModelVersion(
+        id=f"mv-{name}-{number}",
+        tenant="acme",
+        project="nlp",
+        name=name,
+        number=number,
+        digest="sha256:" + "0" * 64,
+        size_bytes=1 << 40,
+        created_ms=number,
+        created_by="ada",
+        lineage=Lineage(job="job-1", attempt=2, step=None),
+        metrics=(("loss", 1.0), ("accuracy", float("inf"))),
+    )
+
+
+def one_of_every_kind() -> tuple[Entity, ...]:
+    environment = Environment(
+        id="env-1",
+        tenant="acme",
+        project="nlp",
+        spec=EnvironmentSpec(kind=EnvironmentKind.UV, requirements=("torch",)),
+        phase=EnvironmentPhase.BUILDING,
+        created_ms=1,
+    )
+    node = Node(
+        id="node-1",
+        state=NodeState.CORDONED,
+        reason="dust",
+        report=NodeReport(
+            id="node-1",
+            total=SHAPE.per_node,
+            topology=("", "", "", "", "rack-1", "", "node-1"),
+            address="127.0.0.1",
+            gpus=(Gpu(uuid="GPU-1", index=0, kind="H100", memory_bytes=80 << 30),),
+        ),
+        changed_ms=1,
+    )
+    use = Use(
+        gang="job-1",
+        attempt=1,
+        tenant="acme",
+        project="nlp",
+        units=500,
+        time_class=TimeClass.USEFUL,
+    )
+    account = NodeAccount(
+        id="node-1",
+        unit="milli_core_ms",
+        installed=2000,
+        rest_class=TimeClass.IDLE,
+        installed_ms=1,
+        accounted_to_ms=2,
+        uses=(use,),
+    )
+    artifact = Artifact(
+        digest="sha256:" + "1" * 64,
+        tenant="acme",
+        project="nlp",
+        kind="bundle",
+        size_bytes=1,
+        files=1,
+        created_ms=1,
+        created_by="ada",
+    )
+    name = ModelName(
+        id="acme/nlp/tiny",
+        tenant="acme",
+        project="nlp",
+        name="tiny",
+        newest=2,
+        aliases=(("prod", 1),),
+        updated_ms=1,
+    )
+    return (
+        job_with_history(1),
+        endpoint(1),
+        replica(1),
+        environment,
+        node,
+        account,
+        artifact,
+        model_version(1),
+        name,
+        Tenant(id="acme", created_ms=1),
+        Project(id="acme/nlp", tenant="acme", name="nlp", created_ms=1),
+        api_key(1),
+    )
+
+
+def event(
+    number: int, *, kind: str = "job.queued", tenant: str = "acme", subject: str = "job-1"
+) -> Event:
+    return Event(
+        at_ms=number,
+        kind=kind,
+        tenant=tenant,
+        project="nlp",
+        subject=subject,
+        message=f"the {number}th",
+        data=(("attempt", str(number)), ("odd", "\x00ü")),
+    )
+
+
+def receipt(number: int, *, tenant: str = "acme", at_ms: int = 0) -> Receipt:
+    return Receipt(
+        tenant=tenant,
+        key=f"key-{number}",
+        request_sha256="cd" * 32,
+        status=201,
+        body='{"kind": "Job", "id": "job-1"}',
+        at_ms=at_ms,
+    )
+
+
+def entry(unit_ms: int, time_class: TimeClass = TimeClass.USEFUL, **changes: str) -> LedgerEntry:
+    made = LedgerEntry(
+        at_ms=10,
+        node="node-1",
+        unit="milli_core_ms",
+        time_class=time_class,
+        unit_ms=unit_ms,
+        tenant="acme",
+        project="nlp",
+        gang="job-1",
+        attempt=1,
+    )
+    return replace(made, **changes)
+
+
+def batch_of(*puts: Entity) -> Batch:
+    return Batch(puts=list(puts))

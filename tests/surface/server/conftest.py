@@ -1,0 +1,35 @@
+"""Real instances: a control plane, a gateway and supervisors of their own, on free ports, in a directory of their own."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from benchmarks.http import Api
+from benchmarks.instance import Instance, start, stop
+
+
+@pytest.fixture(scope="module")
+def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
+    """One for a module's tests, with three virtual nodes."""
+    data = tmp_path_factory.mktemp("instance") / "data"
+    try:
+        yield start(data, nodes=3)
+    finally:
+        stop(data)
+
+
+@pytest.fixture
+def api(instance: Instance) -> Iterator[Api]:
+    client = Api(instance)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def own_data(tmp_path: Path) -> Iterator[Path]:
+    """A directory for an instance that the test starts and breaks itself; whatever is left is stopped."""
+    data = tmp_path / "data"
+    yield data
+    if (data / "instance.lock").exists():
+        stop(data)
