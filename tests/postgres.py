@@ -7,7 +7,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -26,7 +26,7 @@ USER = "gigawatt"
 @dataclass(frozen=True, slots=True)
 class PostgresServer:
     directory: Path
-    process: "subprocess.Popen[bytes]"
+    process: "subprocess.Popen[Any]"
     _numbers: "count[int]" = field(default_factory=count)
 
     def url(self, database: str) -> str:
@@ -67,7 +67,7 @@ def postgres_binaries() -> Path | None:
 
 
 @contextmanager
-def running_postgres(*, fsync: bool = False) -> Iterator[PostgresServer]:
+def running_postgres(*, fsync: bool = False) -> Generator[PostgresServer]:
     """Skips the test where there is no server to start, or fails it if GIGAWATT_REQUIRE_POSTGRES is 1."""
     binaries = postgres_binaries()
     if binaries is None:
@@ -130,7 +130,7 @@ def _make_cluster(binaries: Path, directory: Path, account: dict[str, Any]) -> N
 
 def _start(
     binaries: Path, directory: Path, account: dict[str, Any], *, fsync: bool
-) -> "subprocess.Popen[bytes]":
+) -> "subprocess.Popen[Any]":
     with (directory / "log").open("wb") as log:
         return subprocess.Popen(
             [
@@ -149,7 +149,7 @@ def _start(
         )
 
 
-def _wait_until_ready(directory: Path, process: "subprocess.Popen[bytes]") -> None:
+def _wait_until_ready(directory: Path, process: "subprocess.Popen[Any]") -> None:
     deadline = time.monotonic() + START_TIMEOUT_S
     while True:
         try:
@@ -163,7 +163,7 @@ def _wait_until_ready(directory: Path, process: "subprocess.Popen[bytes]") -> No
             return
 
 
-def _stop(process: "subprocess.Popen[bytes]") -> None:
+def _stop(process: "subprocess.Popen[Any]") -> None:
     process.send_signal(signal.SIGINT)  # a fast shutdown: sessions are ended
     try:
         process.wait(STOP_TIMEOUT_S)

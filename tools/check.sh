@@ -1,23 +1,32 @@
 #!/bin/sh
-# Runs every check, also after one has failed, and says at the end which did.
+# Runs every check, also after one has failed, and says at the end how each went. Needs the tools on PATH.
 set -u
 
-failed=""
-run() {
+report=""
+failed=0
+
+run() { # NAME COMMAND...: the command's output is shown if it fails
     name=$1
     shift
-    printf '== %s\n' "$name"
-    "$@" || failed="$failed $name"
+    started=$(date +%s)
+    if output=$("$@" 2>&1); then
+        verdict=ok
+    else
+        verdict=FAILED
+        failed=1
+        printf '%s\n%s\n\n' "== $name: $*" "$output"
+    fi
+    took=$(($(date +%s) - started))
+    report="$report$(printf '%-8s %-7s %3d s' "$name" "$verdict" "$took")
+"
 }
 
-run format ruff format --check --quiet .
-run lint ruff check --quiet .
-run types basedpyright --level warning
+run format ruff format --check .
+run lint ruff check .
+run types basedpyright
 run layers lint-imports --no-cache
-run house python -m pytest -q tests/house
+run house python -m pytest -q -p no:cacheprovider tests/house
+run changes towncrier build --draft --version next
 
-if [ -n "$failed" ]; then
-    printf 'failed:%s\n' "$failed"
-    exit 1
-fi
-printf 'all checks passed\n'
+printf '%s' "$report"
+exit $failed

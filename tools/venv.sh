@@ -1,21 +1,24 @@
 #!/bin/sh
-# Makes the virtual environment $1 with the newest Python >= 3.11 that this machine has.
+# Makes the virtual environment $1. Takes the machine's own python3 if it is 3.11 or newer and can make one, or else
+# the newest that can. PYTHON=... in the environment says which one to take.
 set -eu
 
-for name in python3.13 python3.12 python3.11 python3.14 python3 python; do
-    if command -v "$name" >/dev/null 2>&1 \
-        && "$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
-        python=$name
-        break
+fits() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; }
+whole() { "$1" -c 'import ensurepip, venv' >/dev/null 2>&1; }
+
+lacking=""
+for python in ${PYTHON:-python3 python3.14 python3.13 python3.12 python3.11 python}; do
+    fits "$python" || continue
+    if whole "$python"; then
+        exec "$python" -m venv --clear "$1"
     fi
+    lacking=${lacking:-$python}
 done
-if [ -z "${python:-}" ]; then
-    echo "gigawatt needs Python 3.11 or newer; on Debian or Ubuntu: apt-get install python3 python3-venv" >&2
-    exit 1
+
+if [ -n "$lacking" ]; then
+    version=$("$lacking" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+    echo "$lacking cannot make virtual environments; on Debian or Ubuntu: sudo apt-get install python$version-venv" >&2
+else
+    echo "gigawatt needs Python 3.11 or newer; on Debian or Ubuntu: sudo apt-get install python3 python3-venv" >&2
 fi
-if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
-    version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
-    echo "$python has no venv; on Debian or Ubuntu: apt-get install python$version-venv" >&2
-    exit 1
-fi
-exec "$python" -m venv "$1"
+exit 1

@@ -43,9 +43,9 @@ class Settings:
     hold_after_s: Annotated[
         int, "How long a gang waits before nodes that it could use are kept from lower ones."
     ] = 600
-    orphan_s: Annotated[
-        int, "How long supervisors keep ranks running without a control plane."
-    ] = 86_400
+    orphan_s: Annotated[int, "How long supervisors keep ranks running without a control plane."] = (
+        86_400
+    )
 
     @property
     def store_url(self) -> str:

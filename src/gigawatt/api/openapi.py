@@ -1,7 +1,7 @@
 """The OpenAPI document: FastAPI's paths and parameters, and from the declared operations bodies, answers and problems."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, get_args, get_origin
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
@@ -10,6 +10,7 @@ from pydantic.json_schema import JsonSchemaMode
 
 from gigawatt.api.operations import Operation, Routes
 from gigawatt.api.problems import MEDIA_TYPE
+from gigawatt.service.views.text import PageView
 
 REF = "#/components/schemas/{model}"
 DESCRIPTION = "Build, train and serve AI on shared accelerators. Every list pages by `cursor`."
@@ -111,9 +112,15 @@ def _schema(kind: Any, mode: JsonSchemaMode, schemas: dict[str, Any]) -> dict[st
     adapter: TypeAdapter[Any] = TypeAdapter(kind)
     schema = adapter.json_schema(mode=mode, ref_template=REF)
     schemas |= schema.pop("$defs", {})
-    title = schema.get("title", "")
-    if not title:
+    name = _name(kind)
+    if not name:
         return schema
-    name = "".join(letter if letter.isalnum() else "_" for letter in title).strip("_")
-    schemas[name] = schema
+    schemas[name] = {**schema, "title": name}
     return {"$ref": REF.format(model=name)}
+
+
+def _name(kind: Any) -> str:
+    """The component's name; empty for what is none, like a mapping."""
+    if get_origin(kind) is PageView:
+        return f"{get_args(kind)[0].__name__.removesuffix('View')}Page"
+    return kind.__name__ if isinstance(kind, type) and get_origin(kind) is None else ""

@@ -92,9 +92,32 @@ def sparkline(values: Sequence[float], width: int) -> str:
     return "".join(_BLOCKS[round((value - low) / (high - low) * steps)] for value in values)
 
 
-def device_time(unit_ms: int, unit: str) -> str:
-    """The ledger's integers as device time: `3h20m` of one GPU or core."""
-    return duration(unit_ms / 1_000) + (" GPU" if "gpu" in unit else " core")
+def device_time(unit_ms: int) -> str:
+    """The ledger's integers as time of one device, whole: `3h20m` of a GPU or a core."""
+    return duration(unit_ms / 1_000)
+
+
+def device(unit: str) -> str:
+    """What the ledger's unit counts."""
+    return "GPU" if "gpu" in unit else "core"
+
+
+def plural(number: float, word: str) -> str:
+    """`1 node`, `2 nodes`."""
+    return f"{amount(number)} {word}" if number == 1 else f"{amount(number)} {word}s"
+
+
+def gang(least: int, most: int, ranks: int, amounts: Sequence[str]) -> str:
+    """`2 nodes × 1 rank, each node 0.5 CPU, 1 GiB`."""
+    nodes = plural(most, "node") if least == most else f"{least} to {most} nodes"
+    each = f", each node {', '.join(amounts)}" if amounts else ""
+    return f"{nodes} × {plural(ranks, 'rank')}{each}"
+
+
+def amounts(gpus: float, cpus: float, memory_bytes: int) -> list[str]:
+    """`["2 GPU", "0.5 CPU", "1 GiB"]`, without what is none."""
+    found = [f"{amount(value)} {word}" for value, word in ((gpus, "GPU"), (cpus, "CPU")) if value]
+    return [*found, size(memory_bytes)] if memory_bytes else found
 
 
 def short_digest(digest: str) -> str:
@@ -102,11 +125,17 @@ def short_digest(digest: str) -> str:
     return digest[: len("sha256:") + 12] if digest else NOTHING
 
 
-def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(
+    headers: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[bool] = ()
+) -> str:
     """Columns two spaces apart, nothing cut off, no space at a line's end: for pipes."""
+    sides = tuple(right) or (False,) * len(headers)
     widths = [max(len(cell) for cell in column) for column in zip(headers, *rows, strict=True)]
     lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        "  ".join(
+            cell.rjust(width) if side else cell.ljust(width)
+            for cell, width, side in zip(line, widths, sides, strict=True)
+        ).rstrip()
         for line in (headers, *rows)
     ]
     return "\n".join(lines)

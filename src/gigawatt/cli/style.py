@@ -69,7 +69,8 @@ def show_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None
     """A table on stdout: fitted and coloured in a terminal, whole and plain in a pipe."""
     console = stdout()
     if not console.is_terminal:
-        sys.stdout.write(form.table([column.name for column in columns], rows) + "\n")
+        names, right = [each.name for each in columns], [each.right for each in columns]
+        sys.stdout.write(form.table(names, rows, right=right) + "\n")
         return
     console.print(rich_table(columns, rows))
 

@@ -209,7 +209,7 @@ class Leader:
                     )
             except StoreFullError:
                 if not self._full:
-                    log.error("the store has no room; writes wait until it has")
+                    log.exception("the store has no room; writes wait until it has")
                 self._full = True
                 await asyncio.sleep(FULL_RETRY_S)
             else:

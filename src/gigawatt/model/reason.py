@@ -13,7 +13,9 @@ class ReasonCode(StrEnum):
     AVOIDED_NODES = "avoided_nodes"  # it would fit on nodes that its own failures made suspect
     HELD_FOR_HEAD = "held_for_head"  # it fits; the nodes are kept for a gang that waited longer
     OUTSIDE_WINDOW = "outside_window"  # its windows do not include now
-    NOT_CONSIDERED = "not_considered"  # one cycle's work ended before its turn; the next goes on there
+    NOT_CONSIDERED = (
+        "not_considered"  # one cycle's work ended before its turn; the next goes on there
+    )
     DEPENDENCY = "dependency"  # a job it comes after has not ended
     ENVIRONMENT = "environment"  # its environment is being built
     STOPPING = "stopping"  # its last attempt is still being stopped

@@ -135,7 +135,9 @@ class NodeRows:
     def _topology(self) -> Codes:
         private = self._static.column("topology_NL")
         columns = [level.ranks()[private[:, index]] for index, level in enumerate(self._domains)]
-        return np.stack(columns).T  # each level's codes lie together in memory: they are read by level
+        return np.stack(
+            columns
+        ).T  # each level's codes lie together in memory: they are read by level
 
     def _kind(self) -> Codes:
         return self._gpu_kinds.ranks()[self._static.column("gpu_kind_N")]

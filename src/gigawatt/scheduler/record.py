@@ -58,13 +58,17 @@ def load(recorded: bytes) -> tuple[Snapshot, Policy]:
     end = start + int.from_bytes(body[len(MAGIC) : start], "little")
     header = json.loads(body[start:end])
     arrays = _arrays(header.pop("arrays"), body, end)
-    snapshot = Snapshot(
-        now_ms=header["now_ms"],
-        resume=header["resume"],
-        nodes=NodeColumns(**_together("nodes", header, arrays)),
-        gangs=GangColumns(**_together("gangs", header, arrays)),
-    )
-    return snapshot, Policy(**header["policy"])
+    try:
+        snapshot = Snapshot(
+            now_ms=header["now_ms"],
+            resume=header["resume"],
+            nodes=NodeColumns(**_together("nodes", header, arrays)),
+            gangs=GangColumns(**_together("gangs", header, arrays)),
+        )
+        return snapshot, Policy(**header["policy"])
+    except (KeyError, TypeError) as error:
+        detail = f"its columns are not those of this version: {error}"
+        raise _refused(detail, "replay it with the version that recorded it") from error
 
 
 def decision_bytes(decision: Decision) -> bytes:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -110,8 +111,6 @@ def stop_gateway(data: Path) -> None:
 
 def wait_for_end(pidfd: int, timeout_s: float) -> bool:
     """Whether the process ended in time."""
-    import select
-
     poll = select.poll()
     poll.register(pidfd, select.POLLIN)
     return bool(poll.poll(timeout_s * 1000))
@@ -141,7 +140,11 @@ async def _ended(running: Running) -> None:
     finally:
         loop.remove_reader(pidfd)
         os.close(pidfd)
+    _reap(running.pid)
+
+
+def _reap(pid: int) -> None:
     try:
-        os.waitpid(running.pid, os.WNOHANG)
+        os.waitpid(pid, os.WNOHANG)
     except ChildProcessError:
         return  # an earlier control plane's child

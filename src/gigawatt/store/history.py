@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Integer, Select, func, literal, select
 
 from gigawatt.model.change import Receipt
 from gigawatt.model.event import Event
@@ -99,7 +99,7 @@ def _totals(query: LedgerQuery) -> Select[str, str, Any, Any]:
         conditions.append(entries.c.at_ms >= query.since_ms)
     if query.until_ms:
         conditions.append(entries.c.at_ms < query.until_ms)
-    high = func.sum(entries.c.unit_ms.bitwise_rshift(PART_BITS)).label("high")
+    high = func.sum(entries.c.unit_ms.bitwise_rshift(literal(PART_BITS, Integer))).label("high")
     low = func.sum(entries.c.unit_ms.bitwise_and((1 << PART_BITS) - 1)).label("low")
     keys = (entries.c.unit, entries.c.time_class)
     return select(*keys, high, low).where(*conditions).group_by(*keys).order_by(*keys)

@@ -87,9 +87,9 @@ class ReplicaDouble:
             await self._while_connected(reply, self.word_gate)
             await reply.chunk(event(self._chunk(word, fields, chat="chat" in path)))
             self.sent_chunks += 1
-        options = fields.get("stream_options")
-        if isinstance(options, dict) and options.get("include_usage"):
-            last = {**self._chunk("", fields, chat="chat" in path), "choices": [], "usage": USAGE}
+        if fields.get("stream_options") == {"include_usage": True}:
+            last = self._chunk("", fields, chat="chat" in path)
+            last["choices"], last["usage"] = [], USAGE
             await reply.chunk(event(last))
         await reply.chunk(b"data: [DONE]\n\n")
         await reply.end()

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 
 def ask(site: Site, *, stream: bool = False) -> None:
     with site.openai() as client:
-            if stream:
+        if stream:
             list(client.chat.completions.create(model="tiny-gpt", messages=MESSAGES, stream=True))
         else:
             client.chat.completions.create(model="tiny-gpt", messages=MESSAGES)

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,7 +21,7 @@ HEAVY = ("numpy", "pydantic", "fastapi", "starlette", "sqlalchemy", "httpx2", "p
 
 
 @contextmanager
-def gateway_process(site: Site, *more: str) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
+def gateway_process(site: Site, *more: str) -> Generator[tuple[subprocess.Popen[bytes], Path]]:
     """The process and its log."""
     log = site.directory / "logs" / "gateway.log"
     command = [

@@ -1,7 +1,7 @@
 """The two databases as tests see them: from behind the store's back."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +30,7 @@ class Database(Protocol):
         ...
 
     @contextmanager
-    def full(self, store: Store) -> Iterator[None]:
+    def full(self, store: Store) -> Generator[None]:
         """Meanwhile it has no room for more objects."""
         ...
 
@@ -52,7 +52,7 @@ class SqliteDatabase:
         return [(*row[:2], " ".join((row[2] or "").split())) for row in rows]
 
     @contextmanager
-    def full(self, store: Store) -> Iterator[None]:
+    def full(self, store: Store) -> Generator[None]:
         """The limit belongs to a connection, so it is set on the store's own."""
         assert isinstance(store, SqlStore)
         with store._writer.connect() as connection:
@@ -91,7 +91,7 @@ class PostgresDatabase:
         return [*columns, *indexes]
 
     @contextmanager
-    def full(self, store: Store) -> Iterator[None]:
+    def full(self, store: Store) -> Generator[None]:
         """No disk is filled: the server is made to raise the very error that a full one raises."""
         self.execute(
             "CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"

@@ -97,19 +97,19 @@ def test_reads_see_whole_batches_while_another_thread_writes(store: Store, epoch
     def read() -> int:
         pages = 0
         while not done.is_set() or pages == 0:
-            items = store.page(Job, Query(limit=1_000)).items
+            items = store.page(Job, Query(limit=100)).items
             assert len(items) % 5 == 0
             pages += 1
         return pages
 
-    with ThreadPoolExecutor(8) as pool:
-        readers = [pool.submit(read) for _ in range(7)]
-        for batch in range(40):
+    with ThreadPoolExecutor(3) as pool:
+        readers = [pool.submit(read) for _ in range(3)]
+        for batch in range(20):
             puts = batch_of(*(job(5 * batch + each) for each in range(5)))
             store.commit(puts, epoch=epoch, now_ms=NOW_MS)
         done.set()
         assert all(reader.result() > 0 for reader in readers)
-    assert store.count(Job, Query()) == {"queued": 200}
+    assert store.count(Job, Query()) == {"queued": 100}
 
 
 def test_writers_of_several_threads_and_processes_wait_for_each_other(

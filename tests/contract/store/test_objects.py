@@ -77,7 +77,7 @@ def test_an_empty_batch_commits_nothing(store: Store, epoch: int) -> None:
 
 def test_a_page_is_newest_first_and_by_id_within_a_millisecond(store: Store, epoch: int) -> None:
     old = job(1)
-    twins = [replace(job(2), id=id) for id in ("job-B", "job-a", "job-Z", "job-é")]
+    twins = [replace(job(2), id=f"job-{end}") for end in "BaZé"]
     store.commit(batch_of(old, *twins), epoch=epoch, now_ms=NOW_MS)
     ids = [each.id for each in store.page(Job, Query()).items]
     assert ids == ["job-é", "job-a", "job-Z", "job-B", "job-000001"]

@@ -30,11 +30,11 @@ def goodput(session: Session, *, job: str) -> None:
             ("job", f"{found.name} ({found.id})"),
             ("goodput", _share(view["goodput"])),
             ("ettr", _share(view["ettr"])),
-            ("allocated", form.device_time(view["total"], view["unit"])),
+            ("allocated", f"{form.device_time(view['total'])} of {form.device(view['unit'])} time"),
         ]
     )
-    show_heading("device time")
-    show_classes(class_rows(view["classes"], view["total"], view["unit"]))
+    show_heading(f"where {form.device(view['unit'])} time went")
+    show_classes(class_rows(view["classes"], view["total"]))
     if view["attempts"]:
         show_heading("attempts")
         columns = [
@@ -45,20 +45,20 @@ def goodput(session: Session, *, job: str) -> None:
             Column(name="HELD", right=True),
             Column(name="NODES", grows=True),
         ]
-        show_table(columns, [_row(each, view["unit"]) for each in view["attempts"]])
+        show_table(columns, [_row(each) for each in view["attempts"]])
 
 
 def _share(value: float | None) -> str:
     return form.NOTHING if value is None else form.percent(value, 1.0)
 
 
-def _row(attempt: "AttemptTimeView", unit: str) -> list[str]:
+def _row(attempt: "AttemptTimeView") -> list[str]:
     first = attempt["first_step_ms"]
     return [
         str(attempt["n"]),
         attempt["verdict"] or form.NOTHING,
         attempt["charged_to"] or form.NOTHING,
         form.duration(first - attempt["placed_ms"]) if first else form.NOTHING,
-        form.device_time(attempt["unit_ms"], unit),
+        form.device_time(attempt["unit_ms"]),
         " ".join(attempt["nodes"]),
     ]

@@ -185,20 +185,9 @@ def _fields(job: "JobView", now_ms: int) -> list[tuple[str, str]]:
 
 
 def _gang(gang: dict[str, Any]) -> str:
-    """`2 nodes × 1 rank, 0.5 CPU, 1 GiB each`."""
     least, most = gang.get("nodes_min", gang["nodes"]), gang["nodes"]
-    nodes = f"{most}" if least == most else f"{least} to {most}"
-    ranks = gang["ranks_per_node"]
-    amounts = [f"{form.amount(gang['gpus'])} GPU"] if gang["gpus"] else []
-    amounts.append(f"{form.amount(gang['cpus'])} CPU")
-    if gang["memory_bytes"]:
-        amounts.append(form.size(gang["memory_bytes"]))
-    node_word, rank_word = _plural(most, "node"), _plural(ranks, "rank")
-    return f"{nodes} {node_word} × {ranks} {rank_word}, {', '.join(amounts)} each node"
-
-
-def _plural(number: int, word: str) -> str:
-    return word if number == 1 else f"{word}s"
+    amounts = form.amounts(gang["gpus"], gang["cpus"], gang["memory_bytes"])
+    return form.gang(least, most, gang["ranks_per_node"], amounts)
 
 
 def _show_attempts(attempts: "Sequence[AttemptView]") -> None:

@@ -27,13 +27,13 @@ def ledger(session: Session, **given: Any) -> None:
     from gigawatt.cli.style import show_fields, show_heading
 
     span = form.duration(view["until_ms"] - view["since_ms"]) if view["since_ms"] else ""
-    installed = form.device_time(view["installed"], view["unit"])
-    show_fields([("installed", installed), ("over", span), ("unit", view["unit"])])
-    show_heading("device time")
-    show_classes(class_rows(view["classes"], view["installed"], view["unit"]))
+    installed = f"{form.device_time(view['installed'])} of {form.device(view['unit'])} time"
+    show_fields([("installed", installed), ("over", span)])
+    show_heading(f"where {form.device(view['unit'])} time went")
+    show_classes(class_rows(view["classes"], view["installed"]))
 
 
-def class_rows(classes: Mapping[str, int], total: int, unit: str) -> list[list[str]]:
+def class_rows(classes: Mapping[str, int], total: int) -> list[list[str]]:
     """Classes with time in them, the largest first, then the sum."""
     used = sorted(
         ((name, amount) for name, amount in classes.items() if amount),
@@ -42,14 +42,14 @@ def class_rows(classes: Mapping[str, int], total: int, unit: str) -> list[list[s
     rows = [
         [
             name.replace("_", " "),
-            form.device_time(amount, unit),
+            form.device_time(amount),
             form.percent(amount, total),
             form.bar(amount, total, BAR_WIDTH),
         ]
         for name, amount in used
     ]
     whole = sum(classes.values())
-    return [*rows, ["sum", form.device_time(whole, unit), form.percent(whole, total), ""]]
+    return [*rows, ["sum", form.device_time(whole), form.percent(whole, total), ""]]
 
 
 def show_classes(rows: Sequence[Sequence[str]]) -> None:

@@ -34,38 +34,26 @@ def verdict(view: "DryRunView") -> str:
 
 def _fields(ready: "Ready", view: "DryRunView") -> list[tuple[str, str]]:
     spec, reason = view["spec"], view["reason"]
-    command: list[str] = spec.get("command") or []
+    command: list[str] = spec["command"]
     return [
-        ("name", str(spec.get("name", ""))),
+        ("name", spec["name"]),
         ("verdict", verdict(view)),
         ("why", reason["message"] if reason else ""),
         ("command", " ".join(command)),
-        ("gang", _gang(spec.get("gang") or {})),
-        ("environment", _environment(spec.get("environment"))),
+        ("gang", _gang(spec["gang"])),
+        ("environment", _environment(spec["environment"])),
         ("bundle", str(ready.bundle or spec.get("bundle") or "")),
         ("timeout", form.duration(spec["timeout"] * 1_000) if spec.get("timeout") else ""),
     ]
 
 
 def _gang(gang: dict[str, Any]) -> str:
-    nodes = gang.get("nodes", 1)
-    if isinstance(nodes, dict):
-        least, most = nodes["min"], nodes["max"]  # pyright: ignore[reportUnknownVariableType] - JSON
-        nodes = f"{most}" if least == most else f"{least} to {most}"
-    amounts = [
-        f"{form.amount(gang[name])} {word}"
-        for name, word in (("gpus", "GPU"), ("cpus", "CPU"))
-        if gang.get(name)
-    ]
-    if gang.get("memory"):
-        amounts.append(form.size(gang["memory"]))
-    return f"{nodes} nodes × {gang.get('ranks_per_node', 1)} ranks, {', '.join(amounts)} each node"
+    nodes: dict[str, int] = gang["nodes"]
+    amounts = form.amounts(gang["gpus"], gang["cpus"], gang["memory"])
+    return form.gang(nodes["min"], nodes["max"], gang["ranks_per_node"], amounts)
 
 
-def _environment(environment: Any) -> str:
-    if not isinstance(environment, dict):
-        return str(environment or "")
-    fields: dict[str, Any] = environment  # pyright: ignore[reportUnknownVariableType] - JSON
-    packages = " ".join(fields.get("requirements") or ())
-    python = f"python {fields['python']}" if fields.get("python") else ""
-    return "  ".join(part for part in (str(fields.get("kind", "")), python, packages) if part)
+def _environment(environment: dict[str, Any]) -> str:
+    python = f"python {environment['python']}" if environment["python"] else ""
+    packages = " ".join(environment["requirements"]) or ("a lock" if environment["lock"] else "")
+    return "  ".join(part for part in (environment["kind"], python, packages) if part)
