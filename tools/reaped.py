@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
 
 _SET_CHILD_SUBREAPER = 36  # prctl(2)
 _GRACE_S = 5.0  # what is on its way out may take this long
@@ -79,8 +80,8 @@ def _children() -> list[tuple[int, str]]:
     """Pid and command line of each child that has not ended; ended ones are collected."""
     while _collected():
         pass
-    with open(f"/proc/{os.getpid()}/task/{os.getpid()}/children", encoding="ascii") as file:
-        return [(int(pid), _command_line(pid)) for pid in file.read().split()]
+    pids = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
+    return [(int(pid), _command_line(pid)) for pid in pids]
 
 
 def _collected() -> bool:
@@ -91,8 +92,8 @@ def _collected() -> bool:
 
 
 def _command_line(pid: str) -> str:
-    with open(f"/proc/{pid}/cmdline", "rb") as file:
-        return file.read().replace(b"\0", b" ").decode(errors="replace").strip()
+    words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    return b" ".join(words).decode(errors="replace").strip()
 
 
 def _say(line: str) -> None:

@@ -48,8 +48,8 @@ class Authenticated:
         )
 
     async def _digest(self) -> str:
-        url = self.request.url
-        what = f"{self.request.method} {url.path}?{url.query}\n".encode()
+        scope = self.request.scope
+        what = f"{scope['method']} {scope['path']}?".encode() + scope["query_string"] + b"\n"
         return hashlib.sha256(what + await self.request.body()).hexdigest()
 
 

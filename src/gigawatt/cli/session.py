@@ -17,22 +17,24 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 Command = Callable[..., None]
+_PROJECT = "gigawatt.project"
 
 
 class Session:
     """The client is made when it is first asked for, and closed with the session."""
 
-    def __init__(self, *, as_json: bool, api_url: str, data: Path | None) -> None:
+    def __init__(self, *, as_json: bool, api_url: str, data: Path | None, project: str) -> None:
         self.as_json = as_json
         self._api_url = api_url
         self._data = data
+        self._project = project
 
     @cached_property
     def client(self) -> "Client":
         """Raises UnreachableError."""
         from gigawatt.sdk.client import Client
 
-        return Client(self._api_url, data=self._data)
+        return Client(self._api_url, data=self._data, project=self._project)
 
     @cached_property
     def now_ms(self) -> int:
@@ -77,7 +79,8 @@ def with_session(command: Callable[Concatenate[Session, P], None]) -> Command:
     )
     @functools.wraps(command)
     def run(output: str, api_url: str, data: Path | None, **rest: Any) -> None:
-        session = Session(as_json=output == "json", api_url=api_url, data=data)
+        project = click.get_current_context().meta.get(_PROJECT, "")
+        session = Session(as_json=output == "json", api_url=api_url, data=data, project=project)
         try:
             command(session, **rest)  # pyright: ignore[reportCallIssue] - click passes what its options declare
         finally:
@@ -87,9 +90,14 @@ def with_session(command: Callable[Concatenate[Session, P], None]) -> Command:
 
 
 def with_project(command: Command) -> Command:
-    """The option `--project`, for commands that list or write."""
+    """The option `--project`, for commands that name, list or make what belongs to a project."""
     option = click.option(
-        "--project", metavar="NAME", default="", help="In this project; default: the key's."
+        "--project",
+        metavar="NAME",
+        default="",
+        expose_value=False,
+        callback=_remember,
+        help="In this project; default: GIGAWATT_PROJECT, else the key's.",
     )
     return option(command)
 
@@ -105,3 +113,7 @@ def pairs(values: tuple[str, ...], option: str) -> Mapping[str, str]:
             )
         found[name] = text
     return found
+
+
+def _remember(ctx: click.Context, param: click.Parameter, value: str) -> None:
+    ctx.meta[_PROJECT] = value

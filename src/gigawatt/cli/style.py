@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -35,17 +36,24 @@ PHASES = {
     "ended": "dim",
 }
 DIM = "dim"
+GAP = 2
+CUT_MIN = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """`style` of the cells; `phase` colours each cell by what it says; `grows` takes what room is left."""
+    """`phase` colours each cell by what it says.
+
+    In a terminal, `cut` cells lose their end where there is no room for it, `wraps` cells take more lines; all others
+    are whole.
+    """
 
     name: str
     style: str = ""
     right: bool = False
     phase: bool = False
-    grows: bool = False
+    cut: bool = False
+    wraps: bool = False
 
 
 def stdout() -> Console:
@@ -72,27 +80,25 @@ def show_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None
         names, right = [each.name for each in columns], [each.right for each in columns]
         sys.stdout.write(form.table(names, rows, right=right) + "\n")
         return
-    console.print(rich_table(columns, rows))
+    console.print(rich_table(columns, rows, width=console.width))
 
 
-def rich_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> Table:
-    """The same table for a terminal."""
-    table = Table(box=None, show_edge=False, pad_edge=False, padding=(0, 2, 0, 0))
+def rich_table(columns: Sequence[Column], rows: Sequence[Sequence[str]], *, width: int) -> Table:
+    """The same table for a terminal of `width` columns."""
+    table = Table(
+        box=None, show_edge=False, pad_edge=False, padding=(0, GAP, 0, 0), header_style=""
+    )
     for column in columns:
         table.add_column(
             Text(column.name, style=DIM),
             style=column.style,
             justify="right" if column.right else "left",
-            no_wrap=not column.grows,
-            overflow="ellipsis" if not column.grows else "fold",
+            no_wrap=not (column.wraps or column.cut),
+            overflow="fold",
         )
+    room = _room(columns, rows, width)
     for row in rows:
-        table.add_row(
-            *(
-                phase_text(cell) if column.phase else Text(cell)
-                for cell, column in zip(row, columns, strict=True)
-            )
-        )
+        table.add_row(*(_cell(text, each, room) for text, each in zip(row, columns, strict=True)))
     return table
 
 
@@ -102,9 +108,27 @@ def show_fields(fields: Sequence[tuple[str, str]]) -> None:
     kept = [(name, value) for name, value in fields if value]
     width = max((len(name) for name, _ in kept), default=0)
     for name, value in kept:
-        line = Text(name.ljust(width + 2), style=DIM)
-        line.append(Text(value, style=PHASES.get(value, "not dim")))
-        console.print(line, soft_wrap=True)
+        label = (name.ljust(width + 2), DIM)
+        console.print(Text.assemble(label, (value, PHASES.get(value, ""))), soft_wrap=True)
+
+
+def _room(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int) -> int:
+    """What the columns that must be whole leave to one that may be cut."""
+    whole = [
+        max(cell_len(cell) for cell in (column.name, *(row[index] for row in rows)))
+        for index, column in enumerate(columns)
+        if not column.cut
+    ]
+    return max(CUT_MIN, width - sum(whole) - GAP * len(columns))
+
+
+def _cell(text: str, column: Column, room: int) -> Text:
+    if column.phase:
+        return phase_text(text)
+    cell = Text(text)
+    if column.cut:
+        cell.truncate(room, overflow="ellipsis")
+    return cell
 
 
 def show_heading(text: str) -> None:

@@ -19,6 +19,11 @@ class LocalWorkshop:
         self._builder = builder
         self._artifacts = artifacts
 
+    def sweep(self) -> None:
+        """Clear what killed builds and uploads left half made. Blocks."""
+        self._builder.sweep()
+        self._artifacts.sweep()
+
     async def build(
         self, action: BuildEnvironment, on_stage: Callable[[str], None]
     ) -> EnvironmentBuilt | EnvironmentFailed:
@@ -46,7 +51,9 @@ class LocalWorkshop:
 
     async def store_model(self, action: StoreModel) -> ModelStored:
         try:
-            tree = await asyncio.to_thread(self._artifacts.put_tree, Path(action.path))
+            tree = await asyncio.to_thread(
+                self._artifacts.put_tree, Path(action.path), within=Path(action.within)
+            )
         except RefusalError as refusal:
             return ModelStored(at_ms=now_ms(), job=action.job, error=refusal.detail)
         except OSError as error:

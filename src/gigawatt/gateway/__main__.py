@@ -8,7 +8,8 @@ import uvloop
 
 from gigawatt.gateway.limits import LimitError, Limits, with_limits
 from gigawatt.gateway.logs import log_to
-from gigawatt.gateway.run import Settings, allow_many_connections, run_gateway
+from gigawatt.gateway.run import allow_many_connections, run_gateway
+from gigawatt.gateway.settings import Settings
 
 DEFAULT_PORT = 8800
 

@@ -9,13 +9,12 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable
-from pathlib import Path
 
 from gigawatt.gateway.config import Config, ConfigError, parse_config
 from gigawatt.gateway.config_file import save_config
 from gigawatt.gateway.control_client import ControlClient, ControlError, ControlReply
 from gigawatt.gateway.gateway import Gateway
-from gigawatt.gateway.limits import Limits
+from gigawatt.gateway.settings import Settings
 from gigawatt.gateway.tally import Counts, EndpointDemand, Tally
 
 CONFIG_PATH = "/v1/gateway/config"
@@ -37,21 +36,16 @@ class ControlLink:
     def __init__(
         self,
         gateway: Gateway,
+        settings: Settings,
         *,
-        api_url: str,
-        token_file: Path,
-        config_file: Path,
         someone_waits: asyncio.Event,
-        limits: Limits,
         monotonic_s: Callable[[], float],
     ) -> None:
         """`someone_waits` is set when a line forms: then the next report is not put off."""
         self._gateway = gateway
-        self._poll_client = ControlClient(api_url)
-        self._report_client = ControlClient(api_url)
-        self._token_file = token_file
-        self._config_file = config_file
-        self._limits = limits
+        self._poll_client = ControlClient(settings.api_url)
+        self._report_client = ControlClient(settings.api_url)
+        self._settings = settings
         self._monotonic_s = monotonic_s
         self._someone_waits = someone_waits
         self._known_token = ""
@@ -110,14 +104,14 @@ class ControlLink:
             )
         elif version == self._saved:
             return False
-        await asyncio.to_thread(save_config, self._config_file, reply.body)
+        await asyncio.to_thread(save_config, self._settings.config_file, reply.body)
         self._saved = version
         return True
 
     # Demand.
 
     async def _report_demand(self) -> None:
-        idle_s = self._limits.report_idle_s
+        idle_s = self._settings.limits.report_idle_s
         told_all_s = -idle_s
         retry_s = RETRY_FIRST_S
         while True:
@@ -140,7 +134,7 @@ class ControlLink:
     async def _pause(self) -> None:
         """Until someone waits who did not before, or it is time again."""
         try:
-            async with asyncio.timeout(self._limits.report_s):
+            async with asyncio.timeout(self._settings.limits.report_s):
                 await self._someone_waits.wait()
         except TimeoutError:
             return
@@ -169,7 +163,9 @@ class ControlLink:
     async def _token(self) -> str:
         """Read from its file when it is first needed, and again when it was refused."""
         if not self._known_token:
-            self._known_token = (await asyncio.to_thread(self._token_file.read_text)).strip()
+            self._known_token = (
+                await asyncio.to_thread(self._settings.token_file.read_text)
+            ).strip()
         return self._known_token
 
     def _check(self, reply: ControlReply) -> None:

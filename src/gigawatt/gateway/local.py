@@ -1,7 +1,6 @@
 """What the gateway answers itself: the models a key may see, and how the gateway is."""
 
 import json
-from collections.abc import Sequence
 
 from gigawatt.gateway.access import find_endpoint, may_list, visible
 from gigawatt.gateway.config import Config, EndpointConfig, KeyConfig
@@ -16,7 +15,9 @@ def models_body(config: Config, key: KeyConfig) -> bytes | ErrorReply:
     refusal = may_list(key)
     if refusal is not None:
         return refusal
-    return json.dumps({"object": "list", "data": _model_list(visible(config, key))}).encode()
+    return json.dumps(
+        {"object": "list", "data": [_model(endpoint) for endpoint in visible(config, key)]}
+    ).encode()
 
 
 def model_body(config: Config, key: KeyConfig, model: str) -> bytes | ErrorReply:
@@ -28,22 +29,6 @@ def model_body(config: Config, key: KeyConfig, model: str) -> bytes | ErrorReply
     if isinstance(endpoint, ErrorReply):
         return endpoint
     return json.dumps(_model(endpoint)).encode()
-
-
-def _model_list(endpoints: Sequence[EndpointConfig]) -> list[dict[str, object]]:
-    return [_model(endpoint) for endpoint in endpoints]
-
-
-def _model(endpoint: EndpointConfig) -> dict[str, object]:
-    return {
-        "id": endpoint.served_name,
-        "object": "model",
-        "created": endpoint.created_ms // 1000,
-        "owned_by": endpoint.project or endpoint.tenant,
-        "endpoint": endpoint.name,
-        "phase": endpoint.phase,
-        "replicas_ready": sum(replica.ready for replica in endpoint.replicas),
-    }
 
 
 def health_body(gateway_id: str) -> bytes:
@@ -59,3 +44,15 @@ def ready_body(config: Config, *, control_up: bool) -> bytes:
             "control_plane": "up" if control_up else "down",
         }
     ).encode()
+
+
+def _model(endpoint: EndpointConfig) -> dict[str, object]:
+    return {
+        "id": endpoint.served_name,
+        "object": "model",
+        "created": endpoint.created_ms // 1000,
+        "owned_by": endpoint.project or endpoint.tenant,
+        "endpoint": endpoint.name,
+        "phase": endpoint.phase,
+        "replicas_ready": sum(replica.ready for replica in endpoint.replicas),
+    }

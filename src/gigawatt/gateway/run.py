@@ -5,7 +5,6 @@ import gc
 import logging
 import resource
 import signal
-from dataclasses import dataclass
 from pathlib import Path
 
 from gigawatt import clock
@@ -15,6 +14,7 @@ from gigawatt.gateway.control_link import ControlLink
 from gigawatt.gateway.gateway import Gateway, keep_deadlines
 from gigawatt.gateway.limits import Limits
 from gigawatt.gateway.metrics import Metrics
+from gigawatt.gateway.settings import Settings
 from gigawatt.gateway.wiring import Wiring
 from gigawatt.model.ids import RANDOM_BYTES, make_id
 
@@ -22,16 +22,6 @@ BACKLOG = 2048
 GC_THRESHOLD = 50_000  # allocations between collections: requests leave no cycles behind
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    config_file: Path
-    api_url: str
-    token_file: Path
-    host: str
-    port: int
-    limits: Limits
 
 
 class RunningGateway:
@@ -93,11 +83,8 @@ async def start_gateway(settings: Settings) -> RunningGateway:
     gateway = Gateway(make_id("gateway", now_ms=clock.now_ms(), entropy=entropy), wiring)
     link = ControlLink(
         gateway,
-        api_url=settings.api_url,
-        token_file=settings.token_file,
-        config_file=settings.config_file,
+        settings,
         someone_waits=someone_waits,
-        limits=settings.limits,
         monotonic_s=clock.monotonic_s,
     )
     _use_file(gateway, settings.config_file)

@@ -45,6 +45,7 @@ class StoreModel:
 
     job: str
     path: str  # absolute
+    within: str  # the job's own directory, which nothing of the output may lead out of
 
 
 Action = StartAttempt | StopAttempt | ReleaseAttempt | SetNode | BuildEnvironment | StoreModel

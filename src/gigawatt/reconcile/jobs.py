@@ -173,8 +173,8 @@ def due(turn: Turn, job: Job) -> None:
 def save_output(turn: Turn, job: Job) -> None:
     """Have the declared model stored; safe to ask for again after a crash."""
     assert job.spec.model is not None
-    path = f"{checkpoint_dir(job, turn.site)}/{job.spec.model.path}"
-    turn.act(StoreModel(job=job.id, path=path))
+    within = checkpoint_dir(job, turn.site)
+    turn.act(StoreModel(job=job.id, path=f"{within}/{job.spec.model.path}", within=within))
 
 
 def _queue(turn: Turn, job: Job, *, kind: str) -> Job:

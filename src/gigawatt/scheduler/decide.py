@@ -48,4 +48,14 @@ def decision_of(turn: Round, line: Rows) -> Decision:
         waits=turn.waits(line),
         steps=turn.steps,
         resume=turn.resume,
+        again_ms=_again_ms(turn),
     )
+
+
+def _again_ms(turn: Round) -> int:
+    """Now if work is left; else when the next window of a waiting gang opens; 0 if only a change can start anything."""
+    now_ms = turn.snapshot.now_ms
+    if turn.resume:
+        return now_ms
+    opening = (start for windows in turn.snapshot.gangs.window_lists for start, _ in windows)
+    return min((start_ms for start_ms in opening if start_ms > now_ms), default=0)

@@ -33,19 +33,22 @@ class Encoder:
                 encoder.apply(entity)
         return encoder
 
-    def apply(self, entity: Entity) -> None:
-        """Take the new value of a job, a replica or a node; applying it twice changes nothing. Others are ignored."""
+    def apply(self, entity: Entity) -> bool:
+        """Take the new value of a job, a replica or a node; whether anything that a decision depends on has changed.
+
+        Applying a value twice changes nothing, and entities of other kinds are ignored.
+        """
         match entity:
             case Node():
-                self._nodes.put(entity)
+                return self._nodes.put(entity)
             case Job() | Replica():
                 held, now = self._held.get(entity.id), footprint(entity)
                 if held != now:
                     self._nodes.occupy(entity.id, held, now)
                     self._keep(entity.id, now)
-                self._gangs.put(entity.id, waiting(entity))
+                return self._gangs.put(entity.id, waiting(entity)) or held != now
             case _:
-                pass
+                return False
 
     def remove_node(self, node: str) -> None:
         """The node is no longer part of the cluster."""

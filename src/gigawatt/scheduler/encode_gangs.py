@@ -22,13 +22,13 @@ class GangRows:
         }
         self._columns: GangColumns | None = None
 
-    def put(self, id: str, gang: Gang | None) -> None:
-        """`gang` waits under this id, or nothing does."""
+    def put(self, id: str, gang: Gang | None) -> bool:
+        """`gang` waits under this id, or nothing does; whether that is new."""
         old = self._gangs.pop(id, None)
         if gang is not None:
             self._gangs[id] = gang
         if old == gang:
-            return
+            return False
         codes = [] if gang is None else self._hold(gang)  # before letting go: codes then stay put
         if old is not None:
             for vocabulary, value in zip(
@@ -39,6 +39,7 @@ class GangRows:
             self._table.drop(id)
         else:
             self._table.put(id, (*gang_numbers(gang), *codes))
+        return True
 
     def columns(self) -> GangColumns:
         changed, rows = self._table.settle()

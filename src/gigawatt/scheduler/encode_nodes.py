@@ -40,16 +40,18 @@ class NodeRows:
     _width: int = 1
     _columns: NodeColumns | None = None
 
-    def put(self, node: Node) -> None:
+    def put(self, node: Node) -> bool:
+        """Take a node as it is now; whether it differs in what matters here."""
         old = self._nodes.get(node.id)
         if old is None or old.report != node.report:
             if old is not None:
                 self._release(old)
             self._static.put(node.id, self._hold(node))
         elif old.state is node.state:
-            return
+            return False
         self._nodes[node.id] = node
         self._touched.add(node.id)
+        return True
 
     def remove(self, node: str) -> None:
         old = self._nodes.pop(node, None)

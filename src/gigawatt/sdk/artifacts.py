@@ -87,19 +87,23 @@ class Artifacts:
         digest = f"sha256:{hashlib.sha256(manifest).hexdigest()}"
         if not self.has(digest, kind="tree"):
             path = f"/v1/artifacts/{digest}"
-            self._transport.upload(path, lambda: [manifest], len(manifest), {"kind": "tree"})
+            self._transport.upload(path, lambda: [manifest], len(manifest), self._place("tree"))
         return Sent(digest=digest, size_bytes=total, sent_bytes=sent, files=len(files))
 
-    def _send_file(self, path: Path, digest: str, kind: str, meter: "_Meter") -> int:
+    def _send_file(self, source: Path, digest: str, kind: str, meter: "_Meter") -> int:
         """Bytes sent; none where the store had it."""
-        size = path.stat().st_size
+        size = source.stat().st_size
         before = meter.through
         there = self.has(digest, kind=kind)
         if not there:
-            reader = _Reader(path, meter, before)
-            self._transport.upload(f"/v1/artifacts/{digest}", reader.chunks, size, {"kind": kind})
+            reader = _Reader(source, meter, before)
+            path = f"/v1/artifacts/{digest}"
+            self._transport.upload(path, reader.chunks, size, self._place(kind))
         meter.reach(before + size)
         return 0 if there else size
+
+    def _place(self, kind: str) -> dict[str, str]:
+        return {**self._transport.place, "kind": kind}
 
 
 def tree_files(directory: Path) -> tuple[TreeFile, ...]:

@@ -15,7 +15,7 @@ from gigawatt.sdk.artifacts import Artifacts, Progress
 from gigawatt.sdk.cluster import Events, Ledger, Nodes
 from gigawatt.sdk.endpoints import Endpoints
 from gigawatt.sdk.environments import Environments
-from gigawatt.sdk.instance import Address, discover
+from gigawatt.sdk.instance import ENV_PROJECT, Address, discover
 from gigawatt.sdk.jobs import Job, Jobs
 from gigawatt.sdk.models import Models
 from gigawatt.sdk.transport import Transport
@@ -34,10 +34,12 @@ class Client:
         token: str = "",
         *,
         data: "str | Path | None" = None,
+        project: str = "",
         environ: Mapping[str, str] = os.environ,
     ) -> None:
         """Find the API: `api_url` and `token`, else GIGAWATT_API with GIGAWATT_TOKEN or GIGAWATT_TOKEN_FILE, else
-        the instance whose state is in `data` (default: GIGAWATT_DATA, else the user's data directory).
+        the instance whose state is in `data` (default: GIGAWATT_DATA, else the user's data directory). `project`,
+        else GIGAWATT_PROJECT, is where names are looked for, new objects are made and lists look.
 
         Raises:
             UnreachableError: no instance is named and none runs on this machine.
@@ -45,7 +47,7 @@ class Client:
         self.address: Address = discover(
             api_url=api_url, token=token, data=Path(data) if data else None, environ=environ
         )
-        transport = Transport(self.address)
+        transport = Transport(self.address, project=project or environ.get(ENV_PROJECT, ""))
         self._transport = transport
         self.jobs = Jobs(transport)
         self.artifacts = Artifacts(transport)
@@ -77,7 +79,6 @@ class Client:
         self,
         job: "str | Path | Mapping[str, Any] | Written | None" = None,
         *,
-        project: str = "",
         progress: Progress | None = None,
         **fields: Any,
     ) -> Job:
@@ -88,7 +89,7 @@ class Client:
             ApiError: refused by the API; nothing has changed.
             UnreachableError.
         """
-        return self.jobs.submit(job, project=project, progress=progress, **fields)
+        return self.jobs.submit(job, progress=progress, **fields)
 
     def job(self, ref: str) -> Job:
         """The job of this id, of this beginning of an id, or the newest of this name.

@@ -46,7 +46,10 @@ class Events:
 
     def page(self, **filters: Any) -> Page[EventView]:
         """Events, oldest first. Filters: after (a seq), subject, kind, limit. Raises ApiError, UnreachableError."""
-        return cast("Page[EventView]", self._transport.read("/v1/events", filters))
+        return cast(
+            "Page[EventView]",
+            self._transport.read("/v1/events", {**self._transport.place, **filters}),
+        )
 
     def watch(self, *, after: int | None = None, **filters: Any) -> Iterator[EventView]:
         """Events as they happen, from the one after `after` (default: from now) on, without end or gap.
@@ -55,7 +58,7 @@ class Events:
         """
 
         def params(last_id: str) -> Params:
-            return {**filters, "after": last_id or after}
+            return {**self._transport.place, **filters, "after": last_id or after}
 
         for event in events(self._transport, "/v1/events/watch", params):
             yield cast("EventView", json.loads(event.data))
@@ -69,7 +72,9 @@ class Ledger:
 
     def totals(self, **filters: Any) -> LedgerView:
         """Installed device time by class. Filters: unit, tenant, project, node. Raises ApiError, UnreachableError."""
-        return cast("LedgerView", self._transport.read("/v1/ledger", filters))
+        return cast(
+            "LedgerView", self._transport.read("/v1/ledger", {**self._transport.place, **filters})
+        )
 
 
 def _node_path(id: str) -> str:

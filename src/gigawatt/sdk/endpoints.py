@@ -29,7 +29,6 @@ class Endpoints:
         self,
         endpoint: "str | Path | Mapping[str, Any] | Written | None" = None,
         *,
-        project: str = "",
         progress: Progress | None = None,
         **fields: Any,
     ) -> EndpointView:
@@ -41,7 +40,7 @@ class Endpoints:
             UnreachableError.
         """
         ready = made_ready(_written(endpoint).over(fields))
-        return self.send(self.with_bundle(ready, progress=progress), project=project)
+        return self.send(self.with_bundle(ready, progress=progress))
 
     def with_bundle(self, ready: Ready, *, progress: Progress | None = None) -> Ready:
         """The same with its bundle uploaded. Raises RefusalError, ApiError, UnreachableError."""
@@ -50,25 +49,26 @@ class Endpoints:
         sent = Artifacts(self._transport).send_bundle(ready.bundle, progress=progress)
         return replace(ready, fields={**ready.fields, "bundle": sent.digest}, bundle=None)
 
-    def send(self, ready: Ready, *, project: str = "") -> EndpointView:
+    def send(self, ready: Ready) -> EndpointView:
         """Create or replace what is ready. Raises ApiError, UnreachableError."""
-        params = {"project": project}
+        params = self._transport.place
         found = self._transport.write("POST", "/v1/endpoints", ready.fields, params=params)
         return cast("EndpointView", found)
 
-    def dry_run(self, ready: Ready, *, project: str = "") -> DryRunView:
+    def dry_run(self, ready: Ready) -> DryRunView:
         """What would happen if this were served now. Raises ApiError, UnreachableError."""
-        params = {"dry_run": True, "project": project}
+        params = {**self._transport.place, "dry_run": True}
         found = self._transport.write("POST", "/v1/endpoints", ready.fields, params=params)
         return cast("DryRunView", found)
 
     def find(self, ref: str) -> EndpointView:
         """The endpoint of this id or name. Raises ApiError, UnreachableError."""
-        return cast("EndpointView", self._transport.read(_path(ref)))
+        return cast("EndpointView", self._transport.read(_path(ref), self._transport.place))
 
-    def stop(self, ref: str) -> EndpointView | None:
+    def stop(self, ref: str) -> EndpointView:
         """Delete an endpoint; its replicas are stopped. Raises ApiError, UnreachableError."""
-        return cast("EndpointView | None", self._transport.write("DELETE", _path(ref)))
+        place = self._transport.place
+        return cast("EndpointView", self._transport.write("DELETE", _path(ref), params=place))
 
     def stages(self, ref: str) -> Generator[EndpointView]:
         """What it is until it serves, has failed or rests at zero, asked for a few times a second.
@@ -84,7 +84,10 @@ class Endpoints:
 
     def page(self, **filters: Any) -> Page[EndpointView]:
         """One page; filters as for jobs. Raises ApiError, UnreachableError."""
-        return cast("Page[EndpointView]", self._transport.read("/v1/endpoints", filters))
+        return cast(
+            "Page[EndpointView]",
+            self._transport.read("/v1/endpoints", {**self._transport.place, **filters}),
+        )
 
     def list(self, **filters: Any) -> Iterator[EndpointView]:
         """Every endpoint that the filters let through. Raises ApiError, UnreachableError."""

@@ -26,7 +26,9 @@ class Environments:
 
         Raises ApiError, UnreachableError.
         """
-        found = self._transport.write("POST", "/v1/environments", dict(spec))
+        found = self._transport.write(
+            "POST", "/v1/environments", dict(spec), params=self._transport.place
+        )
         return cast("EnvironmentView", found)
 
     def find(self, id: str) -> EnvironmentView:
@@ -65,7 +67,10 @@ class Environments:
 
     def page(self, **filters: Any) -> Page[EnvironmentView]:
         """One page; filters as for jobs. Raises ApiError, UnreachableError."""
-        return cast("Page[EnvironmentView]", self._transport.read("/v1/environments", filters))
+        return cast(
+            "Page[EnvironmentView]",
+            self._transport.read("/v1/environments", {**self._transport.place, **filters}),
+        )
 
     def list(self, **filters: Any) -> Iterator[EnvironmentView]:
         """Every environment that the filters let through. Raises ApiError, UnreachableError."""

@@ -12,6 +12,7 @@ ENV_API = "GIGAWATT_API"
 ENV_TOKEN = "GIGAWATT_TOKEN"  # noqa: S105 - the name of a variable, not a secret
 ENV_TOKEN_FILE = "GIGAWATT_TOKEN_FILE"  # noqa: S105 - the name of a variable, not a secret
 ENV_DATA = "GIGAWATT_DATA"
+ENV_PROJECT = "GIGAWATT_PROJECT"
 INSTANCE_FILE = "instance.json"
 
 

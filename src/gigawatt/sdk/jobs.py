@@ -196,7 +196,6 @@ class Jobs:
         self,
         job: "str | Path | Mapping[str, Any] | Written | None" = None,
         *,
-        project: str = "",
         progress: Progress | None = None,
         **fields: Any,
     ) -> Job:
@@ -210,7 +209,7 @@ class Jobs:
             UnreachableError.
         """
         ready = made_ready(_written(job).over(fields))
-        return self.send(self.with_bundle(ready, progress=progress), project=project)
+        return self.send(self.with_bundle(ready, progress=progress))
 
     def with_bundle(self, ready: Ready, *, progress: Progress | None = None) -> Ready:
         """The same with its bundle uploaded. Raises RefusalError, ApiError, UnreachableError."""
@@ -219,15 +218,15 @@ class Jobs:
         sent = Artifacts(self._transport).send_bundle(ready.bundle, progress=progress)
         return replace(ready, fields={**ready.fields, "bundle": sent.digest}, bundle=None)
 
-    def send(self, ready: Ready, *, project: str = "") -> Job:
+    def send(self, ready: Ready) -> Job:
         """Submit what is ready. Raises ApiError, UnreachableError."""
-        path, params = "/v1/jobs", {"project": project}
-        view = self._transport.write("POST", path, ready.fields, params=params)
+        place = self._transport.place
+        view = self._transport.write("POST", "/v1/jobs", ready.fields, params=place)
         return Job(self._transport, cast("JobView", view))
 
-    def dry_run(self, ready: Ready, *, project: str = "") -> DryRunView:
+    def dry_run(self, ready: Ready) -> DryRunView:
         """What would happen if this were submitted now. Raises ApiError, UnreachableError."""
-        params = {"dry_run": True, "project": project}
+        params = {**self._transport.place, "dry_run": True}
         found = self._transport.write("POST", "/v1/jobs", ready.fields, params=params)
         return cast("DryRunView", found)
 
@@ -240,7 +239,8 @@ class Jobs:
             UnreachableError.
         """
         try:
-            view = self._transport.read(f"/v1/jobs/{quote(ref, safe='')}")
+            path = f"/v1/jobs/{quote(ref, safe='')}"
+            view = self._transport.read(path, self._transport.place)
         except ApiError as error:
             if error.status != NOT_FOUND:
                 raise
@@ -254,7 +254,9 @@ class Jobs:
 
         Raises ApiError, UnreachableError.
         """
-        return cast("Page[JobView]", self._transport.read("/v1/jobs", filters))
+        return cast(
+            "Page[JobView]", self._transport.read("/v1/jobs", {**self._transport.place, **filters})
+        )
 
     def list(self, **filters: Any) -> Iterator[JobView]:
         """Every job that the filters let through, newest first, page by page. Raises ApiError, UnreachableError."""

@@ -53,25 +53,36 @@ class Models:
         }
         if job:
             body["job"] = job
-        return cast("ModelVersionView", self._transport.write("POST", "/v1/models", body))
+        return cast(
+            "ModelVersionView",
+            self._transport.write("POST", "/v1/models", body, params=self._transport.place),
+        )
 
     def find(self, name: str) -> ModelView:
         """A name with its versions, newest first. Raises ApiError, UnreachableError."""
-        return cast("ModelView", self._transport.read(_path(name)))
+        return cast("ModelView", self._transport.read(_path(name), self._transport.place))
 
     def alias(self, name: str, alias: str, number: int) -> ModelView:
         """Let `name@alias` mean version `number` from now on. Raises ApiError, UnreachableError."""
         path = f"{_path(name)}/aliases/{quote(alias, safe='')}"
-        return cast("ModelView", self._transport.write("PUT", path, {"number": number}))
+        return cast(
+            "ModelView",
+            self._transport.write("PUT", path, {"number": number}, params=self._transport.place),
+        )
 
-    def unalias(self, name: str, alias: str) -> ModelView | None:
+    def unalias(self, name: str, alias: str) -> ModelView:
         """Take an alias away. Raises ApiError, UnreachableError."""
         path = f"{_path(name)}/aliases/{quote(alias, safe='')}"
-        return cast("ModelView | None", self._transport.write("DELETE", path))
+        return cast(
+            "ModelView", self._transport.write("DELETE", path, params=self._transport.place)
+        )
 
     def page(self, **filters: Any) -> Page[ModelView]:
         """One page; filters as for jobs. Raises ApiError, UnreachableError."""
-        return cast("Page[ModelView]", self._transport.read("/v1/models", filters))
+        return cast(
+            "Page[ModelView]",
+            self._transport.read("/v1/models", {**self._transport.place, **filters}),
+        )
 
     def list(self, **filters: Any) -> Iterator[ModelView]:
         """Every name that the filters let through. Raises ApiError, UnreachableError."""

@@ -34,8 +34,11 @@ IDEMPOTENCY_BYTES = 16
 class Transport:
     """One API, one key, a pool of connections. Not more than one thread should close it."""
 
-    def __init__(self, address: Address, *, patience_s: float = PATIENCE_S) -> None:
+    def __init__(
+        self, address: Address, *, project: str = "", patience_s: float = PATIENCE_S
+    ) -> None:
         self.address = address
+        self.project = project
         self.patience_s = patience_s
         self._reached = False
         url = urlsplit(address.api_url)
@@ -53,6 +56,11 @@ class Transport:
             verify=url.scheme == "https" or _no_certificates(),
             trust_env=not local,  # a proxy cannot reach this machine for us
         )
+
+    @property
+    def place(self) -> dict[str, str]:
+        """The query that says in which project names are meant and new objects are made."""
+        return {"project": self.project}
 
     def close(self) -> None:
         self._http.close()

@@ -32,6 +32,7 @@ class Parts:
     engine: LocalEngine
     leader: Leader
     actuator: Actuator
+    workshop: LocalWorkshop
     services: Services
     gateway: GatewayProcess
 
@@ -49,11 +50,12 @@ def build(settings: Settings, instance: Instance, *, gateway_port: int) -> Parts
     artifacts = ArtifactStore(settings.data / "artifacts")
     leader = Leader(store=store, engine=engine, config=_config(settings, instance))
     tokens = RankTokens(secret(settings.data / "secret"))
+    workshop = LocalWorkshop(
+        builder=EnvironmentBuilder(settings.data / "environments"), artifacts=artifacts
+    )
     actuator = Actuator(
         engine=engine,
-        workshop=LocalWorkshop(
-            builder=EnvironmentBuilder(settings.data / "environments"), artifacts=artifacts
-        ),
+        workshop=workshop,
         token_of=partial(rank_token, tokens),
         observe=leader.observe,
         deposed=leader.depose,
@@ -77,6 +79,7 @@ def build(settings: Settings, instance: Instance, *, gateway_port: int) -> Parts
         engine=engine,
         leader=leader,
         actuator=actuator,
+        workshop=workshop,
         services=services,
         gateway=GatewayProcess(settings.data, address),
     )

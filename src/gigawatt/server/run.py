@@ -5,6 +5,7 @@ import contextlib
 import logging
 import os
 import signal
+import sys
 from collections.abc import Callable, Generator
 
 import uvicorn
@@ -25,12 +26,15 @@ log = logging.getLogger(__name__)
 HALT_TIMEOUT_S = 45.0  # for gangs to end by themselves when the instance is stopped
 API_CLOSE_S = 3  # for open requests
 
+SWITCH_S = 0.0005  # commits end in another thread: a busy loop must not keep them waiting
+
 STOP, LEAVE = "stop", "leave"  # what runs is stopped; or left to the next control plane
 
 
 def run(settings: Settings, *, ready: Callable[[Instance], None]) -> int:
     """Claim, start, serve until a signal; the exit code. Raises RefusalError before any work."""
     claimed = preflight.claim(settings)
+    sys.setswitchinterval(SWITCH_S)
     try:
         setup_logging(settings.data / "logs" / "control-plane.log")
         with _runner() as runner:
@@ -55,6 +59,7 @@ async def _serve(
     asked: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     _listen_for_signals(asked)
     await asyncio.to_thread(parts.store.migrate)
+    await asyncio.to_thread(parts.workshop.sweep)
     try:
         await parts.leader.start(parts.actuator)
     except LedError as error:

@@ -130,6 +130,14 @@ Labels = Annotated[
 ]
 
 
+def _one_node() -> "NodesForm":
+    return NodesForm(min=1, max=1)
+
+
+def _host() -> "EnvironmentForm":
+    return EnvironmentForm(kind="host")
+
+
 class NodesForm(BaseModel):
     """From `min` to `max` nodes."""
 
@@ -172,7 +180,7 @@ class GangForm(BaseModel):
     """What starts together or not at all. Amounts are for each node."""
 
     model_config = FORM
-    nodes: Nodes = NodesForm(min=1, max=1)
+    nodes: Nodes = Field(default_factory=_one_node)
     ranks_per_node: Annotated[int, Field(ge=1, le=limits.RANKS_PER_NODE_MAX)] = 1
     gpus: MilliGpu = 0
     gpu_kinds: Annotated[list[Text], Field(max_length=limits.GPU_KINDS_MAX)] = []
@@ -228,15 +236,15 @@ class JobForm(BaseModel):
     name: Name | None = None
     command: Command | None = None
     script: Annotated[str, AfterValidator(_script)] | None = None
-    gang: GangForm = GangForm()
-    environment: Environment = EnvironmentForm(kind="host")
+    gang: GangForm = Field(default_factory=GangForm)
+    environment: Environment = Field(default_factory=_host)
     bundle: Text = ""
     workdir: WorkPath = ""
     env: Env = {}
     priority: Annotated[int, Field(ge=-limits.PRIORITY_MAX, le=limits.PRIORITY_MAX)] = 0
     timeout: Seconds = 0
     grace: GraceSeconds = 10
-    retries: RetriesForm = RetriesForm()
+    retries: RetriesForm = Field(default_factory=RetriesForm)
     after: Annotated[list[Text], Field(max_length=limits.AFTER_MAX)] = []
     labels: Labels = {}
     model: ModelForm | None = None
@@ -276,16 +284,16 @@ class EndpointForm(BaseModel):
     model: Text
     served_name: ServedName | None = None
     command: Command
-    gang: GangForm = GangForm()
-    environment: Environment = EnvironmentForm(kind="host")
+    gang: GangForm = Field(default_factory=GangForm)
+    environment: Environment = Field(default_factory=_host)
     bundle: Text = ""
     workdir: WorkPath = ""
     env: Env = {}
     priority: Annotated[int, Field(ge=-limits.PRIORITY_MAX, le=limits.PRIORITY_MAX)] = 100
     grace: GraceSeconds = 10
     labels: Labels = {}
-    replicas: ReplicasForm = ReplicasForm()
+    replicas: ReplicasForm = Field(default_factory=ReplicasForm)
     concurrency: Annotated[Count, Field(le=limits.CONCURRENCY_MAX)] = 8
     idle: Seconds = 300
-    queue: QueueForm = QueueForm()
-    readiness: ReadinessForm = ReadinessForm()
+    queue: QueueForm = Field(default_factory=QueueForm)
+    readiness: ReadinessForm = Field(default_factory=ReadinessForm)

@@ -25,9 +25,10 @@ def migrate(engine: Engine, dialect: Dialect) -> None:
     except DBAPIError as error:
         if dialect.is_full(error):
             raise StoreFullError(f"{dialect.place} has no room") from error
+        said = " ".join(str(error.orig).split())
         raise RefusalError(
             RefusalCode.UNAVAILABLE,
-            f"the database {dialect.place} cannot be used: {str(error.orig).strip()}",
+            f"the database {dialect.place} cannot be used: {said}",
             field="store",
         ) from error
 

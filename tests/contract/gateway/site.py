@@ -15,7 +15,8 @@ from openai import AsyncOpenAI, OpenAI
 from openai.types.chat import ChatCompletionMessageParam
 
 from gigawatt.gateway.limits import Limits
-from gigawatt.gateway.run import RunningGateway, Settings, start_gateway
+from gigawatt.gateway.run import RunningGateway, start_gateway
+from gigawatt.gateway.settings import Settings
 from tests.contract.gateway.control_double import GATEWAY_TOKEN, ControlDouble
 from tests.contract.gateway.replica_double import ReplicaDouble
 

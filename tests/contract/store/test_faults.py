@@ -104,10 +104,12 @@ def test_reads_see_whole_batches_while_another_thread_writes(store: Store, epoch
 
     with ThreadPoolExecutor(3) as pool:
         readers = [pool.submit(read) for _ in range(3)]
-        for batch in range(20):
-            puts = batch_of(*(job(5 * batch + each) for each in range(5)))
-            store.commit(puts, epoch=epoch, now_ms=NOW_MS)
-        done.set()
+        try:
+            for batch in range(20):
+                puts = batch_of(*(job(5 * batch + each) for each in range(5)))
+                store.commit(puts, epoch=epoch, now_ms=NOW_MS)
+        finally:
+            done.set()
         assert all(reader.result() > 0 for reader in readers)
     assert store.count(Job, Query()) == {"queued": 100}
 

@@ -1,5 +1,7 @@
 """Decisions on small clusters, one rule at a time."""
 
+from dataclasses import replace
+
 from gigawatt.model.decision import Start
 from gigawatt.model.gang import Window
 from gigawatt.model.job import Job
@@ -30,9 +32,9 @@ def reasons(nodes: list[Node], *jobs: Job, policy: Policy | None = None) -> dict
     return {wait.gang: wait.reason for wait in decision.waits}
 
 
-def rack(name: str, count: int, *, gpus: int = 4, used: str = "") -> list[Node]:
+def rack(name: str, count: int) -> list[Node]:
     place = f"s/h/p/l/{name}"
-    return [make_node(f"{name}-{index}", gpus=gpus, place=place) for index in range(count)]
+    return [make_node(f"{name}-{index}", gpus=4, place=place) for index in range(count)]
 
 
 def test_the_line_goes_by_priority_then_waiting_time_then_id() -> None:
@@ -98,9 +100,7 @@ def test_virtual_nodes_of_one_machine_are_its_tightest_domain() -> None:
 
 def test_a_small_gang_fills_the_fuller_node() -> None:
     nodes = [make_node("empty", cpus=8), make_node("fuller", cpus=8)]
-    running = make_job(
-        "r", make_shape(milli_cpu=3000), attempts=(make_attempt([nodes[1]]),)
-    )
+    running = make_job("r", make_shape(milli_cpu=3000), attempts=(make_attempt([nodes[1]]),))
     assert starts(nodes, running, make_job("j", make_shape()))["j"].nodes == ("fuller",)
 
 
@@ -211,6 +211,20 @@ def test_a_gang_waits_for_its_window() -> None:
     assert starts([make_node("n")], open_now).keys() == {"j"}
 
 
+def test_a_decision_says_when_time_alone_would_change_it() -> None:
+    later = Window(start_ms=NOW_MS + 9), Window(start_ms=NOW_MS + 5), Window(start_ms=0, end_ms=1)
+    waits = make_job("a", make_shape(), windows=later)
+    busy = make_job("b", make_shape(9))
+
+    def again_ms(*jobs: Job, policy: Policy | None = None) -> int:
+        snapshot = encode_cold(make_world([make_node("n")], jobs), NOW_MS)
+        return decide(snapshot, policy or Policy()).again_ms
+
+    assert again_ms(busy) == 0
+    assert again_ms(busy, waits) == NOW_MS + 5
+    assert again_ms(busy, waits, policy=Policy(steps_max=1)) == NOW_MS
+
+
 def test_without_nodes_a_gang_is_told_that_there_are_none() -> None:
     assert reasons([], make_job("j", make_shape(2)))["j"] == Reason(
         code=ReasonCode.NO_NODES, resource="nodes", need=2, detail="no node yet"
@@ -266,7 +280,9 @@ def test_a_gang_that_asks_what_a_younger_one_asked_still_holds_when_its_time_has
 
 def test_a_large_gang_starts_in_the_end_however_many_small_ones_arrive() -> None:
     nodes = [make_node(f"n{index}", cpus=2) for index in range(3)]
-    world = make_world(nodes, [make_job("large", make_shape(3, milli_cpu=2000))])
+    world = make_world(
+        nodes, [make_job("large", make_shape(3, milli_cpu=2000), queued_ms=NOW_MS + 1)]
+    )
     minute_ms, ends_ms = 60_000, dict[str, int]()
     for minute in range(60):
         now_ms = NOW_MS + minute * minute_ms
@@ -286,7 +302,5 @@ def test_a_large_gang_starts_in_the_end_however_many_small_ones_arrive() -> None
 
 
 def _on_machine(node: Node, machine: str) -> Node:
-    from dataclasses import replace
-
     path = (*node.report.topology[:-1], machine)
     return replace(node, report=replace(node.report, topology=path))

@@ -3,6 +3,7 @@
 import hashlib
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -58,20 +59,22 @@ def test_an_empty_cluster_is_recorded_too() -> None:
     assert decide(*load(recorded)) == Decision(starts=(), waits=(), steps=0)
 
 
-@pytest.mark.parametrize(
-    ("spoil", "finding"),
-    [
-        (lambda recorded: b"", "not a recorded cycle"),
-        (lambda recorded: b"PK\x03\x04" + recorded, "not a recorded cycle"),
-        (lambda recorded: recorded.replace(MAGIC, b"gigawatt cycle 2\n"), "of this version"),
-        (lambda recorded: recorded[:-1], "cut short or changed"),
-        (lambda recorded: recorded[: len(MAGIC)], "cut short or changed"),
-        (lambda recorded: recorded[:100] + b"!" + recorded[101:], "cut short or changed"),
-    ],
-    ids=["empty", "another format", "another version", "cut short", "only magic", "changed"],
-)
-def test_what_is_no_recorded_cycle_is_refused(spoil: object, finding: str) -> None:
-    assert callable(spoil)
+SPOILT: dict[str, tuple[Callable[[bytes], bytes], str]] = {
+    "empty": (lambda recorded: recorded[:0], "not a recorded cycle"),
+    "another format": (lambda recorded: b"PK" + recorded, "not a recorded cycle"),
+    "another version": (
+        lambda recorded: recorded.replace(MAGIC, b"gigawatt cycle 2\n"),
+        "of this version",
+    ),
+    "cut short": (lambda recorded: recorded[:-1], "cut short or changed"),
+    "nothing but magic": (lambda recorded: recorded[: len(MAGIC)], "cut short or changed"),
+    "changed": (lambda recorded: recorded[:100] + b"!" + recorded[101:], "cut short or changed"),
+}
+
+
+@pytest.mark.parametrize("name", SPOILT)
+def test_what_is_no_recorded_cycle_is_refused(name: str) -> None:
+    spoil, finding = SPOILT[name]
     with pytest.raises(RefusalError, match=finding):
         load(spoil(dump(a_snapshot(), POLICY)))
 
@@ -93,7 +96,7 @@ def test_the_bytes_of_a_decision_are_canonical_json() -> None:
         steps=2,
     )
     assert decision_bytes(decision) == (
-        b'{"resume":"","starts":[{"gang":"a","gpus":[[0,1]],"nodes":["n1"]}],"steps":2,'
+        b'{"again_ms":0,"resume":"","starts":[{"gang":"a","gpus":[[0,1]],"nodes":["n1"]}],"steps":2,'
         b'"waits":[{"gang":"b","position":1,"reason":{"code":"resources_busy","detail":"",'
         b'"have":1,"need":2,"resource":"nodes"}}]}'
     )

@@ -3,12 +3,13 @@
 import click
 
 from gigawatt.cli.complete import job_names
-from gigawatt.cli.session import Session, with_session
+from gigawatt.cli.session import Session, with_project, with_session
 
 
 @click.command("cancel")
 @click.argument("jobs", nargs=-1, required=True, metavar="JOB…", shell_complete=job_names)
 @click.option("--wait", is_flag=True, help="Wait until nothing of them runs.")
+@with_project
 @with_session
 def cancel(session: Session, *, jobs: tuple[str, ...], wait: bool) -> None:
     """Stop each JOB. Its ranks are asked to end, and after their grace they are made to."""

@@ -23,24 +23,25 @@ def endpoints() -> None:
 @click.argument("name", required=False, shell_complete=endpoint_names)
 @with_project
 @with_session
-def show(session: Session, *, name: str | None, project: str) -> None:
+def show(session: Session, *, name: str | None) -> None:
     """Show the endpoint NAME (or id) with its replicas; without NAME, list all."""
     if name:
         _show_one(session, session.client.endpoints.find(name))
     else:
-        _list(session, project)
+        _list(session)
 
 
 @endpoints.command("list")
 @with_project
 @with_session
-def list_endpoints(session: Session, *, project: str) -> None:
+def list_endpoints(session: Session) -> None:
     """List endpoints."""
-    _list(session, project)
+    _list(session)
 
 
 @endpoints.command("stop")
 @click.argument("names", nargs=-1, required=True, metavar="NAME…", shell_complete=endpoint_names)
+@with_project
 @with_session
 def stop(session: Session, *, names: tuple[str, ...]) -> None:
     """Delete endpoints; their replicas are stopped and requests to them are refused."""
@@ -48,7 +49,7 @@ def stop(session: Session, *, names: tuple[str, ...]) -> None:
     for name in names:
         view = session.client.endpoints.stop(name)
         views.append(view)
-        session.say(f"{name} is {view['phase'] if view else 'stopped'}")
+        session.say(f"{name} is {view['phase']}")
     if session.as_json:
         session.show_json(views[0] if len(views) == 1 else {"items": views, "next": ""})
 
@@ -56,6 +57,7 @@ def stop(session: Session, *, names: tuple[str, ...]) -> None:
 @endpoints.command("logs")
 @click.argument("name", shell_complete=endpoint_names)
 @click.option("--replica", default="", help="A replica's id; default: the newest.")
+@with_project
 @with_session
 def logs(session: Session, *, name: str, replica: str) -> None:
     """Print what a replica of NAME wrote."""
@@ -67,8 +69,8 @@ def logs(session: Session, *, name: str, replica: str) -> None:
     printer.close()
 
 
-def _list(session: Session, project: str) -> None:
-    page = session.client.endpoints.page(project=project)
+def _list(session: Session) -> None:
+    page = session.client.endpoints.page()
     if session.as_json:
         session.show_json(page)
         return
@@ -87,7 +89,7 @@ def _list(session: Session, project: str) -> None:
         Column(name="REQUESTS", right=True),
         Column(name="TOKENS", right=True),
         Column(name="AGE", right=True),
-        Column(name="MESSAGE", grows=True),
+        Column(name="MESSAGE", wraps=True),
     ]
     show_table(columns, [_row(each, session.now_ms) for each in page["items"]])
 

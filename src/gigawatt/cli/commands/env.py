@@ -26,20 +26,20 @@ def env() -> None:
 @click.argument("id", required=False)
 @with_project
 @with_session
-def show(session: Session, *, id: str | None, project: str) -> None:
+def show(session: Session, *, id: str | None) -> None:
     """Show the environment ID: its packages, its lock, why it failed; without ID, list them."""
     if id:
         _show_one(session, session.client.environments.find(id))
     else:
-        _list(session, project)
+        _list(session)
 
 
 @env.command("list")
 @with_project
 @with_session
-def list_environments(session: Session, *, project: str) -> None:
+def list_environments(session: Session) -> None:
     """List environments."""
-    _list(session, project)
+    _list(session)
 
 
 @env.command("build")
@@ -48,6 +48,7 @@ def list_environments(session: Session, *, project: str) -> None:
 @click.option("--lock", type=click.Path(path_type=Path), help="A lock: exact pins, used as it is.")
 @click.option("--python", help='The version of Python, e.g. "3.11".')
 @click.option("--no-wait", is_flag=True, help="Ask for it, and do not wait for it.")
+@with_project
 @with_session
 def build(session: Session, *, no_wait: bool, **given: Any) -> None:
     """Build an environment of PACKAGEs, as pip writes them. One that is there already is not built again."""
@@ -90,8 +91,8 @@ def _spec(
     return {**spec, "requirements": wanted}
 
 
-def _list(session: Session, project: str) -> None:
-    page = session.client.environments.page(project=project)
+def _list(session: Session) -> None:
+    page = session.client.environments.page()
     if session.as_json:
         session.show_json(page)
         return
@@ -107,7 +108,7 @@ def _list(session: Session, project: str) -> None:
         Column(name="SIZE", right=True),
         Column(name="BUILT IN", right=True),
         Column(name="AGE", right=True),
-        Column(name="PACKAGES", grows=True),
+        Column(name="PACKAGES", wraps=True),
     ]
     show_table(columns, _rows(page["items"], session.now_ms))
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gigawatt.cli.failure import INTERRUPTED
-from gigawatt.cli.session import Session, with_session
+from gigawatt.cli.session import Session, with_project, with_session
 
 if TYPE_CHECKING:
     from gigawatt.sdk.views import EventView
@@ -19,7 +19,8 @@ LIMIT = 50
 @click.option("--subject", default="", help="Only those of this id: a job's, a node's, ….")
 @click.option("--kind", "kinds", multiple=True, help="Only this kind, e.g. job.running.")
 @click.option("--after", type=click.IntRange(min=0), help="Only those after this number.")
-@click.option("--limit", type=click.IntRange(1, 1000), default=LIMIT, show_default=True)
+@click.option("--limit", type=click.IntRange(1, 1_000), default=LIMIT, show_default=True)
+@with_project
 @with_session
 def events(session: Session, *, follow: bool, limit: int, **given: Any) -> None:
     """Print events, oldest first; with -o json and -f, one object a line."""

@@ -7,7 +7,7 @@ import click
 
 from gigawatt.cli import format as form
 from gigawatt.cli.complete import job_names
-from gigawatt.cli.session import Session, with_session
+from gigawatt.cli.session import Session, with_project, with_session
 
 if TYPE_CHECKING:
     from gigawatt.sdk.views import ExplanationView, JobView
@@ -18,6 +18,7 @@ ENDED_BADLY = {"failed", "cancelled"}
 
 @click.command("explain")
 @click.argument("job", shell_complete=job_names)
+@with_project
 @with_session
 def explain(session: Session, *, job: str) -> None:
     """Say why JOB waits and what would change that, or why it failed and how that is known."""
@@ -72,7 +73,7 @@ def _show_evidence(view: "ExplanationView") -> None:
         Column(name="WHAT"),
         Column(name="RANK", right=True),
         Column(name="NODE"),
-        Column(name="DETAIL", grows=True),
+        Column(name="DETAIL", wraps=True),
     ]
     rows = [
         [

@@ -7,7 +7,7 @@ import click
 from gigawatt.cli import format as form
 from gigawatt.cli.commands.ledger import class_rows, show_classes
 from gigawatt.cli.complete import job_names
-from gigawatt.cli.session import Session, with_session
+from gigawatt.cli.session import Session, with_project, with_session
 
 if TYPE_CHECKING:
     from gigawatt.sdk.views import AttemptTimeView
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 @click.command("goodput")
 @click.argument("job", shell_complete=job_names)
+@with_project
 @with_session
 def goodput(session: Session, *, job: str) -> None:
     """Show where the device time of JOB went, and how much of it was kept."""
@@ -43,7 +44,7 @@ def goodput(session: Session, *, job: str) -> None:
             Column(name="CHARGED TO"),
             Column(name="TO FIRST STEP", right=True),
             Column(name="HELD", right=True),
-            Column(name="NODES", grows=True),
+            Column(name="NODES", wraps=True),
         ]
         show_table(columns, [_row(each) for each in view["attempts"]])
 

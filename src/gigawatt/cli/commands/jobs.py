@@ -26,7 +26,7 @@ PHASES = (
     "cancelled",
 )
 LIMIT = 30
-PAGE_MAX = 200
+PAGE_MAX = 500
 
 
 @click.command("jobs")
@@ -39,7 +39,7 @@ PAGE_MAX = 200
     help="Only jobs in this phase; may be repeated.",
 )
 @click.option("--name", default="", help="Only jobs of this name.")
-@click.option("--limit", type=click.IntRange(1, 1000), default=LIMIT, show_default=True)
+@click.option("--limit", type=click.IntRange(1, PAGE_MAX), default=LIMIT, show_default=True)
 @click.option("--all", "everything", is_flag=True, help="All of them, not only the newest.")
 @with_project
 @with_session
@@ -68,14 +68,13 @@ class _Listing:
     name: str
     limit: int
     everything: bool
-    project: str
 
     @property
     def narrowed(self) -> bool:
-        return bool(self.phases or self.name or self.project)
+        return bool(self.phases or self.name)
 
     def page(self, session: Session) -> "Page[JobView]":
-        filters = {"project": self.project, "phase": self.phases, "name": self.name}
+        filters = {"phase": self.phases, "name": self.name}
         if not self.everything:
             return session.client.jobs.page(**filters, limit=self.limit)
         from gigawatt.sdk.paging import whole
@@ -133,7 +132,7 @@ def _show_list(session: Session, items: "Sequence[JobView]") -> None:
         Column(name="LOSS", right=True),
         Column(name="TOK/S", right=True),
         Column(name="AGE", right=True),
-        Column(name="REASON", grows=True),
+        Column(name="REASON", cut=True),
     ]
     show_table(columns, [list_row(job, session.now_ms) for job in items])
 
@@ -200,7 +199,7 @@ def _show_attempts(attempts: "Sequence[AttemptView]") -> None:
         Column(name="VERDICT"),
         Column(name="NODES"),
         Column(name="RAN", right=True),
-        Column(name="EVIDENCE", grows=True),
+        Column(name="EVIDENCE", wraps=True),
     ]
     show_table(columns, [_attempt_row(attempt) for attempt in attempts])
 
@@ -227,7 +226,7 @@ def _show_ranks(attempt: "AttemptView") -> None:
         Column(name="NODE"),
         Column(name="PID", right=True),
         Column(name="EXIT"),
-        Column(name="LAST LINE", grows=True),
+        Column(name="LAST LINE", cut=True),
     ]
     rows = [
         [

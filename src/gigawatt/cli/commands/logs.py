@@ -9,7 +9,7 @@ import click
 from gigawatt.cli.complete import job_names
 from gigawatt.cli.following import goes_on
 from gigawatt.cli.printing import Origin, Printer, byte_printer, line_printer, merged
-from gigawatt.cli.session import Session, with_session
+from gigawatt.cli.session import Session, with_project, with_session
 
 if TYPE_CHECKING:
     from gigawatt.sdk.jobs import Job
@@ -43,6 +43,7 @@ class Wanted:
 @click.option("--stream", type=click.Choice(STREAMS), help="One stream; default: both.")
 @click.option("--attempt", type=click.IntRange(min=1), help="An attempt; default: the newest.")
 @click.option("--tail", type=click.IntRange(min=0), metavar="N", help="Begin N lines before now.")
+@with_project
 @with_session
 def logs(session: Session, *, job: str, **given: Any) -> None:
     """Print what the ranks of JOB wrote: their stdout on stdout, their stderr on stderr.

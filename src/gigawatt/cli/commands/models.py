@@ -26,20 +26,20 @@ def models() -> None:
 @click.argument("name", required=False, shell_complete=model_names)
 @with_project
 @with_session
-def show(session: Session, *, name: str | None, project: str) -> None:
+def show(session: Session, *, name: str | None) -> None:
     """Show the model NAME with its versions; without NAME, list all models."""
     if name:
         _show_one(session, session.client.models.find(name))
     else:
-        _list(session, project)
+        _list(session)
 
 
 @models.command("list")
 @with_project
 @with_session
-def list_models(session: Session, *, project: str) -> None:
+def list_models(session: Session) -> None:
     """List models."""
-    _list(session, project)
+    _list(session)
 
 
 @models.command("push")
@@ -47,6 +47,7 @@ def list_models(session: Session, *, project: str) -> None:
 @click.argument("directory", type=click.Path(path_type=Path))
 @click.option("--alias", "aliases", multiple=True, help="An alias that means this version.")
 @click.option("--metric", "metrics", multiple=True, metavar="NAME=NUMBER", help="A figure of it.")
+@with_project
 @with_session
 def push(
     session: Session,
@@ -74,6 +75,7 @@ def push(
 @click.argument("alias")
 @click.argument("number", type=click.IntRange(min=1), required=False)
 @click.option("--remove", is_flag=True, help="Take the alias away.")
+@with_project
 @with_session
 def alias(session: Session, *, name: str, alias: str, number: int | None, remove: bool) -> None:
     """Let NAME@ALIAS mean version NUMBER from now on."""
@@ -100,8 +102,8 @@ def _metrics(given: tuple[str, ...]) -> "Mapping[str, float]":
     return found
 
 
-def _list(session: Session, project: str) -> None:
-    page = session.client.models.page(project=project)
+def _list(session: Session) -> None:
+    page = session.client.models.page()
     if session.as_json:
         session.show_json(page)
         return
@@ -147,7 +149,7 @@ def _show_one(session: Session, model: "ModelView") -> None:
         Column(name="AGE", right=True),
         Column(name="FROM"),
         Column(name="DIGEST", style=DIM),
-        Column(name="METRICS", grows=True),
+        Column(name="METRICS", wraps=True),
     ]
     rows = [_version_row(model, each, session.now_ms) for each in model["versions"]]
     show_table(columns, rows)

@@ -89,7 +89,7 @@ def _list(session: Session) -> None:
         Column(name="MEMORY FREE", right=True),
         Column(name="GANGS", right=True),
         Column(name="LIMITS"),
-        Column(name="REASON", grows=True),
+        Column(name="REASON", cut=True),
     ]
     show_table(columns, [_row(each) for each in page["items"]])
 

@@ -3,11 +3,12 @@
 import click
 
 from gigawatt.cli.complete import job_names
-from gigawatt.cli.session import Session, with_session
+from gigawatt.cli.session import Session, with_project, with_session
 
 
 @click.command("retry")
 @click.argument("jobs", nargs=-1, required=True, metavar="JOB…", shell_complete=job_names)
+@with_project
 @with_session
 def retry(session: Session, *, jobs: tuple[str, ...]) -> None:
     """Put each JOB that failed or was cancelled back in the line, from its last checkpoint."""

@@ -65,12 +65,12 @@ class RunCommand(click.Command):
 @click.option("--follow", "-f", is_flag=True, help="Print its output, and wait as --wait does.")
 @with_project
 @with_session
-def run(session: Session, *, files: tuple[Path, ...], project: str, **given: Any) -> None:
+def run(session: Session, *, files: tuple[Path, ...], **given: Any) -> None:
     """Submit jobs: those of each FILE (YAML or JSON, `-` is stdin), or one that runs COMMAND.
 
     Flags win over what a file says. The id of each job is printed.
     """
-    how = _How(**{name: given.pop(name) for name in ("dry_run", "wait", "follow")}, project=project)
+    how = _How(**{name: given.pop(name) for name in ("dry_run", "wait", "follow")})
     command: tuple[str, ...] = click.get_current_context().meta["command"]
     ready = written_jobs(files, command, Flags(**given))
     if how.follow and session.as_json:
@@ -78,7 +78,7 @@ def run(session: Session, *, files: tuple[Path, ...], project: str, **given: Any
     if how.follow and len(ready) > 1:
         raise click.UsageError("--follow takes one job; wait for several with --wait")
     if how.dry_run:
-        _try_out(session, ready, how)
+        _try_out(session, ready)
     else:
         _submit(session, ready, how)
 
@@ -90,13 +90,12 @@ class _How:
     dry_run: bool
     wait: bool
     follow: bool
-    project: str
 
 
-def _try_out(session: Session, ready: "list[Ready]", how: _How) -> None:
+def _try_out(session: Session, ready: "list[Ready]") -> None:
     from gigawatt.cli.commands.run_dry import show_dry_run
 
-    found = [session.client.jobs.dry_run(each, project=how.project) for each in ready]
+    found = [session.client.jobs.dry_run(each) for each in ready]
     if session.as_json:
         session.show_json(found[0] if len(found) == 1 else {"items": found, "next": ""})
     else:
@@ -109,7 +108,7 @@ def _try_out(session: Session, ready: "list[Ready]", how: _How) -> None:
 def _submit(session: Session, ready: "list[Ready]", how: _How) -> None:
     jobs: list[Job] = []
     for each in ready:
-        job = _sent(session, each, how)
+        job = _sent(session, each)
         jobs.append(job)
         if not (session.as_json or how.follow):
             click.echo(job.id)
@@ -126,12 +125,12 @@ def _submit(session: Session, ready: "list[Ready]", how: _How) -> None:
         raise click.exceptions.Exit(FAILED)
 
 
-def _sent(session: Session, ready: "Ready", how: _How) -> "Job":
+def _sent(session: Session, ready: "Ready") -> "Job":
     from gigawatt.cli.following import upload_bar
 
     with upload_bar(session, "bundle") as progress:
         whole = session.client.jobs.with_bundle(ready, progress=progress)
-    return session.client.jobs.send(whole, project=how.project)
+    return session.client.jobs.send(whole)
 
 
 def _submitted(job: "Job", how: _How) -> str:

@@ -87,9 +87,7 @@ class ServeFlags:
 @click.option("--wait", is_flag=True, help="Wait until it is ready, or scaled to zero.")
 @with_project
 @with_session
-def serve(
-    session: Session, *, what: str, project: str, dry_run: bool, wait: bool, **given: Any
-) -> None:
+def serve(session: Session, *, what: str, dry_run: bool, wait: bool, **given: Any) -> None:
     """Serve what a FILE describes, or MODEL (name, name:3, name@alias) by a command that listens on $PORT.
 
     An endpoint of the same name is replaced; its replicas are replaced one after another.
@@ -100,10 +98,10 @@ def serve(
     written = _written(what, command)
     ready = [made_ready(each.over(ServeFlags(**given).fields())) for each in written]
     if dry_run:
-        _try_out(session, ready, project)
+        _try_out(session, ready)
         return
     for each in ready:
-        _serve(session, each, project, wait=wait)
+        _serve(session, each, wait=wait)
 
 
 def _written(what: str, command: tuple[str, ...]) -> "tuple[Written, ...]":
@@ -137,10 +135,10 @@ def _written(what: str, command: tuple[str, ...]) -> "tuple[Written, ...]":
     return (Written(kind="endpoint", fields=fields, base=here),)
 
 
-def _try_out(session: Session, ready: "list[Ready]", project: str) -> None:
+def _try_out(session: Session, ready: "list[Ready]") -> None:
     from gigawatt.cli.commands.run_dry import show_dry_run
 
-    found = [session.client.endpoints.dry_run(each, project=project) for each in ready]
+    found = [session.client.endpoints.dry_run(each) for each in ready]
     if session.as_json:
         session.show_json(found[0] if len(found) == 1 else {"items": found, "next": ""})
     else:
@@ -150,13 +148,13 @@ def _try_out(session: Session, ready: "list[Ready]", project: str) -> None:
         raise click.exceptions.Exit(FAILED)
 
 
-def _serve(session: Session, ready: "Ready", project: str, *, wait: bool) -> None:
+def _serve(session: Session, ready: "Ready", *, wait: bool) -> None:
     from gigawatt.cli.following import told, upload_bar
 
     endpoints = session.client.endpoints
     with upload_bar(session, "bundle") as progress:
         whole = endpoints.with_bundle(ready, progress=progress)
-    view = endpoints.send(whole, project=project)
+    view = endpoints.send(whole)
     if wait:
         with told(session) as tell:
             for stage in endpoints.stages(view["id"]):

@@ -69,7 +69,7 @@ def _show(decision: "Decision", digest: str, *, nodes: int, gangs: int) -> None:
     if decision.starts:
         show_heading("starts")
         starts = [[each.gang, " ".join(each.nodes)] for each in decision.starts[:SHOWN_MAX]]
-        show_table([Column(name="GANG"), Column(name="NODES", grows=True)], starts)
+        show_table([Column(name="GANG"), Column(name="NODES", wraps=True)], starts)
     if decision.waits:
         show_heading("waits")
         columns = [
@@ -79,7 +79,7 @@ def _show(decision: "Decision", digest: str, *, nodes: int, gangs: int) -> None:
             Column(name="NEEDS", right=True),
             Column(name="THERE IS", right=True),
             Column(name="OF"),
-            Column(name="DETAIL", grows=True),
+            Column(name="DETAIL", wraps=True),
         ]
         show_table(columns, [_wait_row(each) for each in decision.waits[:SHOWN_MAX]])
 

@@ -10,7 +10,7 @@ from gigawatt.cli import format as form
 from gigawatt.cli.complete import job_names
 from gigawatt.cli.failure import FAILED
 from gigawatt.cli.following import goes_on, status_line
-from gigawatt.cli.session import Session, with_session
+from gigawatt.cli.session import Session, with_project, with_session
 
 if TYPE_CHECKING:
     from rich.console import Group, RenderableType
@@ -22,11 +22,13 @@ SPARK_WIDTH = 40
 LOSSES_MAX = 4_000
 RANKS_SHOWN_MAX = 16
 FRAMES_PER_S = 5
+RANKS_WIDTH = 80
 LABEL_WIDTH = 12
 
 
 @click.command("watch")
 @click.argument("job", shell_complete=job_names)
+@with_project
 @with_session
 def watch(session: Session, *, job: str) -> None:
     """Follow JOB until it has ended; exit 1 if it fails. With -o json: its view at each change, one a line."""
@@ -146,5 +148,5 @@ def _ranks(view: "JobView") -> "list[RenderableType]":
         for rank in ranks[:RANKS_SHOWN_MAX]
     ]
     more = len(ranks) - RANKS_SHOWN_MAX
-    shown: list[RenderableType] = [Text(""), rich_table(columns, rows)]
+    shown: list[RenderableType] = [Text(""), rich_table(columns, rows, width=RANKS_WIDTH)]
     return [*shown, Text(f"and {more} ranks more", style="dim")] if more > 0 else shown

@@ -65,12 +65,13 @@ class Attempts:
         self._epoch = epoch
         async with self._locks[key]:
             gang = self._gangs.get(key)
+            was_gone = gang is not None and gang.gone
             nodes = gang.nodes if gang else tuple(self._nodes.specs)
             told = await self._nodes.tell(nodes, "stop", key=str(key), grace_s=grace_s, epoch=epoch)
             if told.unreached:
                 self._stops[key] = grace_s
             if gang is not None:
-                self._stopped(gang, told.answers)
+                self._stopped(gang, told.answers, again=was_gone)
             elif not told.unreached:
                 self._outbox.put(AttemptGone(at_ms=self._now_ms(), key=key))
 
@@ -173,7 +174,7 @@ class Attempts:
                 for node, told in staged.answers.items():
                     if "view" in told:
                         gang.found(node, told["view"])
-                failure = await launching.go(ask, gang, to_start, epoch=epoch)
+                failure = gang.failure or await launching.go(ask, gang, to_start, epoch=epoch)
         except StaleEpochError:
             self._gangs.pop(gang.key, None)
             raise
@@ -184,7 +185,7 @@ class Attempts:
         await self._nodes.tell(gang.nodes, "abort", key=str(gang.key), epoch=epoch)
         self._undo_later(gang, failure)
 
-    def _stopped(self, gang: Gang, answers: dict[str, Message]) -> None:
+    def _stopped(self, gang: Gang, answers: dict[str, Message], *, again: bool) -> None:
         seen: list[Observation] = []
         for node, answer in answers.items():
             if not answer["known"]:
@@ -194,7 +195,9 @@ class Attempts:
             return
         if not gang.accepted:  # its launch was cut short; there will be none now
             seen += gang.let_out(at_ms=self._now_ms())
-        self._outbox.put(*(seen or gang.told_again()))
+        if again and not seen:
+            seen = gang.told_again()
+        self._outbox.put(*seen)
 
     def _undo_later(self, gang: Gang, failure: Failure) -> None:
         if gang.key not in self._gone:

@@ -157,8 +157,14 @@ class Keeper:
                 async with asyncio.timeout(PING_EVERY_S):
                     await self._down.wait()
             except TimeoutError:
-                with contextlib.suppress(LinkLostError):  # which says so by `_lost`
-                    await self.ask("ping", timeout_s=HUNG_AFTER_S)
+                await self._ping()
+
+    async def _ping(self) -> None:
+        try:
+            await self.ask("ping", timeout_s=HUNG_AFTER_S)
+        except LinkLostError as error:
+            if self._link is not None:
+                self._link.lose(str(error))
 
     async def _bring_back(self) -> bool:
         """False if a later leader has it."""

@@ -10,7 +10,7 @@ from gigawatt.engine.base import StaleEpochError
 Message = dict[str, Any]
 
 LINE_BYTES_MAX = 32 << 20
-ANSWER_S = 10.0  # a supervisor answers at once; one that does not for so long counts as lost
+ANSWER_S = 10.0  # a supervisor answers most verbs at once
 
 
 class LinkLostError(Exception):
@@ -44,7 +44,7 @@ class Link:
         self._task = asyncio.create_task(self._read(reader))
 
     async def ask(self, verb: str, *, timeout_s: float = ANSWER_S, **fields: Any) -> Message:
-        """Raises LinkLostError, RefusedError or StaleEpochError."""
+        """Raises LinkLostError (also for an answer that is late), RefusedError or StaleEpochError."""
         if self._writer is None or self._over:
             raise LinkLostError("not connected")
         self._number += 1
@@ -55,7 +55,6 @@ class Link:
             self._writer.write(line.encode() + b"\n")
             message = await asyncio.wait_for(answer, timeout_s)
         except TimeoutError:
-            self.lose(f"no answer to {verb} in {timeout_s:g} s")
             raise LinkLostError(f"no answer to {verb} in {timeout_s:g} s") from None
         finally:
             self._waiting.pop(number, None)
@@ -93,7 +92,9 @@ class Link:
         try:
             while line := await reader.readline():
                 self._take(json.loads(line))
-        except (OSError, ValueError) as error:
+        except OSError as error:
+            why = f"the connection to its supervisor broke: {error}"
+        except ValueError as error:
             why = f"its supervisor cannot be understood: {error}"
         self.lose(why)
 

@@ -1,5 +1,6 @@
 """Between the model's values and what goes over the wire to supervisors. Pure."""
 
+import math
 from typing import Any, cast
 
 from gigawatt.engine.local.machine import ADDRESS, Machine, NodeSpec
@@ -16,6 +17,8 @@ from gigawatt.model.observation import (
     RankStarted,
     ReplicaReadiness,
 )
+
+INTEGER_MAX = 1 << 53  # of what programs report: all that JSON and every store keep exactly
 
 
 def parse_key(text: str) -> AttemptKey:
@@ -143,20 +146,26 @@ def parse_progress(raw: dict[str, Any], *, at_ms: int) -> Progress:
     )
 
 
-def _checkpoint(key: AttemptKey, entry: dict[str, Any]) -> CheckpointSaved:
+def _checkpoint(key: AttemptKey, entry: dict[str, Any]) -> CheckpointSaved | None:
     raw = entry["checkpoint"]
-    checkpoint = Checkpoint(
-        step=raw["step"], path=raw["path"], at_ms=_integer(raw.get("at_ms")) or entry["at_ms"]
-    )
+    step = _integer(raw["step"])
+    if step is None:
+        return None
+    at_ms = _integer(raw.get("at_ms")) or entry["at_ms"]
+    checkpoint = Checkpoint(step=step, path=raw["path"], at_ms=at_ms)
     return CheckpointSaved(key=key, rank=entry["rank"], checkpoint=checkpoint)
 
 
 def _integer(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    if isinstance(value, bool) or not isinstance(value, int) or abs(value) > INTEGER_MAX:
+        return None
+    return value
 
 
 def _number(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
+    if isinstance(value, int) and abs(value) > INTEGER_MAX:
+        return None
     number = float(value)
-    return number if number - number == 0 else None
+    return number if math.isfinite(number) else None

@@ -224,11 +224,11 @@ class Attempt:
         self._on_gone()
 
     def _poll_reports(self) -> None:
+        self._poll = self._host.loop.later(POLL_REPORTS_S, self._poll_reports)
         for rank in self.ranks:
             if rank.runs:
                 for entry in rank.reported():
                     self._tell(entry)
-        self._poll = self._host.loop.later(POLL_REPORTS_S, self._poll_reports)
 
     def _readiness_changed(self, ready: bool, detail: str) -> None:  # noqa: FBT001 - what is told
         self._tell({"kind": "readiness", "at_ms": now_ms(), "ready": ready, "detail": detail})

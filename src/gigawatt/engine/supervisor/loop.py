@@ -89,8 +89,14 @@ class Loop:
         self._reap()
         while self._running:
             for key, events in self._selector.select(self._timeout_s()):
-                self._guarded(lambda call=key.data, events=events: call(events))
+                if self._still_watched(key):
+                    self._guarded(lambda call=key.data, events=events: call(events))
             self._run_timers()
+
+    def _still_watched(self, key: selectors.SelectorKey) -> bool:
+        """A call before it in the same round may have closed its descriptor, or given it to another."""
+        now = self._selector.get_map().get(key.fd)
+        return now is not None and now.data == key.data
 
     def _woken(self, wake_read: int) -> None:
         os.read(wake_read, 4096)

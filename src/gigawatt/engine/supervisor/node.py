@@ -16,7 +16,6 @@ from gigawatt.engine.supervisor.spec import StageSpec, parse_stage
 from gigawatt.engine.supervisor.staging import Prepared, prepare
 from gigawatt.engine.supervisor.wire import Message, RequestError
 
-STAGE_ABANDONED_AFTER_S = 60.0  # a go that has not come by then will not come
 TAKES_GANGS = "ready"
 
 Reply = Callable[[dict[str, Any] | RequestError], None]
@@ -25,8 +24,11 @@ Reply = Callable[[dict[str, Any] | RequestError], None]
 class Node:
     """Owns the attempts of this node. `epoch` is the highest that was ever seen."""
 
-    def __init__(self, host: Host, records: dict[str, Record], *, epoch: int) -> None:
+    def __init__(
+        self, host: Host, records: dict[str, Record], *, epoch: int, stage_s: float
+    ) -> None:
         self.epoch = epoch
+        self._stage_s = stage_s
         self._host = host
         self._records = records  # that went: run, or ended and not released
         self._attempts: dict[str, Attempt] = {}  # staged or with processes
@@ -191,7 +193,7 @@ class Node:
             attempt = Attempt(self._host, result, record)
             self._attempts[spec.key] = attempt
             self._abandon[spec.key] = self._host.loop.later(
-                STAGE_ABANDONED_AFTER_S, lambda: self._drop_staged(attempt)
+                self._stage_s, lambda: self._drop_staged(attempt)
             )
         for reply in self._staging.pop(spec.key):
             reply(answer)

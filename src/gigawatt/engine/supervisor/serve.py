@@ -23,6 +23,7 @@ from gigawatt.engine.supervisor.wire import Connection, Message, RequestError, l
 PROTOCOL = 1
 ORPHAN_S = 86_400  # without a control plane for so long: ranks are stopped, and we end
 ORPHAN_GRACE_S = 30.0
+STAGE_ABANDONED_AFTER_S = 60.0  # a go that has not come by then will not come
 PACKAGE = Path(__file__).resolve().parents[2]
 PUT_BESIDE_RANKS = ("__init__.py", "version.py", "rank/__init__.py")
 
@@ -35,6 +36,7 @@ class Options(NamedTuple):
     instance: str
     address: str = "127.0.0.1"
     orphan_s: float = ORPHAN_S
+    stage_s: float = STAGE_ABANDONED_AFTER_S
 
 
 class Server:
@@ -57,7 +59,12 @@ class Server:
             emit=self._emit,
             others_run=self._others_run,
         )
-        self._node = Node(self._host, sweep.recover(self._host), epoch=layout.read_epoch())
+        self._node = Node(
+            self._host,
+            sweep.recover(self._host),
+            epoch=layout.read_epoch(),
+            stage_s=options.stage_s,
+        )
         self._connections: set[Connection] = set()
         self._listener_of_events: Connection | None = None
         self._orphan: Timer | None = None
@@ -223,6 +230,7 @@ def _options(argv: list[str]) -> Options:
         instance=values["--instance"],
         address=values.get("--address", "127.0.0.1"),
         orphan_s=float(values.get("--orphan-s", ORPHAN_S)),
+        stage_s=float(values.get("--stage-s", STAGE_ABANDONED_AFTER_S)),
     )
 
 

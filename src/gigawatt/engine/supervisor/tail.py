@@ -59,7 +59,7 @@ class Tail:
             for line in lines:
                 try:
                     entry = json.loads(line)
-                except ValueError:
+                except (ValueError, RecursionError):
                     continue
                 if isinstance(entry, dict):
                     entries.append(cast("dict[str, Any]", entry))

@@ -39,16 +39,16 @@ def _objects() -> None:
         sa.Column("body", sa.Text(), nullable=False),
     )
     time = ["created_ms", "id"]
-    _index("objects_by_time", "objects", ["kind", *time])
-    _index("objects_by_tenant", "objects", ["kind", "tenant", *time, "project", "phase"])
-    _index("objects_by_phase", "objects", ["kind", "phase", *time])
     name = ["kind", "tenant", "project", "name", *time]
     _index("objects_by_name", "objects", name, where=("name IS NOT NULL", "name IS NOT NULL"))
     parent = ["kind", "parent", *time]
     _index(
         "objects_by_parent", "objects", parent, where=("parent IS NOT NULL", "parent IS NOT NULL")
     )
-    _index("objects_live", "objects", ["kind", *time], where=("live IS 1", "live IS true"))
+    _index("objects_by_phase", "objects", ["kind", "phase", *time, "tenant", "project"])
+    _index("objects_by_tenant", "objects", ["kind", "tenant", *time, "project", "phase"])
+    _index("objects_by_time", "objects", ["kind", *time])
+    _index("objects_live", "objects", ["live", "kind", *time], where=("live IS 1", "live IS true"))
 
 
 def _leader() -> None:

@@ -1,0 +1,42 @@
+"""Every case by name, in the order in which they run: what must hold first comes first."""
+
+from collections.abc import Awaitable, Callable
+
+from gigawatt.engine.conformance import (
+    fencing,
+    isolation,
+    launches,
+    lost,
+    output,
+    reports,
+    restarts,
+    stops,
+)
+from gigawatt.engine.conformance.bench import Bench
+
+CASES: dict[str, Callable[[Bench], Awaitable[str]]] = {
+    "gang-starts-whole": launches.gang_starts_whole,
+    "gang-is-atomic": launches.gang_is_atomic,
+    "same-attempt-twice-starts-once": launches.same_attempt_twice_starts_once,
+    "command-not-found-is-the-users": launches.command_not_found_is_the_users,
+    "secrets-come-as-files": launches.secrets_come_as_files,
+    "lower-epoch-is-refused": fencing.lower_epoch_is_refused,
+    "unknown-node-is-refused": fencing.unknown_node_is_refused,
+    "cordoned-node-starts-nothing": fencing.cordoned_node_starts_nothing,
+    "stop-is-idempotent": stops.stop_is_idempotent,
+    "stop-escalates-after-grace": stops.stop_escalates_after_grace,
+    "nothing-outlives-its-gang": stops.nothing_outlives_its_gang,
+    "nothing-outlives-a-stop": stops.nothing_outlives_a_stop,
+    "exit-is-reported-once": reports.exit_is_reported_once,
+    "exit-has-evidence": reports.exit_has_evidence,
+    "progress-and-checkpoints-are-reported": reports.progress_and_checkpoints_are_reported,
+    "log-is-kept-to-its-limit": output.log_is_kept_to_its_limit,
+    "log-is-read-after-release": output.log_is_read_after_release,
+    "adoption-keeps-processes": restarts.adoption_keeps_processes,
+    "exit-while-nobody-leads-is-told": restarts.exit_while_nobody_leads_is_told,
+    "released-attempts-are-not-told": restarts.released_attempts_are_not_told,
+    "lost-node-is-noticed": lost.lost_node_is_noticed,
+    "isolation-process": isolation.processes_are_apart,
+    "isolation-user": isolation.users_differ,
+    "isolation-node": isolation.nodes_are_apart,
+}

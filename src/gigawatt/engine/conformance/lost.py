@@ -1,0 +1,28 @@
+"""A lost node: noticed in time, and what ran there is told to be lost."""
+
+from gigawatt.clock import monotonic_s
+from gigawatt.engine.conformance.bench import Bench, check
+from gigawatt.engine.conformance.report import UnsupportedError
+from gigawatt.model.observation import AttemptGone, NodeLost, NodeSeen, RankExited, RankStarted
+
+BACK_S_MAX = 60.0
+
+
+async def lost_node_is_noticed(bench: Bench) -> str:
+    """A node that is lost is told in the time that the engine states, and so are its ranks when it is back."""
+    if bench.lose_node is None:
+        raise UnsupportedError("no way to lose a node was given")
+    node = bench.nodes[0]
+    key = await bench.launch(bench.build("sleep", "300", nodes=(node,)))
+    await bench.wait(RankStarted, key=key)
+    within_s = bench.engine.capabilities().node_lost_after_s
+    before, begun_s = len(bench.seen), monotonic_s()
+    await bench.lose_node(bench.engine, node)
+    lost = await bench.wait(NodeLost, within_s=within_s, since=before)
+    took_s = monotonic_s() - begun_s
+    check(lost.node == node, f"{lost.node} was told lost, not {node}")
+    await bench.wait(NodeSeen, within_s=BACK_S_MAX, since=before)
+    exited = await bench.wait(RankExited, key=key)
+    check(exited.lost, f"a rank of the lost node was told as {exited}")
+    await bench.wait(AttemptGone, key=key)
+    return f"noticed in {took_s:.3f} s, of at most {within_s:g} s; back with its rank lost"

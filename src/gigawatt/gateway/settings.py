@@ -1,0 +1,16 @@
+"""What a gateway process is told when it is started."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from gigawatt.gateway.limits import Limits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    config_file: Path  # the last configuration, read at the start and written at every change
+    api_url: str  # of the control plane
+    token_file: Path  # holds an API key of the role gateway
+    host: str
+    port: int  # 0 for any that is free
+    limits: Limits

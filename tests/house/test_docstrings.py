@@ -1,0 +1,64 @@
+"""A module opens with what it is for; what others build on says what it does."""
+
+import ast
+
+from tests.house.files import Source, sample, sources
+
+# Where other people start: contracts, verbs, the client, and what examples copy.
+DOCUMENTED = (
+    "src/gigawatt/build/",
+    "src/gigawatt/engine/base.py",
+    "src/gigawatt/rank/",
+    "src/gigawatt/sdk/",
+    "src/gigawatt/service/",
+    "src/gigawatt/store/base.py",
+)
+UNOPENED = ("tests/",)  # a test module's name and its tests say it
+
+Named = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+
+
+def test_every_module_opens_with_what_it_is_for() -> None:
+    opened = (source for source in sources() if not source.path.startswith(UNOPENED))
+    assert [fault for source in opened for fault in silent_modules(source)] == []
+
+
+def test_what_others_build_on_is_documented() -> None:
+    relied_on = (source for source in sources() if source.path.startswith(DOCUMENTED))
+    assert [fault for source in relied_on for fault in silent_names(source)] == []
+
+
+def test_a_module_without_a_docstring_is_found() -> None:
+    assert silent_modules(sample("import os\n")) == ["src/gigawatt/model/sample.py"]
+    assert silent_modules(sample('"""Why."""\n')) == []
+
+
+def test_a_public_function_or_class_without_a_docstring_is_found() -> None:
+    code = (
+        '"""Why."""\ndef verb(): ...\nclass Noun:\n    """What."""\n'
+        "    def act(self): ...\n    def _own(self): ...\ndef _helper(): ...\n"
+    )
+    assert [fault.split(": ")[1] for fault in silent_names(sample(code))] == ["verb"]
+    assert silent_names(sample('def verb():\n    """Does."""\n')) == []
+
+
+def silent_modules(source: Source) -> list[str]:
+    return [] if ast.get_docstring(source.tree) else [source.path]
+
+
+def silent_names(source: Source) -> list[str]:
+    return [
+        f"{source.path}:{node.lineno}: {node.name}"
+        for node in source.tree.body
+        if isinstance(node, Named)
+        and not node.name.startswith("_")
+        and not ast.get_docstring(node)
+        and not _is_plain_value(node)
+    ]
+
+
+def _is_plain_value(node: Named) -> bool:
+    """A class of fields alone, whose names and types say it."""
+    return isinstance(node, ast.ClassDef) and all(
+        isinstance(line, ast.AnnAssign | ast.Assign) for line in node.body
+    )

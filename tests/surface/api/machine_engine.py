@@ -1,0 +1,125 @@
+"""The model of machines behind the engine's contract: gangs run until the test ends them, and write what it says."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator
+
+from gigawatt import clock
+from gigawatt.engine.base import (
+    Capabilities,
+    ExecResult,
+    Inventory,
+    LogChunk,
+    LogStream,
+    UnknownAttemptError,
+)
+from gigawatt.model.action import ReleaseAttempt, StartAttempt, StopAttempt
+from gigawatt.model.gang import Isolation
+from gigawatt.model.launch import AttemptKey, Launch
+from gigawatt.model.node import NodeReport, NodeState
+from gigawatt.model.observation import Observation
+from tests.machines import Machines
+
+
+class MachineEngine:
+    """Implements `Engine` on `machines`, in this process's time."""
+
+    name = "machines"
+
+    def __init__(self, machines: Machines) -> None:
+        self.machines = machines
+        self.logs: dict[tuple[str, int, LogStream], bytes] = defaultdict(bytes)
+        self.ended_logs: set[tuple[str, int]] = set()
+        self._told: asyncio.Queue[Observation] = asyncio.Queue()
+
+    def capabilities(self) -> Capabilities:
+        return Capabilities(
+            environments=frozenset({"host", "uv"}),
+            isolation=frozenset({Isolation.PROCESS}),
+            shared_filesystem=True,
+            node_lost_after_s=1.0,
+        )
+
+    async def open(self, *, epoch: int) -> None:
+        self._epoch = epoch
+
+    async def close(self) -> None:
+        pass
+
+    async def adopt(self) -> Inventory:
+        self.machines.now_ms = clock.now_ms()
+        found = self.machines.found()
+        reports = self.machines.reports
+        return Inventory(
+            nodes=tuple(reports[node] for node in found.nodes),
+            attempts=found.attempts,
+            observations=found.observations,
+        )
+
+    async def observe(self) -> AsyncIterator[Observation]:
+        while True:
+            yield await self._told.get()
+
+    async def nodes(self) -> tuple[NodeReport, ...]:
+        return tuple(self.machines.reports.values())
+
+    async def set_node(self, node: str, state: NodeState, reason: str) -> None:
+        assert node in self.machines.reports, (state, reason)
+
+    async def prepare(self, node: str, digests: tuple[str, ...]) -> None:
+        assert node in self.machines.reports, digests
+
+    async def launch(self, launch: Launch, *, epoch: int) -> None:
+        self._tell(StartAttempt(launch=launch))
+
+    async def stop(self, key: AttemptKey, *, grace_s: float, epoch: int) -> None:
+        self._tell(StopAttempt(key=key, grace_s=int(grace_s)))
+
+    async def release(self, key: AttemptKey, *, epoch: int) -> None:
+        self._tell(ReleaseAttempt(key=key))
+
+    async def notify(self, key: AttemptKey, *, checkpoint_by_ms: int) -> None:
+        pass
+
+    async def probe(self, key: AttemptKey, rank: int) -> str:
+        raise UnknownAttemptError
+
+    async def exec(self, key: AttemptKey, rank: int, command: tuple[str, ...]) -> ExecResult:
+        raise UnknownAttemptError
+
+    async def read_log(
+        self, key: AttemptKey, rank: int, stream: LogStream, *, offset: int, limit: int
+    ) -> LogChunk:
+        if str(key) not in {name for name, _, _ in self.logs}:
+            raise UnknownAttemptError
+        whole = self.logs[str(key), rank, stream]
+        start = max(len(whole) + offset, 0) if offset < 0 else min(offset, len(whole))
+        data = whole[start : start + limit]
+        at_end = start + len(data) == len(whole)
+        return LogChunk(offset=start, data=data, end=at_end and (str(key), rank) in self.ended_logs)
+
+    def write(self, key: AttemptKey, data: bytes, *, rank: int = 0) -> None:
+        """A rank writes to its stdout."""
+        self.logs[str(key), rank, "stdout"] += data
+
+    def exit(self, key: AttemptKey, *, code: int = 0, rank: int = 0) -> None:
+        """A rank ends by itself."""
+        self.ended_logs.add((str(key), rank))
+        self.machines.now_ms = clock.now_ms()
+        self.machines.exit(key, rank, code=code)
+        self._pass_on()
+
+    def tell(self, *seen: Observation) -> None:
+        """Have something observed."""
+        self.machines.told.extend(seen)
+        self._pass_on()
+
+    def _tell(self, action: StartAttempt | StopAttempt | ReleaseAttempt) -> None:
+        self.machines.now_ms = clock.now_ms()
+        self.machines.carry_out(action)
+        self._pass_on()
+
+    def _pass_on(self) -> None:
+        for seen in self.machines.told:
+            self._told.put_nowait(seen)
+        self.machines.told.clear()

@@ -1,0 +1,218 @@
+"""A whole instance in this process: a real store, leader and API over the model of machines."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx2
+from fastapi import FastAPI
+
+from gigawatt import clock
+from gigawatt.api.app import create_app
+from gigawatt.build.artifacts import ArtifactStore
+from gigawatt.build.interpreters import Interpreter, Machine
+from gigawatt.control.actuator import Actuator
+from gigawatt.control.front import Front
+from gigawatt.control.leader import Config, Leader
+from gigawatt.model.action import BuildEnvironment, StoreModel
+from gigawatt.model.command import CreateKey
+from gigawatt.model.environment import EnvironmentKind
+from gigawatt.model.launch import AttemptKey
+from gigawatt.model.observation import EnvironmentBuilt, EnvironmentFailed, ModelStored
+from gigawatt.model.tenant import DEFAULT_TENANT, Role
+from gigawatt.reconcile.turn import Site as LoopSite
+from gigawatt.scheduler.policy import Policy
+from gigawatt.service.authenticate import Keyring
+from gigawatt.service.services import InstanceFacts, Services
+from gigawatt.service.tokens import KEY_BYTES, Owner, RankTokens, new_key
+from gigawatt.store import open_store
+from gigawatt.store.base import Store
+from tests.machines import Machines, a_report
+from tests.surface.api.machine_engine import MachineEngine
+
+T = TypeVar("T")
+
+WAIT_S = 20.0
+SECRET = b"0123456789abcdef0123456789abcdef"
+MACHINE = Machine(
+    kinds=frozenset({EnvironmentKind.HOST, EnvironmentKind.UV}),
+    pythons=(Interpreter(version="3.11.7", path="/usr/bin/python3.11"),),
+)
+
+
+@dataclass(slots=True)
+class Workshop:
+    """Builds at once what is asked for."""
+
+    artifacts: ArtifactStore
+    work: Path
+    failure: str = ""
+
+    async def build(
+        self, action: BuildEnvironment, on_stage: Callable[[str], None]
+    ) -> EnvironmentBuilt | EnvironmentFailed:
+        on_stage("resolving")
+        now_ms = clock.now_ms()
+        if self.failure:
+            return EnvironmentFailed(
+                at_ms=now_ms, environment=action.environment, message=self.failure
+            )
+        return EnvironmentBuilt(
+            at_ms=now_ms,
+            environment=action.environment,
+            path=str(self.work / action.environment),
+            lock="six==1.17.0\n",
+            size_bytes=10,
+            build_ms=1,
+        )
+
+    async def store_model(self, action: StoreModel) -> ModelStored:
+        tree = await asyncio.to_thread(self.artifacts.put_tree, Path(action.path))
+        return ModelStored(
+            at_ms=clock.now_ms(),
+            job=action.job,
+            digest=tree.digest,
+            size_bytes=tree.size_bytes,
+            files=tree.files,
+        )
+
+
+@dataclass(slots=True, kw_only=True)
+class Site:
+    """What a test talks to. `call` is the administrator's, in JSON."""
+
+    app: FastAPI
+    http: httpx2.AsyncClient
+    store: Store
+    leader: Leader
+    services: Services
+    engine: MachineEngine
+    workshop: Workshop
+    admin_key: str
+    keys: dict[str, str] = field(default_factory=dict[str, str])
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        key: str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> httpx2.Response:
+        chosen = self.admin_key if key is None else key
+        sent = {"Authorization": f"Bearer {chosen}"} if chosen else {}
+        if isinstance(body, bytes):
+            return await self.http.request(
+                method, path, content=body, headers={**sent, **(headers or {})}
+            )
+        return await self.http.request(method, path, json=body, headers={**sent, **(headers or {})})
+
+    async def view(self, path: str) -> dict[str, Any]:
+        """What GET answers, which must be well."""
+        response = await self.call("GET", path)
+        assert response.status_code == 200, response.text
+        return response.json()
+
+    async def submit(self, **fields: Any) -> dict[str, Any]:
+        body = {"name": "job", "command": ["true"], "gang": {"cpus": 0.1}, **fields}
+        response = await self.call("POST", "/v1/jobs", body)
+        assert response.status_code == 201, response.text
+        return response.json()
+
+    async def phase(self, job: dict[str, Any], *phases: str) -> dict[str, Any]:
+        """The job, once it is in one of these phases."""
+
+        async def look() -> dict[str, Any] | None:
+            view = await self.view(f"/v1/jobs/{job['id']}")
+            return view if view["phase"] in phases else None
+
+        return await until(look)
+
+    async def make_key(self, role: Role, *, project: str = "", tenant: str = DEFAULT_TENANT) -> str:
+        """The secret of a new key."""
+        owner = Owner(tenant=tenant, project=project, name=role.value, role=role, created_by="test")
+        secret, key = new_key(owner, entropy=clock.entropy(KEY_BYTES), now_ms=clock.now_ms())
+        await self.leader.submit(CreateKey(key=key), receipt=None)
+        return secret
+
+
+def attempt_key(job: dict[str, Any], n: int = 1) -> AttemptKey:
+    return AttemptKey(gang=job["id"], attempt=n)
+
+
+async def until(look: Callable[[], Awaitable[T | None]], timeout_s: float = WAIT_S) -> T:
+    """The first answer that is not None."""
+    async with asyncio.timeout(timeout_s):
+        while (found := await look()) is None:
+            await asyncio.sleep(0.005)
+        return found
+
+
+@asynccontextmanager
+async def running_site(
+    data: Path, *, nodes: int = 2, body_bytes_max: int = 1 << 20
+) -> AsyncGenerator[Site]:
+    """A site below `data`, stopped at the end."""
+    engine = MachineEngine(Machines({name: a_report(name) for name in _names(nodes)}))
+    store = open_store(f"sqlite:///{data / 'gigawatt.db'}")
+    await asyncio.to_thread(store.migrate)
+    artifacts = ArtifactStore(data / "artifacts")
+    leader = Leader(store=store, engine=engine, config=_config(data))
+    workshop = Workshop(artifacts, data / "environments")
+    actuator = Actuator(
+        engine=engine,
+        workshop=workshop,
+        token_of=lambda _: "",
+        observe=leader.observe,
+        deposed=leader.depose,
+    )
+    await leader.start(actuator)
+    services = Services(
+        store=store,
+        leader=Front(leader),
+        engine=engine,
+        artifacts=artifacts,
+        machine=MACHINE,
+        keyring=Keyring(store, RankTokens(SECRET)),
+        instance=InstanceFacts(
+            api_url="http://api.test", gateway_url="http://gateway.test", store="sqlite"
+        ),
+    )
+    app = create_app(services, body_bytes_max=body_bytes_max)
+    transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://api.test") as http:
+        site = Site(
+            app=app,
+            http=http,
+            store=store,
+            leader=leader,
+            services=services,
+            engine=engine,
+            workshop=workshop,
+            admin_key="",
+        )
+        site.admin_key = await site.make_key(Role.OPERATOR)
+        try:
+            yield site
+        finally:
+            services.closing.set()
+            await leader.stop()
+            store.close()
+
+
+def _names(nodes: int) -> list[str]:
+    return [f"node-{index}" for index in range(nodes)]
+
+
+def _config(data: Path) -> Config:
+    return Config(
+        holder="test",
+        instance="test",
+        site=LoopSite(work_dir=str(data / "work"), api_url="http://api.test"),
+        cycles=data / "cycles",
+        policy=Policy(),
+    )

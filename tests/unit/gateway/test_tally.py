@@ -1,0 +1,56 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gigawatt.gateway.tally import Tally
+from gigawatt.gateway.usage import Usage
+
+
+def test_a_new_endpoint_is_told_of_once() -> None:
+    tally = Tally("e")
+    counts = tally.counts()
+    assert tally.demand(counts) == {
+        "id": "e",
+        "in_flight": 0,
+        "queued": 0,
+        "last_request_ms": 0,
+        "requests_more": 0,
+        "prompt_tokens_more": 0,
+        "completion_tokens_more": 0,
+    }
+    tally.acknowledge(counts)
+    assert tally.demand(tally.counts()) is None
+    assert tally.settled
+
+
+def test_what_comes_while_a_report_is_under_way_is_in_the_next() -> None:
+    tally = Tally("e")
+    tally.requests = 2
+    told = tally.counts()
+    tally.requests = 5
+    tally.acknowledge(told)
+    demand = tally.demand(tally.counts())
+    assert demand is not None
+    assert demand["requests_more"] == 3
+    assert not tally.settled
+
+
+def test_it_is_not_settled_while_something_is_under_way() -> None:
+    tally = Tally("e")
+    tally.in_flight = 1
+    tally.acknowledge(tally.counts())
+    assert not tally.settled
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.booleans()), max_size=30))
+def test_differences_that_were_acknowledged_sum_to_the_counts(
+    steps: list[tuple[int, bool]],
+) -> None:
+    tally, heard = Tally("e"), 0
+    for tokens, acknowledged in steps:
+        tally.add(Usage(prompt_tokens=tokens, completion_tokens=0))
+        counts = tally.counts()
+        if acknowledged:
+            heard += tally.demand_always(counts)["prompt_tokens_more"]
+            tally.acknowledge(counts)
+    heard += tally.demand_always(tally.counts())["prompt_tokens_more"]
+    assert heard == sum(tokens for tokens, _ in steps)
