@@ -66,7 +66,7 @@ def main() -> None:
 def parse(argv: list[str]) -> argparse.Namespace:
     """The options, each with a default that suits two busy cores."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, default=450)
+    parser.add_argument("--steps", type=int, default=500)
     parser.add_argument("--batch", type=int, default=8, help="sequences a step, on each rank")
     parser.add_argument("--checkpoint-every", type=int, default=50, help="steps")
     parser.add_argument("--validate-every", type=int, default=50, help="steps")
@@ -96,6 +96,7 @@ def train(model: GPT, text: Corpus, options: argparse.Namespace) -> None:
     done = resume(model, optimizer, options.checkpoint_dir)
     parallel = DistributedDataParallel(model) if dist.is_initialized() else model
     tokens = options.batch * options.context * world
+    known: dict[str, float] = {}
     for step in range(done + 1, options.steps + 1):
         started = time.perf_counter()
         for group in optimizer.param_groups:
@@ -108,11 +109,14 @@ def train(model: GPT, text: Corpus, options: argparse.Namespace) -> None:
         optimizer.step()
         if rank:
             continue
-        extra = {}
-        if step % options.validate_every == 0 or step in {1, options.steps}:
-            extra["val_loss"] = validate(model, text, options)
-        gw.report(step=step, loss=loss.item(), tokens=tokens, **extra)
-        tell(step, options.steps, loss.item(), tokens / (time.perf_counter() - started), extra)
+        rate = tokens / (time.perf_counter() - started)
+        validated = step % options.validate_every == 0 or step in {done + 1, options.steps}
+        if validated:
+            known["val_loss"] = validate(model, text, options)
+        gw.report(step=step, loss=loss.item(), tokens=tokens, **known)
+        if validated or step % 10 == 0:
+            more = "".join(f"  {name} {value:.3f}" for name, value in known.items())
+            say(f"step {step}/{options.steps}  loss {loss:.3f}  {rate:.0f} tokens/s{more}")
         if step % options.checkpoint_every == 0 and step < options.steps:
             save(model, optimizer, options.checkpoint_dir, step)
 
@@ -200,13 +204,6 @@ def export(model: GPT, text: Corpus, options: argparse.Namespace) -> None:
     figures = {"val_loss": loss, "val_bits_per_byte": per_byte, "steps": options.steps}
     (final / "metrics.json").write_text(json.dumps(figures, indent=2))
     say(f"val_loss {loss:.3f}, {per_byte:.2f} bits a byte; model in {final}")
-
-
-def tell(step: int, steps: int, loss: float, rate: float, extra: dict[str, float]) -> None:
-    """A line now and then, and always when there is a validation loss."""
-    if extra or step % 10 == 0:
-        more = "".join(f"  {name} {value:.3f}" for name, value in extra.items())
-        say(f"step {step}/{steps}  loss {loss:.3f}  {rate:.0f} tokens/s{more}")
 
 
 def say(line: str) -> None:

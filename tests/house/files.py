@@ -2,6 +2,7 @@
 
 import ast
 import subprocess
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -64,6 +65,12 @@ def text_files() -> tuple[tuple[str, str], ...]:
         if b"\0" not in data:
             found.append((path, data.decode(errors="replace")))
     return tuple(found)
+
+
+def expect_none(faults: Iterable[str]) -> None:
+    """Fail with the whole list, a fault a line."""
+    found = list(faults)
+    assert not found, "\n" + "\n".join(found)
 
 
 def sample(text: str, path: str = "src/gigawatt/model/sample.py") -> Source:

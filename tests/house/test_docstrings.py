@@ -2,7 +2,7 @@
 
 import ast
 
-from tests.house.files import Source, sample, sources
+from tests.house.files import Source, expect_none, sample, sources
 
 # Where other people start: contracts, verbs, the client, and what examples copy.
 DOCUMENTED = (
@@ -20,12 +20,12 @@ Named = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 def test_every_module_opens_with_what_it_is_for() -> None:
     opened = (source for source in sources() if not source.path.startswith(UNOPENED))
-    assert [fault for source in opened for fault in silent_modules(source)] == []
+    expect_none(fault for source in opened for fault in silent_modules(source))
 
 
 def test_what_others_build_on_is_documented() -> None:
     relied_on = (source for source in sources() if source.path.startswith(DOCUMENTED))
-    assert [fault for source in relied_on for fault in silent_names(source)] == []
+    expect_none(fault for source in relied_on for fault in silent_names(source))
 
 
 def test_a_module_without_a_docstring_is_found() -> None:

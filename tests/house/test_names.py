@@ -4,7 +4,7 @@ import ast
 import re
 from pathlib import PurePath
 
-from tests.house.files import Source, sample, sources
+from tests.house.files import Source, expect_none, sample, sources
 
 VAGUE_MODULES = frozenset({"common", "helper", "helpers", "manager", "misc", "util", "utils"})
 VAGUE_PREFIX = re.compile(r"_*(get|do|handle|process)_")
@@ -28,20 +28,20 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def test_no_module_has_a_name_that_says_nothing() -> None:
-    assert [fault for source in sources() for fault in vague_modules(source)] == []
+    expect_none(fault for source in sources() for fault in vague_modules(source))
 
 
 def test_no_function_has_a_prefix_that_says_nothing() -> None:
-    assert [fault for source in sources() for fault in vague_functions(source)] == []
+    expect_none(fault for source in sources() for fault in vague_functions(source))
 
 
 def test_every_import_is_absolute() -> None:
-    assert [fault for source in sources() for fault in relative_imports(source)] == []
+    expect_none(fault for source in sources() for fault in relative_imports(source))
 
 
 def test_public_functions_come_before_private_ones() -> None:
     src = (source for source in sources() if source.path.startswith("src/"))
-    assert [fault for source in src for fault in late_public_functions(source)] == []
+    expect_none(fault for source in src for fault in late_public_functions(source))
 
 
 def test_a_module_named_utils_is_found() -> None:

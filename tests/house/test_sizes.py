@@ -2,18 +2,18 @@
 
 import ast
 
-from tests.house.files import Source, sample, sources
+from tests.house.files import Source, expect_none, sample, sources
 
 FUNCTION_LINES_MAX = 50
 MODULE_LINES_MAX = 400
 
 
 def test_no_function_is_longer_than_a_screen() -> None:
-    assert [fault for source in sources() for fault in long_functions(source)] == []
+    expect_none(fault for source in sources() for fault in long_functions(source))
 
 
 def test_no_module_is_longer_than_one_noun_needs() -> None:
-    assert [fault for source in sources() for fault in long_modules(source)] == []
+    expect_none(fault for source in sources() for fault in long_modules(source))
 
 
 def test_a_function_of_51_lines_is_found_and_one_of_50_is_not() -> None:

@@ -5,7 +5,7 @@ import io
 import re
 import tokenize
 
-from tests.house.files import Source, sample, sources
+from tests.house.files import Source, expect_none, sample, sources
 
 SWITCH = re.compile(r"#\s*(noqa|type:\s*ignore|pyright:|pragma:)")
 RULE_AND_REASON = re.compile(
@@ -17,19 +17,19 @@ POLLING = frozenset({"tests/waiting.py", "tests/postgres.py"})
 
 
 def test_every_switched_off_check_says_why_and_which() -> None:
-    assert [fault for source in sources() for fault in bare_switches(source)] == []
+    expect_none(fault for source in sources() for fault in bare_switches(source))
 
 
 def test_no_work_is_put_off_in_a_comment() -> None:
-    assert [fault for source in sources() for fault in put_off(source)] == []
+    expect_none(fault for source in sources() for fault in put_off(source))
 
 
 def test_no_test_sleeps_to_wait() -> None:
-    assert [fault for source in _tests() for fault in sleeps(source)] == []
+    expect_none(fault for source in _tests() for fault in sleeps(source))
 
 
 def test_no_test_replaces_our_own_functions() -> None:
-    assert [fault for source in _tests() for fault in patches(source)] == []
+    expect_none(fault for source in _tests() for fault in patches(source))
 
 
 def test_a_switch_without_a_reason_or_a_rule_is_found() -> None:

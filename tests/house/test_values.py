@@ -2,7 +2,7 @@
 
 import ast
 
-from tests.house.files import PURE, Source, sample, sources
+from tests.house.files import PURE, Source, expect_none, sample, sources
 
 # What changes in place, by design: the world that the leader alone writes, and the batch that one turn fills.
 MUTABLE = {
@@ -13,12 +13,12 @@ MUTABLE = {
 
 def test_every_dataclass_is_slotted_and_keyword_only() -> None:
     src = (source for source in sources() if source.path.startswith("src/"))
-    assert [fault for source in src for fault in loose_dataclasses(source)] == []
+    expect_none(fault for source in src for fault in loose_dataclasses(source))
 
 
 def test_the_values_of_the_pure_packages_are_frozen() -> None:
     pure = (source for source in sources() if source.package in PURE)
-    assert [fault for source in pure for fault in thawed_dataclasses(source)] == []
+    expect_none(fault for source in pure for fault in thawed_dataclasses(source))
 
 
 def test_a_dataclass_without_slots_or_with_positional_fields_is_found() -> None:

@@ -12,7 +12,7 @@ from gigawatt.model.tenant import Caller
 from gigawatt.service.services import IDEMPOTENCY_KEY_CHARS_MAX, Services, Terms
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Authenticated:
     """A request whose key is good."""
 
@@ -63,7 +63,7 @@ async def authenticated(request: Request) -> Authenticated:
     """The call behind a request. Raises RefusalError (unauthenticated)."""
     services = services_of(request)
     caller = await services.keyring.authenticate(request.headers.get("authorization", ""))
-    return Authenticated(request, services, caller)
+    return Authenticated(request=request, services=services, caller=caller)
 
 
 Call = Annotated[Authenticated, Depends(authenticated)]
@@ -73,7 +73,7 @@ def _version(if_match: str) -> int | None:
     text = if_match.strip().removeprefix("W/").strip('"')
     if text in {"", "*"}:
         return None
-    if not text.isdecimal() or len(text) > 18:
+    if not (text.isascii() and text.isdecimal()) or len(text) > 18:
         raise RefusalError(
             RefusalCode.INVALID,
             "If-Match is not a version",

@@ -28,7 +28,7 @@ class Operation:
     versioned: bool = False  # honours If-Match
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Routes:
     """The routes of one module, in order."""
 

@@ -1,5 +1,6 @@
 """Query parameters by kind of route. Unknown ones are refused, so that a misspelt filter does not list everything."""
 
+import re
 from typing import Annotated, Literal
 
 from fastapi import Query
@@ -17,6 +18,7 @@ from gigawatt.spec.units import UnitError
 
 VALUES_MAX = 32
 CURSOR_CHARS_MAX = 1_024
+_SEQ = re.compile(r"[0-9]{1,18}")
 _QUERY = ConfigDict(extra="forbid", frozen=True)
 
 
@@ -170,7 +172,7 @@ class WatchQuery(BaseModel):
 
     def filter(self, last_event_id: str) -> EventFilter:
         """A client that comes back says in `Last-Event-ID` what it saw last."""
-        resumed = int(last_event_id) if last_event_id.isdecimal() else None
+        resumed = int(last_event_id) if _SEQ.fullmatch(last_event_id) else None
         return EventFilter(
             after_seq=self.after if resumed is None else min(resumed, COUNT_MAX),
             tenant=self.tenant,

@@ -4,7 +4,9 @@
 """
 
 import os
+import re
 from collections.abc import Iterable
+from difflib import get_close_matches
 
 import click
 from click.exceptions import NoSuchCommand, NoSuchOption
@@ -69,8 +71,18 @@ def _usage(error: click.ClickException) -> int:
         hint = _meant(error.possibilities or ()) or hint
     else:
         detail = _plain(error.format_message())
+        hint = _choice_hint(error) or hint
     say_error(detail, hint)
     return error.exit_code
+
+
+def _choice_hint(error: click.ClickException) -> str:
+    """The nearest of the allowed values; click's message already names all of them."""
+    kind = error.param.type if isinstance(error, click.BadParameter) and error.param else None
+    found = re.match(r"'(.*)' is not one of", error.message)
+    if not isinstance(kind, click.Choice) or not found:
+        return ""
+    return _meant(get_close_matches(found[1], [str(each) for each in kind.choices], n=1))
 
 
 def _meant(possibilities: Iterable[str]) -> str:
@@ -93,8 +105,7 @@ def _from_sdk(error: BaseException) -> int:
         if problem.field and problem.field not in detail:
             detail = f"{problem.field}: {detail}"
         say_error(detail, error.hint, problem.faults)
-        wrong = 400 <= error.status < 500 and error.status not in {404, 408, 429}
-        return WRONG if wrong else FAILED
+        return WRONG if _is_wrong(error.status, named_inside=bool(problem.field)) else FAILED
     if isinstance(error, GigawattError):
         say_error(str(error), error.hint)
         return FAILED
@@ -110,3 +121,10 @@ def _from_sdk(error: BaseException) -> int:
         say_error(f"{type(error).__name__}: {error}", hint)
         return FAILED
     raise error
+
+
+def _is_wrong(status: int, *, named_inside: bool) -> bool:
+    """Whether the request itself was wrong. A thing that is not there is a failure, unless a field names it."""
+    if status == 404:
+        return named_inside
+    return 400 <= status < 500 and status not in {408, 429}

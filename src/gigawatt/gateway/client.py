@@ -132,7 +132,7 @@ class ClientConnection(asyncio.Protocol):
         self._finish()
 
     def reply_error(self, error: ErrorReply, lines: list[bytes] | None = None) -> None:
-        own = [b"content-type: application/json\r\n", *(lines or [])]
+        own = [self.date_line(), b"content-type: application/json\r\n", *(lines or [])]
         if error.retry_after_s is not None:
             own.append(b"retry-after: %d\r\n" % error.retry_after_s)
         if error.allow:
@@ -153,6 +153,10 @@ class ClientConnection(asyncio.Protocol):
             self._write(head.LAST_CHUNK)
         self._finish()
 
+    def date_line(self) -> bytes:
+        """For replies that are ours; a replica's come with theirs."""
+        return b"date: %b\r\n" % head.http_date(self._wiring.wall_ms())
+
     def cut(self) -> None:
         """Break the connection off, so that the client cannot take what it has for the whole."""
         if self._transport is not None:
@@ -161,8 +165,15 @@ class ClientConnection(asyncio.Protocol):
     def retire(self) -> None:
         """Take no further request: close now if idle, else after the reply under way."""
         self._retiring = True
-        if self.phase is Phase.IDLE:
-            self._close()
+        if self.phase is Phase.IDLE and self._transport is not None:
+            self._move(Phase.CLOSED)
+            self._transport.close()
+
+    def drop_body(self) -> None:
+        """The body of the request is not needed any more."""
+        request = self._answered()
+        if request.reserved_bytes:
+            self._service.release(request)
 
     def close_after(self) -> None:
         """Close once the reply under way has ended."""
@@ -171,7 +182,8 @@ class ClientConnection(asyncio.Protocol):
     def expire(self) -> None:
         """The deadline has passed."""
         self.deadline_s = NEVER_S
-        if self.stalled and self._reads_slowly():
+        sending = self.stalled or self.phase is Phase.LINGERING
+        if sending and self._reads_slowly():
             self._set_deadline(self._wiring.limits.stall_s)
         elif self.phase is Phase.ANSWERING and self._answer is not None and not self.stalled:
             self._answer.expire()
@@ -309,10 +321,8 @@ class ClientConnection(asyncio.Protocol):
         self._request = self._answer = None
         if request.reserved_bytes:
             self._service.release(request)
-        if not request.complete:
+        if not request.complete or not request.keep_alive or self._retiring:
             self._linger()
-        elif not request.keep_alive or self._retiring:
-            self._close()
         else:
             self._move(Phase.IDLE)
             self._set_deadline(self._wiring.limits.idle_s)
@@ -322,14 +332,9 @@ class ClientConnection(asyncio.Protocol):
         """Say that nothing more will come, and read on a while: a reset could destroy the reply on its way."""
         self._move(Phase.LINGERING)
         self._set_deadline(self._wiring.limits.linger_s)
-        if self._transport is not None and self._transport.can_write_eof():
+        if self._transport is not None and not self._transport.is_closing():
+            self._unsent_bytes = self._transport.get_write_buffer_size()
             self._transport.write_eof()
-
-    def _close(self) -> None:
-        self._move(Phase.CLOSED)
-        self._set_deadline(self._wiring.limits.stall_s)  # to flush
-        if self._transport is not None:
-            self._transport.close()
 
     def _head(self, status: int, lines: list[bytes], length: int | None) -> list[bytes]:
         request = self._answered()

@@ -104,9 +104,16 @@ class ControlLink:
             )
         elif version == self._saved:
             return False
-        await asyncio.to_thread(save_config, self._settings.config_file, reply.body)
-        self._saved = version
+        await self._save(reply.body, version)
         return True
+
+    async def _save(self, body: bytes, version: tuple[str, int]) -> None:
+        try:
+            await asyncio.to_thread(save_config, self._settings.config_file, body)
+        except OSError as error:
+            log.warning("the configuration could not be saved", extra={"detail": str(error)})
+        else:
+            self._saved = version
 
     # Demand.
 

@@ -29,7 +29,7 @@ class Waiter(Protocol):
 class Endpoint:
     """One endpoint of the configuration, running."""
 
-    __slots__ = ("_all", "_wiring", "backends", "config", "line", "tally")
+    __slots__ = ("_all", "_shunning_until_s", "_wiring", "backends", "config", "line", "tally")
 
     def __init__(self, config: EndpointConfig, tally: Tally, wiring: Wiring) -> None:
         self.config = config
@@ -37,6 +37,7 @@ class Endpoint:
         self.line: Line[Waiter] = Line(config.queue_max)
         self.backends: list[Backend] = []  # the ready ones, by id
         self._all: dict[ReplicaConfig, Backend] = {}  # by everything but readiness
+        self._shunning_until_s = 0.0  # when the last shunned replica is trusted again
         self._wiring = wiring
         self._set_replicas(config.replicas)
 
@@ -45,7 +46,16 @@ class Endpoint:
         candidates = self.backends
         if avoid is not None:
             candidates = [backend for backend in candidates if backend is not avoid]
+        now_s = self._wiring.monotonic_s()
+        if now_s < self._shunning_until_s:
+            trusted = [backend for backend in candidates if backend.shunned_until_s <= now_s]
+            candidates = trusted or candidates
         return least_in_flight(candidates, concurrency=self.config.concurrency)
+
+    def shun(self, backend: Backend) -> None:
+        """It has failed a request: a dead one would otherwise be the least loaded, and get them all."""
+        until_s = self._wiring.monotonic_s() + self._wiring.limits.shun_s
+        backend.shunned_until_s = self._shunning_until_s = until_s
 
     def has_other_than(self, backend: Backend) -> bool:
         return any(other is not backend for other in self.backends)

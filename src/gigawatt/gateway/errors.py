@@ -104,6 +104,15 @@ def too_large(detail: str, *, code: str = "request_too_large") -> ErrorReply:
     return ErrorReply(status=413, code=code, message=detail)
 
 
+def encoded(encoding: bytes) -> ErrorReply:
+    name = encoding[:32].decode("ascii", "replace")
+    return ErrorReply(
+        status=415,
+        code="unsupported_encoding",
+        message=f"The body must be sent as it is, not as {name}.",
+    )
+
+
 def timed_out_request(detail: str) -> ErrorReply:
     return ErrorReply(status=408, code="request_timeout", message=detail)
 

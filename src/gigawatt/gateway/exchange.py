@@ -1,6 +1,7 @@
 """One request to a model, from its arrival to the end of its reply: wait, choose a replica, send, pass on, retry once."""
 
 import asyncio
+import logging
 from enum import StrEnum
 
 from gigawatt.gateway import errors, head
@@ -11,10 +12,13 @@ from gigawatt.gateway.errors import ErrorReply
 from gigawatt.gateway.relay import Relay
 from gigawatt.gateway.replica import Backend, ReplicaConnection, ReplyHead
 from gigawatt.gateway.request import Request
+from gigawatt.gateway.routes import origin_form
 from gigawatt.gateway.usage import Usage
 from gigawatt.gateway.wiring import Wiring
 
 CLIENT_LEFT = "499"
+
+log = logging.getLogger(__name__)
 
 
 class Phase(StrEnum):
@@ -44,7 +48,7 @@ class Exchange:
 
     __slots__ = (
         "_backend",
-        "_call",
+        "_body",
         "_client",
         "_connecting",
         "_connection",
@@ -57,6 +61,7 @@ class Exchange:
         "_replica",
         "_request",
         "_retried",
+        "_strip_usage",
         "_waited_s",
         "_wiring",
         "avoid",
@@ -73,7 +78,8 @@ class Exchange:
         self.avoid: Backend | None = None  # the replica that has failed it
         self._client = client
         self._request = request
-        self._call = call
+        self._body = call.body
+        self._strip_usage = call.usage_added
         self._endpoint = endpoint
         self._wiring = wiring
         self._phase = Phase.NEW
@@ -138,13 +144,11 @@ class Exchange:
                 ready = len(self._endpoint.backends)
                 self._fail(errors.queue_timeout(model, waited_s=self._waited_s, ready=ready))
             case Phase.SENT | Phase.REPLYING:
-                self._count_upstream_error("timeout")
-                limits = self._wiring.limits
-                limit_s = (
-                    limits.first_byte_s if self._phase is Phase.SENT else limits.between_bytes_s
-                )
-                detail = f"The replica of `{model}` sent nothing for {limit_s:g} s."
-                self._fail(errors.upstream_timeout(detail))
+                limits, sent = self._wiring.limits, self._phase is Phase.SENT
+                limit_s = limits.first_byte_s if sent else limits.between_bytes_s
+                detail = f"sent nothing for {limit_s:g} s"
+                self._note_failure("timeout", detail)
+                self._fail(errors.upstream_timeout(f"The replica of `{model}` {detail}."))
             case _:
                 pass  # connecting has a time-out of its own
 
@@ -164,7 +168,10 @@ class Exchange:
         if self._client.stalled and self._connection is not None:
             self._connection.pause()
         self._relay = Relay(self._client, reply, self._own_lines(), self._wiring.limits)
-        self._relay.open(strip_usage=self._call.usage_added)
+        self._relay.open(strip_usage=self._strip_usage)
+        if self._client.begun:  # so it cannot be sent again
+            self._body = b""
+            self._client.drop_body()
         seconds = self._wiring.monotonic_s() - self._request.started_s
         self._wiring.metrics.first_byte_s.observe(self._endpoint.config.id, seconds)
         self._await_bytes()
@@ -192,7 +199,7 @@ class Exchange:
             assert self._backend is not None
             self._connect_to(self._backend)
             return
-        self._count_upstream_error(kind)
+        self._note_failure(kind, detail)
         self._try_another(detail)
 
     # From one step to the next.
@@ -236,20 +243,20 @@ class Exchange:
             assert self._backend is not None
             self._transmit(self._backend, task.result())
         else:  # OSError; or ValueError where its host is no host
-            self._count_upstream_error("refused")
-            self._try_another(f"it does not accept connections ({error or 'no answer'})")
+            self._note_failure("refused", str(error))
+            self._try_another("it does not accept connections")
 
     def _transmit(self, backend: Backend, connection: ReplicaConnection) -> None:
         self._move(Phase.SENT)
         self._connection = connection
         message_head = head.request_head(
-            self._request.target,
+            origin_form(self._request.target),
             self._request.headers,
             host=backend.host,
             request_id=self._request.id,
-            length=len(self._call.body),
+            length=len(self._body),
         )
-        connection.send(self, message_head + self._call.body)
+        connection.send(self, message_head + self._body)
         self._client.deadline_s = self._wiring.monotonic_s() + self._wiring.limits.first_byte_s
 
     def _try_another(self, detail: str) -> None:
@@ -270,6 +277,7 @@ class Exchange:
             self._send_to(other)
         else:
             endpoint.line.rejoin(self)
+            self._position = self._position or 1
             self._wait()
         endpoint.dispatch()
 
@@ -329,8 +337,22 @@ class Exchange:
         metrics.requests.add(endpoint_id, status)
         metrics.request_s.observe(endpoint_id, self._wiring.monotonic_s() - self._request.started_s)
 
-    def _count_upstream_error(self, kind: str) -> None:
-        self._wiring.metrics.upstream_errors.add(self._endpoint.config.id, kind)
+    def _note_failure(self, kind: str, detail: str) -> None:
+        """The replica has failed this request. `detail` may name addresses, which are not for clients."""
+        endpoint_id = self._endpoint.config.id
+        self._wiring.metrics.upstream_errors.add(endpoint_id, kind)
+        log.warning(
+            "a replica has failed a request",
+            extra={
+                "endpoint": endpoint_id,
+                "replica": self._replica,
+                "kind": kind,
+                "detail": detail,
+                "request": self._request.id.decode("latin-1"),
+            },
+        )
+        if self._backend is not None and kind != "timeout":
+            self._endpoint.shun(self._backend)
 
     def _meter(self, usage: Usage | None, *, expected: bool) -> None:
         """A replica has answered; `expected` is whether it should have stated its usage."""

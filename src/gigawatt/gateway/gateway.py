@@ -10,7 +10,6 @@ from gigawatt.gateway.config import Config, KeyConfig
 from gigawatt.gateway.endpoints import Endpoints
 from gigawatt.gateway.errors import ErrorReply
 from gigawatt.gateway.exchange import Exchange
-from gigawatt.gateway.head import http_date
 from gigawatt.gateway.request import Request
 from gigawatt.gateway.routes import Action, Route, find_route
 from gigawatt.gateway.wiring import Wiring
@@ -31,7 +30,7 @@ class Gateway:
         self.drained = asyncio.Event()  # draining, and no client is connected any more
         self.control_up = False
         self._wiring = wiring
-        self._bodies_bytes = 0
+        self.bodies_bytes = 0  # of large request bodies held now
         self._request_count = 0
 
     def apply(self, config: Config) -> None:
@@ -75,20 +74,23 @@ class Gateway:
         if isinstance(key, ErrorReply):
             return key
         request.key = key
-        return may_call(key) if route.action is Action.CALL else None
+        if route.action is not Action.CALL:
+            return None
+        encoding = request.fields.get(b"content-encoding", b"identity")
+        return may_call(key) or (None if encoding == b"identity" else errors.encoded(encoding))
 
     def reserve(self, request: Request) -> ErrorReply | None:
         more = request.body_bytes - request.reserved_bytes
-        if self._bodies_bytes + more > self._wiring.limits.bodies_bytes:
+        if self.bodies_bytes + more > self._wiring.limits.bodies_bytes:
             return errors.unavailable(
                 "out_of_memory", "The gateway holds as many request bodies as it may."
             )
         request.reserved_bytes += more
-        self._bodies_bytes += more
+        self.bodies_bytes += more
         return None
 
     def release(self, request: Request) -> None:
-        self._bodies_bytes -= request.reserved_bytes
+        self.bodies_bytes -= request.reserved_bytes
         request.reserved_bytes = 0
 
     def answer(self, client: ClientConnection, request: Request) -> Answer | None:
@@ -102,8 +104,7 @@ class Gateway:
             client.reply_error(reply)
             return None
         status, lines, body = reply
-        date = b"date: %b\r\n" % http_date(self._wiring.wall_ms())
-        client.reply(status, [date, *lines], body)
+        client.reply(status, [client.date_line(), *lines], body)
         return None
 
     def refused(self, request: Request, error: ErrorReply) -> None:
@@ -188,7 +189,7 @@ class Gateway:
         metrics = self._wiring.metrics
         self.endpoints.set_gauges()
         metrics.connections.set(value=len(self.clients))
-        metrics.bodies_bytes.set(value=self._bodies_bytes)
+        metrics.bodies_bytes.set(value=self.bodies_bytes)
         metrics.revision.set(value=self.config.revision if self.config else -1)
         metrics.control_up.set(value=int(self.control_up))
         return metrics.text()

@@ -65,6 +65,7 @@ class Intake:
         dropped = [*self._ready, *([self.partial] if self.partial else [])]
         self._ready.clear()
         self.partial = None
+        self._parser = HttpRequestParser(None)  # the old one and this refer to each other
         return dropped
 
     # What the parser calls, within feed.

@@ -33,6 +33,9 @@ class Limits:
     between_bytes_s: float = (
         300.0  # of silence within a reply; longer: 504, or an error event in a stream
     )
+    shun_s: float = (
+        1.0  # after a replica has failed a request, others are preferred to it for this long
+    )
     reply_head_bytes: int = 64 * KIB  # more: as if the replica had died
     held_reply_bytes: int = (
         1 * MIB

@@ -37,13 +37,23 @@ class ReplySink(Protocol):
 class Backend:
     """One replica: how busy it is, and its spare connections."""
 
-    __slots__ = ("_spare", "_wiring", "config", "host", "id", "in_flight", "ready")
+    __slots__ = (
+        "_spare",
+        "_wiring",
+        "config",
+        "host",
+        "id",
+        "in_flight",
+        "ready",
+        "shunned_until_s",
+    )
 
     def __init__(self, config: ReplicaConfig, wiring: Wiring) -> None:
         self.config = config
         self.id = config.id
         self.ready = config.ready
         self.in_flight = 0
+        self.shunned_until_s = 0.0  # it has failed a request
         self.host = f"{config.host}:{config.port}".encode()
         self._wiring = wiring
         self._spare: list[ReplicaConnection] = []
@@ -178,6 +188,7 @@ class ReplicaConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
+        self._parser = HttpResponseParser(None)  # the old one and this refer to each other
         self._backend.forget(self)
         sink, self._sink = self._sink, None
         if sink is None:

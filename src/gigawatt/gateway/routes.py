@@ -65,6 +65,17 @@ def find_route(method: bytes, target: bytes) -> Route | ErrorReply:
     return known
 
 
+def origin_form(target: bytes) -> bytes:
+    """A request target without scheme and host, as a replica is asked for it."""
+    if target.startswith(b"/"):
+        return target
+    for scheme in (b"http://", b"https://"):
+        if target[: len(scheme)].lower() == scheme:
+            slash = target.find(b"/", len(scheme))
+            return b"/" if slash < 0 else target[slash:]
+    return target
+
+
 def _known(path: str) -> tuple[Route | None, str]:
     if path in CALLS:
         return CALLS[path], CALL_METHODS
@@ -78,11 +89,7 @@ def _known(path: str) -> tuple[Route | None, str]:
 
 def _path(target: bytes) -> str | None:
     """The path alone, percent-decoded; None if it is not text."""
-    for scheme in (b"http://", b"https://"):
-        if target[: len(scheme)].lower() == scheme:
-            slash = target.find(b"/", len(scheme))
-            target = b"/" if slash < 0 else target[slash:]
-    raw = target.partition(b"?")[0].partition(b"#")[0]
+    raw = origin_form(target).partition(b"?")[0].partition(b"#")[0]
     try:
         return _unquoted(raw).decode()
     except UnicodeDecodeError:

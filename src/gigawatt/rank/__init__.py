@@ -120,6 +120,8 @@ class _Reporter:
         asked_ns = self._asked_ns()
         line = _line({"at_ms": time.time_ns() // 1_000_000, "step": step, "path": absolute})
         with self._lock:
+            if self._pending is not None:  # a job is never shown behind its own checkpoint
+                self._write_pending(time.monotonic())
             self._append(self._checkpoints_path, line, sync=True)
             self._checkpointed_ns = asked_ns
 

@@ -51,6 +51,27 @@ class Events:
             self._transport.read("/v1/events", {**self._transport.place, **filters}),
         )
 
+    def newest(self, count: int, **filters: Any) -> Page[EventView]:
+        """The last `count` events that the filters let through, oldest first. Raises ApiError, UnreachableError.
+
+        The API pages forward alone, so the place to begin is searched for: how many events come after a number only
+        falls as the number grows.
+        """
+        query = {**filters, "limit": count + 1}
+        page = self.page(**query)
+        low, high = 0, count
+        while len(page["items"]) > count:  # too many after `low`: gallop
+            low, high = page["items"][0]["seq"], high * 2
+            page = self.page(**query, after=high)
+        while high - low > 1 and len(page["items"]) < count:
+            middle = (low + high) // 2
+            nearer = self.page(**query, after=middle)
+            if len(nearer["items"]) > count:
+                low = middle
+            else:
+                high, page = middle, nearer
+        return page
+
     def watch(self, *, after: int | None = None, **filters: Any) -> Iterator[EventView]:
         """Events as they happen, from the one after `after` (default: from now) on, without end or gap.
 

@@ -52,6 +52,11 @@ def data_directory(environ: Mapping[str, str]) -> Path:
     return Path(platformdirs.user_data_path("gigawatt"))
 
 
+def data_option(data: Path) -> str:
+    """` --data DIR` for commands that are shown to a person; empty for the default directory."""
+    return "" if data == data_directory({}) else f" --data {data}"
+
+
 def _token_of(environ: Mapping[str, str]) -> str:
     token = environ.get(ENV_TOKEN, "").strip()
     path = environ.get(ENV_TOKEN_FILE, "")
@@ -63,7 +68,7 @@ def _token_of(environ: Mapping[str, str]) -> str:
 def _local(data: Path, *, token: str) -> Address:
     """The instance whose state is in `data`; `token` in place of its administrator's, if given."""
     path = data / INSTANCE_FILE
-    start = f"gw up --detach{_data_option(data)}"
+    start = f"gw up --detach{data_option(data)}"
     if not path.exists():
         raise UnreachableError(
             f"no gigawatt instance is running here ({path} does not exist)",
@@ -89,10 +94,6 @@ def _token_of_local(url: str, environ: Mapping[str, str]) -> str:
     if str(found["api_url"]).rstrip("/") != url:
         return ""
     return _read(Path(str(found["token_path"])), what="the instance's token").strip()
-
-
-def _data_option(data: Path) -> str:
-    return "" if data == data_directory({}) else f" --data {data}"
 
 
 def _instance(path: Path) -> Mapping[str, Any]:

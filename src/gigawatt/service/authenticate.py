@@ -19,7 +19,7 @@ CACHED_MAX = 10_000
 SECRET_CHARS_MAX = 1_024
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Known:
     caller: Caller
     key_id: str
@@ -68,7 +68,7 @@ class Keyring:
         until_ms = now_ms + KEY_FRESH_MS
         if key.expires_ms:
             until_ms = min(until_ms, key.expires_ms)
-        self._remember(sha256, _Known(caller, key.id, until_ms))
+        self._remember(sha256, _Known(caller=caller, key_id=key.id, until_ms=until_ms))
         return caller
 
     async def _rank(self, token: str, now_ms: int) -> Caller:
@@ -84,7 +84,9 @@ class Keyring:
             project=claims.project,
             job=claims.gang,
         )
-        self._remember(secret_sha256(token), _Known(caller, "", now_ms + TOKEN_FRESH_MS))
+        self._remember(
+            secret_sha256(token), _Known(caller=caller, key_id="", until_ms=now_ms + TOKEN_FRESH_MS)
+        )
         return caller
 
     def _lives(self, claims: Claims) -> bool:

@@ -56,7 +56,7 @@ async def of_job(
     async def newest() -> Job | None:
         return await services.read(lambda: services.store.read(Job, job.id))
 
-    reader = _Reader(services, wanted, job.id, newest)
+    reader = _Reader(services=services, wanted=wanted, gang=job.id, newest=newest)
     return await reader.open(attempt)
 
 
@@ -80,11 +80,11 @@ async def of_endpoint(
     async def newest() -> Replica | None:
         return await services.read(lambda: services.store.read(Replica, owner.id))
 
-    reader = _Reader(services, wanted, owner.id, newest)
+    reader = _Reader(services=services, wanted=wanted, gang=owner.id, newest=newest)
     return await reader.open(owner.attempts[-1])
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Reader:
     services: Services
     wanted: LogRange

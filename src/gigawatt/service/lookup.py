@@ -89,6 +89,7 @@ def attempt_of(job: Job, number: int | None) -> Attempt | None:
 
 
 def not_found(kind: str, reference: str) -> RefusalError:
+    """What is answered for something that is not there, or not for the caller to see."""
     return RefusalError(
         RefusalCode.NOT_FOUND,
         f"there is no {kind} {reference[:REFERENCE_CHARS_MAX]}",

@@ -96,6 +96,7 @@ def check_feasible(services: Services, gang: Gang) -> None:
 
 
 def impossible(reason: Reason) -> RefusalError:
+    """The refusal of a gang that could never run, at the field that asks too much."""
     field = {
         "nodes": "gang.nodes",
         "milli_gpu": "gang.gpus",

@@ -69,6 +69,7 @@ def kept_key(secret: str, owner: Owner, *, now_ms: int) -> ApiKey:
 
 
 def secret_sha256(secret: str) -> str:
+    """The hash under which a key is kept, in hex."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 

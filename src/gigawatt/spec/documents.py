@@ -119,14 +119,14 @@ class CoreLoader(yaml.SafeLoader):
     yaml_implicit_resolvers = _core_scalars()
 
 
-@dataclass(slots=True)
 class _Walk:
     """Positions found so far, and how much has been looked at."""
 
-    source: str
-    values: dict[str, Position] = field(default_factory=dict[str, Position])
-    keys: dict[str, Position] = field(default_factory=dict[str, Position])
-    seen: int = 0
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self.values: dict[str, Position] = {}
+        self.keys: dict[str, Position] = {}
+        self.seen = 0
 
     def visit(self, node: Node, path: tuple[str, ...]) -> None:
         self.seen += 1

@@ -13,7 +13,7 @@ def time_ms(value: object) -> int:
     if isinstance(value, int) and not isinstance(value, bool):
         return _bounded(value, value)
     text = str(value).strip()
-    if text.isdecimal() and len(text) <= 15:
+    if text.isascii() and text.isdecimal() and len(text) <= 15:
         return _bounded(int(text), value)
     try:
         moment = datetime.fromisoformat(text)

@@ -17,9 +17,9 @@ BYTES_HINT = (
     'write bytes, or a number with a unit: "512MiB", "1GiB", "2G" (binary), "2GB" (decimal)'
 )
 
-_DURATION = re.compile(r"(?:\d{1,12}(?:\.\d{1,6})?(?:ms|[smhdw]))+")
-_DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhdw])")
-_AMOUNT = re.compile(r"(\d{1,18}(?:\.\d{1,9})?)\s*([A-Za-z]*)")
+_DURATION = re.compile(r"(?:[0-9]{1,12}(?:\.[0-9]{1,6})?(?:ms|[smhdw]))+")
+_DURATION_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|[smhdw])")
+_AMOUNT = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,9})?) ?([A-Za-z]*)")
 
 
 class UnitError(ValueError):
@@ -38,7 +38,7 @@ def duration_ms(value: object) -> int:
     if not isinstance(value, str):
         raise UnitError(f"must be a duration, got {shown(value)}", DURATION_HINT)
     text = value.strip()
-    if text.isdecimal() and len(text) <= 12:
+    if text.isascii() and text.isdecimal() and len(text) <= 12:
         return int(text) * 1_000
     if not _DURATION.fullmatch(text):
         raise UnitError(f"is not a duration: {shown(value)}", DURATION_HINT)

@@ -104,7 +104,7 @@ class SqlStore:
 
     def load_world(self, *, epoch: int) -> World:
         world = World(epoch=epoch)
-        with self._reader.connect() as connection:
+        with self._read() as connection:
             rows = connection.execute(listing.live(WORLD_KINDS)).all()
         blocked: list[Job] = []
         for each in rows:
@@ -127,7 +127,7 @@ class SqlStore:
 
     def page(self, kind: type[E], query: Query) -> Page[E]:
         statement = listing.page(kind.__name__, query)
-        with self._reader.connect() as connection:
+        with self._read() as connection:
             rows = connection.execute(statement).all()
         size = listing.page_size(query)
         items = tuple(decode(kind, each.body) for each in rows[:size])
@@ -138,24 +138,24 @@ class SqlStore:
         return Page(items=items, next=cursor)
 
     def count(self, kind: type[E], query: Query) -> dict[str, int]:
-        with self._reader.connect() as connection:
+        with self._read() as connection:
             rows = connection.execute(listing.counts(kind.__name__, query)).all()
         return {each.phase: each.objects for each in rows}
 
     def events(self, query: EventQuery) -> tuple[Event, ...]:
-        with self._reader.connect() as connection:
+        with self._read() as connection:
             return history.read_events(connection, query)
 
     def newest_seq(self) -> int:
-        with self._reader.connect() as connection:
+        with self._read() as connection:
             return connection.execute(_newest_seq).scalar_one()
 
     def receipts(self, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Receipt]:
-        with self._reader.connect() as connection:
+        with self._read() as connection:
             return history.read_receipts(connection, keys)
 
     def ledger_totals(self, query: LedgerQuery) -> tuple[LedgerTotal, ...]:
-        with self._reader.connect() as connection:
+        with self._read() as connection:
             return history.read_totals(connection, query)
 
     def inbox_put(self, command: str, *, now_ms: int) -> int:
@@ -165,15 +165,15 @@ class SqlStore:
             ).scalar_one()
 
     def inbox_pending(self, *, limit: int) -> tuple[InboxRow, ...]:
-        with self._reader.connect() as connection:
+        with self._read() as connection:
             return history.read_pending(connection, limit=limit)
 
     def inbox_reply(self, row: int) -> InboxRow | None:
-        with self._reader.connect() as connection:
+        with self._read() as connection:
             return history.read_reply(connection, row)
 
     def _decoded(self, kind: type[E], statement: listing.Body) -> E | None:
-        with self._reader.connect() as connection:
+        with self._read() as connection:
             body = connection.execute(statement).scalar_one_or_none()
         return None if body is None else decode(kind, body)
 
@@ -183,11 +183,21 @@ class SqlStore:
             self._prune_at_ms = now_ms if more else now_ms + PRUNE_EVERY_MS
 
     @contextmanager
+    def _read(self) -> Generator[Connection]:
+        """Statements that each see what was last committed. Raises StoreFullError, as even opening takes room."""
+        with self._faults_told(), self._reader.connect() as connection:
+            yield connection
+
+    @contextmanager
     def _write(self) -> Generator[Connection]:
         """One transaction: all of it or nothing. Raises StoreFullError."""
+        with self._faults_told(), self._writer.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _faults_told(self) -> Generator[None]:
         try:
-            with self._writer.begin() as connection:
-                yield connection
+            yield
         except DBAPIError as error:
             if self._dialect.is_full(error):
                 raise StoreFullError(f"{self._dialect.place} has no room") from error

@@ -50,6 +50,17 @@ def test_a_failure_without_another_replica_is_502(site: Site, fault: str) -> Non
     assert site.in_flight() == 0
 
 
+def test_a_replica_that_has_failed_is_the_last_to_be_asked_for_a_while(site: Site) -> None:
+    dead, one, two = site.replica(), site.replica(), site.replica()
+    dead.behaviour = dead.die_before_the_first_byte
+    ports = [replica.server.port for replica in (dead, one, two)]
+    site.start(endpoint(*zip(("replica-1", "replica-2", "replica-3"), ports, strict=True)))
+    with site.openai() as client:
+        for _ in range(10):
+            assert ask(client) == " ".join(WORDS)
+    assert len(dead.received) == 1
+
+
 def test_two_failures_are_502_although_there_is_a_third_replica(site: Site) -> None:
     replicas = [site.replica() for _ in range(3)]
     for replica in replicas:

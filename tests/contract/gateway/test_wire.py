@@ -141,6 +141,7 @@ def test_a_body_that_makes_no_sense_is_400_and_the_connection_stays(
         (get("/v1/models", extra=f"a: {'b' * 700_000}\r\n"), 431, "headers_too_large"),
         (post(CHAT, ASK, api_key=VIEWER_KEY), 403, "insufficient_permissions"),
         (b"CONNECT gateway:443 HTTP/1.1\r\nhost: x\r\n\r\n", 404, "unknown_url"),
+        (post(CHAT, ASK, extra="content-encoding: gzip\r\n"), 415, "unsupported_encoding"),
         (post(CHAT, b" " * 100_001), 413, "request_too_large"),
         (post(CHAT, b" " * 30_000_000), 413, "request_too_large"),
         (
@@ -265,7 +266,7 @@ def test_neither_key_nor_connection_headers_reach_the_replica(site: Site) -> Non
         "accept-encoding: gzip\r\nte: trailers\r\nx-private: 1\r\nconnection: keep-alive, x-private\r\n"
         "x-gigawatt-tenant: mine\r\nx-custom: kept\r\nx-request-id: mine-1\r\n"
     )
-    answered = exchange(site, post(CHAT + "?a=b", ASK, extra=extra))
+    answered = exchange(site, post("http://gateway" + CHAT + "?a=b", ASK, extra=extra))
     received = replica.received[0]
     assert received.target == CHAT + "?a=b"
     assert received.headers == {

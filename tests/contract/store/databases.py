@@ -48,7 +48,7 @@ class SqliteDatabase:
             return connection.execute(statement).fetchall()
 
     def schema(self) -> list[tuple[Any, ...]]:
-        rows = self.execute("SELECT type, name, sql FROM sqlite_master ORDER BY type, name")
+        rows = self.execute("SELECT type, name, sql FROM sqlite_master ORDER BY tbl_name, rowid")
         return [(*row[:2], " ".join((row[2] or "").split())) for row in rows]
 
     @contextmanager

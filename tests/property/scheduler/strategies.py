@@ -40,7 +40,7 @@ def shapes(draw: st.DrawFn) -> Shape:
     least = draw(st.sampled_from([1, 1, 1, 2, 2, 3]))
     return make_shape(
         (least, least + draw(st.sampled_from([0, 0, 0, 1, 2]))),
-        milli_gpu=draw(st.sampled_from([0, 0, 1000, 1000, 300, 500, 700, 2000, 4000])),
+        milli_gpu=draw(st.sampled_from([0, 0, 1000, 1000, 300, 400, 700, 700, 2000, 4000])),
         milli_cpu=draw(st.sampled_from([500, 500, 1000, 2000, 4000, 0, 3000, 1000, 500, 9000])),
         memory=draw(st.sampled_from([0, 0, 0, 1, 4, 8, 8, 8, 16, 48])),
         kinds=draw(

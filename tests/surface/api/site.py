@@ -130,7 +130,17 @@ class Site:
             view = await self.view(f"/v1/jobs/{job['id']}")
             return view if view["phase"] in phases else None
 
-        return await until(look)
+        return await self.until(look)
+
+    async def until(self, look: Callable[[], Awaitable[T | None]]) -> T:
+        """The first answer that is not None, looked for now and after every event."""
+        events = self.leader.watchers.subscribe()
+        async with asyncio.timeout(WAIT_S):
+            found = await look()
+            while found is None:
+                await anext(events)
+                found = await look()
+        return found
 
     async def make_key(self, role: Role, *, project: str = "", tenant: str = DEFAULT_TENANT) -> str:
         """The secret of a new key."""
@@ -142,14 +152,6 @@ class Site:
 
 def attempt_key(job: dict[str, Any], n: int = 1) -> AttemptKey:
     return AttemptKey(gang=job["id"], attempt=n)
-
-
-async def until(look: Callable[[], Awaitable[T | None]], timeout_s: float = WAIT_S) -> T:
-    """The first answer that is not None."""
-    async with asyncio.timeout(timeout_s):
-        while (found := await look()) is None:
-            await asyncio.sleep(0.005)
-        return found
 
 
 @asynccontextmanager

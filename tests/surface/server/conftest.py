@@ -1,6 +1,6 @@
 """Real instances: a control plane, a gateway and supervisors of their own, on free ports, in a directory of their own."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -33,3 +33,17 @@ def own_data(tmp_path: Path) -> Iterator[Path]:
     yield data
     if (data / "instance.lock").exists():
         stop(data)
+
+
+@pytest.fixture
+def connect() -> Iterator[Callable[[Instance], Api]]:
+    """Connections to instances that a test starts itself; closed at its end."""
+    opened: list[Api] = []
+
+    def to(instance: Instance) -> Api:
+        opened.append(Api(instance))
+        return opened[-1]
+
+    yield to
+    for client in opened:
+        client.close()

@@ -139,6 +139,20 @@ def test_a_share_goes_to_the_device_it_fills_best_even_where_more_is_free() -> N
     assert start == Start(gang="j", nodes=("b",), gpus=((3,),))
 
 
+def test_a_share_is_not_put_together_from_several_devices() -> None:
+    nodes = [make_node("a", gpus=2)]
+    running = [
+        make_job(
+            f"r{place}",
+            make_shape(milli_gpu=700),
+            attempts=(make_attempt(nodes, devices=[(place,)]),),
+        )
+        for place in range(2)
+    ]
+    reason = reasons(nodes, *running, make_job("j", make_shape(milli_gpu=400)))["j"]
+    assert (reason.resource, reason.need, reason.have) == ("milli_gpu", 400, 300)
+
+
 def test_a_gang_whose_devices_are_not_known_blocks_the_devices_of_its_node() -> None:
     nodes = [make_node("a", gpus=4)]
     running = make_job("r", make_shape(milli_gpu=1000), attempts=(make_attempt(nodes),))

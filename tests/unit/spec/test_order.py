@@ -7,7 +7,12 @@ from gigawatt.spec.order import order_by_after
 
 
 def test_documents_come_after_those_they_name() -> None:
-    after = [("c", ["a", "b"]), ("b", ["a"]), ("a", []), ("d", ["elsewhere"])]
+    after: list[tuple[str, list[str]]] = [
+        ("c", ["a", "b"]),
+        ("b", ["a"]),
+        ("a", []),
+        ("d", ["elsewhere"]),
+    ]
     assert order_by_after(after) == (2, 1, 0, 3)
 
 

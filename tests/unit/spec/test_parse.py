@@ -40,38 +40,39 @@ def test_a_job_of_one_line_has_every_default() -> None:
     )
 
 
+WHOLE_JOB: dict[str, Any] = {
+    "kind": "job",
+    "name": "tiny-gpt",
+    "command": ["python", "train.py"],
+    "gang": {
+        "nodes": {"min": 2, "max": 4},
+        "ranks_per_node": 2,
+        "gpus": 4,
+        "gpu_kinds": ["b200", "h100"],
+        "cpus": 0.5,
+        "memory": "1GiB",
+        "same": "rack",
+    },
+    "environment": {
+        "kind": "uv",
+        "python": "3.11",
+        "requirements": ["torch==2.13.0", "  numpy  # arrays", "# no", "numpy"],
+    },
+    "bundle": DIGEST,
+    "workdir": "src",
+    "env": {"B": "2", "A": 1},
+    "priority": -5,
+    "timeout": "2h",
+    "grace": "1m",
+    "retries": {"user": 1, "infrastructure": 0},
+    "after": ["prepare", "prepare", "clean"],
+    "labels": {"team": "nlp"},
+    "model": {"name": "tiny-gpt", "path": "final", "aliases": ["prod", "best"]},
+}
+
+
 def test_every_field_of_a_job_reaches_the_model() -> None:
-    draft = job_from(
-        {
-            "kind": "job",
-            "name": "tiny-gpt",
-            "command": ["python", "train.py"],
-            "gang": {
-                "nodes": {"min": 2, "max": 4},
-                "ranks_per_node": 2,
-                "gpus": 4,
-                "gpu_kinds": ["b200", "h100"],
-                "cpus": 0.5,
-                "memory": "1GiB",
-                "same": "rack",
-            },
-            "environment": {
-                "kind": "uv",
-                "python": "3.11",
-                "requirements": ["torch==2.13.0", "  numpy  # arrays", "# no", "numpy"],
-            },
-            "bundle": DIGEST,
-            "workdir": "src",
-            "env": {"B": "2", "A": 1},
-            "priority": -5,
-            "timeout": "2h",
-            "grace": "1m",
-            "retries": {"user": 1, "infrastructure": 0},
-            "after": ["prepare", "prepare", "clean"],
-            "labels": {"team": "nlp"},
-            "model": {"name": "tiny-gpt", "path": "final", "aliases": ["prod", "best"]},
-        }
-    )
+    draft = job_from(WHOLE_JOB)
     assert draft.environment == EnvironmentSpec(
         kind=EnvironmentKind.UV, python="3.11", requirements=("numpy", "torch==2.13.0")
     )
@@ -178,7 +179,7 @@ def test_every_fault_is_told_at_once() -> None:
         ({"env": {"A": "a\0b"}}, "env", "NUL"),
         ({"labels": {"a b": "c"}}, "labels.a b", "is not allowed"),
         ({"labels": {"a": "x" * 256}}, "labels", "value over 255 characters"),
-        ({"labels": {str(n): "" for n in range(33)}}, "labels", "at most 32 entries, got 33"),
+        ({"labels": {str(n): "" for n in range(33)}}, "labels", "at most 32 entries"),
         ({"after": "prepare"}, "after", "must be a list, got 'prepare'"),
         ({"timeout": "5 parsecs"}, "timeout", "is not a duration"),
         ({"timeout": -1}, "timeout", "at least 0, got -1"),

@@ -67,7 +67,8 @@ def build(session: Session, *, no_wait: bool, **given: Any) -> None:
         if view["phase"] != "failed":
             session.say(f"{view['id']} is {view['phase']}{took}")
     if view["phase"] == "failed":
-        say_error(f"{view['id']} failed: {view['message']}")
+        say_error(f"{view['id']} could not be built")
+        session.say(view["message"])  # the resolver's own words
         raise click.exceptions.Exit(FAILED)
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from gigawatt.sdk.views import EventView
 
 LIMIT = 50
+LIMIT_MAX = 999
 
 
 @click.command("events")
@@ -19,16 +20,20 @@ LIMIT = 50
 @click.option("--subject", default="", help="Only those of this id: a job's, a node's, ….")
 @click.option("--kind", "kinds", multiple=True, help="Only this kind, e.g. job.running.")
 @click.option("--after", type=click.IntRange(min=0), help="Only those after this number.")
-@click.option("--limit", type=click.IntRange(1, 1_000), default=LIMIT, show_default=True)
+@click.option("--limit", type=click.IntRange(1, LIMIT_MAX), default=LIMIT, show_default=True)
 @with_project
 @with_session
 def events(session: Session, *, follow: bool, limit: int, **given: Any) -> None:
-    """Print events, oldest first; with -o json and -f, one object a line."""
+    """Print the newest events, or those after a number, oldest first; with -o json and -f, one object a line."""
     filters = _filters(**given)
     if follow:
         _follow(session, filters)
         return
-    page = session.client.events.page(**filters, limit=limit)
+    found = session.client.events
+    if filters["after"] is None:
+        page = found.newest(limit, subject=filters["subject"], kind=filters["kind"])
+    else:
+        page = found.page(**filters, limit=limit)
     if session.as_json:
         session.show_json(page)
         return

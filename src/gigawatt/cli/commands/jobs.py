@@ -34,6 +34,7 @@ PAGE_MAX = 500
 @click.option(
     "--phase",
     "phases",
+    metavar="PHASE",
     multiple=True,
     type=click.Choice(PHASES),
     help="Only jobs in this phase; may be repeated.",

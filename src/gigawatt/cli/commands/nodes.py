@@ -91,7 +91,7 @@ def _list(session: Session) -> None:
         Column(name="LIMITS"),
         Column(name="REASON", cut=True),
     ]
-    show_table(columns, [_row(each) for each in page["items"]])
+    show_table(columns, [_row(each) for each in sorted(page["items"], key=lambda node: node["id"])])
 
 
 def _row(node: "NodeView") -> list[str]:

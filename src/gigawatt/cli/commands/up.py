@@ -1,28 +1,37 @@
 """`gw up`: start gigawatt on this machine."""
 
+import json
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from gigawatt.server.instance import Instance
 
 
 @click.command("up")
 @click.option("--data", type=click.Path(path_type=Path), help="The directory that holds all state.")
-@click.option("--host", help="The address that the API listens on.  [default: 127.0.0.1]")
-@click.option(
-    "--port", type=int, help="The port of API and console; 0 is a free one.  [default: 8484]"
-)
-@click.option(
-    "--gateway-port", type=int, help="The gateway's port; 0 is a free one.  [default: 8485]"
-)
+@click.option("--host", help="The address to listen on.  [default: 127.0.0.1]")
+@click.option("--port", type=int, help="The API's port; 0 is a free one.  [default: 8484]")
+@click.option("--gateway-port", type=int, help="The gateway's; 0 is a free one.  [default: 8485]")
 @click.option("--nodes", type=int, help="Virtual nodes to share this machine out to.  [default: 1]")
 @click.option("--engine", help="What runs processes: local.  [default: local]")
 @click.option("--store", metavar="URL", help="The database; default: SQLite in the data directory.")
 @click.option("--detach", is_flag=True, help="Return when it is ready, and leave it running.")
-def up(*, detach: bool, **given: Any) -> None:
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    help="What is said when it is ready: for people, or instance.json's content.",
+)
+def up(*, detach: bool, output: str, **given: Any) -> None:
     """Start the control plane, the gateway and the nodes of this machine.
 
-    GIGAWATT_DATA, GIGAWATT_PORT and so on set the same; options win. Jobs run on when it stops with Ctrl-C.
+    Without --detach, Ctrl-C stops it and what runs on it. GIGAWATT_DATA, GIGAWATT_PORT, GIGAWATT_NODES and so on set
+    what the options do; options win.
     """
     from gigawatt import server, settings
 
@@ -31,5 +40,31 @@ def up(*, detach: bool, **given: Any) -> None:
         if value is not None:
             option = f"--{name.replace('_', '-')}"
             chosen = settings.with_value(chosen, name, value, source=option)
+    data = chosen.data
+
+    def ready(instance: "Instance") -> None:
+        if output == "json":
+            click.echo(json.dumps(asdict(instance), indent=2))
+        else:
+            _say_ready(instance, data, detach=detach)
+
     options = server.UpOptions(settings=chosen, detach=detach)
-    raise click.exceptions.Exit(server.up(options))
+    raise click.exceptions.Exit(server.up(options, ready=ready))
+
+
+def _say_ready(instance: "Instance", data: Path, *, detach: bool) -> None:
+    from gigawatt.sdk.instance import data_option
+
+    option = data_option(data)
+    stop = f"gw down{option}" if detach else f"Ctrl-C, or gw down{option}"
+    lines = [
+        ("api", instance.api_url),
+        ("gateway", f"{instance.gateway_url}/v1"),
+        ("data", str(data)),
+        ("token", f"{instance.token_path} (gw on this machine finds it)"),
+        ("try", f"gw run{option} -- python -c 'print(1)'"),
+        ("stop", stop),
+    ]
+    click.echo(click.style("gigawatt is ready", bold=True), err=True)
+    for name, value in lines:
+        click.echo(f"  {name.ljust(8)} {value}", err=True)

@@ -76,7 +76,7 @@ def _watch(session: Session, job: "Job") -> None:
 
     losses = Losses()
 
-    def now() -> Group:
+    def now() -> "Group":
         return picture(job.view, losses, clock.now_ms())
 
     with Live(console=console, get_renderable=now, refresh_per_second=FRAMES_PER_S) as live:

@@ -42,6 +42,11 @@ def rank_environ(
     return environ
 
 
+def marker(instance: str, key: str) -> str:
+    """The value of GIGAWATT_ATTEMPT_ID, by which processes of an attempt are found again."""
+    return f"{instance}/{key}"
+
+
 def _torchrun(spec: StageSpec, rank: RankSpec, site: Site) -> dict[str, str]:
     return {
         "RANK": str(rank.rank),
@@ -75,11 +80,6 @@ def _gigawatt(spec: StageSpec, rank: RankSpec, site: Site) -> dict[str, str]:
     for name in site.secret_names:
         environ[f"{name}_FILE"] = f"{site.secrets_dir}/{name}"
     return {name: value for name, value in environ.items() if value}
-
-
-def marker(instance: str, key: str) -> str:
-    """The value of GIGAWATT_ATTEMPT_ID, by which processes of an attempt are found again."""
-    return f"{instance}/{key}"
 
 
 def _joined(first: str, rest: str) -> str:

@@ -36,7 +36,7 @@ def runtime_dir() -> Path:
     path = (
         run / "gigawatt"
         if os.access(run, os.W_OK | os.X_OK)
-        else Path(f"/tmp/gigawatt-{os.getuid()}")  # noqa: S108 - made 0700 and checked to be ours
+        else Path("/tmp") / f"gigawatt-{os.getuid()}"  # noqa: S108 - made 0700 and checked to be ours
     )
     path.mkdir(mode=0o700, exist_ok=True)
     status = path.lstat()

@@ -91,14 +91,17 @@ class CallerView:
 
 
 def tenant_view(tenant: Tenant) -> TenantView:
+    """A tenant's view."""
     return TenantView(id=tenant.id, created_ms=tenant.created_ms)
 
 
 def project_view(project: Project) -> ProjectView:
+    """A project's view."""
     return ProjectView(tenant=project.tenant, name=project.name, created_ms=project.created_ms)
 
 
 def key_view(key: ApiKey, *, secret: str = "") -> KeyView:
+    """A key's view; `secret` only where it has just been made."""
     return KeyView(
         id=key.id,
         tenant=key.tenant,
@@ -116,6 +119,7 @@ def key_view(key: ApiKey, *, secret: str = "") -> KeyView:
 
 
 def event_view(event: Event) -> EventView:
+    """An event's view."""
     return EventView(
         seq=event.seq,
         at_ms=event.at_ms,
@@ -129,6 +133,7 @@ def event_view(event: Event) -> EventView:
 
 
 def caller_view(caller: Caller) -> CallerView:
+    """A caller's view."""
     return CallerView(
         name=caller.name,
         role=caller.role.value,

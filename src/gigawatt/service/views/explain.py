@@ -32,6 +32,7 @@ class ExplanationView:
 
 
 def change_fields(change: CheapestChange) -> dict[str, str]:
+    """The change in the API's words, of which `from` is no name for a field in Python."""
     return {
         "field": change.field,
         "from": change.current,

@@ -187,6 +187,7 @@ def job_view(
 
 
 def reason_view(reason: Reason) -> ReasonView:
+    """A reason with its sentence."""
     return ReasonView(
         code=reason.code.value,
         resource=reason.resource,
@@ -198,6 +199,7 @@ def reason_view(reason: Reason) -> ReasonView:
 
 
 def gang_view(shape: Shape) -> GangView:
+    """A shape in people's units."""
     return GangView(
         nodes=shape.nodes_max,
         nodes_min=shape.nodes_min,
@@ -211,6 +213,7 @@ def gang_view(shape: Shape) -> GangView:
 
 
 def attempt_view(attempt: Attempt) -> AttemptView:
+    """An attempt with its evidence and its ranks."""
     return AttemptView(
         n=attempt.n,
         phase=attempt.phase.value,
@@ -228,12 +231,14 @@ def attempt_view(attempt: Attempt) -> AttemptView:
 
 
 def evidence_view(fact: Evidence) -> EvidenceView:
+    """One fact."""
     return EvidenceView(
         at_ms=fact.at_ms, what=fact.what, detail=fact.detail, rank=fact.rank, node=fact.node
     )
 
 
 def placement_views(placements: tuple[Placement, ...]) -> tuple[PlacementView, ...]:
+    """Where each rank would go, without its devices."""
     return tuple(PlacementView(rank=each.rank, node=each.node) for each in placements)
 
 

@@ -77,6 +77,7 @@ class ModelView:
 
 
 def environment_view(environment: Environment) -> EnvironmentView:
+    """An environment; its lock is the resolved one, once there is one."""
     spec = environment.spec
     return EnvironmentView(
         id=environment.id,
@@ -96,6 +97,7 @@ def environment_view(environment: Environment) -> EnvironmentView:
 
 
 def artifact_view(artifact: Artifact) -> ArtifactView:
+    """An artifact's record."""
     return ArtifactView(
         digest=artifact.digest,
         kind=artifact.kind,
@@ -107,6 +109,7 @@ def artifact_view(artifact: Artifact) -> ArtifactView:
 
 
 def model_view(name: ModelName, versions: Sequence[ModelVersion]) -> ModelView:
+    """A name and these versions of it."""
     return ModelView(
         name=name.name,
         tenant=name.tenant,
@@ -121,6 +124,7 @@ def model_view(name: ModelName, versions: Sequence[ModelVersion]) -> ModelView:
 
 
 def version_view(version: ModelVersion) -> ModelVersionView:
+    """A version with its lineage."""
     return ModelVersionView(
         number=version.number,
         ref=version.ref,
