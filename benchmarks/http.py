@@ -9,10 +9,10 @@ from benchmarks.instance import Instance
 
 
 class Api:
-    def __init__(self, instance: Instance) -> None:
+    def __init__(self, instance: Instance, *, timeout_s: float = 60.0) -> None:
         parts = urlsplit(instance.api_url)
         assert parts.hostname is not None
-        self._connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=60)
+        self._connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=timeout_s)
         self._headers = {
             "Authorization": f"Bearer {instance.token}",
             "Content-Type": "application/json",

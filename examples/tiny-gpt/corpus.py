@@ -32,7 +32,7 @@ _LEFT_OUT = {
 _COMMENT = re.compile(rb"^[ ]*#.*\n|[ ]+#[ ].*$", re.MULTILINE)
 _DOCSTRING = re.compile(rb"^[ ]*[rRuU]?(\"\"\"|''').*?\1[ ]*\n", re.MULTILINE | re.DOTALL)
 _BLANK_LINES = re.compile(rb"\n{3,}")
-_LEARN_BYTES = 3_000_000  # of the training text, to learn the tokens from
+_LEARN_BYTES = 1_000_000  # of the training text, to learn the tokens from
 _VALIDATION_EVERY = 20
 
 

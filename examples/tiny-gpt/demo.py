@@ -6,7 +6,6 @@ is checked: the exit status is 0 only if all of it held. `--fast` trains fewer s
 """
 
 import argparse
-import ast
 import json
 import os
 import re
@@ -21,24 +20,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import gigawatt as gw
 from openai import OpenAI
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from stage import GW, WAIT_S, ClaimError, Scene, alive, parsed_lines, processes_of, wait
+
+import gigawatt as gw
 
 HERE = Path(__file__).resolve().parent
-GW = Path(sys.executable).with_name("gw")
 NODES = 3
 IDLE_S = 4  # without a request for this long: no replica
-WAIT_S = 120  # for anything that is not training or a download
 PROMPT = "import os\n\n\nclass Reader:\n    def __init__(self"
 PYTHON_WORDS = re.compile(r"\b(self|def|return|if|else|for|in|is|not|None|import|class|raise)\b")
 
 View = Any  # the API's JSON
-
-
-class ClaimError(Exception):
-    """Something did not turn out as the demonstration says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,37 +52,6 @@ FULL = Plan(steps=500, checkpoint_every=50, kill_after=230, loss_drop=3.0)
 FAST = Plan(steps=60, checkpoint_every=20, kill_after=25, loss_drop=1.5)
 
 
-@dataclass(slots=True, kw_only=True)
-class Scene:
-    """What every act needs. `pids` are processes that must be gone at the end."""
-
-    console: Console
-    data: Path
-    plan: Plan
-    pids: set[int] = field(default_factory=set)
-
-    def claim(self, held: bool, what: str) -> None:  # noqa: FBT001 - reads as a sentence
-        """Print what has been shown, or stop."""
-        if not held:
-            raise ClaimError(what)
-        self.console.print(f"  [green]✓[/green] {what}")
-
-    def title(self, text: str) -> None:
-        """Head an act."""
-        self.console.print(f"\n[bold]{text}[/bold]")
-
-    def gw(self, *words: str) -> None:
-        """Run the command line as a person would, and show it."""
-        self.console.print(f"  [dim]$ gw {' '.join(words)}[/dim]")
-        command = [str(GW), *words]
-        environ = {**os.environ, "GIGAWATT_DATA": str(self.data), "FORCE_COLOR": "0"}
-        done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
-        for line in (done.stdout + done.stderr).splitlines():
-            self.console.print(f"    {line}", markup=False)
-        if done.returncode != 0:
-            raise ClaimError(f"gw {words[0]} ended with status {done.returncode}")
-
-
 def main() -> int:
     """Play every act, clean up whatever happened, and say how it went."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -96,14 +60,12 @@ def main() -> int:
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     started = time.monotonic()
-    scene = Scene(
-        console=Console(highlight=False),
-        data=Path(tempfile.mkdtemp(prefix="gigawatt-demo-")),
-        plan=FAST if options.fast else FULL,
-    )
+    plan = FAST if options.fast else FULL
+    data = Path(tempfile.mkdtemp(prefix="gigawatt-demo-"))
+    scene = Scene(console=Console(highlight=False), data=data)
     held = False
     try:
-        held = played(scene, play) and played(scene, close)
+        held = played(scene, lambda: play(scene, plan)) and played(scene, lambda: close(scene))
     finally:
         if not held:
             subprocess.run([GW, "down", "--data", scene.data], capture_output=True, check=False)
@@ -116,24 +78,21 @@ def main() -> int:
     return 0 if held else 1
 
 
-def played(scene: Scene, act: Callable[[Scene], None]) -> bool:
+def played(scene: Scene, act: Callable[[], None]) -> bool:
     """Whether it went through; if not, what there is to see of it is shown."""
     try:
-        act(scene)
+        act()
     except (ClaimError, gw.GigawattError, OSError, TimeoutError) as error:
         scene.console.print(f"\n[bold red]✗ {type(error).__name__}: {error}[/bold red]")
-        for log in sorted(scene.data.glob("nodes/*/attempts/**/*.log")) + sorted(
-            scene.data.glob("logs/*")
-        ):
-            lines = log.read_text(errors="replace").splitlines()[-15:]
-            scene.console.print(
-                f"--- {log.relative_to(scene.data)}", *lines, sep="\n", markup=False
-            )
+        logs = [*scene.data.glob("nodes/*/attempts/**/*.log"), *scene.data.glob("logs/*")]
+        for log in sorted(logs):
+            scene.console.print(f"--- {log.relative_to(scene.data)}")
+            scene.quote("\n".join(log.read_text(errors="replace").splitlines()[-15:]))
         return False
     return True
 
 
-def play(scene: Scene) -> None:
+def play(scene: Scene, plan: Plan) -> None:
     """Everything but the end."""
     scene.title(f"1. One command makes this machine a cloud of {NODES} nodes")
     scene.gw("up", "--nodes", str(NODES), "--port", "0", "--gateway-port", "0", "--detach")
@@ -142,15 +101,14 @@ def play(scene: Scene) -> None:
     with gw.Client(data=scene.data) as client:
         ready = [node for node in client.nodes.list() if node["state"] == "ready"]
         scene.claim(len(ready) == NODES, f"{NODES} nodes are ready")
-        job = train(scene, client)
+        job = train(scene, client, plan)
         register(scene, client, job)
         serve(scene, client, Path(instance["token_path"]).read_text().strip())
         account(scene, client, job)
 
 
-def train(scene: Scene, client: gw.Client) -> gw.Job:
+def train(scene: Scene, client: gw.Client, plan: Plan) -> gw.Job:
     """Build the environment, train, kill a rank on the way, see the run recover."""
-    plan = scene.plan
     scene.title("2. An environment is built, and two ranks on two nodes train a GPT")
     every = plan.checkpoint_every
     command = (
@@ -173,6 +131,7 @@ def train(scene: Scene, client: gw.Client) -> gw.Job:
                 progress.console.print(f"  kill -9 {run.killed}, rank 1 on {run.killed_on}")
     scene.pids |= run.pids
     recovered(scene, job, run)
+    learnt(scene, run, plan)
     return job
 
 
@@ -263,12 +222,17 @@ def recovered(scene: Scene, job: gw.Job, run: Run) -> None:
     )
     took = (second["running_ms"] - first["ranks"][1]["ended_ms"]) / 1000
     scene.claim(second["running_ms"] > 0, f"its ranks ran {took:.1f} s after the kill")
-    steps = sorted(run.losses)
-    curve = " → ".join(f"{run.losses[step]:.2f}" for step in steps[:: max(1, len(steps) // 6)])
-    start, end = run.losses[steps[0]], run.losses[steps[-1]]
+
+
+def learnt(scene: Scene, run: Run, plan: Plan) -> None:
+    """The validation loss must fall clearly."""
+    losses = [run.losses[step] for step in sorted(run.losses)]
+    curve = [losses[0]]
+    for loss in losses:
+        curve += [loss] if loss != curve[-1] else []
     scene.claim(
-        start - end > scene.plan.loss_drop,
-        f"the validation loss fell from {start:.2f} to {end:.2f} ({curve})",
+        curve[0] - curve[-1] > plan.loss_drop,
+        f"the validation loss fell: {' → '.join(f'{loss:.2f}' for loss in curve)}",
     )
 
 
@@ -350,7 +314,7 @@ def ask(scene: Scene, openai: OpenAI, temperature: str) -> float:
             usage = chunk.usage or usage
     text = PROMPT + "".join(pieces)
     if temperature == "cold":
-        scene.console.print(*(f"    {line}" for line in text.splitlines()), sep="\n", markup=False)
+        scene.quote(text)
     counted = usage is not None and usage.completion_tokens == 100
     scene.claim(len(pieces) > 50 and counted, f"{len(pieces)} pieces came as a stream, and usage")
     words = len(PYTHON_WORDS.findall("".join(pieces)))
@@ -359,20 +323,6 @@ def ask(scene: Scene, openai: OpenAI, temperature: str) -> float:
         f"it reads like Python: {words} of its words, and {parsed_lines(text)} lines that parse",
     )
     return first or 0.0
-
-
-def parsed_lines(text: str) -> int:
-    """How many lines from the start are valid Python, a missing last body allowed."""
-    lines = text.splitlines()
-    for count in range(len(lines), 0, -1):
-        start = "\n".join(lines[:count])
-        for body in ("", " pass"):
-            try:
-                ast.parse(start + body)
-            except SyntaxError:
-                continue
-            return count
-    return 0
 
 
 def account(scene: Scene, client: gw.Client, job: gw.Job) -> None:
@@ -405,36 +355,6 @@ def close(scene: Scene) -> None:
     scene.claim(not any(alive(pid) for pid in scene.pids), f"all {len(scene.pids)} pids are gone")
     left = processes_of(scene.data)
     scene.claim(not left, "no process of this instance is left" if not left else f"left: {left}")
-
-
-def wait(condition: Callable[[], bool], what: str) -> None:
-    """Until the condition holds. Raises TimeoutError."""
-    deadline = time.monotonic() + WAIT_S
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"waited {WAIT_S} s for {what}")
-        time.sleep(0.1)
-
-
-def alive(pid: int) -> bool:
-    """Whether the process runs; one that has ended and waits to be collected does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
-def processes_of(data: Path) -> list[str]:
-    """Command lines of processes that have the data directory in theirs or in their environment."""
-    found: list[str] = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (entry / "cmdline").read_bytes() + (entry / "environ").read_bytes()
-        except OSError:
-            continue  # it has ended, or is another user's
-        if os.fsencode(data) in words and alive(int(entry.name)):
-            found.append((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode())
-    return found
 
 
 if __name__ == "__main__":

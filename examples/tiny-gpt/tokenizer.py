@@ -1,7 +1,7 @@
 """Byte-pair encoding, small enough to read: learnt from word counts, saved as a list of merges.
 
 A token is a run of bytes. The first 256 are the single bytes, so that any text can be encoded; each merge joins two
-earlier tokens into the next one. Ties go to the smaller pair: the same text gives the same merges anywhere.
+earlier tokens into the next one. Ties go to the pair seen first: the same text gives the same merges anywhere.
 """
 
 import json
@@ -80,7 +80,7 @@ def learn(text: bytes, *, size: int) -> Tokenizer:
         _tally(pairs, holders, ids, i, weights[i])
     merges: list[Pair] = []
     while len(merges) < size - 256 and pairs:
-        best = min(pairs, key=lambda pair: (-pairs[pair], pair))
+        best = max(pairs, key=pairs.__getitem__)
         new = 256 + len(merges)
         merges.append(best)
         for i in sorted(holders[best]):

@@ -13,6 +13,7 @@ import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
+from pickle import UnpicklingError
 from types import SimpleNamespace
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # ranks share cores; threads would spin on them
@@ -181,7 +182,7 @@ def resume(model: GPT, optimizer: torch.optim.Optimizer, directory: Path) -> int
     for path in sorted(directory.glob("step-*.pt"), reverse=True):
         try:
             state = torch.load(path, weights_only=True)
-        except (OSError, RuntimeError, EOFError) as error:
+        except (OSError, RuntimeError, EOFError, UnpicklingError) as error:
             say(f"{path.name} cannot be read ({error}); trying the one before")
             continue
         model.load_state_dict(state["model"])

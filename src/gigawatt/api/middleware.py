@@ -6,6 +6,7 @@ from collections.abc import MutableMapping
 from typing import Any
 
 from prometheus_client import Counter, Histogram
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gigawatt import clock
@@ -18,6 +19,7 @@ log = logging.getLogger("gigawatt.api")
 UPLOADS = "/v1/artifacts/"
 ID_BYTES = 8
 OTHER_ROUTE = "other"
+LEFT_STATUS = 499  # the client left before there was an answer: for figures alone, never sent
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
@@ -42,10 +44,18 @@ class RequestFrame:
         reply = _Reply(send, request_id)
         limited = receive if _is_upload(scope) else self._limited(receive)
         try:
-            self._check_length(scope, headers)
+            self._check(scope, headers)
             await self._app(scope, limited, reply.send)
+        except ClientDisconnect:
+            reply.status = reply.status or LEFT_STATUS
         except RefusalError as error:
-            if not reply.status:
+            if reply.status:
+                log.warning(
+                    "a stream ended early: %s",
+                    error,
+                    extra={"request_id": request_id, **_what(scope)},
+                )
+            else:
                 await problem(error)(scope, receive, reply.send)
         except Exception:
             log.exception("request failed", extra={"request_id": request_id, **_what(scope)})
@@ -54,7 +64,10 @@ class RequestFrame:
         finally:
             self._count(scope, reply, began_s)
 
-    def _check_length(self, scope: Scope, headers: MutableMapping[bytes, bytes]) -> None:
+    def _check(self, scope: Scope, headers: MutableMapping[bytes, bytes]) -> None:
+        """Refuse what needs no body to be refused."""
+        if "\0" in scope["path"] or b"%00" in scope["query_string"]:
+            raise RefusalError(RefusalCode.INVALID, "the URL holds a NUL character")
         length = headers.get(b"content-length", b"")
         if length.isdigit() and int(length) > self._body_bytes_max and not _is_upload(scope):
             raise _too_large(self._body_bytes_max)

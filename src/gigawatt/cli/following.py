@@ -1,7 +1,7 @@
 """Following a job from a terminal: what is said while it waits, its stages, and leaving it running on Ctrl-C."""
 
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -27,6 +27,19 @@ def goes_on(name: str) -> Generator[None]:
     except (KeyboardInterrupt, click.Abort):
         click.echo(f"\n{name} goes on: `gw watch {name}` or `gw cancel {name}`", err=True)
         raise click.exceptions.Exit(INTERRUPTED) from None
+
+
+def wait_for_start(session: Session, job: "Job") -> None:
+    """Wait until it has an attempt or has ended, and say on stderr why it waits. Raises ApiError, UnreachableError."""
+    if job.ended or job.view["attempts"]:
+        return
+    with told(session) as tell, closing(job.watch()) as views:
+        for view in views:
+            if view["attempts"]:
+                return
+            tell(status_line(view))
+            if view["phase"] == "preparing":
+                _tell_stages(session, job, tell)
 
 
 def wait_for_end(session: Session, job: "Job") -> None:

@@ -112,6 +112,11 @@ def show_fields(fields: Sequence[tuple[str, str]]) -> None:
         console.print(Text.assemble(label, (value, PHASES.get(value, ""))), soft_wrap=True)
 
 
+def show_heading(text: str) -> None:
+    """A blank line and a title, before a part of what a command prints."""
+    stdout().print(Text(f"\n{text}", style="bold"), soft_wrap=True)
+
+
 def _room(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int) -> int:
     """What the columns that must be whole leave to one that may be cut."""
     whole = [
@@ -129,8 +134,3 @@ def _cell(text: str, column: Column, room: int) -> Text:
     if column.cut:
         cell.truncate(room, overflow="ellipsis")
     return cell
-
-
-def show_heading(text: str) -> None:
-    """A blank line and a title, before a part of what a command prints."""
-    stdout().print(Text(f"\n{text}", style="bold"), soft_wrap=True)

@@ -1,4 +1,8 @@
-"""What callers ask the leader for: already permitted, parsed and given ids. The leader may still refuse."""
+"""What callers ask the leader for: already permitted, parsed and given ids. The leader may still refuse.
+
+`if_version` is the version that the caller has seen of what it changes: refuse (stale-version) if it has another by
+now. 0 is any.
+"""
 
 from dataclasses import dataclass
 
@@ -27,6 +31,7 @@ class SubmitJob:
 class CancelJob:
     id: str
     by: str
+    if_version: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +79,7 @@ class SetAlias:
     name: str
     alias: str
     number: int
+    if_version: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,12 +92,14 @@ class PutEndpoint:
     by: str
     spec: EndpointSpec
     environment: Environment | None = None
+    if_version: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StopEndpoint:
     id: str
     by: str
+    if_version: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +110,7 @@ class ChangeNode:
     state: NodeState
     reason: str
     by: str
+    if_version: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +130,7 @@ class RevokeKey:
     id: str
     tenant: str
     by: str
+    if_version: int = 0
 
 
 Command = (

@@ -56,7 +56,7 @@ class Artifacts:
         bundle = pack(directory)
         try:
             size = bundle.size_bytes
-            meter = _Meter(progress, size)
+            meter = _Meter(progress=progress, total=size)
             sent = self._send_file(bundle.path, bundle.digest, "bundle", meter)
         finally:
             bundle.path.unlink(missing_ok=True)
@@ -66,7 +66,7 @@ class Artifacts:
         """Store one file. Raises RefusalError, ApiError, UnreachableError."""
         found = _described(path, path.name)
         digest = f"sha256:{found.sha256}"
-        sent = self._send_file(path, digest, "file", _Meter(progress, found.size))
+        sent = self._send_file(path, digest, "file", _Meter(progress=progress, total=found.size))
         return Sent(digest=digest, size_bytes=found.size, sent_bytes=sent, files=1)
 
     def send_tree(self, directory: Path, *, progress: Progress | None = None) -> Sent:
@@ -78,7 +78,7 @@ class Artifacts:
         """
         files = tree_files(directory)
         total = sum(each.size for each in files)
-        meter = _Meter(progress, total)
+        meter = _Meter(progress=progress, total=total)
         sent = 0
         for each in files:
             digest = f"sha256:{each.sha256}"
@@ -96,7 +96,7 @@ class Artifacts:
         before = meter.through
         there = self.has(digest, kind=kind)
         if not there:
-            reader = _Reader(source, meter, before)
+            reader = _Reader(path=source, meter=meter, before=before)
             path = f"/v1/artifacts/{digest}"
             self._transport.upload(path, reader.chunks, size, self._place(kind))
         meter.reach(before + size)
@@ -141,7 +141,7 @@ def manifest_of(files: tuple[TreeFile, ...]) -> bytes:
     ).encode()
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class _Meter:
     """Bytes that are through, of all files together. Never goes back, also when a file is sent again."""
 
@@ -156,7 +156,7 @@ class _Meter:
                 self.progress(through, self.total)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Reader:
     """A file's content from its start, each time it is asked for."""
 

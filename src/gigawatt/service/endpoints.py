@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from gigawatt import clock
+from gigawatt.model.change import Entity
 from gigawatt.model.command import PutEndpoint, StopEndpoint
 from gigawatt.model.endpoint import Endpoint, EndpointPhase, EndpointSpec, Replica
 from gigawatt.model.environment import Environment
@@ -15,6 +16,7 @@ from gigawatt.service.jobs import what_if_view
 from gigawatt.service.lookup import Filters, find_endpoint
 from gigawatt.service.models import servable
 from gigawatt.service.permissions import home, verb
+from gigawatt.service.receipts import once
 from gigawatt.service.services import Services, Terms
 from gigawatt.service.submissions import check_bundle, check_feasible, wanted_environment
 from gigawatt.service.views.endpoints import EndpointView, endpoint_view
@@ -35,21 +37,23 @@ async def put(
 ) -> EndpointView:
     """A new endpoint, or a new spec for the one of this name. Raises RefusalError."""
     tenant, project = home(caller, project)
-    spec, environment = await _resolved(caller, services, draft, project)
-    now_ms = clock.now_ms()
-    check_feasible(services, _gang(spec, tenant, project, now_ms))
-    await _check_version(services, tenant, project, spec.name, terms)
-    command = PutEndpoint(
-        id=make_id("endpoint", now_ms=now_ms, entropy=clock.entropy(ENTROPY_BYTES)),
-        tenant=tenant,
-        project=project,
-        by=caller.name,
-        spec=spec,
-        environment=environment,
-    )
-    endpoint = await services.leader.submit(command, receipt=terms.receipt(tenant))
-    assert isinstance(endpoint, Endpoint)
-    return await _view(services, endpoint)
+
+    async def write() -> Entity:
+        spec, environment = await _resolved(caller, services, draft, project)
+        now_ms = clock.now_ms()
+        check_feasible(services, _gang(spec, tenant, project, now_ms))
+        command = PutEndpoint(
+            id=make_id("endpoint", now_ms=now_ms, entropy=clock.entropy(ENTROPY_BYTES)),
+            tenant=tenant,
+            project=project,
+            by=caller.name,
+            spec=spec,
+            environment=environment,
+            if_version=await _seen_version(services, tenant, project, spec.name, terms),
+        )
+        return await services.leader.submit(command, receipt=terms.receipt(tenant))
+
+    return await _view(services, await once(Endpoint, services, terms, tenant, write))
 
 
 @verb
@@ -88,11 +92,13 @@ async def stop(
 ) -> EndpointView:
     """Stop every replica and then the endpoint."""
     endpoint = await find_endpoint(caller, services, reference, project)
-    terms.check(endpoint.version)
-    command = StopEndpoint(id=endpoint.id, by=caller.name)
-    after = await services.leader.submit(command, receipt=terms.receipt(endpoint.tenant))
-    assert isinstance(after, Endpoint)
-    return await _view(services, after)
+
+    async def write() -> Entity:
+        version = terms.check(endpoint.version)
+        command = StopEndpoint(id=endpoint.id, by=caller.name, if_version=version)
+        return await services.leader.submit(command, receipt=terms.receipt(endpoint.tenant))
+
+    return await _view(services, await once(Endpoint, services, terms, endpoint.tenant, write))
 
 
 async def _resolved(
@@ -112,15 +118,15 @@ async def _resolved(
     return spec, environment
 
 
-async def _check_version(
+async def _seen_version(
     services: Services, tenant: str, project: str, name: str, terms: Terms
-) -> None:
+) -> int:
     if terms.if_version is None:
-        return
+        return 0
     query = Query(tenant=tenant, project=project, name=name, limit=1)
     found = await services.read(lambda: services.store.page(Endpoint, query))
     live = [each for each in found.items if each.phase is not EndpointPhase.STOPPED]
-    terms.check(live[0].version if live else 0)
+    return terms.check(live[0].version if live else 0)
 
 
 async def _view(services: Services, endpoint: Endpoint) -> EndpointView:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from gigawatt import clock
+from gigawatt.model.change import Entity
 from gigawatt.model.command import CancelJob, RetryJob, SubmitJob
 from gigawatt.model.environment import Environment
 from gigawatt.model.gang import Gang, GangKind
@@ -11,6 +12,7 @@ from gigawatt.model.job import Job, JobPhase, JobSpec
 from gigawatt.model.tenant import Caller
 from gigawatt.service.lookup import Filters, find_job
 from gigawatt.service.permissions import home, verb
+from gigawatt.service.receipts import once
 from gigawatt.service.services import Services, Terms
 from gigawatt.service.submissions import (
     Earlier,
@@ -40,21 +42,23 @@ async def submit(
 ) -> JobView:
     """A new job. Raises RefusalError for what is not there and for what could never run."""
     tenant, project = home(caller, project)
-    spec, environment, earlier = await _resolved(caller, services, draft, project)
-    now_ms = clock.now_ms()
-    check_feasible(services, _gang(spec, tenant, project, now_ms))
-    command = SubmitJob(
-        id=make_id("job", now_ms=now_ms, entropy=clock.entropy(ENTROPY_BYTES)),
-        tenant=tenant,
-        project=project,
-        by=caller.name,
-        spec=spec,
-        environment=environment,
-        after_done=earlier.done,
-    )
-    job = await services.leader.submit(command, receipt=terms.receipt(tenant))
-    assert isinstance(job, Job)
-    return live_view(services, job)
+
+    async def write() -> Entity:
+        spec, environment, earlier = await _resolved(caller, services, draft, project)
+        now_ms = clock.now_ms()
+        check_feasible(services, _gang(spec, tenant, project, now_ms))
+        command = SubmitJob(
+            id=make_id("job", now_ms=now_ms, entropy=clock.entropy(ENTROPY_BYTES)),
+            tenant=tenant,
+            project=project,
+            by=caller.name,
+            spec=spec,
+            environment=environment,
+            after_done=earlier.done,
+        )
+        return await services.leader.submit(command, receipt=terms.receipt(tenant))
+
+    return live_view(services, await once(Job, services, terms, tenant, write))
 
 
 @verb
@@ -89,11 +93,12 @@ async def cancel(
 ) -> JobView:
     """Stop a job for good."""
     job = await find_job(caller, services, reference, project)
-    terms.check(job.version)
-    command = CancelJob(id=job.id, by=caller.name)
-    after = await services.leader.submit(command, receipt=terms.receipt(job.tenant))
-    assert isinstance(after, Job)
-    return live_view(services, after)
+
+    async def write() -> Entity:
+        command = CancelJob(id=job.id, by=caller.name, if_version=terms.check(job.version))
+        return await services.leader.submit(command, receipt=terms.receipt(job.tenant))
+
+    return live_view(services, await once(Job, services, terms, job.tenant, write))
 
 
 @verb
@@ -102,11 +107,13 @@ async def retry(
 ) -> JobView:
     """Run an ended job again, from its newest checkpoint."""
     job = await find_job(caller, services, reference, project)
-    terms.check(job.version)
-    command = RetryJob(job=job, by=caller.name)
-    after = await services.leader.submit(command, receipt=terms.receipt(job.tenant))
-    assert isinstance(after, Job)
-    return live_view(services, after)
+
+    async def write() -> Entity:
+        terms.check(job.version)  # the leader takes an ended job as it is given
+        command = RetryJob(job=job, by=caller.name)
+        return await services.leader.submit(command, receipt=terms.receipt(job.tenant))
+
+    return live_view(services, await once(Job, services, terms, job.tenant, write))
 
 
 def live_view(services: Services, job: Job) -> JobView:

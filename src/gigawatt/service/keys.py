@@ -1,11 +1,13 @@
 """API keys: make, list, revoke. Nobody gives what it does not have."""
 
 from gigawatt import clock
+from gigawatt.model.change import Entity
 from gigawatt.model.command import CreateKey, RevokeKey
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.tenant import ApiKey, Caller, Project, Role
 from gigawatt.service.lookup import Filters, not_found
 from gigawatt.service.permissions import MAY_GIVE, sees, verb
+from gigawatt.service.receipts import once
 from gigawatt.service.services import Services, Terms
 from gigawatt.service.tokens import KEY_BYTES, Owner, new_key
 from gigawatt.service.views.account import KeyView, key_view
@@ -61,10 +63,13 @@ async def revoke(caller: Caller, services: Services, id: str, *, terms: Terms) -
     if key.role not in MAY_GIVE.get(caller.role, frozenset()):
         detail = f"a key with the role {caller.role.value} may not revoke one with {key.role.value}"
         raise RefusalError(RefusalCode.FORBIDDEN, detail)
-    terms.check(key.version)
-    command = RevokeKey(id=key.id, tenant=key.tenant, by=caller.name)
-    after = await services.leader.submit(command, receipt=terms.receipt(key.tenant))
-    assert isinstance(after, ApiKey)
+
+    async def write() -> Entity:
+        version = terms.check(key.version)
+        command = RevokeKey(id=key.id, tenant=key.tenant, by=caller.name, if_version=version)
+        return await services.leader.submit(command, receipt=terms.receipt(key.tenant))
+
+    after = await once(ApiKey, services, terms, key.tenant, write)
     services.keyring.forget(after.id)
     return key_view(after)
 

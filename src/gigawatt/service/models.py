@@ -6,6 +6,7 @@ from pathlib import Path
 
 from gigawatt import clock
 from gigawatt.model.artifact import Artifact, Lineage, ModelName, ModelVersion
+from gigawatt.model.change import Entity
 from gigawatt.model.command import RegisterModel, SetAlias
 from gigawatt.model.ids import make_id
 from gigawatt.model.job import Job
@@ -13,6 +14,7 @@ from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.tenant import Caller
 from gigawatt.service.lookup import Filters, find_job, not_found
 from gigawatt.service.permissions import home, verb, within
+from gigawatt.service.receipts import once
 from gigawatt.service.services import Services, Terms
 from gigawatt.service.submissions import artifact_key
 from gigawatt.service.views.registry import ModelVersionView, ModelView, model_view, version_view
@@ -128,17 +130,20 @@ async def _set_alias(
     caller: Caller, services: Services, change: AliasChange, project: str, terms: Terms
 ) -> ModelView:
     known = await _find(caller, services, change.name, project)
-    terms.check(known.version)
-    command = SetAlias(
-        tenant=known.tenant,
-        project=known.project,
-        by=caller.name,
-        name=known.name,
-        alias=change.alias,
-        number=change.number,
-    )
-    after = await services.leader.submit(command, receipt=terms.receipt(known.tenant))
-    assert isinstance(after, ModelName)
+
+    async def write() -> Entity:
+        command = SetAlias(
+            tenant=known.tenant,
+            project=known.project,
+            by=caller.name,
+            name=known.name,
+            alias=change.alias,
+            number=change.number,
+            if_version=terms.check(known.version),
+        )
+        return await services.leader.submit(command, receipt=terms.receipt(known.tenant))
+
+    after = await once(ModelName, services, terms, known.tenant, write)
     return model_view(after, await _versions(services, after))
 
 

@@ -4,11 +4,13 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from gigawatt.model.change import Entity
 from gigawatt.model.command import ChangeNode
 from gigawatt.model.node import Node, NodeState
 from gigawatt.model.tenant import Caller
 from gigawatt.service.lookup import Filters, not_found
 from gigawatt.service.permissions import sees, verb
+from gigawatt.service.receipts import once
 from gigawatt.service.services import Services, Terms
 from gigawatt.service.views.nodes import NodeView, node_view
 from gigawatt.service.views.text import PageView
@@ -40,12 +42,18 @@ async def set_state(
 ) -> NodeView:
     """Open, cordon or drain a node."""
     node = await _find(services, id)
-    terms.check(node.version)
-    command = ChangeNode(
-        node=node.id, state=NodeState(request.state), reason=request.reason, by=caller.name
-    )
-    after = await services.leader.submit(command, receipt=terms.receipt(caller.tenant))
-    assert isinstance(after, Node)
+
+    async def write() -> Entity:
+        command = ChangeNode(
+            node=node.id,
+            state=NodeState(request.state),
+            reason=request.reason,
+            by=caller.name,
+            if_version=terms.check(node.version),
+        )
+        return await services.leader.submit(command, receipt=terms.receipt(caller.tenant))
+
+    after = await once(Node, services, terms, caller.tenant, write)
     return _view(services, after, _gangs(caller, services))
 
 

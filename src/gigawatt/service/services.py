@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -16,6 +17,7 @@ from gigawatt.store.base import Store
 T = TypeVar("T")
 
 IDEMPOTENCY_KEY_CHARS_MAX = 255
+READERS_MAX = 4  # reads of the store at once; more of them wait
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +27,10 @@ class InstanceFacts:
     api_url: str
     gateway_url: str
     store: str  # sqlite or postgresql
+
+
+def _reader_threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(READERS_MAX, thread_name_prefix="store-read")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -40,10 +46,14 @@ class Services:
     instance: InstanceFacts
     artifact_bytes_max: int = 64 << 30
     closing: asyncio.Event = field(default_factory=asyncio.Event)
+    readers: ThreadPoolExecutor = field(default_factory=_reader_threads)
 
     async def read(self, call: Callable[[], T]) -> T:
-        """What a blocking read of the store returns, without blocking the loop."""
-        return await asyncio.to_thread(call)
+        """What a blocking read of the store returns, without blocking the loop.
+
+        Reads have threads of their own: however many wait for the database, commits do not wait behind them.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self.readers, call)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,8 +69,8 @@ class Terms:
             return None
         return ReceiptRequest(tenant=tenant, key=self.key, request_sha256=self.request_sha256)
 
-    def check(self, version: int) -> None:
-        """Refuse if the caller has seen another version than `version`."""
+    def check(self, version: int) -> int:
+        """The version to insist on, 0 for any. Refuses if the caller has seen another than `version`."""
         if self.if_version is not None and self.if_version != version:
             raise RefusalError(
                 RefusalCode.STALE_VERSION,
@@ -68,3 +78,4 @@ class Terms:
                 field="If-Match",
                 hint="read it again and decide again",
             )
+        return self.if_version or 0

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+from gigawatt import clock
 from gigawatt.model.event import Event
 from gigawatt.model.job import Job
 from gigawatt.model.tenant import Caller
@@ -42,8 +43,10 @@ class EventFilter:
 @verb
 async def job(
     caller: Caller, services: Services, reference: str, *, project: str = ""
-) -> AsyncIterator[JobView]:
-    """The job now and whenever it or its progress has changed; the last one is of its end. Raises RefusalError."""
+) -> AsyncIterator[JobView | None]:
+    """The job now and whenever it or its progress has changed; the last one is of its end. None now and then while
+    nothing changes, as a sign of life. Raises RefusalError.
+    """
     first = await find_job(caller, services, reference, project)
     return _job_views(services, first)
 
@@ -65,7 +68,7 @@ async def events(
     return _event_views(caller, services, seen)
 
 
-async def _job_views(services: Services, job: Job) -> AsyncIterator[JobView]:
+async def _job_views(services: Services, job: Job) -> AsyncIterator[JobView | None]:
     def concerned(event: Event) -> bool:
         return event.subject == job.id
 
@@ -75,13 +78,17 @@ async def _job_views(services: Services, job: Job) -> AsyncIterator[JobView]:
     async with feed(services) as changes:
         shown: JobView | None = None
         changed = True
+        shown_s = clock.monotonic_s()
         while not changes.closing:
             if changed:
                 job = await _read_job(services, job.id) or job
             view = live_view(services, job)
             if view != shown:
-                shown = view
+                shown, shown_s = view, clock.monotonic_s()
                 yield view
+            elif clock.monotonic_s() - shown_s >= HEARTBEAT_S:
+                shown_s = clock.monotonic_s()
+                yield None
             if job.ended:
                 return
             changed = await changes.take_until(concerned, PROGRESS_EVERY_S)

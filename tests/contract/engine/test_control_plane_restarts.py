@@ -1,7 +1,6 @@
 """Control planes that come and go while gangs run."""
 
 import asyncio
-import shutil
 from pathlib import Path
 
 import pytest
@@ -172,10 +171,10 @@ async def _cut_short(bench: Bench, data: Path, node: str, key: AttemptKey) -> No
     link = Link(_ignore, _ignore)
     await link.connect(socket_of(nodes_dir(data) / node))
     await link.ask("release", key=str(key), epoch=bench.epoch)
-    while (await link.ask("inventory"))["attempts"]:
-        await asyncio.sleep(0)
+    live = nodes_dir(data) / node / "live" / str(key)
+    await seen(lambda: not live.exists(), "the release")
     await link.close()
-    shutil.rmtree(attempt_dir(data, key, node))
+    attempt_dir(data, key, node).rename(data / "never-started")
 
 
 def _ignore(_: object) -> None:

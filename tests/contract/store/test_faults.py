@@ -15,6 +15,7 @@ from gigawatt.store import open_store
 from gigawatt.store.base import EventQuery, Query, Store, StoreFullError
 from tests.contract.store.databases import LEASE_MS, NOW_MS, Database
 from tests.contract.store.samples import batch_of, entry, event, job, receipt
+from tests.postgres import PostgresServer
 
 
 def test_without_room_nothing_is_written_and_with_room_again_everything(
@@ -135,3 +136,20 @@ def test_writers_of_several_threads_and_processes_wait_for_each_other(
         assert len(set(rows)) == 40
     other.close()
     assert {each.command for each in store.inbox_pending(limit=99)} == set(map(str, range(40)))
+
+
+@pytest.mark.slow
+@pytest.mark.postgres
+def test_connections_that_the_server_dropped_cost_no_call(postgres: PostgresServer) -> None:
+    name = postgres.create_database()
+    store = open_store(postgres.url(name))
+    store.migrate()
+    epoch = store.lead(holder="one", now_ms=NOW_MS, lease_ms=LEASE_MS)
+    with postgres.connect() as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name]
+        )
+    store.commit(batch_of(job(1)), epoch=epoch, now_ms=NOW_MS)
+    assert store.read(Job, job(1).id) == job(1)
+    store.close()
+    postgres.drop_database(name)

@@ -10,12 +10,13 @@ from gigawatt.store.base import EventQuery, InboxRow, LedgerQuery, LedgerTotal, 
 from gigawatt.store.history import KEYS_READ_MAX
 from gigawatt.store.retention import (
     EVENTS_KEPT_MS,
+    EVENTS_MAX,
     PRUNE_EVERY_MS,
     PRUNE_ROWS_MAX,
     RECEIPTS_KEPT_MS,
     REPLIES_KEPT_MS,
 )
-from tests.contract.store.databases import NOW_MS
+from tests.contract.store.databases import NOW_MS, Database
 from tests.contract.store.samples import entry, event, receipt
 
 
@@ -66,6 +67,14 @@ def test_events_older_than_their_keep_go_and_their_numbers_are_not_used_again(
     assert store.newest_seq() == 2
     (news,) = store.commit(Batch(events=[event(3)]), epoch=epoch, now_ms=later_ms)
     assert news.seq == 3
+
+
+def test_of_too_many_events_the_oldest_go(store: Store, epoch: int, database: Database) -> None:
+    store.commit(Batch(events=[event(1), event(2), event(3)]), epoch=epoch, now_ms=NOW_MS)
+    database.execute(f"UPDATE leader SET newest_seq = {EVENTS_MAX + 1}")
+    later_ms = NOW_MS + PRUNE_EVERY_MS
+    (news,) = store.commit(Batch(events=[event(4)]), epoch=epoch, now_ms=later_ms)
+    assert [each.seq for each in store.events(EventQuery())] == [3, news.seq]
 
 
 def test_what_one_commit_leaves_to_prune_the_next_one_prunes(store: Store, epoch: int) -> None:

@@ -87,6 +87,7 @@ def test_somebody_elses_tables_are_refused_and_left_alone(database: Database) ->
     assert database.schema() == before
 
 
+@pytest.mark.slow
 def test_a_schema_at_head_is_recognised_without_alembic(store: Store, database: Database) -> None:
     """Loading it would cost every start a sixth of a second."""
     program = (

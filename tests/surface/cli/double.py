@@ -71,8 +71,14 @@ class ApiDouble:
 
     def on(self, method: str, path: str, route: Route | Answer) -> None:
         """Answer `method path` (a pattern) so, before what was there."""
-        answer = (lambda _: route) if isinstance(route, Answer) else route
-        self.routes.insert(0, (method, re.compile(path), answer))
+
+        def fixed(_: Request) -> Answer:
+            assert isinstance(route, Answer)
+            return route
+
+        self.routes.insert(
+            0, (method, re.compile(path), fixed if isinstance(route, Answer) else route)
+        )
 
     def sent(self, method: str, path: str) -> list[Request]:
         return [each for each in self.requests if (each.method, each.path) == (method, path)]
@@ -192,9 +198,7 @@ def ended(view: dict[str, Any], phase: str, **changes: Any) -> dict[str, Any]:
 
 def sse(*events: tuple[str, Any]) -> Answer:
     """A stream of `(event, data)`, then its end."""
-    chunks = tuple(
-        f"event: {name}\ndata: {json.dumps(data)}\n\n".encode() for name, data in events
-    )
+    chunks = tuple(f"event: {name}\ndata: {json.dumps(data)}\n\n".encode() for name, data in events)
     return Answer(chunks=chunks, headers={"Content-Type": "text/event-stream"})
 
 
@@ -224,7 +228,12 @@ def _store(api: ApiDouble, request: Request) -> Answer:
 def _submit(api: ApiDouble, request: Request) -> Answer:
     asked = request.json
     if request.query.get("dry_run"):
-        spec = {"name": "job", "command": ["true"], "gang": {"nodes": {"min": 1, "max": 1}}, **asked}
+        spec = {
+            "name": "job",
+            "command": ["true"],
+            "gang": {"nodes": {"min": 1, "max": 1}},
+            **asked,
+        }
         placements = [{"rank": 0, "node": "local-0"}]
         dry = {"feasible": True, "starts_now": True, "placements": placements}
         return Answer(body={**dry, "reason": None, "spec": spec})
@@ -266,7 +275,7 @@ def _handler(api: ApiDouble) -> type[BaseHTTPRequestHandler]:
         def log_message(self, format: str, *args: Any) -> None:
             pass
 
-        def _serve(self) -> None:
+        def serve(self) -> None:
             url = urlsplit(self.path)
             request = Request(
                 method=self.command,
@@ -281,8 +290,6 @@ def _handler(api: ApiDouble) -> type[BaseHTTPRequestHandler]:
                 self.close_connection = True
                 return
             self._reply(found)
-
-        do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = _serve
 
         def _reply(self, found: Answer) -> None:
             self.send_response(found.status)
@@ -304,4 +311,6 @@ def _handler(api: ApiDouble) -> type[BaseHTTPRequestHandler]:
             else:
                 self.wfile.write(b"0\r\n\r\n")
 
+    for method in ("GET", "HEAD", "POST", "PUT", "DELETE"):
+        setattr(Handler, f"do_{method}", Handler.serve)
     return Handler

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-
 from benchmarks.http import Api
 from benchmarks.instance import Instance, start, stop
 
@@ -36,12 +35,12 @@ def own_data(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def connect() -> Iterator[Callable[[Instance], Api]]:
+def connect() -> Iterator[Callable[..., Api]]:
     """Connections to instances that a test starts itself; closed at its end."""
     opened: list[Api] = []
 
-    def to(instance: Instance) -> Api:
-        opened.append(Api(instance))
+    def to(instance: Instance, *, timeout_s: float = 60.0) -> Api:
+        opened.append(Api(instance, timeout_s=timeout_s))
         return opened[-1]
 
     yield to

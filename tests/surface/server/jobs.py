@@ -4,6 +4,7 @@ import sys
 from typing import Any
 
 from benchmarks.http import Api
+
 from tests.waiting import until
 
 View = dict[str, Any]

@@ -8,16 +8,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
 from benchmarks.http import Api
-from benchmarks.instance import GW, Instance, start, stop
+from benchmarks.instance import GW, start, stop
 from benchmarks.startup import processes_of
+
 from tests.surface.server.jobs import submit, wait_phase, wait_running
 from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 
-Connect = Callable[[Instance], Api]
+Connect = Callable[..., Api]
 
 
 def gw(*args: str, data: Path | None = None) -> "subprocess.CompletedProcess[str]":

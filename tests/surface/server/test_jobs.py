@@ -5,10 +5,10 @@ import signal
 from pathlib import Path
 
 import pytest
-
 from benchmarks.http import Api
 from benchmarks.instance import Instance
-from tests.surface.server.jobs import python, read, submit, wait_phase, wait_running
+
+from tests.surface.server.jobs import View, python, read, submit, wait_phase, wait_running
 from tests.waiting import until
 
 pytestmark = pytest.mark.slow
@@ -67,7 +67,7 @@ def test_a_failing_script_is_charged_to_its_owner_with_its_last_words(api: Api) 
 def test_reports_and_checkpoints_reach_the_job_and_it_resumes_from_them(api: Api) -> None:
     job = submit(api, python(REPORT))
 
-    def checkpointed() -> dict[str, object] | None:
+    def checkpointed() -> View | None:
         view = read(api, job)
         return view if view["checkpoint"] else None
 

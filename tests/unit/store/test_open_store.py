@@ -108,6 +108,7 @@ def test_a_server_that_does_not_answer_is_named_without_its_password(tmp_path: P
     assert "\n" not in caught.value.detail
 
 
+@pytest.mark.slow
 def test_postgresql_without_its_package_says_what_to_install() -> None:
     program = (
         "import sys; sys.modules['psycopg'] = None\n"
@@ -122,6 +123,7 @@ def test_postgresql_without_its_package_says_what_to_install() -> None:
     assert told.stdout == "pip install 'gigawatt[postgres]'\n"
 
 
+@pytest.mark.slow
 def test_the_types_load_without_the_database_library() -> None:
     program = (
         "import sys, gigawatt.store.base, gigawatt.store\nassert 'sqlalchemy' not in sys.modules"

@@ -7,7 +7,7 @@ from starlette.responses import Response, StreamingResponse
 from gigawatt.api.call import Call
 from gigawatt.api.operations import Operation, Routes
 from gigawatt.api.queries import Listing, Logs, Place, Submit
-from gigawatt.api.replies import event_stream, page_reply, reply, sse
+from gigawatt.api.replies import HEARTBEAT, event_stream, page_reply, reply, sse
 from gigawatt.service import explain, jobs, ledger, logs, watch
 from gigawatt.service.logs import LogBytes
 from gigawatt.service.views.explain import ExplanationView
@@ -161,10 +161,13 @@ def log_reply(found: LogBytes) -> Response:
     return StreamingResponse(found.chunks, media_type=TEXT, headers=headers)
 
 
-async def _job_events(views: AsyncIterator[JobView]) -> AsyncIterator[bytes]:
+async def _job_events(views: AsyncIterator[JobView | None]) -> AsyncIterator[bytes]:
     ended = False
     async for view in views:
-        ended = view.ended_ms is not None
-        yield sse("job", to_json(view))
+        if view is None:
+            yield HEARTBEAT
+        else:
+            ended = view.ended_ms is not None
+            yield sse("job", to_json(view))
     if ended:
         yield sse("end", b"{}")

@@ -119,6 +119,13 @@ def why(job: "JobView") -> str:
     return "" if job["phase"] == "succeeded" else job["message"]
 
 
+def exit_of(exit_code: int | None, signal: int | None) -> str:
+    """`0`, `1`, `signal 9`, or nothing while it runs."""
+    if signal is not None:
+        return f"signal {signal}"
+    return form.NOTHING if exit_code is None else str(exit_code)
+
+
 def _show_list(session: Session, items: "Sequence[JobView]") -> None:
     from gigawatt.cli.style import DIM, Column, show_table
 
@@ -240,10 +247,3 @@ def _show_ranks(attempt: "AttemptView") -> None:
         for rank in attempt["ranks"]
     ]
     show_table(columns, rows)
-
-
-def exit_of(exit_code: int | None, signal: int | None) -> str:
-    """`0`, `1`, `signal 9`, or nothing while it runs."""
-    if signal is not None:
-        return f"signal {signal}"
-    return form.NOTHING if exit_code is None else str(exit_code)

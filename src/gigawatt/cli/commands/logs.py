@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gigawatt.cli.complete import job_names
-from gigawatt.cli.following import goes_on
+from gigawatt.cli.following import goes_on, wait_for_start
 from gigawatt.cli.printing import Origin, Printer, byte_printer, line_printer, merged
 from gigawatt.cli.session import Session, with_project, with_session
 
@@ -71,6 +71,7 @@ def follow_job(session: Session, job: "Job", wanted: Wanted | None = None) -> No
     """Print a job's output until it has ended. Raises ApiError, UnreachableError."""
     wanted = wanted or Wanted(follow=True)
     first = wanted.attempt
+    wait_for_start(session, job)
     for shown, attempt in enumerate(job.attempts_as_they_come(first)):
         if shown:
             session.say(f"── attempt {attempt} ──")

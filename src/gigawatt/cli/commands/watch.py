@@ -43,7 +43,7 @@ def watch(session: Session, *, job: str) -> None:
         raise click.exceptions.Exit(FAILED)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Losses:
     """The losses seen, one for each step, oldest first; older ones are let go."""
 
@@ -56,6 +56,24 @@ class Losses:
             return
         self.step = progress["step"]
         self.values.append(progress["loss"])
+
+
+def picture(view: "JobView", losses: Losses, now_ms: int) -> "Group":
+    """What the terminal shows of a job at one moment."""
+    from rich.console import Group
+    from rich.text import Text
+
+    from gigawatt.cli.commands.jobs import why
+    from gigawatt.cli.style import phase_text
+
+    head = Text.assemble((view["name"], "bold"), "  ", phase_text(view["phase"]), "  ")
+    head.append(view["id"], style="dim")
+    lines = [head]
+    reason = why(view)
+    for name, value in [("why", reason), *_figures(view, losses, now_ms)]:
+        if value:
+            lines.append(Text.assemble((name.ljust(LABEL_WIDTH), "dim"), value))
+    return Group(*lines, *_ranks(view))
 
 
 def _watch(session: Session, job: "Job") -> None:
@@ -83,24 +101,6 @@ def _watch(session: Session, job: "Job") -> None:
         for view in job.watch():
             losses.take(view)
         live.refresh()
-
-
-def picture(view: "JobView", losses: Losses, now_ms: int) -> "Group":
-    """What the terminal shows of a job at one moment."""
-    from rich.console import Group
-    from rich.text import Text
-
-    from gigawatt.cli.commands.jobs import why
-    from gigawatt.cli.style import phase_text
-
-    head = Text.assemble((view["name"], "bold"), "  ", phase_text(view["phase"]), "  ")
-    head.append(view["id"], style="dim")
-    lines = [head]
-    reason = why(view)
-    for name, value in [("why", reason), *_figures(view, losses, now_ms)]:
-        if value:
-            lines.append(Text.assemble((name.ljust(LABEL_WIDTH), "dim"), value))
-    return Group(*lines, *_ranks(view))
 
 
 def _figures(view: "JobView", losses: Losses, now_ms: int) -> list[tuple[str, str]]:

@@ -1,0 +1,81 @@
+"""From flags to the fields of a job."""
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from gigawatt.cli.commands.run_spec import Flags, default_bundle
+
+
+def flags(**given: object) -> Flags:
+    nothing: dict[str, Any] = dict.fromkeys(each.name for each in fields(Flags))
+    empty = {"env": (), "after": (), "labels": (), "no_bundle": False}
+    return Flags(**{**nothing, **empty, **given})
+
+
+def test_no_flags_say_nothing() -> None:
+    assert flags().fields() == {}
+
+
+def test_flags_are_fields_in_the_job_files_words() -> None:
+    given = flags(
+        name="x",
+        nodes="2-4",
+        cpus=0.5,
+        gpus=1.0,
+        memory="1GiB",
+        env=("A=1", "B=x=y"),
+        labels=("team=nlp",),
+        after=("first",),
+        retries=0,
+        priority=0,
+        timeout="2h",
+        model="tiny=final",
+        environment="host",
+        no_bundle=True,
+    )
+    assert given.fields() == {
+        "name": "x",
+        "priority": 0,
+        "timeout": "2h",
+        "retries": {"user": 0},
+        "gang": {"nodes": {"min": 2, "max": 4}, "cpus": 0.5, "memory": "1GiB", "gpus": 1.0},
+        "env": {"A": "1", "B": "x=y"},
+        "labels": {"team": "nlp"},
+        "after": ["first"],
+        "environment": "host",
+        "bundle": "",
+        "model": {"name": "tiny", "path": "final"},
+    }
+
+
+def test_requirements_and_python_make_an_environment_for_uv() -> None:
+    found = flags(requirements=Path("/r.txt"), python="3.11").fields()
+    uv = {"kind": "uv", "python": "3.11", "requirements_file": "/r.txt"}
+    assert found == {"environment": uv}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"environment": "lock.txt", "requirements": Path("r.txt")},
+        {"environment": "host", "python": "3.11"},
+        {"python": "3.11"},
+        {"bundle": Path(), "no_bundle": True},
+        {"nodes": "two"},
+        {"nodes": "2-"},
+    ],
+)
+def test_flags_that_do_not_go_together_are_refused(given: dict[str, object]) -> None:
+    with pytest.raises(click.UsageError):
+        flags(**given).fields()
+
+
+def test_a_home_and_the_root_are_not_taken_along() -> None:
+    home = Path("/home/ada")
+    assert default_bundle(home / "work", home) == "/home/ada/work"
+    assert default_bundle(home, home) == ""
+    assert default_bundle(Path("/"), home) == ""
