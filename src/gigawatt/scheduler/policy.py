@@ -15,3 +15,6 @@ class Policy:
     steps_max: int = (
         STEPS_MAX  # placements tried in one cycle; what is left comes first in the next
     )
+
+    def __post_init__(self) -> None:
+        assert self.steps_max >= 1, "a cycle that may do no work would never end"

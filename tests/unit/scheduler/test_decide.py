@@ -281,6 +281,17 @@ def test_a_hold_keeps_only_the_domains_that_could_hold_the_gang() -> None:
     assert reasons(nodes, running, head, *later)["j1"].code is ReasonCode.HELD_FOR_HEAD
 
 
+def test_a_gang_held_from_nodes_is_told_how_many_it_could_have_whatever_it_holds_itself() -> None:
+    nodes = [*rack("a", 2), *rack("b", 1)]
+    running = make_job(
+        "r", make_shape(milli_gpu=4000), attempts=(make_attempt([nodes[0]], devices=[range(4)]),)
+    )
+    head = make_job("head", make_shape(2, milli_gpu=4000, same="rack"), queued_ms=0)
+    second = make_job("second", make_shape(2, milli_gpu=4000), queued_ms=1)
+    reason = reasons(nodes, running, head, second)["second"]
+    assert (reason.code, reason.need, reason.have) == (ReasonCode.HELD_FOR_HEAD, 2, 1)
+
+
 def test_a_gang_that_asks_what_a_younger_one_asked_still_holds_when_its_time_has_come() -> None:
     nodes = [make_node("a", cpus=4)]
     running = make_job("r", make_shape(milli_cpu=2000), attempts=(make_attempt(nodes),))
