@@ -21,7 +21,7 @@ from gigawatt.reconcile.turn import Site, entity_id
 from gigawatt.scheduler.encode import Encoder
 from gigawatt.scheduler.policy import Policy
 
-SITE = Site(work_dir="/work-dir", api_url="http://127.0.0.1:1")
+SITE = Site(work_dir="/data", api_url="http://127.0.0.1:1")
 
 
 def a_spec(

@@ -23,7 +23,7 @@ from typing import Any
 from openai import OpenAI
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-from stage import GW, WAIT_S, ClaimError, Scene, alive, parsed_lines, processes_of, wait
+from stage import GW, WAIT_S, ClaimError, Scene, alive, processes_of, share_that_parses, wait
 
 import gigawatt as gw
 
@@ -46,10 +46,11 @@ class Plan:
         int  # the rank is killed at the first step past this that has unsaved work behind it
     )
     loss_drop: float  # by which the validation loss must fall, nats a token
+    python_share: float  # of the lines of a completion that must parse
 
 
-FULL = Plan(steps=500, checkpoint_every=50, kill_after=230, loss_drop=3.0)
-FAST = Plan(steps=60, checkpoint_every=20, kill_after=25, loss_drop=1.5)
+FULL = Plan(steps=400, checkpoint_every=50, kill_after=180, loss_drop=3.0, python_share=0.5)
+FAST = Plan(steps=60, checkpoint_every=20, kill_after=25, loss_drop=1.5, python_share=0.2)
 
 
 def main() -> int:
@@ -84,7 +85,7 @@ def played(scene: Scene, act: Callable[[], None]) -> bool:
         act()
     except (ClaimError, gw.GigawattError, OSError, TimeoutError) as error:
         scene.console.print(f"\n[bold red]✗ {type(error).__name__}: {error}[/bold red]")
-        logs = [*scene.data.glob("nodes/*/attempts/**/*.log"), *scene.data.glob("logs/*")]
+        logs = [*scene.data.glob("nodes/*/attempts/*/logs/rank-*"), *scene.data.glob("logs/*")]
         for log in sorted(logs):
             scene.console.print(f"--- {log.relative_to(scene.data)}")
             scene.quote("\n".join(log.read_text(errors="replace").splitlines()[-15:]))
@@ -103,7 +104,7 @@ def play(scene: Scene, plan: Plan) -> None:
         scene.claim(len(ready) == NODES, f"{NODES} nodes are ready")
         job = train(scene, client, plan)
         register(scene, client, job)
-        serve(scene, client, Path(instance["token_path"]).read_text().strip())
+        serve(scene, client, plan, Path(instance["token_path"]).read_text().strip())
         account(scene, client, job)
 
 
@@ -257,15 +258,15 @@ def register(scene: Scene, client: gw.Client, job: gw.Job) -> None:
     )
 
 
-def serve(scene: Scene, client: gw.Client, key: str) -> None:
+def serve(scene: Scene, client: gw.Client, plan: Plan, key: str) -> None:
     """Serve, answer, sleep, wake."""
     scene.title("4. It is served behind OpenAI's API, by no process until someone asks")
     scene.gw("serve", str(HERE / "endpoint.yaml"), "--idle", f"{IDLE_S}s")
     url = client.endpoints.find("tiny-gpt")["url"]
     with OpenAI(base_url=url, api_key=key, timeout=WAIT_S, max_retries=0) as openai:
         scene.claim("tiny-gpt" in {m.id for m in openai.models.list()}, f"{url} lists tiny-gpt")
-        first = ask(scene, openai, "cold")
-        again = ask(scene, openai, "warm")
+        first = ask(scene, openai, plan, "cold")
+        again = ask(scene, openai, plan, "warm")
         scene.claim(again < first, f"first token: {first:.1f} s cold, {again:.2f} s warm")
         chat = openai.chat.completions.create(
             model="tiny-gpt",
@@ -285,25 +286,25 @@ def serve(scene: Scene, client: gw.Client, key: str) -> None:
             "the endpoint to scale to zero",
         )
         scene.claim(not alive(replica), f"after {IDLE_S} s of quiet, process {replica} is gone")
-        cold = ask(scene, openai, "cold")
+        cold = ask(scene, openai, plan, "cold")
         scene.claim(cold > again, f"it woke by itself: first token after {cold:.1f} s")
     view = client.endpoints.find("tiny-gpt")
     scene.pids |= {replica["pid"] for replica in view["replicas_list"] if replica["pid"]}
     scene.gw("endpoints")
 
 
-def ask(scene: Scene, openai: OpenAI, temperature: str) -> float:
+def ask(scene: Scene, openai: OpenAI, plan: Plan, kind: str) -> float:
     """One streamed completion, shown and judged; seconds to its first token."""
     asked = time.monotonic()
     first = None
     pieces: list[str] = []
     usage = None
-    with scene.console.status(f"asking ({temperature})"):
+    with scene.console.status(f"asking ({kind})"):
         stream = openai.completions.create(
             model="tiny-gpt",
             prompt=PROMPT,
             max_tokens=100,
-            temperature=0.4,
+            temperature=0.3,
             seed=7,
             stream=True,
             stream_options={"include_usage": True},
@@ -313,14 +314,15 @@ def ask(scene: Scene, openai: OpenAI, temperature: str) -> float:
             pieces += [choice.text for choice in chunk.choices]
             usage = chunk.usage or usage
     text = PROMPT + "".join(pieces)
-    if temperature == "cold":
+    if kind == "cold":
         scene.quote(text)
     counted = usage is not None and usage.completion_tokens == 100
     scene.claim(len(pieces) > 50 and counted, f"{len(pieces)} pieces came as a stream, and usage")
     words = len(PYTHON_WORDS.findall("".join(pieces)))
+    share = share_that_parses(text)
     scene.claim(
-        words >= 5 and parsed_lines(text) >= len(PROMPT.splitlines()),
-        f"it reads like Python: {words} of its words, and {parsed_lines(text)} lines that parse",
+        words >= 5 and share >= plan.python_share,
+        f"it reads like Python: {words} of its words, and {share:.0%} of the lines parse",
     )
     return first or 0.0
 

@@ -89,15 +89,19 @@ def processes_of(data: Path) -> list[str]:
     return found
 
 
-def parsed_lines(text: str) -> int:
-    """How many lines from the start are valid Python, a missing last body allowed."""
-    lines = text.splitlines()
-    for count in range(len(lines), 0, -1):
-        start = "\n".join(lines[:count])
-        for body in ("", " pass"):
-            try:
-                ast.parse(start + body)
-            except SyntaxError:
-                continue
-            return count
-    return 0
+def share_that_parses(text: str) -> float:
+    """Of the lines that are not empty, the share of those that are Python by themselves; the last may be cut off."""
+    lines = [line.strip() for line in text.splitlines()[:-1] if line.strip()]
+    return sum(map(_parses, lines)) / len(lines) if lines else 0.0
+
+
+def _parses(line: str) -> bool:
+    if line.endswith(":"):
+        line += " pass"
+    for before in ("", "if x: pass\n", "try: pass\n"):
+        try:
+            ast.parse(before + line)
+        except SyntaxError:
+            continue
+        return True
+    return False

@@ -34,7 +34,7 @@ class Asked:
     command: Command
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Halt:
     """Start nothing more and stop what runs: the instance is being shut down. Jobs go back into the line."""
 

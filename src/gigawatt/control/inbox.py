@@ -30,7 +30,7 @@ class Ticket:
     answer: "asyncio.Future[Entity]"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Inbox:
     _numbers: "itertools.count[int]" = field(default_factory=itertools.count)
     _waiting: list[Ticket] = field(default_factory=list[Ticket])

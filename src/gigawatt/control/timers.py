@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from gigawatt.reconcile.turn import Due
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Timers:
     _heap: list[tuple[int, str]] = field(default_factory=list[tuple[int, str]])
     _set: set[tuple[int, str]] = field(default_factory=set[tuple[int, str]])

@@ -86,15 +86,10 @@ class ControlClient:
         reply = _Reply()
         parser = HttpResponseParser(reply)
         reply.parser = parser
-        while not reply.complete:
-            data = await reader.read(READ_BYTES)
-            if not data and not reply.to_close:
-                raise EOFError("the control plane hung up")
-            if not data:
-                break
-            parser.feed_data(data)
-            if reply.size_bytes > REPLY_BYTES_MAX:
-                raise OSError(f"the reply is larger than {REPLY_BYTES_MAX} bytes")
+        try:
+            await _read_whole(reader, parser, reply)
+        finally:
+            reply.parser = None  # they refer to each other
         if not reply.keep_alive:
             self.close()
         return ControlReply(status=reply.status, body=b"".join(reply.parts))
@@ -128,3 +123,17 @@ class _Reply:
 
     def on_message_complete(self) -> None:
         self.complete = self.status >= 200
+
+
+async def _read_whole(
+    reader: asyncio.StreamReader, parser: HttpResponseParser, reply: _Reply
+) -> None:
+    while not reply.complete:
+        data = await reader.read(READ_BYTES)
+        if not data and reply.to_close:
+            return
+        if not data:
+            raise EOFError("the control plane hung up")
+        parser.feed_data(data)
+        if reply.size_bytes > REPLY_BYTES_MAX:
+            raise OSError(f"the reply is larger than {REPLY_BYTES_MAX} bytes")

@@ -131,9 +131,12 @@ class Gateway:
         if not self.clients:
             self.drained.set()
 
-    def cut_all(self) -> None:
+    def close(self) -> None:
+        """Cut off what is still there."""
         for client in list(self.clients):
             client.cut()
+        for endpoint in self.endpoints.running.values():
+            endpoint.drop_stale(keep=False)
 
     def _call(self, client: ClientConnection, request: Request, route: Route) -> Answer | None:
         config, key = self.config, request.key

@@ -60,11 +60,12 @@ class RunningGateway:
                 await self.gateway.drained.wait()
         except TimeoutError:
             log.warning("replies were cut off", extra={"clients": len(self.gateway.clients)})
-            self.gateway.cut_all()
+        whole = self.gateway.drained.is_set()
+        self.gateway.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        return self.gateway.drained.is_set()
+        return whole
 
 
 async def start_gateway(settings: Settings) -> RunningGateway:

@@ -34,7 +34,7 @@ class Due:
     subject: str
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
     world: World
     now_ms: int

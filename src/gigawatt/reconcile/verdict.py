@@ -12,6 +12,9 @@ SIGNALS_FROM_OUTSIDE = frozenset({1, 2, 3, 7, 9, 15})  # HUP, INT, QUIT, BUS, KI
 SHELL_SIGNAL_BASE = 128  # a shell exits with this plus the signal that ended its child
 SAME_MOMENT_MS = 5_000  # failures this close may be told in either order
 
+INFRASTRUCTURE_FACTS = frozenset({"signal", "node_down", "lost", "launch_failed"})
+FAILURE_FACTS = INFRASTRUCTURE_FACTS | {"exit", "crash", "oom", "launch_refused"}
+
 CHARGED_TO = {Verdict.USER: "user", Verdict.INFRASTRUCTURE: "infrastructure"}
 
 
@@ -29,8 +32,18 @@ def judge(attempt: Attempt) -> Verdict:
     return Verdict.INFRASTRUCTURE  # it ended and nothing says why
 
 
-INFRASTRUCTURE_FACTS = frozenset({"signal", "node_down", "lost", "launch_failed"})
-FAILURE_FACTS = INFRASTRUCTURE_FACTS | {"exit", "crash", "oom", "launch_refused"}
+def evidence_of_exit(rank: RankStatus, *, oom: bool, lost: bool) -> Evidence | None:
+    """What a rank's own end says; None where it says nothing against anyone."""
+    assert rank.ended_ms is not None
+    if lost or (rank.exit_code is None and rank.signal is None):
+        what, detail = "lost", "how it ended is not known: its supervisor was lost"
+    elif oom:
+        what, detail = "oom", "it used more memory than its limit"
+    elif rank.exit_code == 0:
+        return None
+    else:
+        what, detail = _exit_fact(rank)
+    return Evidence(at_ms=rank.ended_ms, what=what, detail=detail, rank=rank.rank, node=rank.node)
 
 
 def _decisive(attempt: Attempt) -> list[Evidence]:
@@ -44,20 +57,6 @@ def _decisive(attempt: Attempt) -> list[Evidence]:
     if failures[0].what == "oom":
         return failures[:1]
     return [fact for fact in failures if fact.at_ms - failures[0].at_ms <= SAME_MOMENT_MS]
-
-
-def evidence_of_exit(rank: RankStatus, *, oom: bool, lost: bool) -> Evidence | None:
-    """What a rank's own end says; None where it says nothing against anyone."""
-    assert rank.ended_ms is not None
-    if lost or (rank.exit_code is None and rank.signal is None):
-        what, detail = "lost", "how it ended is not known: its supervisor was lost"
-    elif oom:
-        what, detail = "oom", "it used more memory than its limit"
-    elif rank.exit_code == 0:
-        return None
-    else:
-        what, detail = _exit_fact(rank)
-    return Evidence(at_ms=rank.ended_ms, what=what, detail=detail, rank=rank.rank, node=rank.node)
 
 
 def _exit_fact(rank: RankStatus) -> tuple[str, str]:

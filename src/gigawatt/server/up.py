@@ -36,6 +36,23 @@ def up(options: UpOptions, *, ready: Callable[[Instance], None]) -> int:
     return 0
 
 
+def encoded(settings: Settings) -> str:
+    """Settings as one argument. They hold no secret but, perhaps, the store's URL, which goes by environment."""
+    plain = {name: str(value) for name, value in asdict(settings).items() if name != "store"}
+    if settings.store:
+        os.environ["GIGAWATT_STORE"] = settings.store
+    return json.dumps(plain)
+
+
+def decoded(text: str) -> Settings:
+    """Settings from `encoded`'s argument and the environment."""
+    plain: dict[str, str] = json.loads(text)
+    settings = Settings(store=os.environ.get("GIGAWATT_STORE", ""))
+    for name, value in plain.items():
+        settings = with_value(settings, name, value, source=name)
+    return settings
+
+
 def _check(settings: Settings) -> None:
     """Find faults here, where they can be shown; the process that is started claims for itself."""
     claimed = preflight.claim(settings)
@@ -79,20 +96,3 @@ def _failure(word: str, detail: str, logs: Path) -> RefusalError:
         "the control plane ended before it was ready",
         hint=f"its last words are in {logs / 'control-plane.err'}",
     )
-
-
-def encoded(settings: Settings) -> str:
-    """Settings as one argument. They hold no secret but, perhaps, the store's URL, which goes by environment."""
-    plain = {name: str(value) for name, value in asdict(settings).items() if name != "store"}
-    if settings.store:
-        os.environ["GIGAWATT_STORE"] = settings.store
-    return json.dumps(plain)
-
-
-def decoded(text: str) -> Settings:
-    """Settings from `encoded`'s argument and the environment."""
-    plain: dict[str, str] = json.loads(text)
-    settings = Settings(store=os.environ.get("GIGAWATT_STORE", ""))
-    for name, value in plain.items():
-        settings = with_value(settings, name, value, source=name)
-    return settings

@@ -16,7 +16,6 @@ from tests.contract.engine.leading import leading, some_nodes
 pytestmark = pytest.mark.slow
 
 GANGS = 10
-EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
 def test_two_instances_on_one_machine_never_share_a_port(data: Path, tmp_path: Path) -> None:
@@ -53,12 +52,14 @@ def test_two_instances_on_one_machine_never_share_a_port(data: Path, tmp_path: P
 
 
 def test_ports_are_below_those_that_the_kernel_gives_out(data: Path) -> None:
+    ephemeral = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text()
+    low = int(ephemeral.split()[0])
+
     async def story() -> None:
         async with leading(data) as bench:
             key = await bench.launch(bench.build("sleep", "300"))
             accepted = await bench.wait(LaunchAccepted, key=key)
-            assert accepted.master_port in port_range(EPHEMERAL.read_text())
-            low = int(EPHEMERAL.read_text().split()[0])
+            assert accepted.master_port in port_range(ephemeral)
             assert low < 2048 or accepted.master_port < low
 
     asyncio.run(story())

@@ -161,6 +161,7 @@ class Site:
             self.call(replica.server.stop())
         self.call(self.control.server.stop())
         self.call(self._loop.shutdown_default_executor())
+        self.call(_until_closed())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -209,6 +210,12 @@ class Site:
         control = ControlDouble(self.document())
         await control.server.start()
         return control
+
+
+async def _until_closed() -> None:
+    """Transports that were aborted are closed in the turns that follow."""
+    for _ in range(10):
+        await asyncio.sleep(0)
 
 
 def post(path: str, body: object, *, api_key: str = KEY, extra: str = "") -> bytes:

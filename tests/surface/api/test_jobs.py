@@ -2,8 +2,6 @@
 
 import pytest
 
-from gigawatt.model.attempt import Progress
-from gigawatt.model.observation import RankProgress
 from tests.surface.api.conftest import Play
 from tests.surface.api.site import Site, attempt_key
 
@@ -52,25 +50,6 @@ def test_a_failed_job_explains_itself_with_evidence(play: Play) -> None:
         assert (explained["verdict"], explained["charged_to"]) == ("user", "user")
         assert explained["evidence"][0]["detail"].startswith("exit code 3")
         assert explained["message"].startswith("attempt 1 ended")
-
-    play(scenario)
-
-
-def test_progress_is_live_before_it_is_stored(play: Play) -> None:
-    async def scenario(site: Site) -> None:
-        job = await site.submit()
-        await site.phase(job, "running")
-        for step in (1, 2, 3):
-            progress = Progress(at_ms=1, step=step, loss=float("nan"), metrics=(("lr", 0.5),))
-            site.engine.tell(RankProgress(key=attempt_key(job), rank=0, progress=progress))
-
-        async def third() -> dict[str, object] | None:
-            progress = (await site.view(f"/v1/jobs/{job['id']}"))["progress"]
-            return progress if progress and progress["step"] == 3 else None
-
-        site.engine.exit(attempt_key(job))
-        progress = await site.until(third)
-        assert (progress["loss"], progress["metrics"]) == (None, {"lr": 0.5})
 
     play(scenario)
 
@@ -206,7 +185,7 @@ def test_a_list_pages_newest_first_without_gaps(play: Play) -> None:
                 break
         assert sorted(seen) == sorted(ids)
         assert len(seen) == 7
-        created = [(await site.view(f"/v1/jobs/{id}"))["created_ms"] for id in seen]
+        created = [(await site.view(f"/v1/jobs/{job}"))["created_ms"] for job in seen]
         assert created == sorted(created, reverse=True)
 
     play(scenario)

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
 import httpx2
 import pytest
@@ -21,14 +20,14 @@ MEMBERS = {"type", "title", "status", "detail", "hint", "field", "faults"}
 Inner = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
-def ask(inner: Inner, **request: Any) -> httpx2.Response:
+def ask(inner: Inner, headers: dict[str, str] | None = None) -> httpx2.Response:
     """One request through the frame alone."""
 
     async def sent() -> httpx2.Response:
         frame = RequestFrame(inner, body_bytes_max=100)
         transport = httpx2.ASGITransport(app=frame, raise_app_exceptions=False)
         async with httpx2.AsyncClient(transport=transport, base_url="http://a.test") as http:
-            return await http.request(**{"method": "GET", "url": "/", **request})
+            return await http.get("/", headers=headers)
 
     return asyncio.run(sent())
 

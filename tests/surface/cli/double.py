@@ -51,8 +51,7 @@ class ApiDouble:
         self.artifacts: dict[str, bytes] = {}
         self.jobs: dict[str, dict[str, Any]] = {}
         self.remembered: dict[str, Answer] = {}
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
+        self._server = _Server(self)
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         _install(self)
 
@@ -268,49 +267,62 @@ def _job(api: ApiDouble, request: Request) -> Answer:
     return problem(404, "not-found", f"there is no job {ref}", hint="gw jobs lists those there are")
 
 
-def _handler(api: ApiDouble) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
 
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
+    def __init__(self, api: ApiDouble) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.api = api
 
-        def serve(self) -> None:
-            url = urlsplit(self.path)
-            request = Request(
-                method=self.command,
-                path=url.path,
-                query=parse_qs(url.query),
-                headers={name.lower(): value for name, value in self.headers.items()},
-                body=self.rfile.read(int(self.headers.get("Content-Length", "0"))),
-            )
-            found = api.answer(request)
-            if api.breaks:
-                api.breaks -= 1
-                self.close_connection = True
-                return
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        assert isinstance(self.server, _Server)
+        api = self.server.api
+        url = urlsplit(self.path)
+        request = Request(
+            method=self.command,
+            path=url.path,
+            query=parse_qs(url.query),
+            headers={name.lower(): value for name, value in self.headers.items()},
+            body=self.rfile.read(int(self.headers.get("Content-Length", "0"))),
+        )
+        found = api.answer(request)
+        if api.breaks:
+            api.breaks -= 1
+            self.close_connection = True
+        else:
             self._reply(found)
 
-        def _reply(self, found: Answer) -> None:
-            self.send_response(found.status)
-            for name, value in found.headers.items():
-                self.send_header(name, value)
-            if found.chunks is None:
-                data = b"" if found.body is None else json.dumps(found.body).encode()
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                if self.command != "HEAD":
-                    self.wfile.write(data)
-                return
-            self.send_header("Transfer-Encoding", "chunked")
-            self.end_headers()
-            for chunk in found.chunks:
-                self.wfile.write(f"{len(chunk):x}\r\n".encode() + chunk + b"\r\n")
-            if found.cut:
-                self.close_connection = True
-            else:
-                self.wfile.write(b"0\r\n\r\n")
+    def do_HEAD(self) -> None:
+        self.do_GET()
 
-    for method in ("GET", "HEAD", "POST", "PUT", "DELETE"):
-        setattr(Handler, f"do_{method}", Handler.serve)
-    return Handler
+    def do_POST(self) -> None:
+        self.do_GET()
+
+    def do_PUT(self) -> None:
+        self.do_GET()
+
+    def _reply(self, found: Answer) -> None:
+        self.send_response(found.status)
+        for name, value in found.headers.items():
+            self.send_header(name, value)
+        if found.chunks is None:
+            data = b"" if found.body is None else json.dumps(found.body).encode()
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(b"" if self.command == "HEAD" else data)
+            return
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for chunk in found.chunks:
+            self.wfile.write(f"{len(chunk):x}\r\n".encode() + chunk + b"\r\n")
+        if found.cut:
+            self.close_connection = True
+        else:
+            self.wfile.write(b"0\r\n\r\n")

@@ -39,6 +39,10 @@ class Attempts:
         self._tasks: set[asyncio.Task[None]] = set()
         self._epoch = 0
 
+    def lead(self, epoch: int) -> None:
+        """What is followed up without being asked for is done in this epoch."""
+        self._epoch = epoch
+
     async def close(self) -> None:
         for task in tuple(self._tasks):
             task.cancel()
@@ -247,5 +251,8 @@ class Attempts:
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()):
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, StaleEpochError):
+            log.warning("not followed up, there is a later leader: %s", error)
+        elif error is not None:
             log.error("an attempt was not followed to its end", exc_info=error)

@@ -68,6 +68,7 @@ class LocalEngine:
     async def open(self, *, epoch: int) -> None:
         """Start or find every supervisor. Those of nodes that are not ours any more are ended."""
         self._epoch = epoch
+        self._attempts.lead(epoch)
         await shut_down_others(self._data, frozenset(self._nodes.specs), grace_s=STOP_GRACE_S)
         await self._nodes.open(epoch)
 

@@ -192,6 +192,7 @@ class Server:
 
 def main(argv: list[str]) -> int:
     """Say on standard output, in one line, that it is ready or why not; then run until told to end."""
+    _let_go_of_inherited()
     options = _options(argv)
     notes = Notes(options.node)
     layout = Layout(options.root)
@@ -220,6 +221,17 @@ def main(argv: list[str]) -> int:
     notes.note("ended", pid=os.getpid())
     os.close(lock)
     return 0
+
+
+def _let_go_of_inherited() -> None:
+    """Descriptors of whoever started us: a pipe of theirs must not stay open as long as we live."""
+    with os.scandir("/proc/self/fd") as entries:
+        inherited = [int(entry.name) for entry in entries if int(entry.name) > 2]
+    for fd in inherited:
+        try:
+            os.close(fd)
+        except OSError:
+            continue  # it was the listing itself
 
 
 def _options(argv: list[str]) -> Options:
