@@ -10,7 +10,8 @@ from benchmarks.figures import Figure, median
 from benchmarks.instance import GW, Instance, start, stop
 
 RUNS = 7
-IDLE_S = 10.0
+IDLE_S = 20.0
+SETTLE_S = 3.0  # after it is ready
 
 
 def run() -> list[Figure]:
@@ -40,6 +41,7 @@ def _version_s() -> float:
 def _idle(instance: Instance) -> list[Figure]:
     """PSS and CPU of every process that has the data directory in its command line, and of their children."""
     pids = processes_of(instance)
+    time.sleep(SETTLE_S)
     before = sum(_cpu_s(pid) for pid in pids)
     time.sleep(IDLE_S)
     pids = processes_of(instance)

@@ -27,12 +27,12 @@ _LEFT_OUT = {
     "site-packages",
     "test",
     "tests",
+    "tkinter",
     "turtledemo",
 }
 _COMMENT = re.compile(rb"^[ ]*#.*\n|[ ]+#[ ].*$", re.MULTILINE)
 _DOCSTRING = re.compile(rb"^[ ]*[rRuU]?(\"\"\"|''').*?\1[ ]*\n", re.MULTILINE | re.DOTALL)
 _BLANK_LINES = re.compile(rb"\n{3,}")
-_LEARN_BYTES = 1_000_000  # of the training text, to learn the tokens from
 _VALIDATION_EVERY = 20
 
 
@@ -54,7 +54,7 @@ class Corpus:
 def load(*, vocabulary: int) -> Corpus:
     """Read the library, learn the tokens, encode. A few seconds, and the same on every rank."""
     train, validation = _read(Path(sysconfig.get_paths()["stdlib"]))
-    tokens = tokenizer.learn(train[:_LEARN_BYTES], size=vocabulary)
+    tokens = tokenizer.learn(train, size=vocabulary)
     return Corpus(
         tokenizer=tokens,
         train=np.array(tokens.encode(train), dtype=np.uint16),

@@ -39,9 +39,11 @@ class GPT(nn.Module):
         return F.linear(self.norm(x), self.token.weight)
 
     @torch.inference_mode()
-    def next_token(self, ids: list[int], *, temperature: float, chance: torch.Generator) -> int:
-        """One token after `ids`, of which the last `context` are looked at."""
-        logits = self(torch.tensor([ids[-self.config.context :]]))[0, -1]
+    def next_token(
+        self, ids: list[int], *, temperature: float, penalties: Tensor, chance: torch.Generator
+    ) -> int:
+        """One token after `ids`, of which the last `context` are looked at; `penalties` come off its logits."""
+        logits = self(torch.tensor([ids[-self.config.context :]]))[0, -1] - penalties
         if temperature <= 0:
             return int(logits.argmax())
         shares = torch.softmax(logits / temperature, dim=-1)

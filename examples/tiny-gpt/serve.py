@@ -46,6 +46,7 @@ class Ask:
     prompt: str
     max_tokens: int
     temperature: float
+    frequency_penalty: float
     seed: int | None
     stops: tuple[str, ...]
     stream: bool
@@ -58,6 +59,7 @@ class Generation:
     def __init__(self, model: GPT, tokens: tokenizer.Tokenizer, ask: Ask) -> None:
         self._model, self._tokens, self._ask = model, tokens, ask
         self._ids = tokens.encode(tokenizer.BETWEEN_FILES + ask.prompt.encode())
+        self._penalties = torch.zeros(tokens.size)
         self.prompt_tokens = len(self._ids)
         self.completion_tokens = 0
         self.finish_reason = "length"
@@ -97,8 +99,12 @@ class Generation:
         utf8 = codecs.getincrementaldecoder("utf-8")(errors="replace")
         for _ in range(self._ask.max_tokens):
             new = self._model.next_token(
-                self._ids, temperature=self._ask.temperature, chance=chance
+                self._ids,
+                temperature=self._ask.temperature,
+                penalties=self._penalties,
+                chance=chance,
             )
+            self._penalties[new] += self._ask.frequency_penalty
             self._ids.append(new)
             self.completion_tokens += 1
             yield utf8.decode(self._tokens.decode([new]))
@@ -310,6 +316,9 @@ def parse(body: Json, prompt: str) -> Ask:
     return Ask(
         prompt=prompt,
         max_tokens=int(_number("max_tokens", limit, default=64, low=1, high=MAX_TOKENS)),
+        frequency_penalty=_number(
+            "frequency_penalty", body.get("frequency_penalty"), default=0, low=-2, high=2
+        ),
         temperature=_number("temperature", body.get("temperature"), default=0.7, low=0, high=2),
         seed=seed,
         stops=tuple(stops),

@@ -18,6 +18,8 @@ _WORDS = re.compile(
 
 BETWEEN_FILES = b"\n\n\n"  # what text begins with, in training and in use
 
+RARE = 5  # words seen less often than this teach no merges
+
 Pair = tuple[int, int]
 
 
@@ -72,8 +74,9 @@ def load(path: Path) -> Tokenizer:
 def learn(text: bytes, *, size: int) -> Tokenizer:
     """`size - 256` merges, each of the most frequent pair of neighbours at that point."""
     counts = Counter(_WORDS.findall(text))
-    words = [list(word) for word in sorted(counts)]
-    weights = [counts[word] for word in sorted(counts)]
+    often = sorted(word for word, count in counts.items() if count >= RARE)
+    words = [list(word) for word in often]
+    weights = [counts[word] for word in often]
     pairs: Counter[Pair] = Counter()
     holders: dict[Pair, set[int]] = {}
     for i, ids in enumerate(words):

@@ -171,7 +171,7 @@ def apply_starts(world: World, decision: Decision) -> list[Job | Replica]:
     return put
 
 
-def failed_on(job: Job, suspects: list[str]) -> Job:
+def failed_on(job: Job, suspects: Sequence[str]) -> Job:
     """The job after an attempt that ended for infrastructure, with evidence against nodes."""
     facts = tuple(Evidence(at_ms=0, what="lost", detail="", node=node) for node in suspects)
     ended = replace(

@@ -11,6 +11,7 @@ from difflib import get_close_matches
 import click
 from click.exceptions import NoSuchCommand, NoSuchOption
 
+from gigawatt.cli.colour import painted
 from gigawatt.model.refusal import Fault, RefusalCode, RefusalError
 
 DONE, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
@@ -52,8 +53,7 @@ def say_error(detail: str, hint: str = "", faults: Iterable[Fault] = ()) -> None
 
 
 def _line(label: str, colour: str, text: str) -> None:
-    painted = label if os.environ.get("NO_COLOR") else click.style(label, fg=colour, bold=True)
-    click.echo(f"{painted}: {text}", err=True)
+    click.echo(f"{painted(label, colour, bold=True)}: {text}", err=True)
 
 
 def _usage(error: click.ClickException) -> int:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 
 UNREAD = 141
+SHOW = "show"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,16 +100,20 @@ class NounGroup(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         first = args[0] if args else ""
-        if first not in self.commands and first not in self.get_help_option_names(ctx):
-            named = [each for each in args if not each.startswith("-")]
-            if len(named) > 1 and first == named[0] and not _takes_value(args):
-                raise click.exceptions.NoSuchCommand(first, possibilities=self.commands, ctx=ctx)
-            args = ["show", *args]
-        return super().parse_args(ctx, args)
+        known = first in self.commands or first in self.get_help_option_names(ctx)
+        if known or ctx.resilient_parsing:
+            return super().parse_args(ctx, args)
+        if len(args) > 1 and not any(each.startswith("-") for each in args[:2]):
+            raise click.exceptions.NoSuchCommand(first, possibilities=self.commands, ctx=ctx)
+        return super().parse_args(ctx, [SHOW, *args])
 
-
-def _takes_value(args: list[str]) -> bool:
-    return any(each.startswith("-") for each in args)
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
+        """Verbs, and the names that `show` takes."""
+        found = super().shell_complete(ctx, incomplete)
+        for parameter in self.commands[SHOW].params:
+            if isinstance(parameter, click.Argument):
+                found += parameter.shell_complete(ctx, incomplete)
+        return found
 
 
 def _unread() -> int:
@@ -118,4 +123,4 @@ def _unread() -> int:
     return UNREAD
 
 
-_WIDEST = 10
+_WIDEST = 11

@@ -10,6 +10,8 @@ from typing import Protocol
 
 import click
 
+from gigawatt.cli.colour import painted
+
 QUEUED_MAX = 256  # chunks that wait to be printed; then reading waits
 _COLOURS = ("cyan", "magenta", "yellow", "green", "blue", "bright_red")
 
@@ -114,5 +116,5 @@ class _Lines:
             named = {"attempt": origin.attempt, "rank": origin.rank, "stream": origin.stream}
             click.echo(json.dumps({**named, "line": text}, ensure_ascii=False))
             return
-        mark = click.style(f"{origin.rank} │", fg=_COLOURS[origin.rank % len(_COLOURS)])
+        mark = painted(f"{origin.rank} │", _COLOURS[origin.rank % len(_COLOURS)])
         click.echo(f"{mark} {text}")

@@ -16,6 +16,7 @@ PHASES = {
     "running": "green",
     "ready": "green",
     "succeeded": "green dim",
+    "passed": "green",
     "useful": "green",
     "serving": "green",
     "starting": "cyan",
@@ -32,6 +33,7 @@ PHASES = {
     "down": "red",
     "cancelled": "dim",
     "stopped": "dim",
+    "unsupported": "dim",
     "zero": "dim",
     "ended": "dim",
 }

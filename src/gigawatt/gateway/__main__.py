@@ -1,6 +1,7 @@
 """`python -m gigawatt.gateway`: the data plane as a process of its own."""
 
 import argparse
+import logging
 import sys
 from pathlib import Path
 
@@ -13,12 +14,14 @@ from gigawatt.gateway.settings import Settings
 
 DEFAULT_PORT = 8800
 
+log = logging.getLogger(__name__)
+
 
 def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
-        limits = with_limits(Limits(), arguments.limit)
         log_to(arguments.log_file)
+        limits = with_limits(Limits(), arguments.limit)
         allow_many_connections()
         settings = Settings(
             config_file=arguments.config,
@@ -31,6 +34,8 @@ def main(argv: list[str] | None = None) -> int:
         uvloop.run(run_gateway(settings))
     except (LimitError, OSError, ValueError) as error:
         sys.stderr.write(f"gigawatt gateway: {error}\n")
+        if arguments.log_file is not None:  # else the same would stand there twice
+            log.critical("cannot run", extra={"detail": str(error)})
         return 1
     return 0
 

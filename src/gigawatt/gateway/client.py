@@ -56,6 +56,10 @@ class Answer(Protocol):
 
     def resume(self) -> None: ...
 
+    def turn_away(self, error: ErrorReply) -> None:
+        """End it now, with an error."""
+        ...
+
 
 class Service(Protocol):
     """What requests are for."""
@@ -156,6 +160,14 @@ class ClientConnection(asyncio.Protocol):
     def date_line(self) -> bytes:
         """For replies that are ours; a replica's come with theirs."""
         return b"date: %b\r\n" % head.http_date(self._wiring.wall_ms())
+
+    def give_up(self, error: ErrorReply) -> None:
+        """End the connection now; a reply under way ends with `error`."""
+        if self._answer is not None and not self.stalled:
+            self._retiring = True
+            self._answer.turn_away(error)
+        else:
+            self.cut()
 
     def cut(self) -> None:
         """Break the connection off, so that the client cannot take what it has for the whole."""

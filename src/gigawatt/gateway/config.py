@@ -130,7 +130,7 @@ def _object(value: object, at: str) -> Mapping[str, object]:
 
 
 def _items(fields: Mapping[str, object], name: str, at: str) -> list[object]:
-    value = fields.get(name, [])
+    value = fields.get(name)
     if not isinstance(value, list):
         raise ConfigError(f"{_path(at, name)}: a list is needed, not {type(value).__name__}")
     return cast("list[object]", value)

@@ -115,17 +115,15 @@ class Exchange:
         if position == 1:
             self._wiring.report_demand()
 
-    # As a Waiter.
+    # As a Waiter, and as an Answer.
+
+    def turn_away(self, error: ErrorReply) -> None:
+        self._fail(error)
 
     def assign(self, backend: Backend) -> None:
         self._stop_waiting()
         self._client.deadline_s = NEVER_S
         self._send_to(backend)
-
-    def turn_away(self, error: ErrorReply) -> None:
-        self._fail(error)
-
-    # As an Answer.
 
     def cancel(self) -> None:
         if self._phase is Phase.ENDED:

@@ -16,6 +16,7 @@ from gigawatt.gateway.wiring import Wiring
 
 NEEDS_KEY = frozenset({Action.CALL, Action.MODELS, Action.MODEL})
 REQUEST_ID_BYTES_MAX = 128
+DRAINING = errors.unavailable("draining", "The gateway is being restarted.")
 
 
 class Gateway:
@@ -64,7 +65,7 @@ class Gateway:
         if route.action not in NEEDS_KEY:
             return None
         if self.draining:
-            return errors.unavailable("draining", "The gateway is being restarted.")
+            return DRAINING
         if self.config is None:
             return errors.unavailable(
                 "no_configuration", "The gateway has no configuration from the control plane yet."
@@ -123,18 +124,17 @@ class Gateway:
     def drain(self) -> None:
         """Answer what is under way and take nothing new. Those in line are told to come again: nothing of theirs has begun."""
         self.draining = True
-        error = errors.unavailable("draining", "The gateway is being restarted.")
         for endpoint in self.endpoints.running.values():
-            endpoint.turn_all_away(error)
+            endpoint.turn_all_away(DRAINING)
         for client in list(self.clients):
             client.retire()
         if not self.clients:
             self.drained.set()
 
     def close(self) -> None:
-        """Cut off what is still there."""
+        """End what is still under way."""
         for client in list(self.clients):
-            client.cut()
+            client.give_up(DRAINING)
         for endpoint in self.endpoints.running.values():
             endpoint.drop_stale(keep=False)
 
@@ -184,7 +184,7 @@ class Gateway:
         if self.config is None:
             return errors.unavailable("no_configuration", "No configuration has come yet.")
         if self.draining:
-            return errors.unavailable("draining", "The gateway is being restarted.")
+            return DRAINING
         body = local.ready_body(self.config, control_up=self.control_up)
         return 200, [local.JSON], body
 

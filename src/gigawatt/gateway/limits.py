@@ -49,7 +49,7 @@ class Limits:
     sweep_s: float = 0.5  # how often deadlines are looked at, and so how late they may be noticed
     report_s: float = 0.5  # between demand reports, while something changes
     report_idle_s: float = 5.0  # between reports of everything
-    drain_s: float = 30.0  # after SIGTERM, for replies under way; then they are cut off
+    drain_s: float = 8.0  # after SIGTERM, for replies under way; then they end with an error
 
 
 class LimitError(ValueError):

@@ -19,6 +19,7 @@ from gigawatt.gateway.wiring import Wiring
 from gigawatt.model.ids import RANDOM_BYTES, make_id
 
 BACKLOG = 2048
+FLUSH_S = 0.5
 GC_THRESHOLD = 50_000  # allocations between collections: requests leave no cycles behind
 
 log = logging.getLogger(__name__)
@@ -62,10 +63,19 @@ class RunningGateway:
             log.warning("replies were cut off", extra={"clients": len(self.gateway.clients)})
         whole = self.gateway.drained.is_set()
         self.gateway.close()
+        await self._flush()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         return whole
+
+    async def _flush(self) -> None:
+        """Give the last errors a moment to reach those that read."""
+        try:
+            async with asyncio.timeout(FLUSH_S):
+                await self.gateway.drained.wait()
+        except TimeoutError:
+            return
 
 
 async def start_gateway(settings: Settings) -> RunningGateway:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gigawatt.model.refusal import RefusalCode, RefusalError
-from gigawatt.sdk.bundle import pack
 from gigawatt.sdk.transport import Transport
 
 CHUNK_BYTES = 1 << 18
@@ -53,6 +52,8 @@ class Artifacts:
             RefusalError: the directory is missing, unreadable or over the limit.
             ApiError, UnreachableError.
         """
+        from gigawatt.sdk.bundle import pack  # only those who pack load what it takes
+
         bundle = pack(directory)
         try:
             size = bundle.size_bytes

@@ -86,8 +86,11 @@ def _chunks(
                     offset += len(chunk)
                     pauses = None
                     yield chunk
-            if ended():
+            if not follow:
                 return
+            if ended():
+                follow = False  # an API that stops ends its streams too: read what is left, once
+                continue
         except httpx2.TransportError as error:
             broke = error
         except ApiError as error:

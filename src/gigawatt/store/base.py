@@ -95,6 +95,8 @@ class InboxRow:
 
 
 class Store(Protocol):
+    """`migrate` first, `close` last. Safe to call from several threads; reads see whole commits and wait for no writer."""
+
     def migrate(self) -> None:
         """Bring the schema to this version's. A newer schema is refused (RefusalError) and left alone."""
         ...

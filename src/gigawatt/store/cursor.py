@@ -8,8 +8,7 @@ from dataclasses import asdict
 
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.store.base import Query
-
-INT64_MAX = (1 << 63) - 1
+from gigawatt.store.terms import INT64_MAX, term
 
 
 def write_cursor(kind: str, query: Query, *, created_ms: int, id: str) -> str:
@@ -28,7 +27,7 @@ def read_cursor(kind: str, query: Query) -> tuple[int, str]:
         case [str() as digest, int() as created_ms, str() as id] if abs(created_ms) <= INT64_MAX:
             if digest != _digest(kind, query):
                 raise _refused("belongs to a list with other filters")
-            return created_ms, id
+            return created_ms, term(id)
         case _:
             raise _refused("is not one that a list gave")
 

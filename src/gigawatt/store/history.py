@@ -13,6 +13,7 @@ from gigawatt.model.ledger import LedgerEntry, TimeClass
 from gigawatt.store.base import EventQuery, InboxRow, LedgerQuery, LedgerTotal
 from gigawatt.store.codec import encode
 from gigawatt.store.schema import entries, events, inbox, receipts
+from gigawatt.store.terms import term
 
 EVENTS_READ_MAX = 10_000  # events of one answer, whatever was asked for
 KEYS_READ_MAX = 1_000  # idempotency keys of one statement; more take several
@@ -48,20 +49,6 @@ def read_events(connection: Connection, query: EventQuery) -> tuple[Event, ...]:
     return tuple(_event(row) for row in connection.execute(statement))
 
 
-def _event(row: Any) -> Event:
-    message, data = json.loads(row.body)
-    return Event(
-        seq=row.seq,
-        at_ms=row.at_ms,
-        kind=row.kind,
-        tenant=row.tenant,
-        project=row.project,
-        subject=row.subject,
-        message=message,
-        data=tuple((name, value) for name, value in data),
-    )
-
-
 def entry_row(entry: LedgerEntry) -> dict[str, Any]:
     return {
         "at_ms": entry.at_ms,
@@ -89,22 +76,6 @@ def read_totals(connection: Connection, query: LedgerQuery) -> tuple[LedgerTotal
     )
 
 
-def _totals(query: LedgerQuery) -> Select[str, str, Any, Any]:
-    conditions: list[ColumnElement[bool]] = []
-    for column in ("unit", "tenant", "project", "gang", "node"):
-        value = getattr(query, column)
-        if value:
-            conditions.append(entries.c[column] == value)
-    if query.since_ms:
-        conditions.append(entries.c.at_ms >= query.since_ms)
-    if query.until_ms:
-        conditions.append(entries.c.at_ms < query.until_ms)
-    high = func.sum(entries.c.unit_ms.bitwise_rshift(literal(PART_BITS, Integer))).label("high")
-    low = func.sum(entries.c.unit_ms.bitwise_and((1 << PART_BITS) - 1)).label("low")
-    keys = (entries.c.unit, entries.c.time_class)
-    return select(*keys, high, low).where(*conditions).group_by(*keys).order_by(*keys)
-
-
 def receipt_row(receipt: Receipt) -> dict[str, Any]:
     return {
         "key": receipt.key,
@@ -122,7 +93,7 @@ def read_receipts(
     found: dict[tuple[str, str], Receipt] = {}
     wanted = set(keys)
     for start in range(0, len(keys), KEYS_READ_MAX):
-        part = [key for _tenant, key in keys[start : start + KEYS_READ_MAX]]
+        part = [term(key) for _tenant, key in keys[start : start + KEYS_READ_MAX]]
         rows = connection.execute(select(receipts).where(receipts.c.key.in_(part)))
         for row in rows.mappings():
             if (row["tenant"], row["key"]) in wanted:
@@ -144,3 +115,33 @@ def read_reply(connection: Connection, row: int) -> InboxRow | None:
     statement = select(inbox.c.row, inbox.c.command, inbox.c.reply).where(inbox.c.row == row)
     found = connection.execute(statement).mappings().one_or_none()
     return None if found is None else InboxRow(**found)
+
+
+def _event(row: Any) -> Event:
+    message, data = json.loads(row.body)
+    return Event(
+        seq=row.seq,
+        at_ms=row.at_ms,
+        kind=row.kind,
+        tenant=row.tenant,
+        project=row.project,
+        subject=row.subject,
+        message=message,
+        data=tuple((name, value) for name, value in data),
+    )
+
+
+def _totals(query: LedgerQuery) -> Select[str, str, Any, Any]:
+    conditions: list[ColumnElement[bool]] = []
+    for column in ("unit", "tenant", "project", "gang", "node"):
+        value = getattr(query, column)
+        if value:
+            conditions.append(entries.c[column] == value)
+    if query.since_ms:
+        conditions.append(entries.c.at_ms >= query.since_ms)
+    if query.until_ms:
+        conditions.append(entries.c.at_ms < query.until_ms)
+    high = func.sum(entries.c.unit_ms.bitwise_rshift(literal(PART_BITS, Integer))).label("high")
+    low = func.sum(entries.c.unit_ms.bitwise_and((1 << PART_BITS) - 1)).label("low")
+    keys = (entries.c.unit, entries.c.time_class)
+    return select(*keys, high, low).where(*conditions).group_by(*keys).order_by(*keys)

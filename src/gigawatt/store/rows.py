@@ -59,6 +59,14 @@ def facts_of(entity: Entity) -> Facts:
             return _facts_of_tenant(entity)
 
 
+def replica_phase(replica: Replica) -> str:
+    """`queued` until its gang is placed, then its attempt's phase; `ended` once it is not wanted any more."""
+    if replica.ended_ms is not None:
+        return "ended"
+    attempt = replica.attempt
+    return attempt.phase.value if attempt is not None and attempt.live else "queued"
+
+
 def _facts_of_work(entity: Job | Endpoint | Replica | Environment) -> Facts:
     match entity:
         case Job():
@@ -103,14 +111,6 @@ def _facts_of_work(entity: Job | Endpoint | Replica | Environment) -> Facts:
                 phase=entity.phase.value,
                 version=entity.version,
             )
-
-
-def replica_phase(replica: Replica) -> str:
-    """`queued` until its gang is placed, then its attempt's phase; `ended` once it is not wanted any more."""
-    if replica.ended_ms is not None:
-        return "ended"
-    attempt = replica.attempt
-    return attempt.phase.value if attempt is not None and attempt.live else "queued"
 
 
 def _facts_of_node(entity: Node | NodeAccount) -> Facts:

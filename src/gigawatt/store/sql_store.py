@@ -28,6 +28,7 @@ from gigawatt.store.migrate import migrate
 from gigawatt.store.retention import PRUNE_EVERY_MS, prune
 from gigawatt.store.rows import row
 from gigawatt.store.schema import entries, events, inbox, leader, objects, receipts
+from gigawatt.store.terms import askable, number, term
 
 E = TypeVar("E", bound=Entity)
 
@@ -95,8 +96,8 @@ class SqlStore:
                 connection,
                 _answer_command,
                 [
-                    {"answered": number, "answer": reply, "at": now_ms}
-                    for number, reply in batch.inbox_done
+                    {"answered": done, "answer": reply, "at": now_ms}
+                    for done, reply in batch.inbox_done
                 ],
             )
             self._prune_when_due(connection, now_ms=now_ms, newest_seq=newest + len(numbered))
@@ -117,15 +118,16 @@ class SqlStore:
         return world
 
     def read(self, kind: type[E], id: str) -> E | None:
-        return self._decoded(kind, listing.one(kind.__name__, id))
+        return self._decoded(kind, listing.one(kind.__name__, term(id)))
 
     def read_named(self, kind: type[E], *, tenant: str, project: str, name: str) -> E | None:
-        return self._decoded(
-            kind,
-            listing.newest_named(kind.__name__, tenant=tenant, project=project, name=name),
+        statement = listing.newest_named(
+            kind.__name__, tenant=term(tenant), project=term(project), name=term(name)
         )
+        return self._decoded(kind, statement)
 
     def page(self, kind: type[E], query: Query) -> Page[E]:
+        query = askable(query)
         statement = listing.page(kind.__name__, query)
         with self._read() as connection:
             rows = connection.execute(statement).all()
@@ -139,12 +141,12 @@ class SqlStore:
 
     def count(self, kind: type[E], query: Query) -> dict[str, int]:
         with self._read() as connection:
-            rows = connection.execute(listing.counts(kind.__name__, query)).all()
+            rows = connection.execute(listing.counts(kind.__name__, askable(query))).all()
         return {each.phase: each.objects for each in rows}
 
     def events(self, query: EventQuery) -> tuple[Event, ...]:
         with self._read() as connection:
-            return history.read_events(connection, query)
+            return history.read_events(connection, askable(query))
 
     def newest_seq(self) -> int:
         with self._read() as connection:
@@ -156,7 +158,7 @@ class SqlStore:
 
     def ledger_totals(self, query: LedgerQuery) -> tuple[LedgerTotal, ...]:
         with self._read() as connection:
-            return history.read_totals(connection, query)
+            return history.read_totals(connection, askable(query))
 
     def inbox_put(self, command: str, *, now_ms: int) -> int:
         with self._write() as connection:
@@ -170,7 +172,7 @@ class SqlStore:
 
     def inbox_reply(self, row: int) -> InboxRow | None:
         with self._read() as connection:
-            return history.read_reply(connection, row)
+            return history.read_reply(connection, number(row))
 
     def _decoded(self, kind: type[E], statement: listing.Body) -> E | None:
         with self._read() as connection:

@@ -4,8 +4,8 @@ import asyncio
 import json
 import socket
 import threading
-import time
 from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,6 +17,7 @@ from openai.types.chat import ChatCompletionMessageParam
 from gigawatt.gateway.limits import Limits
 from gigawatt.gateway.run import RunningGateway, start_gateway
 from gigawatt.gateway.settings import Settings
+from tests import waiting
 from tests.contract.gateway.control_double import GATEWAY_TOKEN, ControlDouble
 from tests.contract.gateway.replica_double import ReplicaDouble
 
@@ -94,7 +95,11 @@ class Site:
         self.config_file = directory / "gateway" / "config.json"
 
     def call(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE_S)
+        return self.begin(work).result(PATIENCE_S)
+
+    def begin(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        """The same without waiting."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def set(self, gate: asyncio.Event) -> None:
         self._loop.call_soon_threadsafe(gate.set)
@@ -201,10 +206,7 @@ class Site:
     @staticmethod
     def until(condition: Callable[[], bool]) -> None:
         """Wait for the event."""
-        deadline_s = time.monotonic() + PATIENCE_S
-        while not condition():
-            assert time.monotonic() < deadline_s, "it did not happen in time"
-            time.sleep(0.005)
+        waiting.until(condition, timeout_s=PATIENCE_S)
 
     async def _make_control(self) -> ControlDouble:
         control = ControlDouble(self.document())

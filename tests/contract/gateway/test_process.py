@@ -88,20 +88,26 @@ def test_draining_has_an_end(site: Site) -> None:
         site.until(lambda: ready(port))
         url = f"http://127.0.0.1:{port}/v1"
         with openai.OpenAI(base_url=url, api_key=KEY, max_retries=0) as client:
-            client.chat.completions.create(model="tiny-gpt", messages=MESSAGES, stream=True)
+            stream = client.chat.completions.create(
+                model="tiny-gpt", messages=MESSAGES, stream=True
+            )
             process.send_signal(signal.SIGTERM)
-            assert process.wait(10) == 0
+            with pytest.raises(openai.APIError) as told:
+                list(stream)
+        assert told.value.code == "draining"
+        assert process.wait(10) == 0
 
 
 def test_a_taken_port_is_one_clear_line(site: Site) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        with gateway_process(site, "--port", port) as (process, _):
+        with gateway_process(site, "--port", port) as (process, log):
             assert process.wait(10) == 1
             assert process.stderr is not None
             said = process.stderr.read().decode()
     assert said.count("\n") == 1
     assert port in said
+    assert port in json.loads(log.read_text())["detail"]
 
 
 @pytest.mark.parametrize(

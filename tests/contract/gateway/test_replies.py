@@ -1,7 +1,6 @@
 """Replies on their way through: bytes untouched, large ones, and clients that do not read."""
 
 import json
-import time
 
 import pytest
 
@@ -81,10 +80,13 @@ def test_a_client_that_does_not_read_holds_the_replica_back_and_not_the_gateways
     site.start(endpoint(("replica-1", replica.server.port)))
     with site.socket() as stream:
         stream.sendall(post(CHAT, {**ASK, "stream": True}))
-        still, before = 0, -1
-        while still < 20:  # until nothing moves any more
-            still, before = (still + 1 if before == sent_bytes else 0), sent_bytes
-            time.sleep(0.01)
+        looks = [-1]
+
+        def nothing_moves_any_more() -> bool:
+            looks.append(sent_bytes)
+            return len(set(looks[-20:])) == 1
+
+        site.until(nothing_moves_any_more)
         assert sent_bytes < total_bytes / 2
         held_back_at = sent_bytes
         read = 0

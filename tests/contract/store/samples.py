@@ -141,7 +141,24 @@ def model_version(number: int, *, name: str = "tiny") -> ModelVersion:
 
 
 def one_of_every_kind() -> tuple[Entity, ...]:
-    environment = Environment(
+    return (
+        job_with_history(1),
+        endpoint(1),
+        replica(1),
+        environment(),
+        node(),
+        node_account(),
+        artifact(),
+        model_version(1),
+        model_name(),
+        Tenant(id="acme", created_ms=1),
+        Project(id="acme/nlp", tenant="acme", name="nlp", created_ms=1),
+        api_key(1),
+    )
+
+
+def environment() -> Environment:
+    return Environment(
         id="env-1",
         tenant="acme",
         project="nlp",
@@ -149,19 +166,20 @@ def one_of_every_kind() -> tuple[Entity, ...]:
         phase=EnvironmentPhase.BUILDING,
         created_ms=1,
     )
-    node = Node(
+
+
+def node() -> Node:
+    report = NodeReport(
         id="node-1",
-        state=NodeState.CORDONED,
-        reason="dust",
-        report=NodeReport(
-            id="node-1",
-            total=SHAPE.per_node,
-            topology=("", "", "", "", "rack-1", "", "node-1"),
-            address="127.0.0.1",
-            gpus=(Gpu(uuid="GPU-1", index=0, kind="H100", memory_bytes=80 << 30),),
-        ),
-        changed_ms=1,
+        total=SHAPE.per_node,
+        topology=("", "", "", "", "rack-1", "", "node-1"),
+        address="127.0.0.1",
+        gpus=(Gpu(uuid="GPU-1", index=0, kind="H100", memory_bytes=80 << 30),),
     )
+    return Node(id="node-1", state=NodeState.CORDONED, reason="dust", report=report, changed_ms=1)
+
+
+def node_account() -> NodeAccount:
     use = Use(
         gang="job-1",
         attempt=1,
@@ -170,7 +188,7 @@ def one_of_every_kind() -> tuple[Entity, ...]:
         units=500,
         time_class=TimeClass.USEFUL,
     )
-    account = NodeAccount(
+    return NodeAccount(
         id="node-1",
         unit="milli_core_ms",
         installed=2000,
@@ -179,7 +197,10 @@ def one_of_every_kind() -> tuple[Entity, ...]:
         accounted_to_ms=2,
         uses=(use,),
     )
-    artifact = Artifact(
+
+
+def artifact() -> Artifact:
+    return Artifact(
         digest="sha256:" + "1" * 64,
         tenant="acme",
         project="nlp",
@@ -189,7 +210,10 @@ def one_of_every_kind() -> tuple[Entity, ...]:
         created_ms=1,
         created_by="ada",
     )
-    name = ModelName(
+
+
+def model_name() -> ModelName:
+    return ModelName(
         id="acme/nlp/tiny",
         tenant="acme",
         project="nlp",
@@ -197,20 +221,6 @@ def one_of_every_kind() -> tuple[Entity, ...]:
         newest=2,
         aliases=(("prod", 1),),
         updated_ms=1,
-    )
-    return (
-        job_with_history(1),
-        endpoint(1),
-        replica(1),
-        environment,
-        node,
-        account,
-        artifact,
-        model_version(1),
-        name,
-        Tenant(id="acme", created_ms=1),
-        Project(id="acme/nlp", tenant="acme", name="nlp", created_ms=1),
-        api_key(1),
     )
 
 

@@ -11,16 +11,18 @@ from gigawatt.model.job import Job, JobPhase
 from gigawatt.model.node import Node
 from gigawatt.model.refusal import RefusalError
 from gigawatt.model.tenant import ApiKey
-from gigawatt.store.base import Query, Store
+from gigawatt.store.base import EventQuery, LedgerQuery, Query, Store
 from gigawatt.store.listing import PAGE_MAX
 from gigawatt.store.rows import facts_of
 from tests.contract.store.databases import NOW_MS
 from tests.contract.store.samples import (
     api_key,
+    artifact,
     batch_of,
     job,
     job_with_history,
     model_version,
+    node,
     one_of_every_kind,
     replica,
 )
@@ -34,9 +36,9 @@ def test_every_kind_is_read_back_exactly(store: Store, epoch: int) -> None:
 
 
 def test_an_artifact_is_read_by_tenant_and_digest(store: Store, epoch: int) -> None:
-    (artifact,) = (each for each in one_of_every_kind() if isinstance(each, Artifact))
-    store.commit(batch_of(artifact), epoch=epoch, now_ms=NOW_MS)
-    assert store.read(Artifact, f"{artifact.tenant}/{artifact.digest}") == artifact
+    bundle = artifact()
+    store.commit(batch_of(bundle), epoch=epoch, now_ms=NOW_MS)
+    assert store.read(Artifact, f"{bundle.tenant}/{bundle.digest}") == bundle
 
 
 def test_what_is_not_there_is_none(store: Store) -> None:
@@ -45,9 +47,9 @@ def test_what_is_not_there_is_none(store: Store) -> None:
 
 
 def test_the_same_id_of_another_kind_is_another_object(store: Store, epoch: int) -> None:
-    (node,) = (each for each in one_of_every_kind() if isinstance(each, Node))
-    store.commit(batch_of(node, replace(job(1), id=node.id)), epoch=epoch, now_ms=NOW_MS)
-    assert store.read(Node, node.id) == node
+    machine = node()
+    store.commit(batch_of(machine, replace(job(1), id=machine.id)), epoch=epoch, now_ms=NOW_MS)
+    assert store.read(Node, machine.id) == machine
 
 
 def test_a_put_replaces_the_whole_object(store: Store, epoch: int) -> None:
@@ -168,6 +170,28 @@ def test_a_name_prefix_is_taken_literally(store: Store, epoch: int) -> None:
     assert found("tra") == ["tra", "train", "train-2", "traïn"]
     assert found("t%") == ["t%"]
     assert found("t_") == ["t_x"]
+
+
+@pytest.mark.parametrize("odd", ["train\x00", "\x00", "\udc80"])
+def test_what_no_database_can_hold_is_not_found(store: Store, epoch: int, odd: str) -> None:
+    store.commit(batch_of(job(1)), epoch=epoch, now_ms=NOW_MS)
+    assert store.read(Job, odd) is None
+    assert store.read_named(Job, tenant="acme", project="nlp", name=odd) is None
+    for query in (Query(name=odd), Query(name_prefix=odd), Query(tenant=odd), Query(phases=(odd,))):
+        assert store.page(Job, query).items == ()
+        assert store.count(Job, query) == {}
+    assert store.events(EventQuery(subject=odd)) == ()
+    assert store.ledger_totals(LedgerQuery(gang=odd)) == ()
+    assert store.receipts([("acme", odd)]) == {}
+
+
+def test_numbers_beyond_64_bits_are_only_very_large(store: Store, epoch: int) -> None:
+    store.commit(batch_of(job(1)), epoch=epoch, now_ms=NOW_MS)
+    assert store.page(Job, Query(since_ms=1 << 80)).items == ()
+    assert store.page(Job, Query(until_ms=1 << 80, limit=1 << 80)).items == (job(1),)
+    assert store.events(EventQuery(after_seq=1 << 80)) == ()
+    assert store.ledger_totals(LedgerQuery(since_ms=1 << 80)) == ()
+    assert store.inbox_reply(1 << 80) is None
 
 
 def test_replicas_and_model_versions_are_found_by_what_they_belong_to(

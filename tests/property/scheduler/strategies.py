@@ -1,11 +1,15 @@
 """Random clusters, lines and histories, small enough to shrink and crowded enough to collide."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cache
+from math import prod
+from typing import Any
 
 from hypothesis import strategies as st
 
 from gigawatt.model.endpoint import Replica
-from gigawatt.model.gang import Isolation, Shape, Window
+from gigawatt.model.gang import Isolation, Window
 from gigawatt.model.job import Job
 from gigawatt.model.node import Node, NodeState
 from gigawatt.model.world import World
@@ -23,70 +27,82 @@ from tests.scenario.build import (
     make_world,
 )
 
-PLACES = ("", "s/h/p/l1/r1/d1", "s/h/p/l1/r1/d2", "s/h/p/l1/r2", "s/h/p/l2/r1/d1", "s//p//r2")
-KINDS = ("a100", "h100")
 NODE_IDS = tuple(f"node-{index}" for index in range(8))
+STATES = [NodeState.READY] * 16 + list(NodeState)
+PLACES = ("", "s/h/p/l1/r1/d1", "s/h/p/l1/r1/d2", "s/h/p/l1/r2", "s/h/p/l2/r1/d1", "s//p//r2")
+NODE = {
+    "gpus": [4, 4, 2, 2, 1, 0],
+    "kind": ["h100", "a100"],
+    "cpus": [8, 8, 4, 4, 2],
+    "memory": [32, 32, 16, 8],
+    "place": PLACES,
+    "state": STATES,
+}
+SHAPE = {
+    "nodes": [1, 1, 1, 1, 2, 2, 3, (1, 2), (1, 3), (2, 3), (3, 5)],
+    "milli_gpu": [0, 0, 1000, 1000, 300, 400, 700, 700, 2000, 4000],
+    "milli_cpu": [500, 500, 1000, 2000, 4000, 0, 3000, 1000, 500, 9000],
+    "memory": [0, 0, 0, 1, 4, 8, 8, 8, 16, 48],
+    "kinds": [()] * 8 + [("a100",), ("h100", "a100"), ("b200", "h100"), ("b200",)],
+    "same": [""] * 8 + ["nvlink", "rack", "leaf", "site"],
+}
+CLAIM = {
+    "priority": [0, 0, 0, 10],
+    "queued_ms": [NOW_MS, NOW_MS - 1, NOW_MS - 5_000, NOW_MS - 700_000],
+    "isolation": [Isolation.PROCESS] * 6 + [Isolation.NODE],
+    "windows": [()] * 7 + [(Window(start_ms=NOW_MS + 1),)],
+    "project": ["one", "two"],
+    "suspects": [(), (), (), ("node-0", "node-1", "node-2"), NODE_IDS[1:], NODE_IDS[2:]],
+}
 
 policies = st.builds(
     Policy,
     hold_after_ms=st.sampled_from([0, 1_000, 600_000]),
     steps_max=st.sampled_from([1_000] * 8 + [3, 1]),
 )
-states = st.sampled_from([NodeState.READY] * 16 + list(NodeState))
+states = st.sampled_from(STATES)
 
 
-@st.composite
-def shapes(draw: st.DrawFn) -> Shape:
-    least = draw(st.sampled_from([1, 1, 1, 2, 2, 3]))
-    return make_shape(
-        (least, least + draw(st.sampled_from([0, 0, 0, 1, 2]))),
-        milli_gpu=draw(st.sampled_from([0, 0, 1000, 1000, 300, 400, 700, 700, 2000, 4000])),
-        milli_cpu=draw(st.sampled_from([500, 500, 1000, 2000, 4000, 0, 3000, 1000, 500, 9000])),
-        memory=draw(st.sampled_from([0, 0, 0, 1, 4, 8, 8, 8, 16, 48])),
-        kinds=draw(
-            st.sampled_from([()] * 8 + [("a100",), ("h100", "a100"), ("b200", "h100"), ("b200",)])
-        ),
-        same=draw(st.sampled_from([""] * 8 + ["nvlink", "rack", "leaf", "site"])),
-    )
+def mixtures(choices: Mapping[str, Sequence[Any]]) -> st.SearchStrategy[dict[str, Any]]:
+    """One of each of the choices, all picked by a single number: many small draws are what takes time."""
+
+    def decoded(number: int) -> dict[str, Any]:
+        picked: dict[str, Any] = {}
+        for name, options in choices.items():
+            number, index = divmod(number, len(options))
+            picked[name] = options[index]
+        return picked
+
+    return st.integers(0, prod(map(len, choices.values())) - 1).map(decoded)
 
 
-@st.composite
-def nodes(draw: st.DrawFn, id: str) -> Node:
-    return make_node(
-        id,
-        gpus=draw(st.sampled_from([4, 4, 2, 2, 1, 0])),
-        kind=draw(st.sampled_from(KINDS)),
-        cpus=draw(st.sampled_from([8, 8, 4, 4, 2])),
-        memory=draw(st.sampled_from([32, 32, 16, 8])),
-        place=draw(st.sampled_from(PLACES)),
-        state=draw(states),
-    )
+shapes = mixtures(SHAPE).map(lambda fields: make_shape(fields.pop("nodes"), **fields))
+claims = mixtures(CLAIM)
+
+
+@cache
+def nodes(node: str) -> st.SearchStrategy[Node]:
+    return mixtures(NODE).map(lambda fields: make_node(node, **fields))
 
 
 @st.composite
 def clusters(draw: st.DrawFn) -> list[Node]:
-    count = draw(st.sampled_from([5, 8, 6, 4, 7, 8, 3, 2, 1, 0]))
+    count = draw(st.sampled_from([5, 8, 6, 4, 7, 8, 5, 6, 4, 7, 3, 2, 1, 0]))
     return [draw(nodes(node)) for node in NODE_IDS[:count]]
 
 
+@cache
 @st.composite
-def waiting_jobs(draw: st.DrawFn, id: str) -> Job:
-    job = make_job(
-        id,
-        draw(shapes()),
-        priority=draw(st.sampled_from([0, 0, 0, 10])),
-        queued_ms=NOW_MS - draw(st.sampled_from([0, 1, 5_000, 700_000])),
-        isolation=draw(st.sampled_from([Isolation.PROCESS] * 4 + [Isolation.NODE])),
-        windows=draw(st.sampled_from([()] * 7 + [(Window(start_ms=NOW_MS + 1),)])),
-        project=draw(st.sampled_from(["one", "two"])),
-    )
-    suspects = draw(st.sampled_from([[], [], [], ["node-0"], ["node-0", "node-1"], ["node-9"]]))
+def waiting_jobs(draw: st.DrawFn, name: str) -> Job:
+    claim = draw(claims)
+    suspects = claim.pop("suspects")
+    job = make_job(name, draw(shapes), **claim)
     return failed_on(job, suspects) if suspects else job
 
 
-@st.composite
-def waiting_replicas(draw: st.DrawFn, id: str) -> Replica:
-    return make_replica(id, draw(shapes()), queued_ms=NOW_MS - draw(st.integers(0, 5)))
+@cache
+def waiting_replicas(name: str) -> st.SearchStrategy[Replica]:
+    return shapes.map(lambda shape: make_replica(name, shape))
 
 
 @st.composite

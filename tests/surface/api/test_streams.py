@@ -112,7 +112,7 @@ def test_a_watch_over_http_resumes_after_the_last_event_id(play: Play) -> None:
         asyncio.get_running_loop().call_later(0.2, site.services.closing.set)
         response = await site.call("GET", path, headers={"Last-Event-ID": str(first)})
         messages = sse(response.text)
-        assert [int(id) for _, _, id in messages] == [each["seq"] for each in stored[1:]]
+        assert [int(seq) for _, _, seq in messages] == [each["seq"] for each in stored[1:]]
         assert [event for event, _, _ in messages] == [each["kind"] for each in stored[1:]]
 
     play(scenario)

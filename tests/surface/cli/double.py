@@ -47,12 +47,14 @@ class ApiDouble:
     def __init__(self) -> None:
         self.requests: list[Request] = []
         self.routes: list[tuple[str, re.Pattern[str], Route]] = []
-        self.breaks = 0  # connections to break after the request was carried out
+        self.break_once: set[str] = set()  # paths: carried out, and the answer is lost
         self.artifacts: dict[str, bytes] = {}
         self.jobs: dict[str, dict[str, Any]] = {}
         self.remembered: dict[str, Answer] = {}
         self._server = _Server(self)
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
+        )
         _install(self)
 
     @property
@@ -277,6 +279,7 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def log_message(self, format: str, *args: Any) -> None:
         pass
@@ -293,8 +296,8 @@ class _Handler(BaseHTTPRequestHandler):
             body=self.rfile.read(int(self.headers.get("Content-Length", "0"))),
         )
         found = api.answer(request)
-        if api.breaks:
-            api.breaks -= 1
+        if request.path in api.break_once:
+            api.break_once.remove(request.path)
             self.close_connection = True
         else:
             self._reply(found)

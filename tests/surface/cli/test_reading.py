@@ -103,7 +103,7 @@ def test_the_beginning_of_an_id_is_enough_where_it_is_one_jobs(gw: Gw, api: ApiD
 
 def test_a_wait_is_explained_with_the_way_out(gw: Gw, api: ApiDouble) -> None:
     put(api, *three_jobs())
-    explanation = {
+    explanation: dict[str, Any] = {
         "job": "job-1mfsxp001zzzzzzzz",
         "phase": "queued",
         "reason": REASON,
@@ -130,7 +130,7 @@ def test_a_wait_is_explained_with_the_way_out(gw: Gw, api: ApiDouble) -> None:
 def test_a_failure_is_explained_with_its_evidence(gw: Gw, api: ApiDouble) -> None:
     put(api, *three_jobs())
     api.jobs["job-1mfsxp002yyyyyyyy"]["attempts"][-1]["ranks"][1]["last_lines"] = ["Boom", "at x"]
-    explanation = {
+    explanation: dict[str, Any] = {
         "job": "job-1mfsxp002yyyyyyyy",
         "phase": "failed",
         "reason": None,
@@ -156,7 +156,7 @@ def classes(**amounts: int) -> dict[str, int]:
 
 
 def test_the_ledger_is_told_by_class_and_its_sum(gw: Gw, api: ApiDouble) -> None:
-    view = {
+    view: dict[str, Any] = {
         "unit": "milli_core_ms",
         "installed": 1_000_000_000,
         "classes": classes(useful=700_000_000, idle=250_000_000, user_fault=50_000_000),
@@ -179,7 +179,7 @@ def test_the_ledger_is_told_by_class_and_its_sum(gw: Gw, api: ApiDouble) -> None
 
 def test_goodput_is_a_share_and_where_the_rest_went(gw: Gw, api: ApiDouble) -> None:
     put(api, a_job())
-    view = {
+    view: dict[str, Any] = {
         "job": "job-1mfsxp000abcdefgh",
         "unit": "milli_gpu_ms",
         "total": 100_000_000,
@@ -196,7 +196,7 @@ def test_goodput_is_a_share_and_where_the_rest_went(gw: Gw, api: ApiDouble) -> N
 
 
 def test_nodes_say_what_is_free_and_how_limits_hold(gw: Gw, api: ApiDouble) -> None:
-    node = {
+    node: dict[str, Any] = {
         "id": "local-0",
         "state": "cordoned",
         "reason": "bad fan",
@@ -213,17 +213,9 @@ def test_nodes_say_what_is_free_and_how_limits_hold(gw: Gw, api: ApiDouble) -> N
         "version": 1,
     }
     api.on("GET", "/v1/nodes", Answer(body={"items": [node], "next": ""}))
-    assert gw("nodes").stdout.splitlines()[1].split("  ") == [
-        "local-0",
-        "cordoned",
-        *[""] * 3,
-        " 0",
-        " 0.5 of 1",
-        "3 GiB of 4 GiB",
-        *[""] * 2,
-        " 1",
-        "cgroup-v2",
-        "bad fan",
+    assert gw("nodes").stdout.splitlines() == [
+        "NODE     STATE     GPUS FREE  CPUS FREE     MEMORY FREE  GANGS  LIMITS     REASON",
+        "local-0  cordoned          0   0.5 of 1  3 GiB of 4 GiB      1  cgroup-v2  bad fan",
     ]
 
 
@@ -242,7 +234,7 @@ def test_the_newest_events_are_found_though_the_api_pages_forward(gw: Gw, api: A
         after = int(request.query.get("after", ["0"])[0])
         limit = int(request.query["limit"][0])
         seqs = [seq for seq in range(1, 1_001, 3) if seq > after][:limit]
-        items = [
+        items: list[dict[str, Any]] = [
             {
                 "seq": seq,
                 "at_ms": NOW_MS + seq,

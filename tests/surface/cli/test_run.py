@@ -104,7 +104,7 @@ def test_an_endpoint_is_not_run_and_a_job_not_served(gw: Gw, api: ApiDouble) -> 
 
 def test_a_dry_run_shows_where_and_sends_no_code(gw: Gw, api: ApiDouble) -> None:
     Path("train.py").write_text("print(1)\n")
-    spec = {
+    spec: dict[str, Any] = {
         "name": "train",
         "command": ["python", "train.py"],
         "gang": {
@@ -117,7 +117,7 @@ def test_a_dry_run_shows_where_and_sends_no_code(gw: Gw, api: ApiDouble) -> None
         "environment": {"kind": "host", "python": "", "requirements": [], "lock": ""},
         "timeout": 7200,
     }
-    view = {
+    view: dict[str, Any] = {
         "feasible": True,
         "starts_now": True,
         "placements": [{"rank": 0, "node": "local-0"}],
@@ -144,7 +144,13 @@ def test_a_dry_run_shows_where_and_sends_no_code(gw: Gw, api: ApiDouble) -> None
 
 
 def test_a_dry_run_of_what_can_never_run_fails(gw: Gw, api: ApiDouble) -> None:
-    view = {"feasible": False, "starts_now": False, "placements": [], "reason": None, "spec": {}}
+    view: dict[str, Any] = {
+        "feasible": False,
+        "starts_now": False,
+        "placements": [],
+        "reason": None,
+        "spec": {},
+    }
     api.on("POST", "/v1/jobs", Answer(body=view))
     result = gw("run", "--dry-run", "--no-bundle", "-o", "json", "--", "a")
     assert result.exit_code == 1
@@ -205,14 +211,7 @@ def test_a_key_is_sent_with_every_write_and_the_same_one_again(gw: Gw, api: ApiD
     api.jobs.update({"job-1": a_job(id="job-1")})
     cancelled = a_job(id="job-1", phase="stopping")
     api.on("POST", "/v1/jobs/job-1/cancel", Answer(body=cancelled))
-    find = api.answer
-
-    def break_once(request: Request) -> Answer:
-        if request.method == "POST" and not api.sent("POST", "/v1/jobs/job-1/cancel"):
-            api.breaks = 1
-        return find(request)
-
-    api.answer = break_once
+    api.break_once.add("/v1/jobs/job-1/cancel")
     result = gw("cancel", "job-1")
     first, second = api.sent("POST", "/v1/jobs/job-1/cancel")
     assert result.exit_code == 0
@@ -223,7 +222,7 @@ def test_a_key_is_sent_with_every_write_and_the_same_one_again(gw: Gw, api: ApiD
 
 
 def test_a_model_is_served_by_a_command(gw: Gw, api: ApiDouble) -> None:
-    view = {
+    view: dict[str, Any] = {
         "id": "endpoint-1",
         "name": "tiny-gpt",
         "phase": "zero",
@@ -267,7 +266,7 @@ def test_a_model_is_pushed_file_by_file_and_then_registered(gw: Gw, api: ApiDoub
 
 
 def test_an_environment_that_fails_is_told_in_the_resolvers_words(gw: Gw, api: ApiDouble) -> None:
-    view = {
+    view: dict[str, Any] = {
         "id": "env-1",
         "phase": "failed",
         "stage": "",

@@ -76,6 +76,6 @@ def test_flags_that_do_not_go_together_are_refused(given: dict[str, Any]) -> Non
 
 def test_a_home_and_the_root_are_not_taken_along() -> None:
     home = Path("/srv/ada")
-    assert default_bundle(home / "work", home) == "/srv/ada/work"
+    assert default_bundle(home / "code", home) == "/srv/ada/code"
     assert default_bundle(home, home) == ""
     assert default_bundle(Path("/"), home) == ""

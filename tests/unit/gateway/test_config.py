@@ -88,6 +88,8 @@ def test_a_configuration_is_read_whole() -> None:
         (["revision"], "3", "revision: an integer of at least 0"),
         (["revision"], True, "revision: an integer"),
         (["keys"], {}, "keys: a list"),
+        (["keys"], None, "keys: a list"),
+        (["endpoints"], None, "endpoints: a list"),
         (["keys", 0], 1, "keys[0]: an object"),
         (["keys", 0, "role"], 1, "keys[0].role: a text"),
         (["endpoints", 0, "concurrency"], 0, "endpoints[0].concurrency: an integer of at least 1"),

@@ -13,4 +13,8 @@ def down(*, data: Path | None, keep_running: bool) -> None:
     from gigawatt import server, settings
 
     chosen = data.absolute() if data else settings.from_environment().data
-    raise click.exceptions.Exit(server.down(chosen, keep_running=keep_running))
+    code = server.down(chosen, keep_running=keep_running)
+    if not code:
+        left = "; ranks run on, and gw up adopts them" if keep_running else ""
+        click.echo(f"gigawatt is stopped on {chosen}{left}", err=True)
+    raise click.exceptions.Exit(code)

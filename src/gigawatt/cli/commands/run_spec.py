@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from gigawatt.sdk.jobfile import Ready, Written
 
 STDIN = Path("-")
+PROGRAMS = {".py": "python", ".sh": "bash"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +138,10 @@ def _read(file: Path) -> "tuple[Written, ...]":
     from gigawatt.model.refusal import RefusalCode, RefusalError
     from gigawatt.sdk.jobfile import read_file, read_written
 
+    program = PROGRAMS.get(file.suffix)
+    if program:
+        detail = f"{file} is a program, not a job file"
+        raise RefusalError(RefusalCode.INVALID, detail, hint=f"gw run -- {program} {file}")
     if file == STDIN:
         found = read_written(sys.stdin.read(), source="<stdin>", base=Path.cwd())
     elif not file.exists():

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gigawatt.cli.colour import painted
+
 if TYPE_CHECKING:
     from gigawatt.server.instance import Instance
 
@@ -65,6 +67,6 @@ def _say_ready(instance: "Instance", data: Path, *, detach: bool) -> None:
         ("try", f"gw run{option} -- python -c 'print(1)'"),
         ("stop", stop),
     ]
-    click.echo(click.style("gigawatt is ready", bold=True), err=True)
+    click.echo(painted("gigawatt is ready", bold=True), err=True)
     for name, value in lines:
         click.echo(f"  {name.ljust(8)} {value}", err=True)

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from gigawatt.engine.base import LogChunk, LogStream, UnknownAttemptError
-from gigawatt.engine.local.files import nodes_dir
+from gigawatt.engine.local.files import known_nodes, nodes_dir
 from gigawatt.engine.supervisor.logs import END_MARK
 from gigawatt.model.launch import AttemptKey
 
@@ -37,13 +37,12 @@ def read_log(
 
 
 def _directory(data: Path, key: AttemptKey, rank: int, stream: LogStream) -> Path:
-    pattern = f"*/attempts/{key}/logs/rank-{rank}.{stream}"
-    if "/" in str(key) or "*" in str(key):
-        raise UnknownAttemptError(str(key))
-    found = sorted(nodes_dir(data).glob(pattern))
-    if not found:
-        raise UnknownAttemptError(f"there is no log of rank {rank} of {key}")
-    return found[0]
+    if "/" not in str(key):
+        for node in known_nodes(data):
+            path = nodes_dir(data) / node / "attempts" / str(key) / "logs" / f"rank-{rank}.{stream}"
+            if path.is_dir():
+                return path
+    raise UnknownAttemptError(f"there is no log of rank {rank} of {key}")
 
 
 def _segments(directory: Path) -> list[tuple[int, Path]]:

@@ -1,0 +1,77 @@
+"""`gw conformance`: whether an engine does what every engine must, tried on a real one of its own."""
+
+import asyncio
+import json
+import os
+import signal
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from gigawatt.cli.failure import FAILED
+
+if TYPE_CHECKING:
+    from gigawatt.engine.conformance import Report
+    from gigawatt.engine.local import LocalEngine
+
+ENGINES = ("local",)
+NODES = 2
+
+
+@click.command("conformance")
+@click.option("--engine", type=click.Choice(ENGINES), default="local", show_default=True)
+@click.option("--case", "cases", multiple=True, metavar="NAME", help="Only this case.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    help="A table for people, or the report as JSON.",
+)
+def conformance(engine: str, cases: tuple[str, ...], output: str) -> None:
+    """Try an engine against the contract, apart from any running instance; exit 1 if a case fails."""
+    from gigawatt.engine.conformance import CASES
+
+    for name in cases:
+        if name not in CASES:
+            raise click.BadParameter(
+                f"{name!r} is not one of {', '.join(CASES)}", param_hint="--case"
+            )
+    click.echo(f"{len(cases) or len(CASES)} cases on the engine {engine} …", err=True)
+    report = _try_local(cases)
+    if output == "json":
+        click.echo(json.dumps(report.as_json(), indent=2))
+    else:
+        _show(report)
+    if not report.passed:
+        raise click.exceptions.Exit(FAILED)
+
+
+def _try_local(cases: tuple[str, ...]) -> "Report":
+    from gigawatt.engine.conformance import run
+    from gigawatt.engine.local import LocalEngine, shut_down_supervisors
+
+    async def lose(lost: "LocalEngine", node: str) -> None:
+        os.kill(lost.supervisor_pid(node), signal.SIGKILL)
+
+    async def tried(data: Path) -> "Report":
+        try:
+            return await run(lambda: LocalEngine(data, nodes=NODES), only=cases, lose_node=lose)
+        finally:
+            await shut_down_supervisors(data, grace_s=0)
+
+    with tempfile.TemporaryDirectory(prefix="gw-") as directory:
+        return asyncio.run(tried(Path(directory)))
+
+
+def _show(report: "Report") -> None:
+    from gigawatt.cli.style import Column, show_table
+
+    columns = [
+        Column(name="CASE"),
+        Column(name="RESULT", phase=True),
+        Column(name="EVIDENCE", wraps=True),
+    ]
+    show_table(columns, [[each.name, each.result, each.evidence] for each in report.cases])
