@@ -12,6 +12,7 @@ from gigawatt.model.decision import Start
 from gigawatt.model.environment import Environment
 from gigawatt.model.event import Event
 from gigawatt.model.gang import Gang
+from gigawatt.model.job import Job
 from gigawatt.model.launch import Placement
 from gigawatt.model.ledger import NodeAccount
 from gigawatt.model.observation import DemandSeen
@@ -51,6 +52,9 @@ class Front:
     async def demand(self, seen: tuple[DemandSeen, ...]) -> None:
         for each in seen:
             self._leader.observe(each)
+
+    def job(self, id: str) -> Job | None:
+        return self._world.jobs.get(id)
 
     def progress(self, gang: str) -> Progress | None:
         job = self._world.jobs.get(gang)

@@ -18,7 +18,7 @@ from gigawatt.server.instance import Instance, forget_instance, write_instance
 from gigawatt.server.keys import ensure_keys
 from gigawatt.server.parts import Parts, build
 from gigawatt.settings import Settings
-from gigawatt.store.base import LedError
+from gigawatt.store.base import LedError, StoreFullError
 from gigawatt.telemetry.logs import setup_logging
 
 log = logging.getLogger(__name__)
@@ -58,14 +58,7 @@ async def _serve(
     parts = build(settings, instance, gateway_port=claimed.gateway_port)
     asked: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     _listen_for_signals(asked)
-    await asyncio.to_thread(parts.store.migrate)
-    await asyncio.to_thread(parts.workshop.sweep)
-    try:
-        await parts.leader.start(parts.actuator)
-    except LedError as error:
-        raise RefusalError(
-            RefusalCode.CONFLICT, f"another control plane leads this store: {error.holder}"
-        ) from None
+    await _lead(settings, parts)
     await ensure_keys(parts.leader, settings.data)
     api = _api(parts, settings)
     serving = asyncio.create_task(api.serve(sockets=[claimed.api]))
@@ -81,6 +74,25 @@ async def _serve(
         log.error("stopped: %s", parts.leader.ended.result())
         return 1
     return 0
+
+
+async def _lead(settings: Settings, parts: Parts) -> None:
+    """Bring the store up to date and take the lead. Raises RefusalError."""
+    try:
+        await asyncio.to_thread(parts.store.migrate)
+        await asyncio.to_thread(parts.workshop.sweep)
+        await parts.leader.start(parts.actuator)
+    except LedError as error:
+        raise RefusalError(
+            RefusalCode.CONFLICT, f"another control plane leads this store: {error.holder}"
+        ) from None
+    except StoreFullError:
+        raise RefusalError(
+            RefusalCode.DISK_FULL,
+            "the store has no room",
+            field="data",
+            hint=f"make room on the disk of {settings.data}",
+        ) from None
 
 
 def _listen_for_signals(asked: "asyncio.Future[str]") -> None:

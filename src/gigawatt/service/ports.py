@@ -10,6 +10,7 @@ from gigawatt.model.command import Command
 from gigawatt.model.environment import Environment
 from gigawatt.model.event import Event
 from gigawatt.model.gang import Gang
+from gigawatt.model.job import Job
 from gigawatt.model.launch import Placement
 from gigawatt.model.ledger import NodeAccount
 from gigawatt.model.observation import DemandSeen
@@ -64,6 +65,10 @@ class Leader(Protocol):
 
     async def submit(self, command: Command, *, receipt: ReceiptRequest | None) -> Entity:
         """The object that a command made or changed, after the commit. Raises RefusalError."""
+        ...
+
+    def job(self, id: str) -> Job | None:
+        """A job that has not ended."""
         ...
 
     def progress(self, gang: str) -> Progress | None:

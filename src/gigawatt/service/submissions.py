@@ -73,7 +73,12 @@ async def resolve_after(
     """Ids for the names and ids in `after`. Raises RefusalError for what is not there or can never succeed."""
     if not names:
         return Earlier()
-    jobs = await services.read(lambda: [_named(caller, services, name, project) for name in names])
+    live = [services.leader.job(name) for name in names]
+    jobs = [job for job in live if job and sees(caller, job.tenant, job.project)]
+    if len(jobs) < len(names):  # some by name, some ended: only the store knows
+        jobs = await services.read(
+            lambda: [_named(caller, services, each, project) for each in names]
+        )
     for job in jobs:
         if job.phase in {JobPhase.FAILED, JobPhase.CANCELLED}:
             raise RefusalError(
