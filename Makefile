@@ -1,50 +1,58 @@
-# Everything is set up in .venv by itself; nothing outside this directory is changed.
+# Everything is set up in .venv by itself, again when pyproject.toml changes; nothing outside this directory is changed.
+# PYTHON=python3.12 make ... says which Python to take.
 
-VENV    := .venv
-PYTHON  := $(VENV)/bin/python
-READY   := $(VENV)/.ready
-DEV     := $(VENV)/.ready-dev
+VENV  := .venv
+BIN   := $(VENV)/bin
+READY := $(VENV)/.ready
+DEV   := $(VENV)/.ready-dev
+
+# A virtual environment whose Python has gone (an upgrade, a moved folder) is made anew.
+$(shell test -x $(BIN)/python || rm -f $(READY) $(DEV))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast check bench docs format clean
+.PHONY: help setup demo test test-fast check bench docs format clean
 
-help: ## what can be made
+help: ## say what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-demo: $(READY) ## the whole loop on this machine: build, train, kill, recover, serve, scale to zero, wake
-	$(PYTHON) examples/tiny-gpt/demo.py
+setup: $(DEV) ## install gigawatt and its tools into .venv
 
-test: $(DEV) ## every test, the demonstration with fewer steps included
-	$(PYTHON) -m pytest -q -n 2 --dist loadfile -m "not slow"
-	$(PYTHON) -m pytest -q -m "slow"
+demo: $(READY) ## show the whole loop: build, train, kill, recover, serve, scale to zero, wake
+	@$(BIN)/python examples/tiny-gpt/demo.py
 
-test-fast: $(DEV) ## the tests that start no processes
-	$(PYTHON) -m pytest -q -n 2 --dist loadfile -m "not slow"
+test: $(DEV) ## run every test, the demonstration with fewer steps included
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow"
+	$(BIN)/python -m pytest -q -m slow
 
-check: $(DEV) ## style, types, layers, house rules
-	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" sh tools/check.sh
+test-fast: $(DEV) ## run the tests that start no processes
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow"
 
-bench: $(DEV) ## the figures, as a table and as JSON in benchmarks/results
-	$(PYTHON) -m benchmarks
+check: $(DEV) ## check format, lint, types, layers, house rules and change fragments
+	@PATH="$(CURDIR)/$(BIN):$$PATH" sh tools/check.sh
+
+bench: $(DEV) ## measure: a table, and JSON in benchmarks/results
+	$(BIN)/python -m benchmarks
 
 docs: $(DEV) ## write the reference pages anew from the code
-	$(PYTHON) tools/reference.py
+	$(BIN)/python tools/reference.py
 
 format: $(DEV) ## format the code
-	$(VENV)/bin/ruff format .
-	$(VENV)/bin/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
 
-clean: ## take away what was set up and made here
+clean: ## remove what was set up and made here
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
-$(PYTHON):
+$(BIN)/python:
 	@sh tools/venv.sh $(VENV)
 
-$(READY): pyproject.toml | $(PYTHON)
-	$(PYTHON) -m pip install --quiet --upgrade "pip>=25.1"
-	$(PYTHON) -m pip install --quiet --editable . --group demo
+$(READY): pyproject.toml | $(BIN)/python
+	@echo "setting up $(VENV)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable . --group demo
 	@touch $(READY)
 
-$(DEV): pyproject.toml $(READY)
-	$(PYTHON) -m pip install --quiet --editable . --group dev --group demo
+$(DEV): $(READY)
+	@echo "installing the tools for tests and checks"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable . --group dev --group demo
 	@touch $(DEV)

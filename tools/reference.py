@@ -155,9 +155,8 @@ def _entries() -> list[tuple[str, str, dict[str, Any]]]:
 
 def _parameters(entry: dict[str, Any]) -> str:
     """The body's form, then query parameters and headers by name."""
-    taken: list[str] = []
-    for content in entry.get("requestBody", {}).get("content", {}).values():
-        taken.append(content["schema"].get("$ref", "bytes").rsplit("/", 1)[-1])
+    bodies = entry.get("requestBody", {}).get("content", {}).values()
+    taken = [body["schema"].get("$ref", "bytes").rsplit("/", 1)[-1] for body in bodies]
     taken += [f"`{p['name']}`" for p in entry.get("parameters", []) if p["in"] != "path"]
     return ", ".join(taken)
 

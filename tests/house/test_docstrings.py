@@ -13,6 +13,7 @@ DOCUMENTED = (
     "src/gigawatt/service/",
     "src/gigawatt/store/base.py",
 )
+SPEAKING = ("src/gigawatt/service/views/",)  # `job_view` is what it says
 UNOPENED = ("tests/",)  # a test module's name and its tests say it
 
 Named = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
@@ -24,7 +25,11 @@ def test_every_module_opens_with_what_it_is_for() -> None:
 
 
 def test_what_others_build_on_is_documented() -> None:
-    relied_on = (source for source in sources() if source.path.startswith(DOCUMENTED))
+    relied_on = (
+        source
+        for source in sources()
+        if source.path.startswith(DOCUMENTED) and not source.path.startswith(SPEAKING)
+    )
     expect_none(fault for source in relied_on for fault in silent_names(source))
 
 

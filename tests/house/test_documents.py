@@ -94,7 +94,8 @@ def test_a_fragment_without_a_kind_is_found() -> None:
 
 def tree_entries(text: str) -> list[str]:
     """Paths of the last fenced block whose first line is a folder, indentation as nesting."""
-    blocks = [block for block in re.findall(r"```\n(.*?)```", text, re.DOTALL) if "/" in block]
+    fenced = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    blocks = [block for kind, block in fenced if not kind and block.split("\n")[0].endswith("/")]
     entries: list[str] = []
     parents: list[tuple[int, str]] = []
     for line in blocks[-1].splitlines():

@@ -17,6 +17,7 @@ class GatewayLink:
         self._instance = instance
         self._config: dict[str, Any] = {"revision": 0}
         self._changed = asyncio.Event()
+        self._closed = False
 
     @property
     def revision(self) -> int:
@@ -37,12 +38,17 @@ class GatewayLink:
 
     async def config(self, *, after: int, wait_s: float) -> dict[str, Any]:
         """The configuration, as soon as its revision differs from `after`, or after `wait_s`."""
-        if self.revision == after:
+        if self.revision == after and not self._closed:
             try:
                 await asyncio.wait_for(self._changed.wait(), wait_s)
             except TimeoutError:
                 return self._config
         return self._config
+
+    def close(self) -> None:
+        """End every long poll: the API is about to close."""
+        self._closed = True
+        self._changed.set()
 
 
 def configuration(world: World) -> dict[str, Any]:

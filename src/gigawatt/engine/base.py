@@ -72,7 +72,11 @@ class Engine(Protocol):
     async def close(self) -> None: ...
 
     async def adopt(self) -> Inventory:
-        """Ask what really runs. Exits not yet released are told again; released ones never."""
+        """Ask what really runs. Exits not yet released are told again; released ones never.
+
+        A gang whose launch was cut short between two nodes is not in the inventory: launching it again makes it
+        whole, stopping it ends what has started.
+        """
         ...
 
     def observe(self) -> AsyncIterator[Observation]:
@@ -81,7 +85,12 @@ class Engine(Protocol):
 
     async def nodes(self) -> tuple[NodeReport, ...]: ...
 
-    async def set_node(self, node: str, state: NodeState, reason: str) -> None: ...
+    async def set_node(self, node: str, state: NodeState, reason: str) -> None:
+        """A node that is not ready refuses launches, until it is ready again or has a new leader.
+
+        Raises RefusalError (not-found, unavailable): what was not told to the node is not assumed.
+        """
+        ...
 
     async def prepare(self, node: str, digests: tuple[str, ...]) -> None:
         """Have these bundles and artifacts on the node, verified. Raises RefusalError (digest-mismatch, disk-full)."""

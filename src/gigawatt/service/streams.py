@@ -82,7 +82,8 @@ async def feed(services: Services) -> AsyncGenerator[Feed]:
 async def pause(services: Services, seconds: float) -> bool:
     """Wait; whether the process is ending."""
     try:
-        await asyncio.wait_for(services.closing.wait(), seconds)
+        async with asyncio.timeout(seconds):
+            await services.closing.wait()
     except TimeoutError:
         return False
     return True

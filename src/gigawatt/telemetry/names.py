@@ -177,20 +177,3 @@ TABLE: tuple[Metric, ...] = (
     ENDPOINT_REQUESTS,
     ENDPOINT_TOKENS,
 )
-
-
-def reference_page() -> str:
-    """The reference page on metrics, as Markdown."""
-    lines = [
-        "# Metrics",
-        "",
-        "The control plane exports these at `/metrics` for Prometheus. This page is made from",
-        "`src/gigawatt/telemetry/names.py`.",
-        "",
-        "| name | kind | labels | meaning |",
-        "|---|---|---|---|",
-    ]
-    for metric in TABLE:
-        labels = ", ".join(f"`{label}`" for label in metric.labels)
-        lines.append(f"| `{metric.name}` | {metric.kind} | {labels} | {metric.help} |")
-    return "\n".join([*lines, ""])

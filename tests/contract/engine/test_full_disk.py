@@ -57,7 +57,7 @@ def test_output_is_dropped_and_what_comes_later_is_kept_at_its_offset(small: Pat
             segment.unlink()
         for segment in logs.glob("0*"):
             os.truncate(segment, 0)
-        (root / "attempts/j.1/work/go").touch()
+        (_work(root) / "go").touch()
         exited = peer.wait("exited")
         assert exited["exit_code"] == 0
         peer.wait("gone")
@@ -70,13 +70,17 @@ def test_an_exit_that_cannot_be_written_down_is_told(small: Path) -> None:
     root = small / "node"
     with running(root) as (_, peer):
         start(peer, a_spec("j.1", "sh", "-c", "while ! test -e go; do sleep 0.01; done; exit 3"))
-        go = root / "attempts/j.1/work/go"
+        go = _work(root) / "go"
         go.parent.joinpath("not-yet").touch()
         _fill(small)
         go.parent.joinpath("not-yet").rename(go)
         assert peer.wait("exited")["exit_code"] == 3
         peer.wait("gone")
         assert peer.ask("ping") == {}
+
+
+def _work(root: Path) -> Path:
+    return root / "attempts" / "j.1" / "work"
 
 
 def _wait_for_dropping(logs: Path) -> None:

@@ -40,7 +40,7 @@ def test_a_decision_is_shown_as_what_starts_and_what_waits(gw: Gw) -> None:
 
 def test_a_file_that_was_changed_is_refused(gw: Gw) -> None:
     cycle = a_cycle()
-    Path("a.cycle").write_bytes(cycle[:-40] + b"\0" + cycle[-39:])
+    Path("a.cycle").write_bytes(cycle[:-40] + bytes([cycle[-40] ^ 1]) + cycle[-39:])
     result = gw("sim", "replay", "a.cycle")
     assert result.exit_code == 2
     assert result.stderr.startswith("error: ")

@@ -12,6 +12,7 @@ from gigawatt.engine.base import StaleEpochError
 from gigawatt.engine.local.files import nodes_dir, socket_of
 from gigawatt.engine.local.link import Link, LinkLostError, Message, RefusedError
 from gigawatt.engine.local.spawn import SupervisorError, reap, start_supervisor
+from gigawatt.engine.supervisor.wire import PROTOCOL
 
 log = logging.getLogger(__name__)
 
@@ -120,6 +121,7 @@ class Keeper:
         self._link = link
         try:
             facts = await link.ask("hello", epoch=self._epoch, timeout_s=HUNG_AFTER_S)
+            _check_protocol(self.node, facts["protocol"])
         except BaseException:
             self._link = None
             await link.close()
@@ -187,3 +189,11 @@ class Keeper:
                 self._down.set()
                 continue
             return True
+
+
+def _check_protocol(node: str, spoken: int) -> None:
+    if spoken != PROTOCOL:
+        raise SupervisorError(
+            f"the supervisor of {node} is of another version (protocol {spoken}, not {PROTOCOL}): "
+            "stop it with that version's gw down"
+        )

@@ -11,6 +11,7 @@ from gigawatt.engine.supervisor import tree, workdir
 from gigawatt.engine.supervisor.attempt import Attempt
 from gigawatt.engine.supervisor.host import Host
 from gigawatt.engine.supervisor.process import Output, Program, StartError, spawn
+from gigawatt.engine.supervisor.rank import Rank
 from gigawatt.engine.supervisor.wire import RequestError
 
 SECONDS_MAX = 60.0
@@ -28,11 +29,13 @@ class _Capture:
 def run(
     host: Host,
     attempt: Attempt,
-    like: Program,
+    rank: Rank,
     command: tuple[str, ...],
     reply: Callable[[dict[str, Any] | RequestError], None],
 ) -> None:
     """Reply with exit code and output, base64. A negative exit code is a signal's number."""
+    like = rank.program
+    assert like is not None, "a rank that runs has a program"
     name = command[0] if command else ""
     path = workdir.find_program(name, like.directory, like.environ)
     if path is None:
@@ -46,7 +49,7 @@ def run(
         if error is not None:
             failures.append(error)
 
-    pid = spawn(host.loop, program, None, (outputs[0], outputs[1]), started)
+    pid = spawn(host.loop, program, rank.cell, (outputs[0], outputs[1]), started)
     attempt.beside.add(pid)
 
     def overdue() -> None:

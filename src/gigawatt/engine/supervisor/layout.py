@@ -21,6 +21,8 @@ from gigawatt.engine.supervisor.wire import PATH_BYTES_MAX
 Entry = dict[str, Any]
 
 ATTEMPTS_KEPT_MAX = 2000  # released attempts whose logs are kept on this node
+LOG_BYTES_KEPT_MAX = 16 << 30  # of those together
+PRUNE_EVERY = 50  # releases
 
 
 class NodeLockedError(Exception):
@@ -33,6 +35,7 @@ class Layout:
         self.live = root / "live"
         self.attempts = root / "attempts"
         self.python = root / "python"
+        self._releases = 0
 
     def make(self) -> None:
         for path in (self.root, self.live, self.attempts):
@@ -71,13 +74,29 @@ class Layout:
     def was_released(self, key: str) -> bool:
         return (self.attempts / key).exists() and not (self.live / key).exists()
 
-    def oldest_beyond_limit(self) -> list[Path]:
-        """Attempts whose logs are to go: the oldest released ones beyond `ATTEMPTS_KEPT_MAX`."""
+    def release(self, key: str) -> bool:
+        """An attempt is not live any more; whether it is time to look at what is kept."""
+        (self.live / key).unlink(missing_ok=True)
+        self._releases += 1
+        return self._releases % PRUNE_EVERY == 0
+
+    def beyond_limits(
+        self, *, count: int = ATTEMPTS_KEPT_MAX, size_bytes: int = LOG_BYTES_KEPT_MAX
+    ) -> list[Path]:
+        """Released attempts whose logs are to go, the oldest first, so that what stays is within the limits."""
         released = [
             path for path in self.attempts.iterdir() if not (self.live / path.name).exists()
         ]
         released.sort(key=lambda path: (path.stat().st_mtime_ns, path.name))
-        return released[: max(0, len(released) - ATTEMPTS_KEPT_MAX)]
+        sizes = {path: _size(path) for path in released}
+        beyond: list[Path] = []
+        for path in released:
+            kept = len(released) - len(beyond)
+            if kept <= count and sum(sizes.values()) <= size_bytes:
+                break
+            beyond.append(path)
+            del sizes[path]
+        return beyond
 
 
 class Journal:
@@ -121,3 +140,8 @@ def write_whole(path: Path, data: bytes, *, sync: bool = False) -> None:
     finally:
         os.close(fd)
     fresh.replace(path)
+
+
+def _size(directory: Path) -> int:
+    """Bytes of all files below."""
+    return sum(path.stat().st_size for path in directory.rglob("*") if path.is_file())

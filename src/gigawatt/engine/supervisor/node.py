@@ -146,10 +146,10 @@ class Node:
     def exec(self, message: Message, reply: Reply) -> None:
         attempt = self._running(str(message["key"]))
         rank = attempt.rank(int(message["rank"]))
-        if rank is None or rank.program is None:
+        if rank is None:
             raise RequestError("unknown", f"rank {message['rank']} does not run here")
         command = tuple(str(word) for word in message["command"])
-        beside.run(self._host, attempt, rank.program, command, reply)
+        beside.run(self._host, attempt, rank, command, reply)
 
     def stop_all(self, *, grace_s: float, on_idle: Callable[[], None]) -> None:
         """End everything; `on_idle` is called when nothing runs."""

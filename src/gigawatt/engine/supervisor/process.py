@@ -24,6 +24,7 @@ USERS_ERRORS = frozenset(
     {errno.ENOENT, errno.EACCES, errno.ENOEXEC, errno.ENOTDIR, errno.ELOOP, errno.E2BIG}
 )
 
+_files_at_start = resource.getrlimit(resource.RLIMIT_NOFILE)
 _prctl = ctypes.CDLL(None, use_errno=True).prctl
 
 
@@ -98,6 +99,12 @@ class Output:
 def become_subreaper() -> None:
     """Processes that lose their parent below us become our children."""
     _prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def allow_many_files() -> None:
+    """Every rank takes half a dozen descriptors of ours. Ranks themselves get the limit that we started with."""
+    hard = _files_at_start[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def spawn(
@@ -207,6 +214,4 @@ def _ordinary_signals() -> None:
     for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < hard and soft < 65_536:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65_536), hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, _files_at_start)

@@ -30,7 +30,7 @@ class Rank:
         self.ended = False
         self._host = host
         self._of = spec
-        self._cell: Cell | None = None
+        self.cell: Cell | None = None
         self._starting = False
         self._code: int | None = None  # how it ended, when that is seen before its start
         self._logs = tuple(
@@ -59,7 +59,7 @@ class Rank:
         """Raises OSError where the machine makes no process or group."""
         loop = self._host.loop
         self.program = program
-        self._cell = self._host.limits.cell(
+        self.cell = self._host.limits.cell(
             f"{self._of.key}.{self.number}",
             memory_bytes=self._of.memory_bytes,
             milli_cpu=self._of.milli_cpu,
@@ -80,7 +80,7 @@ class Rank:
             else:
                 on_exit(code)
 
-        self.pid = spawn(loop, program, self._cell, (out, err), started)
+        self.pid = spawn(loop, program, self.cell, (out, err), started)
         loop.child(self.pid, exited)
 
     def started_entry(self) -> Entry:
@@ -104,7 +104,7 @@ class Rank:
             "rank": self.number,
             "exit_code": code if code >= 0 else None,
             "signal": -code if code < 0 else None,
-            "oom": code != 0 and self._cell is not None and self._cell.oom_kills() > 0,
+            "oom": code != 0 and self.cell is not None and self.cell.oom_kills() > 0,
             "asked": asked,
             "lost": False,
             "last_lines": stderr or stdout,
@@ -133,7 +133,7 @@ class Rank:
 
     def members(self) -> list[int]:
         """Processes in its control group, where there is one."""
-        return self._cell.members() if self._cell else []
+        return self.cell.members() if self.cell else []
 
     def close(self) -> None:
         """Nothing of it is left."""
@@ -145,8 +145,8 @@ class Rank:
                 log.finish()
         self._progress.close()
         self._checkpoints.close()
-        if self._cell:
-            self._cell.remove()
+        if self.cell:
+            self.cell.remove()
         dropped = sum(log.dropped for log in self._logs)
         if dropped:
             self._host.notes.note(

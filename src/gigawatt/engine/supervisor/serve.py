@@ -17,10 +17,16 @@ from gigawatt.engine.supervisor.loop import READ, Loop, Timer
 from gigawatt.engine.supervisor.node import Node, Reply
 from gigawatt.engine.supervisor.notes import Notes
 from gigawatt.engine.supervisor.ports import Ports, runtime_dir
-from gigawatt.engine.supervisor.process import become_subreaper
-from gigawatt.engine.supervisor.wire import Connection, Message, RequestError, listen, peer_uid
+from gigawatt.engine.supervisor.process import allow_many_files, become_subreaper
+from gigawatt.engine.supervisor.wire import (
+    PROTOCOL,
+    Connection,
+    Message,
+    RequestError,
+    listen,
+    peer_uid,
+)
 
-PROTOCOL = 1
 ORPHAN_S = 86_400  # without a control plane for so long: ranks are stopped, and we end
 ORPHAN_GRACE_S = 30.0
 STAGE_ABANDONED_AFTER_S = 60.0  # a go that has not come by then will not come
@@ -201,6 +207,7 @@ def main(argv: list[str]) -> int:
         lock = layout.lock()
         os.chdir(options.root)
         become_subreaper()
+        allow_many_files()
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         _put_beside_ranks(layout.python)

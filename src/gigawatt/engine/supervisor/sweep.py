@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Iterable
+from pathlib import Path
 
 from gigawatt.engine.supervisor import environ, tree
 from gigawatt.engine.supervisor.host import Host
@@ -37,11 +38,14 @@ def recover(host: Host) -> dict[str, Record]:
 def forget(host: Host, key: str, *, with_logs: bool) -> None:
     """Drop what only a live attempt needs; `with_logs` also what a released one keeps."""
     directory = host.layout.attempts / key
-    (host.layout.live / key).unlink(missing_ok=True)
-    paths = [directory] if with_logs else [directory / "work", directory / "secrets"]
+    prune = host.layout.release(key)
+    if not with_logs and not prune and _was_little(directory):
+        return
 
     def remove() -> None:
-        for path in (*paths, *host.layout.oldest_beyond_limit()):
+        for name in ("work", "secrets"):
+            remove_tree(directory / name)
+        for path in [directory] if with_logs else host.layout.beyond_limits() if prune else []:
             remove_tree(path)
 
     def done(error: str) -> None:
@@ -52,6 +56,16 @@ def forget(host: Host, key: str, *, with_logs: bool) -> None:
         in_child(host.loop, remove, done)
     except OSError as error:
         host.notes.note("not removed", key=key, error=str(error))
+
+
+def _was_little(directory: Path) -> bool:
+    """Whether there was so little to remove that it is done already: most attempts have no bundle."""
+    try:
+        (directory / "work").rmdir()
+        remove_tree(directory / "secrets")
+    except OSError:
+        return False
+    return True
 
 
 def _close(host: Host, record: Record) -> None:

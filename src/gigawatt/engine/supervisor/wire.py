@@ -14,6 +14,7 @@ from gigawatt.engine.supervisor.loop import READ, WRITE, Loop
 
 Message = dict[str, Any]
 
+PROTOCOL = 1  # goes up with every change that an older peer would not understand
 LINE_BYTES_MAX = 16 << 20
 UNSENT_BYTES_MAX = (
     8 << 20

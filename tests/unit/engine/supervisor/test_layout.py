@@ -1,8 +1,9 @@
+import os
 from pathlib import Path
 
 import pytest
 
-from gigawatt.engine.supervisor.layout import ATTEMPTS_KEPT_MAX, Journal, Layout, NodeLockedError
+from gigawatt.engine.supervisor.layout import PRUNE_EVERY, Journal, Layout, NodeLockedError
 
 
 def _made(tmp_path: Path) -> Layout:
@@ -54,13 +55,34 @@ def test_a_path_too_long_for_a_socket_gets_the_short_one(tmp_path: Path) -> None
     assert (root / "socket").read_text() == str(short)
 
 
-def test_the_oldest_released_attempts_go_and_live_ones_stay(tmp_path: Path) -> None:
-    import os
-
-    layout = _made(tmp_path)
-    for number in range(ATTEMPTS_KEPT_MAX + 3):
+def _attempts(layout: Layout, count: int, size_bytes: int) -> None:
+    for number in range(count):
         path = layout.attempts / f"a.{number}"
-        path.mkdir()
+        (path / "logs").mkdir(parents=True)
+        (path / "logs" / "0").write_bytes(bytes(size_bytes))
         os.utime(path, (number, number))
+
+
+def test_beyond_the_count_the_oldest_released_attempts_go_and_live_ones_stay(
+    tmp_path: Path,
+) -> None:
+    layout = _made(tmp_path)
+    _attempts(layout, 6, 1)
     (layout.live / "a.0").touch()
-    assert [path.name for path in layout.oldest_beyond_limit()] == ["a.1", "a.2"]
+    assert [path.name for path in layout.beyond_limits(count=3)] == ["a.1", "a.2"]
+
+
+def test_beyond_the_bytes_the_oldest_go(tmp_path: Path) -> None:
+    layout = _made(tmp_path)
+    _attempts(layout, 6, 100)
+    assert [path.name for path in layout.beyond_limits(size_bytes=350)] == ["a.0", "a.1", "a.2"]
+    assert layout.beyond_limits() == []
+
+
+def test_now_and_then_a_release_is_followed_by_a_look_at_what_is_kept(tmp_path: Path) -> None:
+    layout = _made(tmp_path)
+    looks = [layout.release("a.1") for _ in range(2 * PRUNE_EVERY)]
+    assert [number + 1 for number, look in enumerate(looks) if look] == [
+        PRUNE_EVERY,
+        2 * PRUNE_EVERY,
+    ]
