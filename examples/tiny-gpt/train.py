@@ -13,8 +13,8 @@ import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
-from pickle import UnpicklingError
 from types import SimpleNamespace
+from zipfile import BadZipFile, ZipFile
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # ranks share cores; threads would spin on them
 
@@ -178,19 +178,27 @@ def save(model: GPT, optimizer: torch.optim.Optimizer, directory: Path, step: in
 
 
 def resume(model: GPT, optimizer: torch.optim.Optimizer, directory: Path) -> int:
-    """Load the newest checkpoint that can be read; the step it was made at, or 0."""
+    """Load the newest checkpoint that is whole; the step it was made at, or 0."""
     for path in sorted(directory.glob("step-*.pt"), reverse=True):
-        try:
-            state = torch.load(path, weights_only=True)
-        except (OSError, RuntimeError, EOFError, UnpicklingError) as error:
-            say(f"{path.name} cannot be read ({error}); trying the one before")
+        if not whole(path):
+            say(f"{path.name} is damaged; trying the one before")
             continue
+        state = torch.load(path, weights_only=True)
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         torch.set_rng_state(state["rng"])
         say(f"resuming after step {state['step']} from {path.name}")
         return state["step"]
     return 0
+
+
+def whole(path: Path) -> bool:
+    """Whether every part of a checkpoint has the checksum that it was written with."""
+    try:
+        with ZipFile(path) as archive:  # what torch.save writes
+            return archive.testzip() is None
+    except (OSError, BadZipFile):
+        return False
 
 
 def export(model: GPT, text: Corpus, options: argparse.Namespace) -> None:

@@ -69,6 +69,7 @@ def text_files() -> tuple[tuple[str, str], ...]:
 
 def expect_none(faults: Iterable[str]) -> None:
     """Fail with the whole list, a fault a line."""
+    __tracebackhide__ = True
     found = list(faults)
     assert not found, "\n" + "\n".join(found)
 

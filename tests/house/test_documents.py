@@ -53,6 +53,14 @@ def test_the_purity_contract_names_every_pure_package() -> None:
     assert set(purity["source_modules"]) == there - {"gigawatt.spec"}  # spec may use Pydantic
 
 
+def test_every_dependency_is_accounted_for() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"].values()
+    wanted = project["dependencies"] + [each for extra in extras for each in extra]
+    page = (ROOT / "docs/decisions/0007-dependencies.md").read_text()
+    expect_none(unaccounted(wanted, page))
+
+
 def test_the_surface_of_the_command_line_is_frozen_somewhere() -> None:
     assert [
         path for path in tracked() if path.startswith("tests/surface/cli/") and "golden" in path
@@ -90,6 +98,11 @@ def test_an_unlisted_page_is_found() -> None:
 def test_a_fragment_without_a_kind_is_found() -> None:
     assert bad_fragments("changes/12.improvement.md") != []
     assert bad_fragments("changes/README.md") == []
+
+
+def test_a_dependency_that_no_page_mentions_is_found() -> None:
+    page = "| numpy | arrays |\n| FastAPI | the API |\n"
+    assert unaccounted(["numpy>=2", "fastapi>=0.1", "left-pad[x]>=1; os"], page) == ["left-pad"]
 
 
 def tree_entries(text: str) -> list[str]:
@@ -155,6 +168,12 @@ def bad_fragments(path: str) -> list[str]:
     if not FRAGMENT.fullmatch(name):
         return [f"{path} should be named <issue or +word>.<kind>.md"]
     return [] if (ROOT / path).read_text().strip() else [f"{path} is empty"]
+
+
+def unaccounted(requirements: list[str], page: str) -> list[str]:
+    """Names of requirements that the page does not have as words."""
+    names = [re.split(r"[^A-Za-z0-9-]", requirement)[0] for requirement in requirements]
+    return [name for name in names if not re.search(rf"(?i)(?<![\w-]){name}(?![\w-])", page)]
 
 
 def _joined(page: str, target: str) -> str:

@@ -146,7 +146,8 @@ def started(start: Start) -> str:
 def waited(wait: Wait, change: CheapestChange | None) -> list[str]:
     reason = wait.reason
     numbers = f" {reason.resource} need {reason.need} have {reason.have}" if reason.resource else ""
-    lines = [f"  wait {wait.position} {wait.gang}: {reason.code}{numbers} ({reason.detail})"]
+    detail = f" ({reason.detail})" if reason.detail else ""
+    lines = [f"  wait {wait.position} {wait.gang}: {reason.code}{numbers}{detail}"]
     if change is not None:
         lines.append(f"         would start with {change.field} {change.before} -> {change.after}")
     return lines

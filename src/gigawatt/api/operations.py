@@ -23,6 +23,7 @@ class Operation:
     also: Mapping[int, Any] = field(default_factory=dict[int, Any])  # other good answers by status
     accepts: type[BaseModel] | None = None
     media_type: str = "application/json"  # of the answer
+    dry_run: str = ""  # the verb of a try-out, where the route has one
     uploads: bool = False  # the body is a stream of bytes
     writes: bool = False  # honours Idempotency-Key
     versioned: bool = False  # honours If-Match

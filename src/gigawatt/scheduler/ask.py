@@ -9,7 +9,7 @@ from gigawatt.scheduler.facts import level_code
 from gigawatt.scheduler.snapshot import DEVICE_MILLI, ISOLATIONS, GangColumns, Rows
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Demand:
     """What a gang needs of each of its nodes. `alone`: the node must be empty, and is then closed to others."""
 
@@ -63,7 +63,12 @@ def ask_of(gang: Gang) -> Ask:
     """What one gang asks for."""
     shape = gang.shape
     return Ask(
-        demand=Demand(*shape.per_node.vector(), gang.isolation is Isolation.NODE),
+        demand=Demand(
+            milli_gpu=shape.per_node.milli_gpu,
+            milli_cpu=shape.per_node.milli_cpu,
+            memory_bytes=shape.per_node.memory_bytes,
+            alone=gang.isolation is Isolation.NODE,
+        ),
         nodes_min=shape.nodes_min,
         nodes_max=shape.nodes_max,
         same=level_code(shape.same),
@@ -76,9 +81,13 @@ def ask_of(gang: Gang) -> Ask:
 def ask_at(gangs: GangColumns, row: int) -> Ask:
     """What the gang of that row asks for."""
     milli_gpu, milli_cpu, memory_bytes = gangs.per_node_GK[row].tolist()
-    alone = ISOLATIONS[int(gangs.isolation_G[row])] is Isolation.NODE
     return Ask(
-        demand=Demand(milli_gpu, milli_cpu, memory_bytes, alone),
+        demand=Demand(
+            milli_gpu=milli_gpu,
+            milli_cpu=milli_cpu,
+            memory_bytes=memory_bytes,
+            alone=ISOLATIONS[int(gangs.isolation_G[row])] is Isolation.NODE,
+        ),
         nodes_min=int(gangs.nodes_min_G[row]),
         nodes_max=int(gangs.nodes_max_G[row]),
         same=int(gangs.same_G[row]),

@@ -16,7 +16,7 @@ class GangRows:
 
     def __init__(self) -> None:
         self._gangs: dict[str, Gang] = {}
-        self._table = Table(GANG_NUMBERS | dict.fromkeys(GANG_CODES, Column(np.int32)))
+        self._table = Table(GANG_NUMBERS | dict.fromkeys(GANG_CODES, Column(dtype=np.int32)))
         self._vocabularies: dict[str, Vocabulary[Any]] = {
             name: Vocabulary[Any]() for name in GANG_CODES
         }

@@ -22,7 +22,7 @@ from gigawatt.scheduler.vocabulary import Vocabulary
 DEVICES = "device_free_ND"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class NodeRows:
     """Kept by `put`, `remove` and `occupy`; `columns` costs what changed since it was last asked."""
 
@@ -31,7 +31,7 @@ class NodeRows:
     _touched: set[str] = field(default_factory=set[str])  # their rest is to be worked out again
     _static: Table = field(default_factory=lambda: Table(NODE_STATIC))
     _dynamic: Table = field(
-        default_factory=lambda: Table({**NODE_DYNAMIC, DEVICES: Column(np.int32, 1)})
+        default_factory=lambda: Table({**NODE_DYNAMIC, DEVICES: Column(dtype=np.int32, width=1)})
     )
     _domains: tuple[Vocabulary[tuple[str, ...]], ...] = field(
         default_factory=lambda: tuple(Vocabulary[tuple[str, ...]]() for _ in range(LEVELS))

@@ -58,7 +58,8 @@ def explain(snapshot: Snapshot, gang: str, policy: Policy) -> Explanation | None
     turn = Round(snapshot, policy)
     turn.advance(order[:place])
     spent = turn.steps == policy.steps_max
-    change = None if spent else cheapest_change(turn, ask_at(snapshot.gangs, row))
+    ask, ranks = ask_at(snapshot.gangs, row), int(snapshot.gangs.ranks_G[row])
+    change = None if spent else cheapest_change(turn, ask, ranks)
     turn.advance(order[place:])
     decision = decision_of(turn, line)
     for start in decision.starts:
@@ -70,14 +71,21 @@ def explain(snapshot: Snapshot, gang: str, policy: Policy) -> Explanation | None
     )
 
 
-def cheapest_change(turn: Round, ask: Ask) -> CheapestChange | None:
-    """The change of one field with which `ask` would start if it were its turn now; None if it starts, or none does."""
+def cheapest_change(turn: Round, ask: Ask, ranks: int) -> CheapestChange | None:
+    """The change of one field with which `ask` would start if it were its turn now; None if it starts, or none does.
+
+    `ranks` on each node share its devices evenly, so only such numbers of devices are offered.
+    """
     if not ask.may_run(turn.snapshot.now_ms) or turn.place(ask) is not None:
         return None
     for changed, change in (*_farther(ask), *_other_kinds(turn, ask)):
         if turn.place(changed) is not None:
             return change
-    found = [(cut, value) for cut in _cuts(turn, ask) if (value := _largest(turn, cut)) is not None]
+    found = [
+        (cut, value)
+        for cut in _cuts(turn, ask, ranks)
+        if (value := _largest(turn, cut)) is not None
+    ]
     if not found:
         return None
     cut, value = min(found, key=lambda each: Fraction(each[0].need - each[1], each[0].need))
@@ -119,7 +127,7 @@ def _other_kinds(turn: Round, ask: Ask) -> Iterator[tuple[Ask, CheapestChange]]:
             )
 
 
-def _cuts(turn: Round, ask: Ask) -> tuple[_Cut, ...]:
+def _cuts(turn: Round, ask: Ask, ranks: int) -> tuple[_Cut, ...]:
     demand, free_KN = ask.demand, turn.room.free_KN
 
     def demanding(**amounts: int) -> Ask:
@@ -132,7 +140,8 @@ def _cuts(turn: Round, ask: Ask) -> tuple[_Cut, ...]:
     if demand.share:
         gpus = _below(demand.milli_gpu, turn.room.widest_N)
     else:
-        gpus = list(range(DEVICE_MILLI, demand.milli_gpu, DEVICE_MILLI))
+        fewer = range(1, -(-demand.milli_gpu // DEVICE_MILLI))
+        gpus = [n * DEVICE_MILLI for n in fewer if n <= ranks or n % ranks == 0]
     return (
         _Cut(
             field="gang.cpus",

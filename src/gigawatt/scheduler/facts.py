@@ -110,6 +110,7 @@ def gang_numbers(gang: Gang) -> tuple[tuple[int, ...] | int, ...]:
         shape.per_node.vector(),
         shape.nodes_min,
         shape.nodes_max,
+        shape.ranks_per_node,
         level_code(shape.same),
         ISOLATIONS.index(gang.isolation),
         gang.priority,

@@ -17,13 +17,10 @@ from gigawatt.scheduler.why import why_not_now
 GROUNDS_MAX = 256  # asks whose ground is kept; beyond it the oldest is worked out again when needed
 
 
-NOT_CONSIDERED = Reason(
-    code=ReasonCode.NOT_CONSIDERED,
-    detail="the work of one cycle ended before its turn; the next cycle goes on there",
-)
+NOT_CONSIDERED = Reason(code=ReasonCode.NOT_CONSIDERED)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Refused:
     """An ask that found no place: for the rest of the round it need not be tried, since nothing becomes free."""
 
@@ -68,7 +65,7 @@ class Round:
                 if start is not None:
                     self.starts[row] = start
                     continue
-                refused = self.refused[index] = Refused(self.holds)
+                refused = self.refused[index] = Refused(holds_before=self.holds)
             if self._overdue_G[row] and not refused.holds:
                 refused.holds = True
                 self._hold(self.asks[index])

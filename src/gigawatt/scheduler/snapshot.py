@@ -72,6 +72,7 @@ class GangColumns:
     per_node_GK: Amounts
     nodes_min_G: Codes
     nodes_max_G: Codes
+    ranks_G: Codes  # ranks on each node
     same_G: Codes  # index into TOPOLOGY_LEVELS, NONE where any nodes will do
     isolation_G: Codes  # index into ISOLATIONS
     kinds_G: Codes  # index into `kind_lists`
@@ -102,7 +103,7 @@ class Snapshot:
     resume: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
     """How one column is stored: its numbers' type, and what of K, L or D it has beside rows."""
 
@@ -114,25 +115,26 @@ class Column:
 
 
 NODE_STATIC = {
-    "total_NK": Column(np.int64, len(KINDS)),
-    "topology_NL": Column(np.int32, LEVELS),
-    "gpu_kind_N": Column(np.int32),
-    "device_count_N": Column(np.int32),
+    "total_NK": Column(dtype=np.int64, width=len(KINDS)),
+    "topology_NL": Column(dtype=np.int32, width=LEVELS),
+    "gpu_kind_N": Column(dtype=np.int32),
+    "device_count_N": Column(dtype=np.int32),
 }
 NODE_DYNAMIC = {
-    "free_NK": Column(np.int64, len(KINDS)),
-    "state_N": Column(np.uint8),
-    "sealed_N": Column(np.bool_),
-    "gangs_N": Column(np.int32),
+    "free_NK": Column(dtype=np.int64, width=len(KINDS)),
+    "state_N": Column(dtype=np.uint8),
+    "sealed_N": Column(dtype=np.bool_),
+    "gangs_N": Column(dtype=np.int32),
 }
 GANG_NUMBERS = {
-    "per_node_GK": Column(np.int64, len(KINDS)),
-    "nodes_min_G": Column(np.int32),
-    "nodes_max_G": Column(np.int32),
-    "same_G": Column(np.int32),
-    "isolation_G": Column(np.int32),
-    "priority_G": Column(np.int32),
-    "queued_ms_G": Column(np.int64),
+    "per_node_GK": Column(dtype=np.int64, width=len(KINDS)),
+    "nodes_min_G": Column(dtype=np.int32),
+    "nodes_max_G": Column(dtype=np.int32),
+    "ranks_G": Column(dtype=np.int32),
+    "same_G": Column(dtype=np.int32),
+    "isolation_G": Column(dtype=np.int32),
+    "priority_G": Column(dtype=np.int32),
+    "queued_ms_G": Column(dtype=np.int64),
 }
 GANG_CODES = {  # column of codes: the tuple of values that it points into
     "kinds_G": "kind_lists",

@@ -36,9 +36,7 @@ AWAY = tuple(state for state in STATES if state is not NodeState.READY)
 def why_never(nodes: NodeColumns, ask: Ask) -> Reason | None:
     """Why these nodes could not hold the gang even if all were empty and open; None if they could."""
     if not nodes.ids:
-        return Reason(
-            code=ReasonCode.NO_NODES, resource="nodes", need=ask.nodes_min, detail="no node yet"
-        )
+        return Reason(code=ReasonCode.NO_NODES, resource="nodes", need=ask.nodes_min)
     demand = ask.demand
     if not demand.divisible:
         whole = demand.devices * DEVICE_MILLI
@@ -51,7 +49,7 @@ def why_never(nodes: NodeColumns, ask: Ask) -> Reason | None:
     kinds_N = _of_kinds(nodes, ask)
     if not kinds_N.any():
         there = ", ".join(nodes.gpu_kinds) or "no GPU"
-        detail = f"no node has {' or '.join(ask.kinds)}; there is: {there}"
+        detail = f"it names {' or '.join(ask.kinds)}; there is {there}"
         return Reason(code=ReasonCode.GPU_KIND, resource="nodes", need=ask.nodes_min, detail=detail)
     if not (ever_N & kinds_N).any():
         return _nearest(ReasonCode.IMPOSSIBLE, nodes, ask, empty_NK(nodes, demand), kinds_N)
@@ -70,14 +68,10 @@ def why_not_now(room: Room, ask: Ask, held_N: Flags, now_ms: int) -> Reason:
 
 
 def _outside_window(ask: Ask, now_ms: int) -> Reason:
+    """`need` is the time at which the next window opens, in ms; 0 if none does. Now is left out: it would never rest."""
     next_ms = min((start for start, _ in ask.windows if start > now_ms), default=0)
-    return Reason(
-        code=ReasonCode.OUTSIDE_WINDOW,
-        resource="time_ms",
-        need=next_ms,
-        have=now_ms,
-        detail="its next window starts then" if next_ms else "its last window is over",
-    )
+    detail = "the next has not opened yet" if next_ms else "the last is over"
+    return Reason(code=ReasonCode.OUTSIDE_WINDOW, need=next_ms, detail=detail)
 
 
 def _away(nodes: NodeColumns, ask: Ask, land: Ground) -> Reason | None:
@@ -106,7 +100,6 @@ def _taken(room: Room, ask: Ask, land: Ground, held_N: Flags) -> Reason:
             resource="nodes",
             need=ask.nodes_min,
             have=reach(nodes, ask, land.allowed_N & fits_N & ~held_N),
-            detail="free nodes are kept for a gang ahead that has waited longer",
         )
     if reach(nodes, ask, land.open_N & fits_N & ~held_N) >= ask.nodes_min:
         return Reason(
@@ -114,7 +107,6 @@ def _taken(room: Room, ask: Ask, land: Ground, held_N: Flags) -> Reason:
             resource="nodes",
             need=ask.nodes_min,
             have=now,
-            detail="other free nodes are suspects of its own failures",
         )
     if now or ask.demand.alone or not any(ask.demand.vector()):
         return _busy_nodes(ask, now)
@@ -133,7 +125,7 @@ def _nearest(
     row, kind = int(rows[place]), int(short[place].argmax())
     have = int(have_NK[row, kind])
     assert have < need_K[kind], f"{nodes.ids[row]} has room for {ask}"
-    detail = f"of each node; {nodes.ids[row]} comes nearest"
+    detail = f"on {nodes.ids[row]}, the node that comes nearest"
     need = int(need_K[kind])
     return Reason(code=code, resource=KINDS[kind], need=need, have=max(have, 0), detail=detail)
 
@@ -153,7 +145,7 @@ def _busy_nodes(ask: Ask, have: int) -> Reason:
         resource="nodes",
         need=ask.nodes_min,
         have=have,
-        detail="empty nodes" if ask.demand.alone else f"with enough free{_in_one(ask)}",
+        detail=f"counting {'empty nodes' if ask.demand.alone else 'nodes with enough free'}{_in_one(ask)}",
     )
 
 
@@ -171,7 +163,7 @@ def _of_kinds(nodes: NodeColumns, ask: Ask) -> Flags:
 
 
 def _large_enough(ask: Ask) -> str:
-    return f"large enough{_in_one(ask)}"
+    return f"counting nodes that are large enough{_in_one(ask)}"
 
 
 def _in_one(ask: Ask) -> str:

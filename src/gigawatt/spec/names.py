@@ -35,6 +35,7 @@ _ENV_NAME = re.compile(ENV_NAME_PATTERN)
 _LAUNCHERS = frozenset(
     {"python", "python3", "torchrun", "bash", "sh", "uv", "run", "exec", "env", "-m", "-u"}
 )
+_CODE = frozenset({"-c", "-lc", "-ec"})  # what follows is a program, not a name
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9]+")
 
 
@@ -51,7 +52,14 @@ def env_name_fault(name: str, *, replica: bool) -> tuple[str, str] | None:
 def default_name(command: str) -> str:
     """A name for a job from what it runs: `python src/train.py --lr 1` is `train`. `command` is as it was written."""
     words = command.split()
+    cut = next((place for place, word in enumerate(words) if word in _CODE), len(words))
+    if cut < len(words):
+        return _name_of(words[cut - 1]) if cut else "job"  # the interpreter names it
     chosen = next((word for word in words if word not in _LAUNCHERS and "=" not in word), "")
-    stem = chosen.rsplit("/", 1)[-1].split(".", 1)[0].lower()
+    return _name_of(chosen)
+
+
+def _name_of(word: str) -> str:
+    stem = word.rsplit("/", 1)[-1].split(".", 1)[0].lower()
     name = _NOT_IN_NAMES.sub("-", stem).strip("-")[:NAME_CHARS_MAX].strip("-")
     return name or "job"

@@ -17,7 +17,7 @@ Form = TypeVar("Form", bound=BaseModel)
 VERSION_MAX = 2**31 - 1
 TIME_MS_MAX = 2**53
 COUNT_MAX = 2**53
-ENDPOINTS_REPORTED_MAX = 10_000
+ENDPOINTS_REPORTED_MAX = 4_000
 
 Amount = Annotated[int, Field(ge=0, le=COUNT_MAX)]
 TimeMs = Annotated[int, Field(ge=0, le=TIME_MS_MAX)]

@@ -27,13 +27,17 @@ def some_nodes(count: int) -> tuple[NodeSpec, ...]:
 
 @asynccontextmanager
 async def leading(
-    data: Path, make_engine: Callable[[], LocalEngine] | None = None, *, nodes: int = 1
+    data: Path,
+    make_engine: Callable[[], LocalEngine] | None = None,
+    *,
+    nodes: int = 1,
+    epoch: int = 1,
 ) -> AsyncGenerator[Bench, None]:
     """A bench that leads; what it launched is stopped at the end."""
     scratch = data.parent / "scratch"
     scratch.mkdir(exist_ok=True)
     make = make_engine or (lambda: LocalEngine(data, nodes=some_nodes(nodes)))
-    bench = Bench(make, lose_node=None, epoch=1, scratch=scratch, tag="test")
+    bench = Bench(make, lose_node=None, epoch=epoch, scratch=scratch, tag="test")
     await bench.start("test")
     try:
         yield bench

@@ -1,6 +1,8 @@
 """Control planes that come and go while gangs run."""
 
 import asyncio
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -55,8 +57,7 @@ def test_a_deposed_control_plane_learns_it_and_stops_nothing(data: Path) -> None
         old = LocalEngine(data, nodes=some_nodes(1))
         await old.open(epoch=1)
         await old.adopt()
-        async with leading(data, lambda: LocalEngine(data, nodes=some_nodes(1))) as bench:
-            await bench.restart()
+        async with leading(data, epoch=2) as bench:
             key = await bench.launch(bench.build("sleep", "300"))
             started = await bench.wait(RankStarted, key=key)
             await seen_to_lose(old)
@@ -117,6 +118,27 @@ def test_a_launch_cut_short_whose_start_has_ended_fails(data: Path) -> None:
             assert inventory.attempts == (key,)
             failed = await bench.wait(LaunchFailed, key=key)
             assert not failed.user
+
+    asyncio.run(story())
+
+
+def test_what_a_node_that_does_not_answer_may_still_run_is_not_forgotten(data: Path) -> None:
+    async def story() -> None:
+        async with leading(data, nodes=2) as bench:
+            key = await bench.launch(bench.build("sleep", "300", nodes=("node-0",)))
+            await bench.wait(RankStarted, key=key)
+            supervisor = engine_of(bench).supervisor_pid("node-0")
+            os.kill(supervisor, signal.SIGSTOP)
+            try:
+                inventory = await bench.restart()
+                assert [report.id for report in inventory.nodes] == ["node-1"]
+                assert inventory.attempts == (key,)
+                await bench.engine.stop(key, grace_s=1, epoch=bench.epoch)
+                assert bench.told(AttemptGone, key) == []
+            finally:
+                os.kill(supervisor, signal.SIGCONT)
+            await bench.wait(AttemptGone, key=key)
+            assert [seen.asked for seen in bench.told(RankExited, key)] == [True]
 
     asyncio.run(story())
 

@@ -74,6 +74,10 @@ class HttpServer:
         self.port = 0
         self.connections = 0  # accepted since it was made
 
+    @property
+    def open_connections(self) -> int:
+        return len(self._tasks)
+
     async def start(self) -> None:
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]

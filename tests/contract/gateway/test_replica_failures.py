@@ -164,6 +164,25 @@ def test_connections_to_a_replica_are_used_again(site: Site) -> None:
     assert replica.server.connections == 1
 
 
+def test_a_spare_connection_is_closed_before_the_replica_would(site: Site) -> None:
+    replica = site.replica()
+    site.start(
+        endpoint(("replica-1", replica.server.port)), limits=Limits(sweep_s=0.05, spare_s=0.1)
+    )
+    with site.openai() as client:
+        ask(client)
+    site.until(lambda: replica.server.open_connections == 0)
+
+
+def test_a_spare_connection_that_is_too_old_is_not_used(site: Site) -> None:
+    replica = site.replica()
+    site.start(endpoint(("replica-1", replica.server.port)), limits=Limits(spare_s=1e-9))
+    with site.openai() as client:
+        for _ in range(3):
+            ask(client)
+    assert replica.server.connections == 3
+
+
 def test_a_replicas_own_error_is_passed_on_as_it_is(site: Site) -> None:
     replica = site.replica()
     replica.behaviour = replica.refuse_properly

@@ -3,12 +3,13 @@
 import asyncio
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import uvicorn
+
 from tests.surface.api.site import Site, running_site
 
 START_S = 30.0
@@ -36,7 +37,7 @@ class _Server:
 
 
 @contextmanager
-def served_site(data: Path) -> Iterator[tuple[str, str]]:
+def served_site(data: Path) -> Generator[tuple[str, str]]:
     """The URL of a site and its administrator's key."""
     listener = socket.create_server(("127.0.0.1", 0))
     server = _Server(data, listener)

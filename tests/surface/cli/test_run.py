@@ -287,3 +287,23 @@ def test_a_bundle_over_the_limit_of_the_api_is_told(gw: Gw, api: ApiDouble) -> N
     result = gw("run", "--", "python", "train.py")
     assert result.exit_code == 2
     assert result.stderr == "error: over the limit of 10 bytes\nhint: leave data out\n"
+
+
+def test_jobs_of_one_file_are_sent_after_those_they_name(gw: Gw, api: ApiDouble) -> None:
+    Path("jobs.yaml").write_text(
+        "name: eval\ncommand: 'true'\nafter: [train]\n---\nname: train\ncommand: 'true'\n"
+    )
+    gw("run", "jobs.yaml")
+    assert [job["name"] for job in sent(api)] == ["train", "eval"]
+
+
+def test_jobs_that_come_after_each_other_are_refused_and_nothing_is_sent(
+    gw: Gw, api: ApiDouble
+) -> None:
+    Path("jobs.yaml").write_text(
+        "name: a\ncommand: 'true'\nafter: [b]\n---\nname: b\ncommand: 'true'\nafter: [a]\n"
+    )
+    result = gw("run", "jobs.yaml")
+    assert result.exit_code == 2
+    assert "a -> b -> a" in result.stderr
+    assert sent(api) == []

@@ -26,7 +26,7 @@ def test_a_recorded_cycle_is_decided_to_the_same_digest(gw: Gw) -> None:
     jobs = [make_job("small", make_shape()), make_job("wide", make_shape(9))]
     decision = decide(encode_cold(make_world(nodes, jobs), NOW_MS), POLICY)
     shown = json.loads(gw("sim", "replay", "a.cycle", "-o", "json").stdout)
-    assert shown["sha256"] == decision_sha256(decision)
+    assert shown["decision_sha256"] == decision_sha256(decision)
     assert shown["decision"] == json.loads(json.dumps(asdict(decision)))
 
 

@@ -57,7 +57,7 @@ def test_a_gang_that_waits_is_told_its_position_its_reason_and_a_change() -> Non
             resource="milli_cpu",
             need=2000,
             have=1000,
-            detail="of each node; n comes nearest",
+            detail="on n, the node that comes nearest",
         ),
         cheapest_change=CheapestChange(field="gang.cpus", before=2, after=1),
     )
@@ -106,6 +106,13 @@ def test_cores_are_offered_in_cores_and_devices_in_gpus() -> None:
     )
 
 
+def test_devices_are_cut_to_a_number_that_the_ranks_can_share_evenly() -> None:
+    nodes = [make_node("a", gpus=7)]
+    assert change(nodes, make_shape(milli_gpu=8000, ranks=4)) == CheapestChange(
+        field="gang.gpus", before=8, after=4
+    )
+
+
 def test_a_share_of_a_device_is_cut_to_the_largest_share_that_is_free() -> None:
     nodes = [make_node("a", gpus=1)]
     running = make_job(
@@ -133,7 +140,11 @@ def test_feasible_says_both_numbers_and_counts_nodes_that_are_away_or_busy() -> 
     world = make_world(nodes, [busy])
     assert feasible(world, a_gang(make_shape(2, milli_cpu=4000))) is None
     assert feasible(world, a_gang(make_shape(3))) == Reason(
-        code=ReasonCode.IMPOSSIBLE, resource="nodes", need=3, have=2, detail="large enough"
+        code=ReasonCode.IMPOSSIBLE,
+        resource="nodes",
+        need=3,
+        have=2,
+        detail="counting nodes that are large enough",
     )
 
 
@@ -145,7 +156,7 @@ def test_feasible_names_the_kinds_that_there_are() -> None:
         resource="nodes",
         need=1,
         have=0,
-        detail="no node has h100 or b200; there is: a100, l4",
+        detail="it names h100 or b200; there is a100, l4",
     )
 
 

@@ -8,7 +8,7 @@ from gigawatt.scheduler.vocabulary import Vocabulary
 
 
 def a_table() -> Table:
-    return Table({"one": Column(np.int64), "two": Column(np.int32, 2)})
+    return Table({"one": Column(dtype=np.int64), "two": Column(dtype=np.int32, width=2)})
 
 
 def test_rows_that_come_change_and_go_at_once_end_up_sorted() -> None:

@@ -26,6 +26,7 @@ ROUTES = Routes()
         responds=EndpointView,
         status=201,
         also={200: DryRunView},
+        dry_run="endpoints.dry_run",
         accepts=EndpointForm,
         writes=True,
         versioned=True,

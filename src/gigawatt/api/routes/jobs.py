@@ -30,6 +30,7 @@ TEXT = "text/plain; charset=utf-8"
         responds=JobView,
         status=201,
         also={200: DryRunView},
+        dry_run="jobs.dry_run",
         accepts=JobForm,
         writes=True,
     ),

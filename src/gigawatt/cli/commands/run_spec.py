@@ -81,11 +81,12 @@ class Flags:
 
 
 def written_jobs(files: tuple[Path, ...], command: tuple[str, ...], flags: Flags) -> "list[Ready]":
-    """Everything to submit, with the files read that it names.
+    """Everything to submit, with the files read that it names; each job after those it names in `after`.
 
     Raises:
         click.UsageError: neither a file nor a command, or both.
-        RefusalError: a file is missing, is not YAML, or says something that no job can be.
+        RefusalError: a file is missing, is not YAML, or says something that no job can be; jobs that come after
+            each other in a circle.
     """
     from gigawatt.sdk.jobfile import made_ready
 
@@ -97,7 +98,8 @@ def written_jobs(files: tuple[Path, ...], command: tuple[str, ...], flags: Flags
     written = [_of_command(command)] if command else [job for file in files for job in _read(file)]
     if flags.name and len(written) > 1:
         raise click.UsageError(f"--name takes one job, and there are {len(written)}")
-    return [made_ready(each.over(fields)) for each in written]
+    ready = [made_ready(each.over(fields)) for each in written]
+    return [ready[index] for index in _order(ready)] if len(ready) > 1 else ready
 
 
 def environment_fields(
@@ -168,3 +170,18 @@ def _node_range(text: str) -> int | dict[str, int]:
     if not least.isdecimal() or (dash and not most.isdecimal()):
         raise click.BadParameter(f"{text!r} is neither a number nor a range", param_hint="--nodes")
     return {"min": int(least), "max": int(most)} if dash else int(least)
+
+
+def _order(ready: "list[Ready]") -> tuple[int, ...]:
+    from gigawatt.spec.order import order_by_after
+
+    return order_by_after([(_name(each), _earlier(each)) for each in ready])
+
+
+def _name(ready: "Ready") -> str:
+    return str(ready.fields.get("name", ""))
+
+
+def _earlier(ready: "Ready") -> list[str]:
+    after: str | list[str] = ready.fields.get("after") or []
+    return [after] if isinstance(after, str) else after

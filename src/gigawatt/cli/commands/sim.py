@@ -36,7 +36,7 @@ def replay(file: Path, output: str) -> None:
     decision = decide(snapshot, policy)
     digest = decision_sha256(decision)
     if output == "json":
-        shown: dict[str, Any] = {"sha256": digest, "decision": asdict(decision)}
+        shown: dict[str, Any] = {"decision_sha256": digest, "decision": asdict(decision)}
         click.echo(json.dumps(shown, indent=2, sort_keys=True))
         return
     _show(decision, digest, nodes=len(snapshot.nodes.ids), gangs=len(snapshot.gangs.ids))

@@ -135,6 +135,14 @@ class Attempts:
                 self._wake_if_gone(gang)
         return seen
 
+    def presume(self, node: str, openings: list[dict[str, Any]]) -> None:
+        """A node does not answer: what it had started may still run there, and must not be started elsewhere."""
+        for opening in openings:
+            key = parse_key(opening["spec"]["key"])
+            nodes = tuple(opening["spec"]["nodes"])
+            gang = self._gangs.setdefault(key, Gang(key=key, nodes=nodes))
+            gang.found(node, {**opening, "entries": []})
+
     def adopted(self) -> tuple[list[AttemptKey], list[Observation]]:
         """After the inventories of all nodes: the attempts that went, and what to tell of them.
 

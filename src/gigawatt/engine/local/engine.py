@@ -11,7 +11,7 @@ from gigawatt.engine.base import Capabilities, ExecResult, Inventory, LogChunk, 
 from gigawatt.engine.local import logs
 from gigawatt.engine.local.attempts import Attempts
 from gigawatt.engine.local.bundles import Bundles, Unpack
-from gigawatt.engine.local.files import instance_id
+from gigawatt.engine.local.files import instance_id, nodes_dir, unreleased
 from gigawatt.engine.local.keeper import HUNG_AFTER_S, PING_EVERY_S, Hooks, Site
 from gigawatt.engine.local.link import LinkLostError, Message, RefusedError
 from gigawatt.engine.local.machine import NodeSpec, look_at_machine, share_machine
@@ -92,6 +92,9 @@ class LocalEngine:
                 continue  # it is told as lost, and what it had once it is back
             seen.append(NodeSeen(at_ms=now_ms(), report=self._nodes.report(node)))
             seen += self._attempts.take_inventory(node, inventory)
+        for node in sorted(set(self._nodes.specs) - set(self._nodes.up)):
+            openings = await asyncio.to_thread(unreleased, nodes_dir(self._data) / node)
+            self._attempts.presume(node, openings)
         known, retold = self._attempts.adopted()
         return Inventory(
             nodes=await self.nodes(), attempts=tuple(known), observations=(*seen, *retold)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gigawatt.clock import monotonic_s
 from gigawatt.engine.base import StaleEpochError
 from gigawatt.engine.local.files import nodes_dir, socket_of
 from gigawatt.engine.local.link import Link, LinkLostError, Message, RefusedError
@@ -18,6 +19,8 @@ log = logging.getLogger(__name__)
 
 PING_EVERY_S = 2.0
 HUNG_AFTER_S = 10.0  # one that ends is noticed at once; one that hangs, after this
+HELLO_S = 5.0
+OPEN_S = 1.0  # for a node that is just being lost or coming up to be found; later it comes as one that is back
 RETRY_S = (
     0.0,
     0.2,
@@ -71,12 +74,17 @@ class Keeper:
         Raises StaleEpochError; what is wrong with the node is tried again, and meanwhile it is not up.
         """
         self._epoch = epoch
-        try:
-            await self._connect()
-        except (OSError, LinkLostError, RefusedError, SupervisorError) as error:
-            log.warning("node %s is not up: %s", self.node, error)
-            self._why_lost = str(error)
-            self._down.set()
+        begun_s = monotonic_s()
+        for delay_s in RETRY_S:
+            await asyncio.sleep(delay_s)
+            try:
+                await self._connect()
+                break
+            except (OSError, LinkLostError, RefusedError, SupervisorError) as error:
+                self._lost(str(error))
+                if monotonic_s() - begun_s >= OPEN_S:
+                    log.warning("node %s is not up: %s", self.node, error)
+                    break
         self._task = asyncio.create_task(self._keep(told=self._down.is_set()))
 
     async def close(self) -> None:
@@ -111,21 +119,24 @@ class Keeper:
         return await self._link.ask(verb, **fields)
 
     async def _connect(self) -> None:
-        link = Link(lambda event: self._hooks.event(self.node, event), self._lost)
+        link = Link(
+            lambda event: self._hooks.event(self.node, event),
+            lambda why: self._link_lost(link, why),
+        )
         try:
             await link.connect(socket_of(self._dir))
         except (FileNotFoundError, ConnectionRefusedError):
             await self._start()
             await link.connect(socket_of(self._dir))
-        self._down.clear()
-        self._link = link
         try:
-            facts = await link.ask("hello", epoch=self._epoch, timeout_s=HUNG_AFTER_S)
+            facts = await link.ask("hello", epoch=self._epoch, timeout_s=HELLO_S)
             _check_protocol(self.node, facts["protocol"])
+            _check_alive(link)
         except BaseException:
-            self._link = None
             await link.close()
             raise
+        self._link = link
+        self._down.clear()
         self.limits, self.pid = facts["limits"], facts["pid"]
 
     async def _start(self) -> None:
@@ -138,6 +149,11 @@ class Keeper:
             log=self._site.data / "logs" / f"supervisor-{self.node}.log",
             orphan_s=self._site.orphan_s,
         )
+
+    def _link_lost(self, link: Link, why: str) -> None:
+        """An older connection's end is no news."""
+        if link is self._link:
+            self._lost(why)
 
     def _lost(self, why: str) -> None:
         self._why_lost = why
@@ -167,6 +183,7 @@ class Keeper:
         except LinkLostError as error:
             if self._link is not None:
                 self._link.lose(str(error))
+            self._lost(str(error))
 
     async def _bring_back(self) -> bool:
         """False if a later leader has it."""
@@ -189,6 +206,12 @@ class Keeper:
                 self._down.set()
                 continue
             return True
+
+
+def _check_alive(link: Link) -> None:
+    """It may have been lost between its answer and now, when nobody heeded that yet."""
+    if link.over:
+        raise LinkLostError("its supervisor ended at once")
 
 
 def _check_protocol(node: str, spoken: int) -> None:

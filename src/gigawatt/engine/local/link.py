@@ -38,6 +38,11 @@ class Link:
         self._task: asyncio.Task[None] | None = None
         self._over = False
 
+    @property
+    def over(self) -> bool:
+        """Whether it was lost or closed."""
+        return self._over
+
     async def connect(self, path: str) -> None:
         """Raises OSError."""
         reader, self._writer = await asyncio.open_unix_connection(path, limit=LINE_BYTES_MAX)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -266,8 +266,8 @@ def _put_beside_ranks(target: Path) -> None:
 
 def _say(word: str) -> None:
     """Answer whoever started us, then let go of its pipe."""
-    sys.stdout.write(f"{word}\n")
-    sys.stdout.flush()
+    with contextlib.suppress(BrokenPipeError):  # it has ended; whoever comes next finds our socket
+        os.write(1, f"{word}\n".encode())
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)
     os.dup2(null, 1)

@@ -2,6 +2,8 @@ import os
 import resource
 from pathlib import Path
 
+import pytest
+
 from gigawatt.engine.supervisor.limits import Cell, Limits
 
 
@@ -44,6 +46,7 @@ def test_kills_for_memory_are_counted(tmp_path: Path) -> None:
     assert cell.oom_kills() == 2
 
 
+@pytest.mark.slow
 def test_without_groups_the_data_segment_is_limited() -> None:
     cell = Limits("rlimit", {}).cell("j.1.0", memory_bytes=1 << 30, milli_cpu=1000)
     assert (cell.groups, cell.members(), cell.oom_kills()) == ((), [], 0)

@@ -2,7 +2,11 @@ import os
 import signal
 import subprocess
 
+import pytest
+
 from gigawatt.engine.supervisor import tree
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_process_is_known_by_pid_and_start() -> None:
