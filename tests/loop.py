@@ -3,8 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from tests.machines import Machines
-
 from gigawatt.control import cycle
 from gigawatt.ledger import account as ledger
 from gigawatt.model.change import Entity
@@ -20,6 +18,7 @@ from gigawatt.model.world import World
 from gigawatt.reconcile.turn import Site, entity_id
 from gigawatt.scheduler.encode import Encoder
 from gigawatt.scheduler.policy import Policy
+from tests.machines import Machines
 
 SITE = Site(work_dir="/data", api_url="http://127.0.0.1:1")
 

@@ -1,7 +1,7 @@
 """Train a small GPT on the Python standard library's source: DistributedDataParallel over gloo.
 
 Runs as it is under gigawatt (`gw run job.yaml`), under `torchrun --nproc-per-node 2 train.py`, and as a single process.
-It resumes from the newest checkpoint that can be read, and goes on as if it had never been stopped: what a rank sees in
+It resumes from the newest checkpoint that is whole, and goes on as if it had never been stopped: what a rank sees in
 a step follows from the seed, the step and the rank alone.
 """
 

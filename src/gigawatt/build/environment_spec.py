@@ -42,6 +42,7 @@ def canonical(requirements: tuple[str, ...]) -> list[str]:
 
 
 def is_option(line: str) -> bool:
+    """Whether a line of requirements is an option, such as `--index-url`, and no package."""
     return line.lstrip().startswith("-")
 
 

@@ -26,6 +26,8 @@ QUESTION = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interpreter:
+    """One Python that this machine has."""
+
     version: str  # "3.11.7"
     path: str
 

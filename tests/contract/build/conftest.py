@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from gigawatt.build.environments import Built, EnvironmentBuilder
 from gigawatt.build.interpreters import Machine, this_machine
 from gigawatt.model.environment import EnvironmentKind, EnvironmentSpec
 from tests.contract.build.packages import make_wheel
+from tests.waiting import until
 
 WAIT_S_MAX = 60
 
@@ -101,7 +101,4 @@ def output_of(built: Built, code: str) -> str:
 
 
 def wait_until(happened: Callable[[], bool]) -> None:
-    deadline_s = time.monotonic() + WAIT_S_MAX
-    while not happened():
-        assert time.monotonic() < deadline_s, f"this has not happened in {WAIT_S_MAX} s"
-        time.sleep(0.01)
+    until(happened, timeout_s=WAIT_S_MAX)

@@ -33,18 +33,11 @@ STEP = st.one_of(
 
 def take(loop: Loop, step: tuple[str, int, int]) -> None:
     what, a, b = step
-    attempts = sorted(loop.machines.attempts, key=str)
     match what:
         case "submit":
             submit(loop, a, b)
-        case "exit" | "kill" | "checkpoint" if not attempts:
-            return
-        case "exit":
-            loop.machines.exit(attempts[a % len(attempts)], b, code=b)
-        case "kill":
-            loop.machines.exit(attempts[a % len(attempts)], b, signal=9)
-        case "checkpoint":
-            loop.machines.checkpoint(attempts[a % len(attempts)], b)
+        case "exit" | "kill" | "checkpoint":
+            happen(loop, what, a, b)
         case "cancel":
             cancel(loop, a)
         case "lose":
@@ -59,6 +52,18 @@ def take(loop: Loop, step: tuple[str, int, int]) -> None:
         case _:
             loop.later(a)
     loop.step()
+
+
+def happen(loop: Loop, what: str, a: int, b: int) -> None:
+    """Something of one of the attempts that run, if any do."""
+    attempts = sorted(loop.machines.attempts, key=str)
+    if not attempts:
+        return
+    key = attempts[a % len(attempts)]
+    if what == "checkpoint":
+        loop.machines.checkpoint(key, b)
+    else:
+        loop.machines.exit(key, b, code=b, signal=9 if what == "kill" else None)
 
 
 def submit(loop: Loop, nodes: int, milli_cpu: int) -> None:

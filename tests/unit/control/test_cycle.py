@@ -1,8 +1,6 @@
 """Histories of single jobs through the production cycle."""
 
 import pytest
-from tests.loop import Loop, a_spec
-from tests.machines import a_report
 
 from gigawatt.model.attempt import Verdict
 from gigawatt.model.command import CancelJob, ChangeNode, RetryJob, SubmitJob
@@ -18,6 +16,8 @@ from gigawatt.model.ledger import TimeClass
 from gigawatt.model.node import NodeState
 from gigawatt.model.reason import ReasonCode
 from gigawatt.model.refusal import RefusalCode, RefusalError
+from tests.loop import Loop, a_spec
+from tests.machines import a_report
 
 
 def first(gang: str = "job-1", attempt: int = 1) -> AttemptKey:
