@@ -49,7 +49,7 @@ class Plan:
     python_share: float  # of the lines of a completion that must parse
 
 
-FULL = Plan(steps=400, checkpoint_every=50, kill_after=180, loss_drop=3.0, python_share=0.5)
+FULL = Plan(steps=500, checkpoint_every=50, kill_after=230, loss_drop=3.0, python_share=0.5)
 FAST = Plan(steps=60, checkpoint_every=20, kill_after=25, loss_drop=1.5, python_share=0.2)
 
 

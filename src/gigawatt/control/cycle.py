@@ -5,17 +5,15 @@ transaction first; only then are replies given and actions carried out.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gigawatt.control.timers import Timers
 from gigawatt.model.action import Action
 from gigawatt.model.change import Batch, Entity
 from gigawatt.model.command import Command
 from gigawatt.model.decision import Decision, Wait
-from gigawatt.model.endpoint import Replica
-from gigawatt.model.job import Job
-from gigawatt.model.node import Node
 from gigawatt.model.observation import Observation
+from gigawatt.model.reason import ReasonCode
 from gigawatt.model.refusal import RefusalError
 from gigawatt.model.world import World
 from gigawatt.reconcile import adopt, apply, halt, projects
@@ -50,6 +48,7 @@ class State:
     timers: Timers = field(default_factory=Timers)
     waits: dict[str, Wait] = field(default_factory=dict[str, Wait])
     resume: str = ""  # where the last decision's work budget ended
+    again_ms: int = 0  # when the last decision wants to be made again; 0 for never
     halted: bool = False
 
 
@@ -110,15 +109,17 @@ def _decided(
 ) -> Outcome:
     """Decide if placement depends on anything that has changed, and put together what follows."""
     snapshot = decision = None
-    concerned = _encode(state, turn, 0)
+    concerned = _encode(state, turn, 0) or 0 < state.again_ms <= turn.now_ms
     if (concerned or always) and not state.halted:
         done = len(turn.touched)
         snapshot = state.encoder.snapshot(turn.now_ms, resume=state.resume)
         decision = decide(snapshot, state.policy)
-        state.resume = decision.resume
+        state.resume, state.again_ms = decision.resume, decision.again_ms
+        if decision.again_ms:
+            turn.due(decision.again_ms, "")
         apply.decision(turn, decision)
         _encode(state, turn, done)
-        state.waits = {wait.gang: wait for wait in decision.waits}
+        state.waits = {wait.gang: _told(state, wait) for wait in decision.waits}
     state.timers.add(turn.dues)
     return Outcome(
         batch=turn.batch(),
@@ -133,10 +134,16 @@ def _encode(state: State, turn: Turn, start: int) -> bool:
     """Tell the encoder what has changed; whether placement depends on any of it."""
     concerned = False
     for entity in turn.touched[start:]:
-        if isinstance(entity, Job | Replica | Node):
-            state.encoder.apply(entity)
-            concerned = True
+        concerned |= state.encoder.apply(entity)
     return concerned
+
+
+def _told(state: State, wait: Wait) -> Wait:
+    """A gang that this cycle did not get to still waits for what it waited for."""
+    before = state.waits.get(wait.gang)
+    if wait.reason.code is not ReasonCode.NOT_CONSIDERED or before is None:
+        return wait
+    return replace(wait, reason=before.reason)
 
 
 def _as_put(turn: Turn, reply: Entity | RefusalError) -> Entity | RefusalError:

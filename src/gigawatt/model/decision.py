@@ -32,6 +32,5 @@ class Decision:
     waits: tuple[Wait, ...]
     steps: int  # the work done, in the scheduler's own unit: placements tried
     resume: str = ""  # the gang at which the work budget ended: the next snapshot carries it on
-    again_ms: int = (
-        0  # when to decide again although nothing changes: a window opens, or work is left
-    )
+    again_ms: int = 0
+    """When to decide again although nothing changes: a window opens, or work is left. 0 for never."""

@@ -70,6 +70,24 @@ def test_the_newest_progress_and_checkpoint_are_told_to_the_next_control_plane(d
     asyncio.run(story())
 
 
+def test_progress_is_told_before_the_checkpoint_that_follows_it(data: Path) -> None:
+    async def story() -> None:
+        async with leading(data) as bench:
+            directory = bench.shared_directory()
+            script = (
+                "import gigawatt as gw, time\n"
+                "for step in (1, 2, 3): gw.report(step=step)\n"
+                f"gw.checkpoint(step=3, path='{directory}')\ntime.sleep(300)"
+            )
+            key = await bench.launch(bench.build(sys.executable, "-c", script))
+            saved = await bench.wait(CheckpointSaved, key=key)
+            before = bench.seen[: bench.seen.index(saved)]
+            told = [each for each in before if isinstance(each, RankProgress)]
+            assert told[-1].progress.step == 3
+
+    asyncio.run(story())
+
+
 def test_a_checkpoint_that_is_not_there_does_not_count(data: Path) -> None:
     async def story() -> None:
         async with leading(data) as bench:

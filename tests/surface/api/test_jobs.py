@@ -109,11 +109,11 @@ def test_a_gang_that_could_never_run_is_refused_with_both_numbers(play: Play) ->
         problem = response.json()
         assert (response.status_code, problem["type"]) == (422, "urn:gigawatt:problem:impossible")
         assert problem["field"] == "gang.nodes"
-        assert "needs 3 nodes, there is 2 nodes" in problem["detail"]
+        assert "it needs 3 nodes and can have 2 nodes" in problem["detail"]
         body = {"command": "x", "gang": {"memory": "9GiB"}}
         problem = (await site.call("POST", "/v1/jobs", body)).json()
         assert problem["field"] == "gang.memory"
-        assert "needs 9 GiB, there is 8 GiB" in problem["detail"]
+        assert "it needs 9 GiB and can have 8 GiB" in problem["detail"]
         assert (await site.view("/v1/jobs"))["items"] == []
 
     play(scenario)

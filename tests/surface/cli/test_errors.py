@@ -53,7 +53,7 @@ def test_a_refusal_of_the_api_is_told_as_it_stands(gw: Gw, api: ApiDouble) -> No
     refusal = problem(
         422,
         "impossible",
-        "no cluster of this size could ever hold it (needs 50 nodes, there is 2 nodes)",
+        "no cluster of this size could ever hold it (it needs 50 nodes and can have 2 nodes)",
         field="gang.nodes",
         hint="ask for less of it, or add nodes",
     )
@@ -62,7 +62,7 @@ def test_a_refusal_of_the_api_is_told_as_it_stands(gw: Gw, api: ApiDouble) -> No
     assert result.exit_code == WRONG
     assert result.stderr.splitlines() == [
         "error: gang.nodes: no cluster of this size could ever hold it "
-        "(needs 50 nodes, there is 2 nodes)",
+        "(it needs 50 nodes and can have 2 nodes)",
         "hint: ask for less of it, or add nodes",
     ]
 

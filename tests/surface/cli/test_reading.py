@@ -15,7 +15,7 @@ REASON = {
     "need": 4,
     "have": 2,
     "detail": "",
-    "message": "others use what it needs (needs 4 nodes, there is 2 nodes)",
+    "message": "others use what it needs (it needs 4 nodes and can have 2 nodes)",
 }
 
 
@@ -119,7 +119,7 @@ def test_a_wait_is_explained_with_the_way_out(gw: Gw, api: ApiDouble) -> None:
     assert gw("explain", "big").stdout.splitlines() == [
         "job       big (job-1mfsxp001zzzzzzzz)",
         "phase     queued",
-        "because   others use what it needs (needs 4 nodes, there is 2 nodes)",
+        "because   others use what it needs (it needs 4 nodes and can have 2 nodes)",
         "reason    resources_busy",
         "position  1 in the line",
         "change    gang.nodes from 4 to 2: starts now",

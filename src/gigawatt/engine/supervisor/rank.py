@@ -111,8 +111,8 @@ class Rank:
         }
 
     def reported(self, *, all_of_it: bool = False) -> list[Entry]:
-        """New entries from its report files: every checkpoint that is there, and the newest progress."""
-        entries = [
+        """New entries from its report files: the newest progress, and every checkpoint that is there."""
+        checkpoints = [
             {"kind": "checkpoint", "at_ms": now_ms(), "rank": self.number, "checkpoint": raw}
             for raw in self._checkpoints.read()
             if _checkpoint_is_there(raw)
@@ -125,11 +125,12 @@ class Rank:
                 "progress": raw,
             }
         now_s = time.monotonic()
-        if self._unsaid and (all_of_it or now_s - self._said_s >= PROGRESS_EVERY_S):
-            entries.append(self._unsaid)
-            self._unsaid = None
-            self._said_s = now_s
-        return entries
+        is_time = all_of_it or bool(checkpoints) or now_s - self._said_s >= PROGRESS_EVERY_S
+        if self._unsaid is None or not is_time:
+            return checkpoints
+        newest, self._unsaid = self._unsaid, None
+        self._said_s = now_s
+        return [newest, *checkpoints]
 
     def members(self) -> list[int]:
         """Processes in its control group, where there is one."""

@@ -23,6 +23,7 @@ _LEADS = {
     ReasonCode.OUTSIDE_WINDOW: "its windows do not include now",
     ReasonCode.DEPENDENCY: "a job that it comes after has not ended",
     ReasonCode.ENVIRONMENT: "its environment is being built",
+    ReasonCode.NOT_CONSIDERED: "the last cycle's work ended before its turn; the next goes on there",
     ReasonCode.STOPPING: "its last attempt is still being stopped",
 }
 
@@ -54,7 +55,7 @@ def sentence(reason: Reason) -> str:
     if not reason.resource:
         return lead
     need, have = amount(reason.need, reason.resource), amount(reason.have, reason.resource)
-    return f"{lead} (needs {need}, there is {have})"
+    return f"{lead} (it needs {need} and can have {have})"
 
 
 def amount(value: int, resource: str) -> str:
