@@ -5,6 +5,7 @@ It keeps every request, answers writes once per idempotency key, and can break c
 
 import json
 import re
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -275,6 +276,11 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, api: ApiDouble) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.api = api
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that hangs up in the middle of an answer is no error, and must not be printed."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
