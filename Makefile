@@ -21,8 +21,10 @@ demo: $(READY) ## show the whole loop: build, train, kill, recover, serve, scale
 	@$(BIN)/python examples/tiny-gpt/demo.py
 
 test: $(DEV) ## run every test, the demonstration with fewer steps included
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow"
-	$(BIN)/python -m pytest -q -m slow
+	@status=0; \
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow" || status=1; \
+	$(BIN)/python -m pytest -q -m slow || status=1; \
+	exit $$status
 
 test-fast: $(DEV) ## run the tests that start no processes
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow"

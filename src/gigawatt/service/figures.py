@@ -126,7 +126,7 @@ def _nodes(leader: Leader, stored: _Stored) -> list[Sample]:
         free = leader.free(node.id) or Resources()
         for kind, total, left in zip(KINDS, node.total.vector(), free.vector(), strict=True):
             labels = (node.id, kind)
-            samples.append(Sample(metric=names.NODE_TOTAL, labels=labels, value=total))
+            samples.append(Sample(metric=names.NODE_INSTALLED, labels=labels, value=total))
             samples.append(Sample(metric=names.NODE_FREE, labels=labels, value=left))
     return samples
 

@@ -5,7 +5,6 @@ index. A rank's token is signed, not stored: it says which attempt it is for, an
 """
 
 import base64
-import binascii
 import hashlib
 import hmac
 import json
@@ -86,31 +85,29 @@ class RankTokens:
         self._secret = secret
 
     def issue(self, claims: Claims) -> str:
-        payload = json.dumps(
+        """The token that says `claims`."""
+        said = json.dumps(
             [claims.gang, claims.attempt, claims.tenant, claims.project, claims.expires_ms]
-        ).encode()
-        return f"{TOKEN_PREFIX}{_text(payload)}.{_text(self._sign(payload))}"
+        )
+        payload = _text(said.encode())
+        return f"{TOKEN_PREFIX}{payload}.{self._sign(payload)}"
 
     def read(self, token: str, *, now_ms: int) -> Claims | None:
-        """What a token says; None for one that we did not sign or that has expired."""
-        payload_text, _, signature_text = token.removeprefix(TOKEN_PREFIX).partition(".")
-        if len(token) > TOKEN_CHARS_MAX:
+        """What a token says; None for one that we did not sign, to the letter, or that has expired."""
+        if len(token) > TOKEN_CHARS_MAX or not token.isascii():
             return None
-        try:
-            payload, signature = _bytes(payload_text), _bytes(signature_text)
-        except (binascii.Error, ValueError):
-            return None
+        payload, _, signature = token.removeprefix(TOKEN_PREFIX).partition(".")
         if not hmac.compare_digest(signature, self._sign(payload)):
             return None
-        gang, attempt, tenant, project, expires_ms = json.loads(payload)
+        gang, attempt, tenant, project, expires_ms = json.loads(_bytes(payload))
         if expires_ms <= now_ms:
             return None
         return Claims(
             gang=gang, attempt=attempt, tenant=tenant, project=project, expires_ms=expires_ms
         )
 
-    def _sign(self, payload: bytes) -> bytes:
-        return hmac.digest(self._secret, b"rank-token:" + payload, "sha256")
+    def _sign(self, payload: str) -> str:
+        return _text(hmac.digest(self._secret, f"rank-token:{payload}".encode(), "sha256"))
 
 
 def _text(data: bytes) -> str:

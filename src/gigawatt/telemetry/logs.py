@@ -14,7 +14,7 @@ MESSAGE_CHARS_MAX = 16_384
 
 _SECRETS = re.compile(
     r"\b(?:gwr?_[A-Za-z0-9_.-]{16,})"  # our own keys and rank tokens
-    r"|(?i:bearer)\s+[A-Za-z0-9._~+/=-]+"
+    r"|(?i:bearer)\s+[A-Za-z0-9._~+/=-]{8,}"
     r"|(?<=://)[^/\s:@\"]+:[^/\s@\"]+(?=@)"  # user:password in a URL
 )
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}

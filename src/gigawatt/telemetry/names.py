@@ -74,8 +74,8 @@ JOBS_WAITING = Metric(
     labels=("reason",),
 )
 NODES = Metric(name="gigawatt_nodes", kind="gauge", help="Nodes by state.", labels=("state",))
-NODE_TOTAL = Metric(
-    name="gigawatt_node_total",
+NODE_INSTALLED = Metric(
+    name="gigawatt_node_installed",
     kind="gauge",
     help="What a node has: milli_gpu, milli_cpu, memory_bytes.",
     labels=("node", "resource"),
@@ -163,7 +163,7 @@ TABLE: tuple[Metric, ...] = (
     JOBS,
     JOBS_WAITING,
     NODES,
-    NODE_TOTAL,
+    NODE_INSTALLED,
     NODE_FREE,
     LEDGER,
     LEDGER_INSTALLED,

@@ -19,7 +19,7 @@ class Peer:
 
     def __init__(self, root: Path) -> None:
         self._sock = socket.socket(socket.AF_UNIX)
-        self._sock.settimeout(20)
+        self._sock.settimeout(30)
         self._sock.connect((root / "socket").read_text())
         self._lines = self._sock.makefile("rb")
         self._number = 0

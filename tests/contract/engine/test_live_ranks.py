@@ -62,6 +62,7 @@ def test_the_newest_progress_and_checkpoint_are_told_to_the_next_control_plane(d
             )
             key = await bench.launch(bench.build(sys.executable, "-c", script))
             await bench.wait(RankProgress, key=key)
+            await bench.wait(CheckpointSaved, key=key, count=2)
             assert [each.checkpoint.step for each in bench.told(CheckpointSaved, key)] == [1, 2]
             await bench.restart()
             assert [each.progress.step for each in bench.told(RankProgress, key)] == [2]

@@ -116,6 +116,14 @@ def test_every_checkpoint_is_written_with_its_absolute_path(
     ]
 
 
+def test_what_was_held_back_is_written_before_a_checkpoint(tmp_path: Path) -> None:
+    reporter = _reporter(tmp_path)
+    reporter.report(1, None, None, {})
+    reporter.report(2, None, None, {})
+    reporter.checkpoint(2, tmp_path)
+    assert [line["step"] for line in _lines(tmp_path)] == [1, 2]
+
+
 def test_a_checkpoint_that_is_not_there_is_warned_of_and_not_written(tmp_path: Path) -> None:
     with pytest.warns(RuntimeWarning, match="there is no checkpoint at"):
         _reporter(tmp_path).checkpoint(1, tmp_path / "none")
