@@ -1,6 +1,7 @@
 """What callers see, made of whole values."""
 
 import json
+from typing import Any
 
 from gigawatt.model.attempt import Attempt, AttemptPhase, Evidence, Progress, RankStatus, Verdict
 from gigawatt.model.gang import Checkpoint, Shape
@@ -38,7 +39,7 @@ def job(phase: JobPhase, **fields: object) -> Job:
     return Job(**whole)  # pyright: ignore[reportArgumentType] - the fields are those of Job
 
 
-def test_a_whole_job_as_json() -> None:
+def an_ended_job() -> Job:
     attempt = Attempt(
         n=1,
         phase=AttemptPhase.ENDED,
@@ -51,7 +52,7 @@ def test_a_whole_job_as_json() -> None:
         charged_to="infrastructure",
         evidence=(Evidence(at_ms=9, what="signal", detail="signal 9", rank=0, node="node-1"),),
     )
-    ended = job(
+    return job(
         JobPhase.FAILED,
         attempts=(attempt,),
         ended_ms=9,
@@ -59,82 +60,88 @@ def test_a_whole_job_as_json() -> None:
         checkpoint=Checkpoint(step=4, path="/c", at_ms=8),
         progress=Progress(at_ms=8, step=5, loss=float("inf"), metrics=(("lr", 0.1),)),
     )
-    assert json.loads(to_json(job_view(ended))) == {
-        "id": "job-1",
-        "name": "train",
-        "tenant": "t",
-        "project": "p",
-        "phase": "failed",
-        "created_ms": 1,
-        "queued_ms": 2,
-        "ended_ms": 9,
-        "submitted_by": "ci",
-        "priority": 0,
-        "message": "no more retries",
-        "reason": None,
-        "position": None,
-        "progress": {
-            "at_ms": 8,
-            "step": 5,
-            "loss": None,
-            "tokens": None,
-            "tokens_per_s": None,
-            "metrics": {"lr": 0.1},
-        },
-        "checkpoint": {"step": 4, "path": "/c", "at_ms": 8},
-        "model_version": "",
-        "environment": "host",
-        "bundle": "",
-        "labels": {"team": "nlp"},
-        "command": ["python", "train.py"],
-        "gang": {
-            "nodes": 2,
-            "nodes_min": 1,
-            "ranks_per_node": 1,
-            "gpus": 0.5,
-            "cpus": 1.5,
-            "memory_bytes": 0,
-            "gpu_kinds": [],
-            "same": "",
-        },
-        "after": ["job-0"],
-        "version": 1,
-        "attempts": [
-            {
-                "n": 1,
-                "phase": "ended",
-                "verdict": "infrastructure",
-                "charged_to": "infrastructure",
-                "evidence": [
-                    {
-                        "at_ms": 9,
-                        "what": "signal",
-                        "detail": "signal 9",
-                        "rank": 0,
-                        "node": "node-1",
-                    }
-                ],
-                "nodes": ["node-1"],
-                "placed_ms": 3,
-                "starting_ms": None,
-                "running_ms": None,
-                "stopping_ms": None,
-                "ended_ms": 9,
-                "ranks": [
-                    {
-                        "rank": 0,
-                        "node": "node-1",
-                        "pid": 7,
-                        "exit_code": None,
-                        "signal": 9,
-                        "started_ms": None,
-                        "ended_ms": 9,
-                        "last_lines": [],
-                    }
-                ],
-            }
-        ],
-    }
+
+
+ENDED_AS_JSON: dict[str, Any] = {
+    "id": "job-1",
+    "name": "train",
+    "tenant": "t",
+    "project": "p",
+    "phase": "failed",
+    "created_ms": 1,
+    "queued_ms": 2,
+    "ended_ms": 9,
+    "submitted_by": "ci",
+    "priority": 0,
+    "message": "no more retries",
+    "reason": None,
+    "position": None,
+    "progress": {
+        "at_ms": 8,
+        "step": 5,
+        "loss": None,
+        "tokens": None,
+        "tokens_per_s": None,
+        "metrics": {"lr": 0.1},
+    },
+    "checkpoint": {"step": 4, "path": "/c", "at_ms": 8},
+    "model_version": "",
+    "environment": "host",
+    "bundle": "",
+    "labels": {"team": "nlp"},
+    "command": ["python", "train.py"],
+    "gang": {
+        "nodes": 2,
+        "nodes_min": 1,
+        "ranks_per_node": 1,
+        "gpus": 0.5,
+        "cpus": 1.5,
+        "memory_bytes": 0,
+        "gpu_kinds": [],
+        "same": "",
+    },
+    "after": ["job-0"],
+    "version": 1,
+    "attempts": [
+        {
+            "n": 1,
+            "phase": "ended",
+            "verdict": "infrastructure",
+            "charged_to": "infrastructure",
+            "evidence": [
+                {
+                    "at_ms": 9,
+                    "what": "signal",
+                    "detail": "signal 9",
+                    "rank": 0,
+                    "node": "node-1",
+                }
+            ],
+            "nodes": ["node-1"],
+            "placed_ms": 3,
+            "starting_ms": None,
+            "running_ms": None,
+            "stopping_ms": None,
+            "ended_ms": 9,
+            "ranks": [
+                {
+                    "rank": 0,
+                    "node": "node-1",
+                    "pid": 7,
+                    "exit_code": None,
+                    "signal": 9,
+                    "started_ms": None,
+                    "ended_ms": 9,
+                    "last_lines": [],
+                }
+            ],
+        }
+    ],
+}
+
+
+def test_a_whole_job_as_json() -> None:
+    assert json.loads(to_json(job_view(an_ended_job()))) == ENDED_AS_JSON
 
 
 def test_only_a_queued_job_has_a_place_in_the_line() -> None:
