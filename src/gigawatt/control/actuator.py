@@ -129,6 +129,7 @@ class Actuator:
             self._observe(LaunchFailed(at_ms=now_ms(), key=key, reason=str(error)))
 
     async def _stop(self, action: StopAttempt) -> None:
+        await asyncio.sleep(action.after_s)
         await self._engine.stop(action.key, grace_s=action.grace_s, epoch=self.epoch)
 
     async def _set_node(self, action: SetNode) -> None:

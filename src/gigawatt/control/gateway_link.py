@@ -85,6 +85,7 @@ def _endpoint(world: World, endpoint: Endpoint) -> dict[str, Any]:
         "project": endpoint.project,
         "name": spec.name,
         "served_name": spec.served_name,
+        "created_ms": endpoint.created_ms,
         "concurrency": spec.concurrency,
         "queue_max": spec.queue_max,
         "queue_timeout_s": spec.queue_timeout_s,

@@ -16,6 +16,7 @@ class StartAttempt:
 class StopAttempt:
     key: AttemptKey
     grace_s: int
+    after_s: float = 0.0  # before its first signal, for gateways to hear that it is not to be used
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,9 +1,10 @@
 """After a restart: what engines really have against what is on record, and everything under way asked for again."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gigawatt.model.action import StartAttempt, StopAttempt
 from gigawatt.model.attempt import Attempt, AttemptPhase
+from gigawatt.model.endpoint import Endpoint
 from gigawatt.model.environment import EnvironmentPhase
 from gigawatt.model.job import Job, JobPhase
 from gigawatt.model.launch import AttemptKey
@@ -83,7 +84,15 @@ def _resume(turn: Turn) -> None:
     for replica in world.replicas.values():
         turn.due(turn.now_ms, replica.id)
     for endpoint in tuple(world.endpoints.values()):
-        endpoints.scale(turn, endpoint)
+        endpoints.scale(turn, _quiet_from_now(turn, endpoint))
+
+
+def _quiet_from_now(turn: Turn, endpoint: Endpoint) -> Endpoint:
+    """The demand on record is old: a quiet window starts anew, and gateways tell what there really is."""
+    if endpoint.demand is None:
+        return endpoint
+    demand = replace(endpoint.demand, in_flight=0, queued=0, last_request_ms=turn.now_ms)
+    return turn.touch(replace(endpoint, demand=demand))
 
 
 def _set_timers(turn: Turn, job: Job) -> None:

@@ -124,7 +124,9 @@ def node_lost(turn: Turn, owner: Owner, attempt: Attempt, node: str, reason: str
     return owner
 
 
-def stop(turn: Turn, owner: Owner, attempt: Attempt, *, cause: Verdict | None) -> Owner:
+def stop(
+    turn: Turn, owner: Owner, attempt: Attempt, *, cause: Verdict | None, after_s: float = 0.0
+) -> Owner:
     """Have every rank stopped. `cause` is None when the verdict is to follow from the evidence."""
     grace_s = _grace_s(turn, owner)
     if attempt.phase in STOPPABLE:
@@ -137,7 +139,7 @@ def stop(turn: Turn, owner: Owner, attempt: Attempt, *, cause: Verdict | None) -
     stopped = turn.put(stopped)
     if cause is Verdict.PREEMPTION:
         uses.reclass(turn, stopped, attempt, TimeClass.PREEMPTED)
-    turn.act(StopAttempt(key=key_of(owner, attempt), grace_s=grace_s))
+    turn.act(StopAttempt(key=key_of(owner, attempt), grace_s=grace_s, after_s=after_s))
     turn.due(turn.now_ms + grace_s * 1000 + STOP_OVERDUE_MS, owner.id)
     return stopped
 

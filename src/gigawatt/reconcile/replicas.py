@@ -14,6 +14,7 @@ from gigawatt.reconcile.turn import Turn
 ATTEMPTS_MAX = 5  # of one replica, when infrastructure ends them
 PAUSE_MS = 500  # before the replica after the first failure; doubled with each further one
 PAUSE_MAX_MS = 30_000
+NOTICE_S = 0.5  # between gateways hearing of a retirement and its first signal
 DEMAND_SAVED_EVERY_MS = 5_000
 
 
@@ -52,7 +53,7 @@ def retire(turn: Turn, replica: Replica) -> None:
         return
     retiring = turn.put(replace(replica, stopping=True))
     if attempt.phase in attempts.STOPPABLE:
-        attempts.stop(turn, retiring, attempt, cause=Verdict.CANCELLED)
+        attempts.stop(turn, retiring, attempt, cause=Verdict.CANCELLED, after_s=NOTICE_S)
 
 
 def least_useful_first(replicas: Iterable[Replica]) -> list[Replica]:

@@ -157,3 +157,15 @@ def test_a_stopped_endpoint_leaves_nothing() -> None:
     assert loop.world.endpoints == {}
     with pytest.raises(RefusalError, match="no endpoint"):
         loop.ask(StopEndpoint(id="ep-1", by="me"))
+
+
+def test_a_restart_does_not_take_old_demand_for_quiet() -> None:
+    loop = Loop.of(a_report("n1"))
+    put(loop, a_spec())
+    demand(loop, queued=1)
+    loop.later(IDLE_S * 2_000)
+    loop.restart()
+    assert phase(loop) is EndpointPhase.READY
+    loop.later(IDLE_S * 1_000)
+    loop.step()
+    assert phase(loop) is EndpointPhase.ZERO
