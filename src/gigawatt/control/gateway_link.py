@@ -40,7 +40,8 @@ class GatewayLink:
         """The configuration, as soon as its revision differs from `after`, or after `wait_s`."""
         if self.revision == after and not self._closed:
             try:
-                await asyncio.wait_for(self._changed.wait(), wait_s)
+                async with asyncio.timeout(wait_s):
+                    await self._changed.wait()
             except TimeoutError:
                 return self._config
         return self._config

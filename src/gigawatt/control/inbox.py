@@ -35,6 +35,7 @@ class Inbox:
     _numbers: "itertools.count[int]" = field(default_factory=itertools.count)
     _waiting: list[Ticket] = field(default_factory=list[Ticket])
     _by_key: dict[tuple[str, str], Ticket] = field(default_factory=dict[tuple[str, str], Ticket])
+    _open: dict[int, Ticket] = field(default_factory=dict[int, Ticket])  # not answered yet
 
     def add(self, command: Command, receipt: ReceiptRequest | None) -> "asyncio.Future[Entity]":
         """The answer to come. Raises RefusalError when too many wait, or a key is used for two requests."""
@@ -57,6 +58,7 @@ class Inbox:
             answer=asyncio.get_running_loop().create_future(),
         )
         self._waiting.append(ticket)
+        self._open[ticket.number] = ticket
         if receipt is not None:
             self._by_key[receipt.tenant, receipt.key] = ticket
         return ticket.answer
@@ -72,6 +74,7 @@ class Inbox:
 
     def settle(self, ticket: Ticket, reply: Entity | RefusalError) -> None:
         """Give the answer, to everyone who waits for it."""
+        self._open.pop(ticket.number, None)
         if ticket.receipt is not None:
             self._by_key.pop((ticket.receipt.tenant, ticket.receipt.key), None)
         if ticket.answer.done():
@@ -81,6 +84,20 @@ class Inbox:
             ticket.answer.exception()  # whoever asked may have left: not an error of ours
         else:
             ticket.answer.set_result(reply)
+
+
+    def close(self) -> None:
+        """The leader ends: nobody is left waiting. Some of these writes may have been committed."""
+        self._waiting = []
+        for ticket in tuple(self._open.values()):
+            self.settle(
+                ticket,
+                RefusalError(
+                    RefusalCode.UNAVAILABLE,
+                    "the control plane stopped before it could say that this was done",
+                    hint="ask again with the same Idempotency-Key: it is done once at most",
+                ),
+            )
 
 
 def check_same(request_sha256: str, receipt: ReceiptRequest) -> None:

@@ -2,10 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from gigawatt.clock import now_ms
 from gigawatt.control import cycle
@@ -29,6 +30,8 @@ from gigawatt.scheduler.policy import Policy
 from gigawatt.service.ports import ReceiptRequest
 from gigawatt.store.base import FencedError, Store, StoreFullError
 from gigawatt.telemetry import metrics
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -106,6 +109,7 @@ class Leader:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._inbox.close()
         self.watchers.close()
         await self.actuator.settle(timeout_s=SETTLE_S)
         await self._recorder.close()
@@ -116,7 +120,8 @@ class Leader:
         self._observations.append(cycle.Halt())
         self._wake.set()
         try:
-            await asyncio.wait_for(self._quiet.wait(), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                await self._quiet.wait()
         except TimeoutError:
             log.warning("some gangs have not ended in %.0f s", timeout_s)
 
@@ -166,7 +171,9 @@ class Leader:
             self._wake.clear()
             tickets = self._inbox.take()
             inputs = self._take_observations()
-            remembered = await asyncio.to_thread(recall, self._store, tickets) if tickets else {}
+            remembered = (
+                await self._patiently(partial(recall, self._store, tickets)) if tickets else {}
+            )
             fresh = [ticket for ticket in tickets if ticket.number not in remembered]
             with metrics.CYCLE_SECONDS.time():
                 outcome = cycle.run(self.state, [*asked(fresh), *inputs], now_ms=now_ms())
@@ -197,16 +204,21 @@ class Leader:
         )
 
     async def _commit(self, outcome: cycle.Outcome) -> tuple[Event, ...]:
-        """Commit, however long the store has no room; meanwhile new writes are refused."""
         if outcome.batch.empty:
             return ()
         metrics.BATCH_SIZE.observe(len(outcome.batch.puts))
+
+        def commit() -> tuple[Event, ...]:
+            with metrics.COMMIT_SECONDS.time():
+                return self._store.commit(outcome.batch, epoch=self.epoch, now_ms=now_ms())
+
+        return await self._patiently(commit)
+
+    async def _patiently(self, call: Callable[[], T]) -> T:
+        """Ask the store, however long it has no room; meanwhile new writes are refused."""
         while True:
             try:
-                with metrics.COMMIT_SECONDS.time():
-                    events = await asyncio.to_thread(
-                        self._store.commit, outcome.batch, epoch=self.epoch, now_ms=now_ms()
-                    )
+                answer = await asyncio.to_thread(call)
             except StoreFullError:
                 if not self._full:
                     log.exception("the store has no room; writes wait until it has")
@@ -214,7 +226,7 @@ class Leader:
                 await asyncio.sleep(FULL_RETRY_S)
             else:
                 self._full = False
-                return events
+                return answer
 
     async def _work(self) -> None:
         """Wait until there is something to do: an input, or a timer."""
@@ -223,7 +235,8 @@ class Leader:
         next_ms = self.state.timers.next_ms
         wait_s = IDLE_S if next_ms is None else max(next_ms - now_ms(), 0) / 1000
         try:
-            await asyncio.wait_for(self._wake.wait(), wait_s)
+            async with asyncio.timeout(wait_s):
+                await self._wake.wait()
         except TimeoutError:
             return
 
@@ -260,5 +273,6 @@ class Leader:
 
     def _end(self, why: str) -> None:
         self.ready = False
+        self._inbox.close()
         if not self.ended.done():
             self.ended.set_result(why)

@@ -11,12 +11,16 @@ import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.server.instance import write_private
 
 log = logging.getLogger(__name__)
 
 PAUSE_S = 0.5  # before it is started again
 STOP_S = 10.0  # to finish streams when it is stopped
+READY_S_MAX = 30.0  # from its start to its first configuration
+LOOK_AGAIN_S = 0.02
+READY = b"HTTP/1.1 200 "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,11 +52,29 @@ class GatewayProcess:
             if running is None or running.address != self._address:
                 if running is not None:
                     await asyncio.to_thread(stop_gateway, self._data)
-                running = self._start()
+                try:
+                    running = self._start()
+                except OSError:
+                    log.exception("the gateway cannot be started; trying again")
+                    await asyncio.sleep(PAUSE_S)
+                    continue
             await _ended(running)
             if not self._closing:
                 log.error("the gateway (pid %d) ended; starting it again", running.pid)
                 await asyncio.sleep(PAUSE_S)
+
+    async def ready(self) -> None:
+        """Wait until it has its configuration and takes requests. Raises RefusalError when it does not."""
+        try:
+            async with asyncio.timeout(READY_S_MAX):
+                while not await _is_ready(self._address):
+                    await asyncio.sleep(LOOK_AGAIN_S)
+        except TimeoutError:
+            raise RefusalError(
+                RefusalCode.UNAVAILABLE,
+                f"the gateway is not ready after {READY_S_MAX:.0f} s",
+                hint=f"see {self._data / 'logs' / 'gateway.log'}",
+            ) from None
 
     def _start(self) -> Running:
         address = self._address
@@ -124,6 +146,21 @@ def start_time(pid: int) -> int | None:
         return None
     fields = stat[stat.rindex(")") + 2 :].split()
     return None if fields[0] == "Z" else int(fields[19])
+
+
+async def _is_ready(address: Address) -> bool:
+    """Whether its /readyz says so."""
+    try:
+        reader, writer = await asyncio.open_connection(address.host, address.port)
+    except OSError:
+        return False
+    try:
+        writer.write(b"GET /readyz HTTP/1.1\r\nhost: gateway\r\nconnection: close\r\n\r\n")
+        return (await reader.readline()).startswith(READY)
+    except OSError:
+        return False
+    finally:
+        writer.close()
 
 
 async def _ended(running: Running) -> None:

@@ -69,6 +69,7 @@ async def _serve(
     keeping = asyncio.create_task(parts.gateway.keep())
     try:
         await _started(api, serving)
+        await parts.gateway.ready()
         write_instance(settings.data, instance)
         ready(instance)
         await asyncio.wait([asked, parts.leader.ended], return_when=asyncio.FIRST_COMPLETED)

@@ -45,6 +45,23 @@ def test_a_stage_without_its_go_is_abandoned(tmp_path: Path) -> None:
         assert peer.ask("stage", epoch=1, spec=a_spec(), secrets={})["state"] == "staged"
 
 
+def test_what_was_let_go_of_may_be_staged_again_at_once(tmp_path: Path) -> None:
+    bundle = tmp_path / "bundle"
+    bundle.mkdir()
+    for number in range(200):  # so much that removing it takes longer than staging it again
+        (bundle / str(number)).write_bytes(bytes(1000))
+    with running(tmp_path / "node") as (_, peer):
+        for _ in range(5):
+            spec = {**a_spec(), "template": str(bundle)}
+            staged = peer.ask("stage", epoch=1, spec=spec, secrets={})
+            assert staged["state"] == "staged", staged
+            peer.ask("abort", epoch=1, key="j.1")
+        start(peer, spec)
+        assert len(list((tmp_path / "node" / "attempts" / "j.1" / "work").iterdir())) == 200
+        discarded = tmp_path / "node" / "discarded"
+        until(lambda: not list(discarded.iterdir()), what="everything let go of removed")
+
+
 def test_staging_twice_stages_once(tmp_path: Path) -> None:
     with running(tmp_path) as (_, peer):
         first = peer.ask("stage", epoch=1, spec=a_spec(), secrets={})

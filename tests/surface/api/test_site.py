@@ -1,12 +1,20 @@
 """Nodes, the ledger, events, gateways' configuration, and the instance's figures."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
+from gigawatt import clock
+from gigawatt.model.command import CreateKey
+from gigawatt.model.observation import NodeSeen
+from gigawatt.model.refusal import RefusalCode, RefusalError
+from gigawatt.model.tenant import DEFAULT_TENANT, Role
+from gigawatt.service.tokens import KEY_BYTES, Owner, new_key
 from gigawatt.telemetry.names import TABLE
+from tests.machines import a_report
 from tests.surface.api.conftest import Play
-from tests.surface.api.site import Site, attempt_key
+from tests.surface.api.site import Site, attempt_key, running_site
 
 pytestmark = pytest.mark.slow
 
@@ -139,6 +147,37 @@ def test_the_instance_says_what_it_is(play: Play) -> None:
         assert view["engine"]["name"] == "machines"
         who = await site.view("/v1/whoami")
         assert (who["role"], who["tenant"]) == ("operator", "default")
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("steps", range(6))
+def test_it_stops_at_whatever_moment(tmp_path: Path, steps: int) -> None:
+    """A cancellation that meets the loop just as it wakes must not be lost."""
+
+    async def run() -> None:
+        async with asyncio.timeout(20), running_site(tmp_path) as site:
+            await site.submit()
+            site.leader.observe(NodeSeen(at_ms=clock.now_ms(), report=a_report("node-0")))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+
+    asyncio.run(run())
+
+
+def test_a_write_that_the_leader_did_not_live_to_answer_is_told_so(play: Play) -> None:
+    async def scenario(site: Site) -> None:
+        owner = Owner(
+            tenant=DEFAULT_TENANT, project="", name="k", role=Role.VIEWER, created_by="test"
+        )
+        _, key = new_key(owner, entropy=clock.entropy(KEY_BYTES), now_ms=clock.now_ms())
+        asked = asyncio.create_task(site.leader.submit(CreateKey(key=key), receipt=None))
+        await asyncio.sleep(0)
+        site.leader.depose()
+        with pytest.raises(RefusalError) as refused:
+            await asked
+        assert refused.value.code is RefusalCode.UNAVAILABLE
+        assert "Idempotency-Key" in refused.value.hint
 
     play(scenario)
 

@@ -58,7 +58,8 @@ class Link:
         line = json.dumps({"id": number, "verb": verb, **fields}, separators=(",", ":"))
         try:
             self._writer.write(line.encode() + b"\n")
-            message = await asyncio.wait_for(answer, timeout_s)
+            async with asyncio.timeout(timeout_s):
+                message = await answer
         except TimeoutError:
             raise LinkLostError(f"no answer to {verb} in {timeout_s:g} s") from None
         finally:

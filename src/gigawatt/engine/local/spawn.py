@@ -71,7 +71,8 @@ async def _first_line(fd: int, node: str) -> str:
     pipe = os.fdopen(fd, "rb", 0)
     transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
     try:
-        line = await asyncio.wait_for(reader.readline(), READY_S_MAX)
+        async with asyncio.timeout(READY_S_MAX):
+            line = await reader.readline()
     except TimeoutError:
         raise SupervisorError(
             f"the supervisor of {node} is not ready after {READY_S_MAX:g} s"

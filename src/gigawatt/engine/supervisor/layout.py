@@ -5,11 +5,13 @@ epoch                  the highest epoch seen
 socket                 the path of the socket, which may have to be elsewhere
 live/<key>             one empty file for each attempt that is not released
 attempts/<key>/        journal, logs/, report/, secrets/, work/; logs stay after the release
+discarded/             what never started, on its way out: its key may be staged again at once
 python/                the rank module as package `gigawatt`
 """
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -34,11 +36,13 @@ class Layout:
         self.root = root
         self.live = root / "live"
         self.attempts = root / "attempts"
+        self.discarded = root / "discarded"
         self.python = root / "python"
         self._releases = 0
+        self._discards = 0
 
     def make(self) -> None:
-        for path in (self.root, self.live, self.attempts):
+        for path in (self.root, self.live, self.attempts, self.discarded):
             path.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def lock(self) -> int:
@@ -79,6 +83,20 @@ class Layout:
         (self.live / key).unlink(missing_ok=True)
         self._releases += 1
         return self._releases % PRUNE_EVERY == 0
+
+    def discard(self, key: str) -> Path:
+        """Take an attempt's directory out of the way, in one step; where it is until it is removed.
+
+        What an earlier supervisor left there is passed over. Raises OSError.
+        """
+        while True:
+            self._discards += 1
+            away = self.discarded / f"{self._discards}-{key}"
+            if not away.exists():
+                break
+        with contextlib.suppress(FileNotFoundError):
+            (self.attempts / key).rename(away)
+        return away
 
     def beyond_limits(
         self, *, count: int = ATTEMPTS_KEPT_MAX, size_bytes: int = LOG_BYTES_KEPT_MAX

@@ -125,7 +125,7 @@ class Node:
             attempt.stop(0)
         elif key in self._records:
             del self._records[key]
-            sweep.forget(self._host, key, with_logs=False)
+            sweep.release(self._host, key)
         return {}
 
     def notify(self, message: Message) -> dict[str, Any]:
@@ -186,7 +186,7 @@ class Node:
     def _prepared(self, spec: StageSpec, result: Prepared | RequestError) -> None:
         answer = result if isinstance(result, RequestError) else self._staged(result)
         if isinstance(result, RequestError):
-            sweep.forget(self._host, spec.key, with_logs=True)
+            sweep.discard(self._host, spec.key)
         else:
             journal = Journal(result.directory / "journal")
             record = Record(spec, journal, self._host.notes)
@@ -209,7 +209,7 @@ class Node:
         self._abandon.pop(attempt.key).cancel()
         del self._attempts[attempt.key]
         attempt.abandon()
-        sweep.forget(self._host, attempt.key, with_logs=True)
+        sweep.discard(self._host, attempt.key)
         self._idle_if_so()
 
     def _running(self, key: str) -> Attempt:
@@ -223,7 +223,7 @@ class Node:
         if attempt.key in self._release_when_gone:
             self._release_when_gone.discard(attempt.key)
             del self._records[attempt.key]
-            sweep.forget(self._host, attempt.key, with_logs=False)
+            sweep.release(self._host, attempt.key)
         self._idle_if_so()
 
     def _idle_if_so(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from gigawatt.engine.supervisor import environ, tree
@@ -28,34 +28,62 @@ def recover(host: Host) -> dict[str, Record]:
         directory = host.layout.attempts / key
         record = read_record(Journal(directory / "journal"), host.notes)
         if record is None:  # staged and never started
-            forget(host, key, with_logs=True)
+            _set_aside(host, key)
             continue
         _close(host, record)
         records[key] = record
+    left = sorted(host.layout.discarded.iterdir())
+    if left:
+        _remove(host, "what was discarded", lambda: left)
     return records
 
 
-def forget(host: Host, key: str, *, with_logs: bool) -> None:
-    """Drop what only a live attempt needs; `with_logs` also what a released one keeps."""
+def release(host: Host, key: str) -> None:
+    """Drop what only a live attempt needs; its logs stay."""
     directory = host.layout.attempts / key
     prune = host.layout.release(key)
-    if not with_logs and not prune and _was_little(directory):
+    if not prune and _was_little(directory):
         return
 
+    def found() -> list[Path]:
+        beyond = host.layout.beyond_limits() if prune else []
+        return [directory / "work", directory / "secrets", *beyond]
+
+    _remove(host, key, found)
+
+
+def discard(host: Host, key: str) -> None:
+    """Drop all of what never started. From now on its key is as if it had never been staged here."""
+    away = _set_aside(host, key)
+    if away is not None:
+        _remove(host, key, lambda: [away])
+
+
+def _set_aside(host: Host, key: str) -> Path | None:
+    try:
+        away = host.layout.discard(key)
+    except OSError as error:  # the key stays taken: better than a launch into what is half removed
+        host.notes.note("not discarded", key=key, error=str(error))
+        return None
+    host.layout.release(key)
+    return away
+
+
+def _remove(host: Host, what: str, found: Callable[[], list[Path]]) -> None:
+    """In a child: there may be much of it, and much to look at."""
+
     def remove() -> None:
-        for name in ("work", "secrets"):
-            remove_tree(directory / name)
-        for path in [directory] if with_logs else host.layout.beyond_limits() if prune else []:
+        for path in found():
             remove_tree(path)
 
     def done(error: str) -> None:
         if error:
-            host.notes.note("not removed", key=key, error=error)
+            host.notes.note("not removed", what=what, error=error)
 
     try:
         in_child(host.loop, remove, done)
     except OSError as error:
-        host.notes.note("not removed", key=key, error=str(error))
+        host.notes.note("not removed", what=what, error=str(error))
 
 
 def _was_little(directory: Path) -> bool:
