@@ -85,7 +85,6 @@ class Inbox:
         else:
             ticket.answer.set_result(reply)
 
-
     def close(self) -> None:
         """The leader ends: nobody is left waiting. Some of these writes may have been committed."""
         self._waiting = []

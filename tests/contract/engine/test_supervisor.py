@@ -51,8 +51,8 @@ def test_what_was_let_go_of_may_be_staged_again_at_once(tmp_path: Path) -> None:
     for number in range(200):  # so much that removing it takes longer than staging it again
         (bundle / str(number)).write_bytes(bytes(1000))
     with running(tmp_path / "node") as (_, peer):
+        spec = {**a_spec(), "template": str(bundle)}
         for _ in range(5):
-            spec = {**a_spec(), "template": str(bundle)}
             staged = peer.ask("stage", epoch=1, spec=spec, secrets={})
             assert staged["state"] == "staged", staged
             peer.ask("abort", epoch=1, key="j.1")

@@ -156,6 +156,7 @@ def test_any_text_is_parsed_or_refused(text: str) -> None:
 def test_any_data_in_any_field_is_parsed_or_refused(value: object) -> None:
     for name in ("command", "gang", "env", "environment", "retries", "after", "model", "timeout"):
         try:
-            parse_yaml(yaml.safe_dump({"command": "x", name: value}), "any.yaml")
+            text = yaml.safe_dump({"command": "x", name: value})  # pyright: ignore[reportUnknownMemberType] - its stub leaves `width` open
+            parse_yaml(text, "any.yaml")
         except RefusalError as error:
             assert error.faults or error.detail
