@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -12,6 +13,7 @@ from benchmarks.instance import GW, Instance, start, stop
 RUNS = 7
 IDLE_S = 20.0
 SETTLE_S = 3.0  # after it is ready
+WAKES_PER_S = 4  # of all processes of an idle instance together
 
 
 def run() -> list[Figure]:
@@ -57,7 +59,25 @@ def _idle(instance: Instance) -> list[Figure]:
             note=note,
         ),
         Figure(what="idle CPU", value=cpu, unit="% of a core", goal=1, note=f"over {IDLE_S:.0f} s"),
+        Figure(
+            what="  limit: a bare Python that wakes as often",
+            value=_bare_cpu(),
+            unit="% of a core",
+            note="4 times a second; what the machine asks for waking at all",
+        ),
     ]
+
+
+def _bare_cpu() -> float:
+    """What the same wakes cost a process that does nothing."""
+    script = (
+        f"import time\nfor _ in range({IDLE_S * WAKES_PER_S:.0f}): time.sleep({1 / WAKES_PER_S})"
+    )
+    with subprocess.Popen([sys.executable, "-I", "-S", "-c", script]) as process:
+        time.sleep(0.5)  # its own start does not count
+        before = _cpu_s(process.pid)
+        time.sleep(IDLE_S - 1)
+        return (_cpu_s(process.pid) - before) / (IDLE_S - 1) * 100
 
 
 def processes_of(instance: Instance) -> list[int]:

@@ -35,7 +35,6 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-LEASE_MS = 10_000
 PROGRESS_EVERY_S = 0.1  # progress alone does not start a cycle sooner than this
 FULL_RETRY_S = 1.0
 IDLE_S = 3600.0
@@ -51,6 +50,7 @@ class Config:
     site: Site
     cycles: Path
     policy: Policy
+    lease_ms: int  # without a renewal, another holder may take the lead after so long
 
 
 class Leader:
@@ -79,7 +79,10 @@ class Leader:
         """Take the lead, adopt what runs, commit the first cycle. Raises LedError, StaleEpochError."""
         self.actuator = actuator
         epoch = await asyncio.to_thread(
-            self._store.lead, holder=self._config.holder, now_ms=now_ms(), lease_ms=LEASE_MS
+            self._store.lead,
+            holder=self._config.holder,
+            now_ms=now_ms(),
+            lease_ms=self._config.lease_ms,
         )
         actuator.epoch = epoch
         world = await asyncio.to_thread(self._store.load_world, epoch=epoch)
@@ -252,10 +255,13 @@ class Leader:
 
     async def _renew(self) -> None:
         while True:
-            await asyncio.sleep(LEASE_MS / 3000)
+            await asyncio.sleep(self._config.lease_ms / 3000)
             try:
                 await asyncio.to_thread(
-                    self._store.renew, epoch=self.epoch, now_ms=now_ms(), lease_ms=LEASE_MS
+                    self._store.renew,
+                    epoch=self.epoch,
+                    now_ms=now_ms(),
+                    lease_ms=self._config.lease_ms,
                 )
             except StoreFullError:
                 log.warning("the lease was not renewed: the store has no room")

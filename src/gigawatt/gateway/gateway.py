@@ -1,6 +1,7 @@
 """The running gateway: judges and answers requests, applies configurations, keeps deadlines, and drains."""
 
 import asyncio
+import contextlib
 
 from gigawatt.gateway import errors, local
 from gigawatt.gateway.access import authenticate, find_endpoint, may_call
@@ -28,6 +29,7 @@ class Gateway:
         self.endpoints = Endpoints(wiring)
         self.clients: set[ClientConnection] = set()
         self.draining = False
+        self.busy = asyncio.Event()  # set when the first of them comes
         self.drained = asyncio.Event()  # draining, and no client is connected any more
         self.control_up = False
         self._wiring = wiring
@@ -45,6 +47,9 @@ class Gateway:
 
     def opened(self, client: ClientConnection) -> ErrorReply | None:
         self.clients.add(client)
+        if len(self.clients) == 1:
+            self.busy.set()
+            self._wiring.report_demand()
         if len(self.clients) <= self._wiring.limits.connections:
             return None
         limit = self._wiring.limits.connections
@@ -206,7 +211,13 @@ class Gateway:
         return f"{self.id}-{self._request_count:x}".encode()
 
 
-async def keep_deadlines(gateway: Gateway, every_s: float) -> None:
+async def keep_deadlines(gateway: Gateway, *, every_s: float, idle_s: float) -> None:
+    """While nobody is connected, less often: an idle gateway costs next to nothing."""
     while True:
         await asyncio.sleep(every_s)
         gateway.sweep()
+        if not gateway.clients:
+            gateway.busy.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(idle_s):
+                    await gateway.busy.wait()

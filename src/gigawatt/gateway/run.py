@@ -42,9 +42,13 @@ class RunningGateway:
         """Begin the background work."""
         loop = asyncio.get_running_loop()
         self._tasks = [
-            loop.create_task(keep_deadlines(self.gateway, self._limits.sweep_s)),
+            loop.create_task(self._keep_deadlines()),
             loop.create_task(link.run()),
         ]
+
+    async def _keep_deadlines(self) -> None:
+        limits = self._limits
+        await keep_deadlines(self.gateway, every_s=limits.sweep_s, idle_s=limits.report_idle_s)
 
     async def failed(self) -> None:
         """Background work has no end: raise what it fell over."""

@@ -26,6 +26,12 @@ from gigawatt.store import open_store
 from gigawatt.store.base import Store
 
 
+LEASE_MS = 10_000
+FILE_LEASE_MS = (
+    300_000  # renewing is most of what an idle instance does, and the directory is locked anyway
+)
+
+
 @dataclass(slots=True, kw_only=True)
 class Parts:
     store: Store
@@ -92,4 +98,5 @@ def _config(settings: Settings, instance: Instance) -> Config:
         site=Site(work_dir=str(settings.data / "work"), api_url=instance.api_url),
         cycles=settings.data / "cycles",
         policy=Policy(hold_after_ms=settings.hold_after_s * 1000),
+        lease_ms=FILE_LEASE_MS if settings.store_url.startswith("sqlite:") else LEASE_MS,
     )

@@ -217,4 +217,5 @@ def _config(data: Path) -> Config:
         site=LoopSite(work_dir=str(data / "work"), api_url="http://api.test"),
         cycles=data / "cycles",
         policy=Policy(),
+        lease_ms=10_000,
     )

@@ -17,7 +17,7 @@ from gigawatt.engine.supervisor.wire import PROTOCOL
 
 log = logging.getLogger(__name__)
 
-PING_EVERY_S = 2.0
+PING_EVERY_S = 5.0
 HUNG_AFTER_S = 10.0  # one that ends is noticed at once; one that hangs, after this
 HELLO_S = 5.0
 OPEN_S = 1.0  # for a node that is just being lost or coming up to be found; later it comes as one that is back
