@@ -25,7 +25,6 @@ from gigawatt.settings import Settings
 from gigawatt.store import open_store
 from gigawatt.store.base import Store
 
-
 LEASE_MS = 10_000
 FILE_LEASE_MS = (
     300_000  # renewing is most of what an idle instance does, and the directory is locked anyway
