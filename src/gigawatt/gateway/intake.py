@@ -15,6 +15,7 @@ class Intake:
     """Feed it what arrives; take requests from it, in order. After a `fault` nothing more is read."""
 
     __slots__ = (
+        "_begun_bytes",
         "_body_only",
         "_chunk_bytes",
         "_head_bytes",
@@ -31,6 +32,7 @@ class Intake:
         self._parser = HttpRequestParser(self)
         self._ready: deque[Request] = deque()
         self._head_bytes = 0  # of a partial head, in earlier chunks
+        self._begun_bytes = 0  # of the chunk in which it began, some of it perhaps what came before
         self._chunk_bytes = 0
         self._now_s = 0.0
         self._body_only = False  # after an Upgrade that was passed over; see _read_past_upgrade
@@ -77,6 +79,7 @@ class Intake:
             limit = self._limits.pipelined
             self.fault = malformed(f"More than {limit} requests were sent ahead of their answers.")
         self._head_bytes = 0
+        self._begun_bytes = self._chunk_bytes
         self.partial = Request(self._now_s)
 
     def on_url(self, url: bytes) -> None:
@@ -139,7 +142,8 @@ class Intake:
             )
         if len(request.headers) > limits.headers:
             return _headers_too_large(f"A request has at most {limits.headers} headers.")
-        if self._head_bytes + self._chunk_bytes > limits.head_bytes:  # it may be: count
+        may_be_bytes = self._begun_bytes + self._head_bytes + self._chunk_bytes
+        if may_be_bytes > limits.head_bytes:  # so count
             size_bytes = sum(len(name) + len(value) for name, value in request.headers)
             if size_bytes > limits.head_bytes:
                 return self._head_too_large()

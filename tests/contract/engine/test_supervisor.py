@@ -86,7 +86,9 @@ def test_with_a_control_plane_it_stays(tmp_path: Path) -> None:
 
 def test_shutting_down_ends_ranks_with_their_grace(tmp_path: Path) -> None:
     with running(tmp_path) as (started, peer):
-        start(peer, a_spec("j.1", "sh", "-c", "trap 'exit 3' TERM; while :; do sleep 0.01; done"))
+        script = "trap 'exit 3' TERM; touch trapped; while :; do sleep 0.01; done"
+        start(peer, a_spec("j.1", "sh", "-c", script))
+        until((tmp_path / "attempts/j.1/work/trapped").exists, what="the trap set")
         peer.ask("shutdown", grace_s=10)
         assert peer.wait("exited")["exit_code"] == 3
         started.process.wait(20)

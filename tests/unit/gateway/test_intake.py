@@ -133,6 +133,13 @@ def test_a_head_without_end_is_a_fault(piece: bytes) -> None:
     assert fault(fed(*pieces, limits=replace(LIMITS, headers=1000))) == 431
 
 
+@pytest.mark.parametrize("cut", [20, 400, 999, 1100])
+def test_a_head_is_too_large_wherever_it_is_cut(cut: int) -> None:
+    head = b"GET /g HTTP/1.1\r\nhost: x\r\na: %b\r\n\r\n" % (b"b" * 1100)
+    intake = fed(head[:cut], head[cut:])
+    assert intake.fault is not None or refusal(intake) == 431
+
+
 def test_a_head_after_a_large_body_is_judged_alone() -> None:
     limits = replace(LIMITS, body_bytes=5000)
     body = b"POST /c HTTP/1.1\r\nhost: x\r\ncontent-length: 3000\r\n\r\n" + b"x" * 3000
