@@ -21,6 +21,7 @@ ENTRIES_MAX = 50_000
 NAMED_MAX = 10  # files that a refusal names
 COMPRESSION = 1  # code is small: the time to the first rank counts more than a tenth of its size
 BUFFER_BYTES = MIB
+INSTANCE_MARK = "instance.lock"
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
@@ -38,7 +39,7 @@ def pack(directory: Path, *, limit_bytes: int = LIMIT_BYTES, archive: Path | Non
     """Pack `directory` into `archive` (default: a new temporary file) as a tar.gz that depends on its content alone.
 
     Names, contents, symlinks and whether a file is executable count; times, owners and other modes do not. What the
-    ignore files name stays out. `limit_bytes` bounds the sum of the files' sizes before compression.
+    ignore files name stays out, and so do data directories of instances. `limit_bytes` bounds the sum of the files' sizes before compression.
 
     Raises RefusalError: `not-found` or `invalid` where this is no directory; `too-large` over a limit, naming the
     largest files; `invalid` for unreadable and special files and for symlinks that lead outside; `conflict` for a file
@@ -84,6 +85,13 @@ def _resolve(directory: Path) -> Path:
         raise RefusalError(RefusalCode.NOT_FOUND, detail, field="bundle")
     if not directory.is_dir():
         raise RefusalError(RefusalCode.INVALID, f"{directory} is not a directory", field="bundle")
+    if _is_instance(directory):
+        raise RefusalError(
+            RefusalCode.INVALID,
+            f"{directory} is the data directory of an instance, and holds its keys",
+            field="bundle",
+            hint="call this where your code is, or take none along with --no-bundle",
+        )
     return directory.resolve()
 
 
@@ -100,9 +108,16 @@ def _visit(root: Path, name: str, above: Ignore, found: _Found) -> None:
         is_directory = child.is_dir(follow_symlinks=False)
         if rules.leaves_out(path, is_directory=is_directory):
             continue
+        if is_directory and _is_instance(Path(child.path)):
+            continue
         _add(root, path, child, found)
         if is_directory:
             _visit(root, path, rules, found)
+
+
+def _is_instance(directory: Path) -> bool:
+    """Whether an instance keeps its state there: it is no code, and its keys must not travel."""
+    return (directory / INSTANCE_MARK).exists()
 
 
 def _add(root: Path, name: str, child: os.DirEntry[str], found: _Found) -> None:
@@ -138,13 +153,15 @@ def _target_inside(root: Path, link: Path) -> str:
 
 
 def _fault(name: str, detail: str) -> Fault:
-    return Fault(field=name, detail=detail, hint="leave it out with a line in .gwignore")
+    return Fault(
+        field=name, detail=f"{name} {detail}", hint="leave it out with a line in .gwignore"
+    )
 
 
 def _check_faults(faults: list[Fault]) -> None:
     if not faults:
         return
-    named = "; ".join(f"{fault.field} {fault.detail}" for fault in faults[:NAMED_MAX])
+    named = "; ".join(fault.detail for fault in faults[:NAMED_MAX])
     more = f"; and {len(faults) - NAMED_MAX} more" if len(faults) > NAMED_MAX else ""
     raise RefusalError(
         RefusalCode.INVALID,
@@ -164,16 +181,12 @@ def _check_limits(entries: list[_Entry], limit_bytes: int) -> None:
     else:
         return
     largest = sorted(entries, key=lambda entry: (-entry.size_bytes, entry.name))[:NAMED_MAX]
-    faults = tuple(
-        Fault(field=entry.name, detail=f"{entry.size_bytes / MIB:.1f} MiB") for entry in largest
-    )
-    named = ", ".join(f"{fault.field} ({fault.detail})" for fault in faults)
+    named = ", ".join(f"{entry.name} ({entry.size_bytes / MIB:.1f} MiB)" for entry in largest)
     raise RefusalError(
         RefusalCode.TOO_LARGE,
         f"the bundle would hold {over}; the largest files: {named}",
         field="bundle",
         hint="leave data and checkpoints out with .gwignore",
-        faults=faults,
     )
 
 

@@ -222,8 +222,23 @@ def test_over_the_limit_the_ten_largest_files_are_named(project: Path) -> None:
         (project / f"{size:02}.bin").write_bytes(b"x" * size * 1024)
     refusal = refused_pack(project, limit_bytes=10_000)
     assert refusal.code is RefusalCode.TOO_LARGE
-    assert [fault.field for fault in refusal.faults] == [f"{n:02}.bin" for n in range(11, 1, -1)]
+    named = refusal.detail.partition("largest files: ")[2]
+    assert [each.split()[0] for each in named.split(", ")] == [
+        f"{n:02}.bin" for n in range(11, 1, -1)
+    ]
     assert "0.1 MiB, of at most 0.0 MiB" in refusal.detail
+
+
+def test_an_instances_data_directory_is_no_code(project: Path) -> None:
+    inside = project / "state"
+    inside.mkdir()
+    for name in ("instance.lock", "token"):
+        (inside / name).touch()
+    with tarfile.open(pack(project).path) as archive:
+        assert not [name for name in archive.getnames() if name.startswith("state")]
+    with pytest.raises(RefusalError) as refused:
+        pack(inside)
+    assert "data directory" in refused.value.detail
 
 
 def test_what_is_no_directory_is_refused(tmp_path: Path) -> None:
