@@ -50,11 +50,10 @@ def test_the_first_to_wait_is_reported_at_once_however_rare_reports_are(site: Si
     site.start(endpoint(), limits=Limits(report_s=3600))
     with site.openai() as client, ThreadPoolExecutor(3) as pool:
         waiting = ask_in_order(site, pool, client, 3)
-        site.until(lambda: len(site.control.reports) == 1)
+        site.until(lambda: any(demand["queued"] for demand in site.control.demands))
         site.publish(endpoint(("replica-1", replica.server.port)))
         for answer in waiting:
             answer.result()
-    assert [demand["queued"] >= 1 for demand in site.control.demands] == [True]
 
 
 def test_a_replica_that_is_not_ready_gets_nothing(site: Site) -> None:
