@@ -53,7 +53,9 @@ def test_daemons_that_its_ranks_left_are_ended_before_the_node_is_back(data: Pat
                 f"setsid sh -c 'echo $$ > {pidfile}.new; mv {pidfile}.new {pidfile}; sleep 300' &"
             )
             key = await bench.launch(bench.build("sh", "-c", f"({daemon}); sleep 300"))
-            pid = int(await seen(lambda: pidfile.exists() and pidfile.read_text(), "its daemon"))
+            pid = int(
+                await seen(lambda: pidfile.exists() and (pidfile.read_text() or None), "its daemon")
+            )
             kill_supervisor(bench)
             await bench.wait(NodeSeen, count=2)
             assert not is_alive(pid)

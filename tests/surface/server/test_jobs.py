@@ -92,7 +92,7 @@ def test_no_process_outlives_its_gang(api: Api, tmp_path: Path) -> None:
         "time.sleep(600)\n"
     )
     job = submit(api, python(daemon), grace="1s")
-    pid = int(until(lambda: pidfile.exists() and pidfile.read_text(), what="the daemon"))
+    pid = int(until(lambda: pidfile.exists() and (pidfile.read_text() or None), what="the daemon"))
     api.call("POST", f"/v1/jobs/{job['id']}/cancel")
     wait_phase(api, job, "cancelled")
     assert not Path(f"/proc/{pid}").exists()
