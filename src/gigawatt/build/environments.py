@@ -74,6 +74,7 @@ class Built:
     lock: str
     size_bytes: int
     build_ms: int
+    digest: str  # of what was installed; empty where it was built before there were digests
 
 
 @dataclass(slots=True, kw_only=True)
@@ -146,6 +147,7 @@ class EnvironmentBuilder:
             lock=record["lock"],
             size_bytes=record["size_bytes"],
             build_ms=record["build_ms"],
+            digest=record.get("digest", ""),
         )
 
     def remove(self, environment_id: str) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from gigawatt.build.contents import contents_digest
 from gigawatt.build.environment_spec import HASH, canonical, is_option, lock_lines
 from gigawatt.build.interpreters import Interpreter
 from gigawatt.build.uv import Uv
@@ -32,7 +33,12 @@ async def make_venv(uv: Uv, spec: EnvironmentSpec, interpreter: Interpreter, tel
 
 def seal(venv: Path, place: Path, *, lock: str, build_ms: int) -> None:
     """Record what was built and move `venv` to its place, in that order."""
-    record = {"lock": lock, "size_bytes": size_of(venv), "build_ms": build_ms}
+    record = {
+        "lock": lock,
+        "size_bytes": size_of(venv),
+        "build_ms": build_ms,
+        "digest": contents_digest(venv),
+    }
     with (venv / RECORD).open("w") as file:
         json.dump(record, file)
         file.flush()

@@ -23,7 +23,7 @@ SECTIONS = {
         "retry": _entry("retry", "retry", "Put ended jobs back in the line."),
     },
     "Build": {
-        "env": _entry("env", "env", "Build, list and show environments."),
+        "env": _entry("env", "env", "Build, list, compare and prune environments."),
         "models": _entry("models", "models", "List, show, push and alias models."),
     },
     "Serve": {

@@ -8,12 +8,13 @@ from gigawatt.model.refusal import Fault
 from gigawatt.model.tenant import Role
 from gigawatt.spec import limits
 from gigawatt.spec.faults import faults_of, refusal
-from gigawatt.spec.fields import FORM, Alias, Count, Digest, Name, Text
+from gigawatt.spec.fields import FORM, Alias, Count, Digest, MemoryBytes, Name, Seconds, Text
 from gigawatt.spec.names import ALIAS_HINT
 from gigawatt.spec.units import shown
 
 Form = TypeVar("Form", bound=BaseModel)
 
+PRUNE_UNUSED_S = 14 * 86_400
 VERSION_MAX = 2**31 - 1
 TIME_MS_MAX = 2**53
 COUNT_MAX = 2**53
@@ -42,6 +43,17 @@ class AliasRequest(BaseModel):
 
     model_config = FORM
     number: Annotated[Count, Field(le=VERSION_MAX)]
+
+
+class PruneRequest(BaseModel):
+    """Which unused environments go: those unused for `unused_for`, or with `keep` only as many, the longest unused
+    first, as leave the rest within that size.
+    """
+
+    model_config = FORM
+    unused_for: Seconds = PRUNE_UNUSED_S
+    keep: MemoryBytes | None = None
+    dry_run: bool = False
 
 
 class NodeStateRequest(BaseModel):

@@ -9,7 +9,9 @@ from gigawatt.model.environment import Environment
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnvironmentView:
-    """An environment. `path` and `lock` once it is built; `message` says why it could not be."""
+    """An environment. `path` and `lock` once it is built; `message` says why it could not be. `digest` is of every file
+    that was installed.
+    """
 
     id: str
     kind: str
@@ -23,6 +25,8 @@ class EnvironmentView:
     size_bytes: int
     build_ms: int
     created_ms: int
+    used_ms: int
+    digest: str
     version: int
 
 
@@ -92,6 +96,8 @@ def environment_view(environment: Environment) -> EnvironmentView:
         size_bytes=environment.size_bytes,
         build_ms=environment.build_ms,
         created_ms=environment.created_ms,
+        used_ms=environment.last_used_ms,
+        digest=environment.digest,
         version=environment.version,
     )
 
