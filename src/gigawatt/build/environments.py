@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gigawatt import clock
+from gigawatt.build.bundles import unpack
 from gigawatt.build.environment_spec import (
     canonical,
     check_spec,
@@ -32,8 +33,9 @@ from gigawatt.build.pip_config import (
     uv_options,
     with_option_lines,
 )
+from gigawatt.build.system import check_system
 from gigawatt.build.uv import Uv, UvFailedError, clean, environ_secrets, uv_environ
-from gigawatt.build.venv import RECORD, VENV, delete, make_venv, seal
+from gigawatt.build.venv import BUNDLES, RECORD, VENV, Source, delete, make_venv, seal
 from gigawatt.model.environment import EnvironmentKind, EnvironmentSpec
 from gigawatt.model.refusal import RefusalCode, RefusalError
 
@@ -101,12 +103,14 @@ class EnvironmentBuilder:
         cache: Path | None = None,
         environ: Mapping[str, str] | None = None,
         machine: Machine | None = None,
+        artifact: Callable[[str], Path] | None = None,
     ) -> None:
-        """`environ` (the process's, by default) is where pip's and uv's settings are read; `machine` as inspected."""
+        """`artifact` says where the bundle of a digest is, of which local packages are built. `environ` (the process's, by default) is where pip's and uv's settings are read; `machine` as inspected."""
         self._root = root.absolute()
         self._environ = dict(os.environ if environ is None else environ)
         self._cache = cache
         self._machine = machine
+        self._artifact = artifact
         self._flights: dict[str, _Flight] = {}
         self._slots = asyncio.Semaphore(BUILDS_AT_ONCE_MAX)
 
@@ -115,7 +119,7 @@ class EnvironmentBuilder:
     ) -> Built:
         """The environment of that id, built now where it is not there. Many may ask at once: it is built once.
 
-        `on_stage` is told `waiting`, `resolving`, `installing` and `finishing`, each with what uv last said. When all
+        `on_stage` is told `waiting`, `resolving`, `building` (local packages), `installing` and `finishing`, each with what uv last said. When all
         who asked are cancelled, so is the build, and nothing of it stays. Raises BuildFailedError.
         """
         assert spec.kind is EnvironmentKind.UV, spec.kind
@@ -200,6 +204,8 @@ class EnvironmentBuilder:
                     return there or await self._build_locked(path, spec, lock_fd, tell)
         except (UvFailedError, PipConfigError) as error:
             raise BuildFailedError(str(error)) from error
+        except RefusalError as refusal:
+            raise BuildFailedError(f"{refusal.detail}. {refusal.hint}".strip()) from refusal
         except OSError as error:
             message = clean(f"the environment could not be written: {error}")
             raise BuildFailedError(message) from error
@@ -211,9 +217,11 @@ class EnvironmentBuilder:
         partial = beside(path, PARTIAL)
         await asyncio.to_thread(_clear, path, partial)
         try:
+            await asyncio.to_thread(check_system, spec.system)
             interpreter = await asyncio.to_thread(self._interpreter, spec.python)
             uv = await asyncio.to_thread(self._uv, spec, partial, lock_fd)
-            lock = await make_venv(uv, spec, interpreter, tell)
+            sources = await asyncio.to_thread(self._sources, spec, partial)
+            lock = await make_venv(uv, spec, interpreter, sources, tell)
             tell("finishing", "")
             build_ms = round((clock.monotonic_s() - started_s) * 1000)
             await asyncio.to_thread(seal, partial / VENV, path, lock=lock, build_ms=build_ms)
@@ -230,6 +238,16 @@ class EnvironmentBuilder:
             has = ", ".join(machine.versions) or "none"
             raise UvFailedError(f"this machine has no Python {python}; it has {has}")
         return interpreter
+
+    def _sources(self, spec: EnvironmentSpec, partial: Path) -> tuple[Source, ...]:
+        """The directories of local packages, unpacked beside the environment. Raises RefusalError."""
+        sources: list[Source] = []
+        for package in spec.packages:
+            assert self._artifact is not None, package
+            place = partial / BUNDLES / package.bundle.removeprefix("sha256:")
+            unpack(self._artifact(package.bundle), place, digest=package.bundle)
+            sources.append(Source(package=package, directory=place / package.path))
+        return tuple(sources)
 
     def _uv(self, spec: EnvironmentSpec, cwd: Path, lock_fd: int) -> Uv:
         lines = [*canonical(spec.requirements), *lock_lines(spec.lock)]

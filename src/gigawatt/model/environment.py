@@ -28,13 +28,26 @@ NEXT_PHASES: dict[EnvironmentPhase, frozenset[EnvironmentPhase]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LocalPackage:
+    """A directory of a bundle with a Python project in it. `digest` is of its files, and known once there is a bundle."""
+
+    path: str  # below the bundle's root
+    bundle: str = ""
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EnvironmentSpec:
-    """`requirements` as pip writes them, sorted; or `lock`, the text of a requirements lock with exact pins."""
+    """`requirements` as pip writes them, sorted; or `lock`, the text of a requirements lock with exact pins. `system`
+    names what must be installed on the machine, and is only checked.
+    """
 
     kind: EnvironmentKind
     python: str = ""  # "3.11"; empty for the control plane's own
     requirements: tuple[str, ...] = ()
     lock: str = ""
+    system: tuple[str, ...] = ()
+    packages: tuple[LocalPackage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -180,6 +180,8 @@ class EnvironmentView(TypedDict):
     kind: str
     python: str
     requirements: list[str]
+    system: list[str]
+    packages: list[str]
     phase: str
     stage: str
     message: str

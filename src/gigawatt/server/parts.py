@@ -56,7 +56,8 @@ def build(settings: Settings, instance: Instance, *, gateway_port: int) -> Parts
     leader = Leader(store=store, engine=engine, config=_config(settings, instance))
     tokens = RankTokens(secret(settings.data / "secret"))
     workshop = LocalWorkshop(
-        builder=EnvironmentBuilder(settings.data / "environments"), artifacts=artifacts
+        builder=EnvironmentBuilder(settings.data / "environments", artifact=artifacts.path),
+        artifacts=artifacts,
     )
     actuator = Actuator(
         engine=engine,

@@ -14,7 +14,7 @@ from gigawatt.model.tenant import Caller
 from gigawatt.service.lookup import Filters, find_environment, find_job
 from gigawatt.service.permissions import home, sees, verb, within
 from gigawatt.service.services import Services, Terms
-from gigawatt.service.submissions import wanted_environment
+from gigawatt.service.submissions import Place, wanted_environment
 from gigawatt.service.views.environments import (
     EnvironmentCheckView,
     EnvironmentDiffView,
@@ -37,7 +37,8 @@ async def ensure(
 ) -> EnvironmentView:
     """The environment, being built from now on if it is not there. Raises RefusalError."""
     tenant, project = home(caller, project)
-    _, wanted = wanted_environment(services, spec, tenant, project)
+    place = Place(tenant=tenant, project=project)
+    _, wanted = await wanted_environment(services, spec, place)
     if wanted is None:
         raise RefusalError(
             RefusalCode.INVALID,

@@ -24,6 +24,7 @@ from gigawatt.spec.fields import (
     Text,
     WorkPath,
     matching,
+    pattern_schema,
 )
 from gigawatt.spec.units import shown
 
@@ -189,6 +190,41 @@ class GangForm(BaseModel):
     same: Level = ""
 
 
+SYSTEM_NAME = r"[A-Za-z0-9][A-Za-z0-9+._-]{0,99}"
+
+
+def _package_path(value: object) -> object:
+    """`./pkg` and `{path: ./pkg}` are the same."""
+    if isinstance(value, dict):
+        named = cast("dict[str, object]", value)
+        value = named["path"] if named.keys() == {"path"} else named
+    return (value.removeprefix("./").rstrip("/") or ".") if isinstance(value, str) else value
+
+
+SystemName = Annotated[
+    str,
+    matching(SYSTEM_NAME, "name a system package, a program or a library, such as ffmpeg"),
+    pattern_schema(f"^{SYSTEM_NAME}$"),
+]
+PackagePath = Annotated[
+    RelativePath,
+    BeforeValidator(_package_path),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "maxLength": limits.PATH_CHARS_MAX},
+                {
+                    "type": "object",
+                    "properties": {"path": {"type": "string", "maxLength": limits.PATH_CHARS_MAX}},
+                    "required": ["path"],
+                    "additionalProperties": False,
+                },
+            ]
+        }
+    ),
+]
+
+
 class EnvironmentForm(BaseModel):
     """Where the ranks' packages come from. The API takes contents; files are read by whoever sends it."""
 
@@ -200,6 +236,8 @@ class EnvironmentForm(BaseModel):
         Field(max_length=limits.REQUIREMENTS_MAX),
     ] = []
     lock: Annotated[str, Field(max_length=limits.LOCK_BYTES_MAX)] = ""
+    system: Annotated[list[SystemName], Field(max_length=limits.SYSTEM_MAX)] = []
+    packages: Annotated[list[PackagePath], Field(max_length=limits.PACKAGES_MAX)] = []
 
 
 Environment = Annotated[

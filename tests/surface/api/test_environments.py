@@ -1,10 +1,12 @@
 """Environments: asked for, compared, checked, removed."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gigawatt.model.tenant import Role
+from gigawatt.sdk.bundle import pack
 from tests.surface.api.conftest import Play
 from tests.surface.api.site import Site, attempt_key
 
@@ -112,5 +114,50 @@ def test_who_may_remove_and_who_may_check(play: Play) -> None:
         assert (view["whole"], view["files"]) == (False, 0)  # this site's builder makes no files
         admin = await site.make_key(Role.PROJECT_ADMIN, project="elsewhere")
         assert (await site.call("POST", path, NOW, key=admin)).json()["items"] == []
+
+    play(scenario)
+
+
+def test_what_the_machine_lacks_is_refused_at_submit(play: Play) -> None:
+    async def scenario(site: Site) -> None:
+        for environment in (
+            {**SIX, "system": ["no-such-tool"]},
+            {"kind": "host", "system": ["no-such-tool"]},
+        ):
+            body = {"name": "job", "command": ["true"], "environment": environment}
+            response = await site.call("POST", "/v1/jobs", body)
+            assert (response.status_code, response.json()["field"]) == (422, "environment.system")
+            assert "no-such-tool" in response.json()["hint"]
+        job = await site.submit(environment={"kind": "host", "system": ["sh"]})
+        assert job["environment"] == "host"
+
+    play(scenario)
+
+
+def test_local_packages_come_out_of_the_jobs_bundle(play: Play, tmp_path: Path) -> None:
+    async def scenario(site: Site) -> None:
+        package = tmp_path / "code" / "pkg"
+        package.mkdir(parents=True)
+        (package / "pyproject.toml").write_text("[project]\nname = 'pkg'\nversion = '1'\n")
+        bundle = pack(tmp_path / "code", archive=tmp_path / "bundle.tar.gz")
+        path = f"/v1/artifacts/{bundle.digest}?kind=bundle"
+        assert (await site.call("PUT", path, bundle.path.read_bytes())).status_code == 201
+        editable = {"kind": "uv", "requirements": ["six", "-e ./pkg"]}
+        named = {"kind": "uv", "requirements": ["six"], "packages": [{"path": "./pkg"}]}
+        jobs = [
+            await site.submit(bundle=bundle.digest, environment=each) for each in (editable, named)
+        ]
+        assert jobs[0]["environment"] == jobs[1]["environment"]
+        view = await site.view(f"/v1/environments/{jobs[0]['environment']}")
+        (shown,) = view["packages"]
+        assert shown.startswith("pkg sha256:")
+        body = {"name": "job", "command": ["true"], "environment": named}
+        response = await site.call("POST", "/v1/jobs", body)
+        assert response.json()["field"] == "environment.packages"
+        wrong = {**named, "packages": ["elsewhere"]}
+        response = await site.call(
+            "POST", "/v1/jobs", {**body, "environment": wrong, "bundle": bundle.digest}
+        )
+        assert "no Python project there" in response.json()["detail"]
 
     play(scenario)

@@ -17,6 +17,8 @@ class EnvironmentView:
     kind: str
     python: str
     requirements: tuple[str, ...]
+    system: tuple[str, ...]
+    packages: tuple[str, ...]
     phase: str
     stage: str
     message: str
@@ -88,6 +90,8 @@ def environment_view(environment: Environment) -> EnvironmentView:
         kind=spec.kind.value,
         python=spec.python,
         requirements=spec.requirements,
+        system=spec.system,
+        packages=tuple(f"{each.path} {each.digest}" for each in spec.packages),
         phase=environment.phase.value,
         stage=environment.stage,
         message=environment.message,

@@ -49,6 +49,8 @@ def environment_fields(spec: EnvironmentSpec) -> dict[str, Any]:
         "python": spec.python,
         "requirements": list(spec.requirements),
         "lock": spec.lock,
+        "system": list(spec.system),
+        "packages": [package.path for package in spec.packages],
     }
 
 
