@@ -35,6 +35,7 @@ def environment_id(tenant: str, spec: EnvironmentSpec) -> str:
     more = {
         "system": sorted(set(spec.system)),
         "packages": sorted({package.digest for package in spec.packages}),
+        "indexes": [[index.url, index.owner, index.secret] for index in spec.indexes],
     }
     asked += [{name: value for name, value in more.items() if value}] if any(more.values()) else []
     text = json.dumps(asked)
@@ -90,7 +91,7 @@ def check_spec(spec: EnvironmentSpec, machine: Machine) -> None:
 
 
 def _check_host(spec: EnvironmentSpec) -> None:
-    for field in ("python", "requirements", "lock", "packages"):
+    for field in ("python", "requirements", "lock", "packages", "indexes"):
         if getattr(spec, field):
             raise RefusalError(
                 RefusalCode.INVALID,

@@ -25,6 +25,7 @@ from gigawatt.build.environment_spec import (
     is_option,
     lock_lines,
 )
+from gigawatt.build.indexes import SecretOf, entered, index_environ, spoken, with_indexes
 from gigawatt.build.interpreters import Interpreter, Machine, own_version, this_machine
 from gigawatt.build.making import LOCK, PARTIAL, beside, try_lock
 from gigawatt.build.pip_config import (
@@ -33,6 +34,7 @@ from gigawatt.build.pip_config import (
     uv_options,
     with_option_lines,
 )
+from gigawatt.build.secrets import Secret
 from gigawatt.build.system import check_system
 from gigawatt.build.uv import Uv, UvFailedError, clean, environ_secrets, uv_environ
 from gigawatt.build.venv import BUNDLES, RECORD, VENV, Source, delete, make_venv, seal
@@ -51,6 +53,7 @@ __all__ = [
 BUILDS_AT_ONCE_MAX = 2
 LOCK_POLL_S = 0.1
 REMOVED = ".removed"
+OVERRULED = frozenset({"UV_INDEX", "UV_EXTRA_INDEX_URL", "UV_INDEX_STRATEGY"})
 ENVIRONMENT_ID = re.compile(r"env-[0-9a-f]{16}")
 
 OnStage = Callable[[str, str], None]  # (stage, what uv last said or "")
@@ -58,6 +61,10 @@ OnStage = Callable[[str, str], None]  # (stage, what uv last said or "")
 
 def _unheard(stage: str, said: str) -> None:
     pass
+
+
+def _no_secret(owner: str, name: str) -> Secret:
+    raise RefusalError(RefusalCode.NOT_FOUND, f"there is no secret {name} of {owner}")
 
 
 class BuildFailedError(Exception):
@@ -104,13 +111,17 @@ class EnvironmentBuilder:
         environ: Mapping[str, str] | None = None,
         machine: Machine | None = None,
         artifact: Callable[[str], Path] | None = None,
+        secret_of: SecretOf = _no_secret,
     ) -> None:
-        """`artifact` says where the bundle of a digest is, of which local packages are built. `environ` (the process's, by default) is where pip's and uv's settings are read; `machine` as inspected."""
+        """`artifact` says where the bundle of a digest is, of which local packages are built, `secret_of`
+        what an index is entered with. `environ` (the process's, by default) is where pip's and uv's settings are read; `machine` as inspected.
+        """
         self._root = root.absolute()
         self._environ = dict(os.environ if environ is None else environ)
         self._cache = cache
         self._machine = machine
         self._artifact = artifact
+        self._secret_of = secret_of
         self._flights: dict[str, _Flight] = {}
         self._slots = asyncio.Semaphore(BUILDS_AT_ONCE_MAX)
 
@@ -252,16 +263,27 @@ class EnvironmentBuilder:
     def _uv(self, spec: EnvironmentSpec, cwd: Path, lock_fd: int) -> Uv:
         lines = [*canonical(spec.requirements), *lock_lines(spec.lock)]
         machine_config = read_pip_config(self._environ, prefix=Path(sys.prefix))
+        indexes = entered(spec.indexes, self._secret_of)
         config = with_option_lines(machine_config, filter(is_option, lines))
-        options = uv_options(config, self._environ)
+        machine_environ = self._environ
+        if indexes:  # those of the environment go before what the machine says, in uv's words too
+            machine_environ = {
+                name: value for name, value in machine_environ.items() if name not in OVERRULED
+            }
+        options = uv_options(with_indexes(config, indexes), machine_environ)
         cache = self._cache or _shared_cache(self._environ, self._root)
-        environ = uv_environ(self._environ, options, cache)
+        if owners := {index.owner for index in spec.indexes if index.secret}:
+            # What one project may read must not reach another through a cache.
+            cache = (
+                self._root.parent / "cache" / "private" / "+".join(sorted(owners)).replace("/", ".")
+            )
+        environ = uv_environ(machine_environ, options, cache) | index_environ(indexes)
         return Uv(
             environ=tuple(sorted(environ.items())),
             arguments=options.arguments,
             cwd=cwd,
             lock_fd=lock_fd,
-            secrets=environ_secrets(environ),
+            secrets=(*spoken(indexes), *environ_secrets(environ)),
         )
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from gigawatt.build.contents import contents_digest
 from gigawatt.build.digest import digest_of
 from gigawatt.build.environment_spec import HASH, canonical, is_option, lock_lines
+from gigawatt.build.indexes import without_indexes
 from gigawatt.build.interpreters import Interpreter
 from gigawatt.build.uv import Uv, UvFailedError
 from gigawatt.model.environment import EnvironmentSpec, LocalPackage
@@ -108,7 +109,8 @@ async def _build_wheel(uv: Uv, source: Source, tell: Tell) -> _Wheel:
     tell("building", source.package.path)
     said: deque[str] = deque(maxlen=SAID_LINES_MAX)
     try:
-        await uv.run(command, said.append)
+        open_environ = without_indexes(dict(uv.environ))
+        await replace(uv, environ=tuple(sorted(open_environ.items()))).run(command, said.append)
     except UvFailedError as error:
         # The backend's own words come before uv's error, and hold the reason.
         words = "\n".join(said).replace(str(uv.cwd / directory), source.package.path)

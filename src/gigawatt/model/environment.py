@@ -37,6 +37,15 @@ class LocalPackage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Index:
+    """An index asked before the machine's own. `secret` names what it is entered with, a secret of `owner`."""
+
+    url: str
+    secret: str = ""
+    owner: str = ""  # "tenant/project", known once it is submitted; empty without a secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EnvironmentSpec:
     """`requirements` as pip writes them, sorted; or `lock`, the text of a requirements lock with exact pins. `system`
     names what must be installed on the machine, and is only checked.
@@ -48,6 +57,7 @@ class EnvironmentSpec:
     lock: str = ""
     system: tuple[str, ...] = ()
     packages: tuple[LocalPackage, ...] = ()
+    indexes: tuple[Index, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

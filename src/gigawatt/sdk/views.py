@@ -182,6 +182,7 @@ class EnvironmentView(TypedDict):
     requirements: list[str]
     system: list[str]
     packages: list[str]
+    indexes: list[str]
     phase: str
     stage: str
     message: str
@@ -193,6 +194,11 @@ class EnvironmentView(TypedDict):
     used_ms: int
     digest: str
     version: int
+
+
+class SecretView(TypedDict):
+    name: str
+    url: str
 
 
 class PinView(TypedDict):

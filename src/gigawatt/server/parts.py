@@ -7,6 +7,7 @@ from gigawatt.build.artifacts import ArtifactStore
 from gigawatt.build.bundles import unpack
 from gigawatt.build.environments import EnvironmentBuilder
 from gigawatt.build.interpreters import this_machine
+from gigawatt.build.secrets import SecretFiles
 from gigawatt.clock import entropy
 from gigawatt.control.actuator import Actuator
 from gigawatt.control.front import Front
@@ -55,8 +56,11 @@ def build(settings: Settings, instance: Instance, *, gateway_port: int) -> Parts
     artifacts = ArtifactStore(settings.data / "artifacts")
     leader = Leader(store=store, engine=engine, config=_config(settings, instance))
     tokens = RankTokens(secret(settings.data / "secret"))
+    secrets = SecretFiles(settings.data / "secrets")
     workshop = LocalWorkshop(
-        builder=EnvironmentBuilder(settings.data / "environments", artifact=artifacts.path),
+        builder=EnvironmentBuilder(
+            settings.data / "environments", artifact=artifacts.path, secret_of=secrets.read
+        ),
         artifacts=artifacts,
     )
     actuator = Actuator(
@@ -71,6 +75,7 @@ def build(settings: Settings, instance: Instance, *, gateway_port: int) -> Parts
         leader=Front(leader),
         engine=engine,
         artifacts=artifacts,
+        secrets=secrets,
         machine=this_machine(),
         keyring=Keyring(store, tokens),
         instance=InstanceFacts(

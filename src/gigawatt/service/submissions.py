@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from gigawatt import clock
 from gigawatt.build.environment_spec import check_spec, environment_id
+from gigawatt.build.indexes import entered
 from gigawatt.build.local_packages import package_digest
 from gigawatt.build.system import check_system
 from gigawatt.model.artifact import Artifact
@@ -57,6 +58,8 @@ async def wanted_environment(
     check_spec(spec, services.machine)
     if spec.kind is EnvironmentKind.HOST:
         return HOST, None
+    if spec.indexes:
+        spec = await _with_owner(services, spec, f"{place.tenant}/{place.project}")
     if spec.packages:
         spec = await _with_packages(services, spec, bundle)
     wanted = environment_id(place.tenant, spec)
@@ -135,6 +138,13 @@ def impossible(reason: Reason) -> RefusalError:
 def artifact_key(tenant: str, digest: str) -> str:
     """The id under which the store has a tenant's artifact."""
     return f"{tenant}/{digest}"
+
+
+async def _with_owner(services: Services, spec: EnvironmentSpec, owner: str) -> EnvironmentSpec:
+    """The spec with whose secrets it means: each must be there, and for that address. Raises RefusalError."""
+    owned = tuple(replace(each, owner=owner if each.secret else "") for each in spec.indexes)
+    await asyncio.to_thread(entered, owned, services.secrets.read)
+    return replace(spec, indexes=owned)
 
 
 async def _with_packages(services: Services, spec: EnvironmentSpec, bundle: str) -> EnvironmentSpec:

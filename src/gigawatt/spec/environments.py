@@ -4,7 +4,7 @@ import re
 
 from pydantic import ValidationError
 
-from gigawatt.model.environment import EnvironmentKind, EnvironmentSpec, LocalPackage
+from gigawatt.model.environment import EnvironmentKind, EnvironmentSpec, Index, LocalPackage
 from gigawatt.model.refusal import Fault
 from gigawatt.spec.faults import faults_of, nearest, refusal
 from gigawatt.spec.forms import EnvironmentForm
@@ -49,6 +49,7 @@ def environment_spec(form: EnvironmentForm, *, field: str = "") -> EnvironmentSp
         lock=form.lock,
         system=tuple(sorted(set(form.system))),
         packages=_packages(form),
+        indexes=tuple(Index(url=each.url, secret=each.secret) for each in form.indexes),
     )
 
 

@@ -14,6 +14,7 @@ from gigawatt import clock
 from gigawatt.api.app import create_app
 from gigawatt.build.artifacts import ArtifactStore
 from gigawatt.build.interpreters import Interpreter, Machine
+from gigawatt.build.secrets import SecretFiles
 from gigawatt.control.actuator import Actuator
 from gigawatt.control.front import Front
 from gigawatt.control.leader import Config, Leader
@@ -187,6 +188,7 @@ async def running_site(
         leader=Front(leader),
         engine=engine,
         artifacts=artifacts,
+        secrets=SecretFiles(data / "secrets"),
         machine=MACHINE,
         keyring=Keyring(store, RankTokens(SECRET)),
         instance=InstanceFacts(

@@ -64,3 +64,11 @@ def test_an_environment_that_changed_since_it_was_built_is_a_failure(
     )
     assert gw("env", "show", "env-1", "--verify").stdout == "whole\n"
     assert gw("env", "show", "--verify").exit_code == 2
+
+
+def test_a_secret_is_read_from_stdin_and_printed_nowhere(gw: Gw, api: ApiDouble) -> None:
+    view = {"name": "ours", "url": "https://pypi.example.com"}
+    api.on("PUT", "/v1/secrets/ours", Answer(body=view))
+    result = gw("secrets", "set", "ours", "--for", view["url"], stdin="ci:s3cret\n")
+    assert api.requests[-1].json == {"value": "ci:s3cret", "url": view["url"]}
+    assert (result.exit_code, "s3cret" in result.output) == (0, False)

@@ -19,6 +19,7 @@ class EnvironmentView:
     requirements: tuple[str, ...]
     system: tuple[str, ...]
     packages: tuple[str, ...]
+    indexes: tuple[str, ...]
     phase: str
     stage: str
     message: str
@@ -92,6 +93,7 @@ def environment_view(environment: Environment) -> EnvironmentView:
         requirements=spec.requirements,
         system=spec.system,
         packages=tuple(f"{each.path} {each.digest}" for each in spec.packages),
+        indexes=tuple(f"{each.url} {each.secret}".rstrip() for each in spec.indexes),
         phase=environment.phase.value,
         stage=environment.stage,
         message=environment.message,

@@ -51,6 +51,7 @@ def environment_fields(spec: EnvironmentSpec) -> dict[str, Any]:
         "lock": spec.lock,
         "system": list(spec.system),
         "packages": [package.path for package in spec.packages],
+        "indexes": [{"url": index.url, "secret": index.secret} for index in spec.indexes],
     }
 
 
