@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from benchmarks.figures import Figure, median
@@ -28,7 +29,7 @@ RUNS = 15
 
 def run() -> list[Figure]:
     figures: list[Figure] = []
-    with running(nodes=2) as instance, Client(api=instance.api_url, token=instance.token) as client:
+    with running(nodes=2) as instance, Client(instance.api_url, instance.token) as client:
         figures += [_many_at_once(client), _same_twice(client)]
     with tempfile.TemporaryDirectory(prefix="gigawatt-bench-") as folder:
         figures += _against_pip(Path(folder))
@@ -55,10 +56,12 @@ def _many_at_once(client: Client) -> Figure:
         "gang": {"cpus": 0.01},
         "environment": {"kind": "uv", "requirements": list(SMALL)},
     }
-    jobs = [client.jobs.submit({"name": f"ask-{at}", **body}) for at in range(ASKERS)]
-    ids = {job["environment"] for job in jobs}
+    with ThreadPoolExecutor(ASKERS) as pool:
+        asked = [{"name": f"ask-{at}", **body} for at in range(ASKERS)]
+        jobs = list(pool.map(client.jobs.submit, asked))
+    ids = {job.view["environment"] for job in jobs}
     for job in jobs:
-        client.jobs.wait(job["id"])
+        job.wait()
     page = client.events.page(subject=ids.pop(), kind=["environment.building"])
     note = f"{ASKERS} jobs at once, {len(ids) + 1} environment"
     return Figure(
@@ -105,7 +108,7 @@ def _pip_s(place: Path) -> float:
     began = time.monotonic()
     subprocess.run([sys.executable, "-m", "venv", place], check=True)
     command = [place / "bin" / "pip", "install", "--quiet", "--no-cache-dir", *TORCH]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(command, check=True, capture_output=True)
     took = time.monotonic() - began
     shutil.rmtree(place)
     return took

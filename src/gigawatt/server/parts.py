@@ -57,12 +57,7 @@ def build(settings: Settings, instance: Instance, *, gateway_port: int) -> Parts
     leader = Leader(store=store, engine=engine, config=_config(settings, instance))
     tokens = RankTokens(secret(settings.data / "secret"))
     secrets = SecretFiles(settings.data / "secrets")
-    workshop = LocalWorkshop(
-        builder=EnvironmentBuilder(
-            settings.data / "environments", artifact=artifacts.path, secret_of=secrets.read
-        ),
-        artifacts=artifacts,
-    )
+    workshop = _workshop(settings, artifacts, secrets)
     actuator = Actuator(
         engine=engine,
         workshop=workshop,
@@ -94,6 +89,13 @@ def build(settings: Settings, instance: Instance, *, gateway_port: int) -> Parts
         services=services,
         gateway=GatewayProcess(settings.data, address),
     )
+
+
+def _workshop(settings: Settings, artifacts: ArtifactStore, secrets: SecretFiles) -> LocalWorkshop:
+    builder = EnvironmentBuilder(
+        settings.data / "environments", artifact=artifacts.path, secret_of=secrets.read
+    )
+    return LocalWorkshop(builder=builder, artifacts=artifacts)
 
 
 def _config(settings: Settings, instance: Instance) -> Config:

@@ -55,15 +55,15 @@ def private_index(wheels: Path, pair: str) -> Generator[PrivateIndex]:
             if self.command == "GET":
                 self.wfile.write(body)
 
-        do_HEAD = do_GET
+        def do_HEAD(self) -> None:
+            self.do_GET()
 
         def log_message(self, format: str, *args: object) -> None:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    index = PrivateIndex(
-        url=f"http://127.0.0.1:{server.server_address[1]}/simple", wheels=wheels, pair=pair
-    )
+    url = f"http://127.0.0.1:{server.server_address[1]}/simple"
+    index = PrivateIndex(url=url, wheels=wheels, pair=pair)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
