@@ -42,7 +42,7 @@ def test_what_would_go_is_told_with_what_that_frees(gw: Gw, api: ApiDouble) -> N
     result = gw("env", "prune", "--dry-run", "--keep", "50GB")
     assert api.requests[-1].json == {"keep": "50GB", "dry_run": True}
     assert "env-1" in result.stdout
-    assert result.stderr.startswith("1 would go, 1 MiB freed, 3 stay")
+    assert result.stderr.startswith("1 would be removed, 1 MiB of the disk, 3 stay")
 
 
 def test_an_environment_that_changed_since_it_was_built_is_a_failure(

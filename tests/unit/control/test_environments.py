@@ -1,5 +1,6 @@
 """Environments while they are used, and once nobody uses them."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -23,7 +24,9 @@ from gigawatt.model.resources import Resources
 from gigawatt.model.tenant import Project
 from gigawatt.model.world import World
 from gigawatt.reconcile import apply, environments
+from gigawatt.reconcile.adopt import Found, adopt
 from gigawatt.reconcile.turn import Site, Turn
+from gigawatt.store.codec import decode
 
 SHAPE = Shape(per_node=Resources())
 ENV = "env-0123456789abcdef"
@@ -154,3 +157,26 @@ def test_a_removed_environment_is_built_again_for_who_asks() -> None:
     assert turn.world.jobs["job-2"].phase is JobPhase.PREPARING
     apply.observation(turn, EnvironmentDeleted(at_ms=3000, environment=ENV))
     assert turn.world.environments[ENV].phase is EnvironmentPhase.BUILDING
+
+
+def test_a_removal_that_a_crash_cut_in_half_is_gone_on_with() -> None:
+    half = replace(READY, phase=EnvironmentPhase.REMOVED)
+    done = replace(half, id="env-ffffffffffffffff", path="", size_bytes=0)
+    turn = a_turn(half, done)
+    adopt(turn, Found(nodes=(), attempts=(), observations=()))
+    assert turn.actions == [DeleteEnvironment(environment=ENV)]
+
+
+def test_an_environment_of_an_older_store_is_read() -> None:
+    old = {
+        "id": ENV,
+        "tenant": "t",
+        "project": "p",
+        "spec": {"kind": "uv", "python": "", "requirements": ["numpy"], "lock": ""},
+        "phase": "ready",
+        "created_ms": 5,
+        "version": 2,
+    }
+    found = decode(Environment, json.dumps(old))
+    assert (found.spec.system, found.spec.packages, found.spec.indexes) == ((), (), ())
+    assert (found.last_used_ms, found.digest) == (5, "")

@@ -140,9 +140,9 @@ def prune(session: Session, *, unused_for: str | None, keep: str | None, dry_run
     ]
     if rows:
         show_table(columns, rows)
-    verb = "would go" if dry_run else "removed"
+    verb = "would be removed" if dry_run else "removed"
     session.say(
-        f"{len(rows)} {verb}, {form.size(view['freed_bytes'])} freed, {view['left']} stay; "
+        f"{len(rows)} {verb}, {form.size(view['freed_bytes'])} of the disk, {view['left']} stay; "
         "files that the package cache shares stay in it: `uv cache prune`"
     )
 
