@@ -60,6 +60,14 @@ class PlaceQuery(BaseModel):
     project: Word = ""
 
 
+class CompareQuery(BaseModel):
+    """What to compare with: an environment's id, or a job."""
+
+    model_config = _QUERY
+    to: Annotated[str, Field(min_length=1, max_length=REFERENCE_CHARS_MAX)]
+    project: Word = ""
+
+
 class SubmitQuery(BaseModel):
     """With `dry_run`, nothing is made: the answer is what would happen."""
 
@@ -200,6 +208,7 @@ class ConfigQuery(BaseModel):
 
 Nothing = Annotated[NoQuery, Query()]
 Place = Annotated[PlaceQuery, Query()]
+Comparing = Annotated[CompareQuery, Query()]
 Submit = Annotated[SubmitQuery, Query()]
 Listing = Annotated[ListQuery, Query()]
 Logs = Annotated[LogQuery, Query()]

@@ -25,13 +25,20 @@ NETWORK_SCHEMES = ("http://", "https://")
 def environment_id(tenant: str, spec: EnvironmentSpec) -> str:
     """`env-` and 16 hex digits: the same asked for twice is the same environment, but never that of another tenant.
 
-    An empty `python` is the control plane's own version, and the order of requirements does not count. The host's
-    environment is `host`.
+    An empty `python` is the control plane's own version, and the order of requirements does not count. Local
+    packages count by what is in them. The host's environment is `host`.
     """
     if spec.kind is EnvironmentKind.HOST:
         return HOST
     python = spec.python or own_version()
-    text = json.dumps([1, tenant, str(spec.kind), python, canonical(spec.requirements), spec.lock])
+    asked = [1, tenant, str(spec.kind), python, canonical(spec.requirements), spec.lock]
+    more = {
+        "system": sorted(set(spec.system)),
+        "packages": sorted({package.digest for package in spec.packages}),
+        "indexes": [[index.url, index.owner, index.secret] for index in spec.indexes],
+    }
+    asked += [{name: value for name, value in more.items() if value}] if any(more.values()) else []
+    text = json.dumps(asked)
     return f"env-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
@@ -84,7 +91,7 @@ def check_spec(spec: EnvironmentSpec, machine: Machine) -> None:
 
 
 def _check_host(spec: EnvironmentSpec) -> None:
-    for field in ("python", "requirements", "lock"):
+    for field in ("python", "requirements", "lock", "packages", "indexes"):
         if getattr(spec, field):
             raise RefusalError(
                 RefusalCode.INVALID,

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gigawatt import clock
+from gigawatt.build.bundles import unpack
 from gigawatt.build.environment_spec import (
     canonical,
     check_spec,
@@ -24,6 +25,7 @@ from gigawatt.build.environment_spec import (
     is_option,
     lock_lines,
 )
+from gigawatt.build.indexes import SecretOf, entered, index_environ, spoken, with_indexes
 from gigawatt.build.interpreters import Interpreter, Machine, own_version, this_machine
 from gigawatt.build.making import LOCK, PARTIAL, beside, try_lock
 from gigawatt.build.pip_config import (
@@ -32,8 +34,10 @@ from gigawatt.build.pip_config import (
     uv_options,
     with_option_lines,
 )
+from gigawatt.build.secrets import Secret
+from gigawatt.build.system import check_system
 from gigawatt.build.uv import Uv, UvFailedError, clean, environ_secrets, uv_environ
-from gigawatt.build.venv import RECORD, VENV, delete, make_venv, seal
+from gigawatt.build.venv import BUNDLES, RECORD, VENV, Source, delete, make_venv, seal
 from gigawatt.model.environment import EnvironmentKind, EnvironmentSpec
 from gigawatt.model.refusal import RefusalCode, RefusalError
 
@@ -49,6 +53,7 @@ __all__ = [
 BUILDS_AT_ONCE_MAX = 2
 LOCK_POLL_S = 0.1
 REMOVED = ".removed"
+OVERRULED = frozenset({"UV_INDEX", "UV_EXTRA_INDEX_URL", "UV_INDEX_STRATEGY"})
 ENVIRONMENT_ID = re.compile(r"env-[0-9a-f]{16}")
 
 OnStage = Callable[[str, str], None]  # (stage, what uv last said or "")
@@ -56,6 +61,10 @@ OnStage = Callable[[str, str], None]  # (stage, what uv last said or "")
 
 def _unheard(stage: str, said: str) -> None:
     pass
+
+
+def _no_secret(owner: str, name: str) -> Secret:
+    raise RefusalError(RefusalCode.NOT_FOUND, f"there is no secret {name} of {owner}")
 
 
 class BuildFailedError(Exception):
@@ -74,6 +83,7 @@ class Built:
     lock: str
     size_bytes: int
     build_ms: int
+    digest: str  # of what was installed; empty where it was built before there were digests
 
 
 @dataclass(slots=True, kw_only=True)
@@ -100,12 +110,18 @@ class EnvironmentBuilder:
         cache: Path | None = None,
         environ: Mapping[str, str] | None = None,
         machine: Machine | None = None,
+        artifact: Callable[[str], Path] | None = None,
+        secret_of: SecretOf = _no_secret,
     ) -> None:
-        """`environ` (the process's, by default) is where pip's and uv's settings are read; `machine` as inspected."""
+        """`artifact` says where the bundle of a digest is, of which local packages are built, `secret_of`
+        what an index is entered with. `environ` (the process's, by default) is where pip's and uv's settings are read; `machine` as inspected.
+        """
         self._root = root.absolute()
         self._environ = dict(os.environ if environ is None else environ)
         self._cache = cache
         self._machine = machine
+        self._artifact = artifact
+        self._secret_of = secret_of
         self._flights: dict[str, _Flight] = {}
         self._slots = asyncio.Semaphore(BUILDS_AT_ONCE_MAX)
 
@@ -114,7 +130,7 @@ class EnvironmentBuilder:
     ) -> Built:
         """The environment of that id, built now where it is not there. Many may ask at once: it is built once.
 
-        `on_stage` is told `waiting`, `resolving`, `installing` and `finishing`, each with what uv last said. When all
+        `on_stage` is told `waiting`, `resolving`, `building` (local packages), `installing` and `finishing`, each with what uv last said. When all
         who asked are cancelled, so is the build, and nothing of it stays. Raises BuildFailedError.
         """
         assert spec.kind is EnvironmentKind.UV, spec.kind
@@ -146,6 +162,7 @@ class EnvironmentBuilder:
             lock=record["lock"],
             size_bytes=record["size_bytes"],
             build_ms=record["build_ms"],
+            digest=record.get("digest", ""),
         )
 
     def remove(self, environment_id: str) -> bool:
@@ -198,6 +215,8 @@ class EnvironmentBuilder:
                     return there or await self._build_locked(path, spec, lock_fd, tell)
         except (UvFailedError, PipConfigError) as error:
             raise BuildFailedError(str(error)) from error
+        except RefusalError as refusal:
+            raise BuildFailedError(f"{refusal.detail}. {refusal.hint}".strip()) from refusal
         except OSError as error:
             message = clean(f"the environment could not be written: {error}")
             raise BuildFailedError(message) from error
@@ -209,9 +228,11 @@ class EnvironmentBuilder:
         partial = beside(path, PARTIAL)
         await asyncio.to_thread(_clear, path, partial)
         try:
+            await asyncio.to_thread(check_system, spec.system)
             interpreter = await asyncio.to_thread(self._interpreter, spec.python)
             uv = await asyncio.to_thread(self._uv, spec, partial, lock_fd)
-            lock = await make_venv(uv, spec, interpreter, tell)
+            sources = await asyncio.to_thread(self._sources, spec, partial)
+            lock = await make_venv(uv, spec, interpreter, sources, tell)
             tell("finishing", "")
             build_ms = round((clock.monotonic_s() - started_s) * 1000)
             await asyncio.to_thread(seal, partial / VENV, path, lock=lock, build_ms=build_ms)
@@ -229,19 +250,40 @@ class EnvironmentBuilder:
             raise UvFailedError(f"this machine has no Python {python}; it has {has}")
         return interpreter
 
+    def _sources(self, spec: EnvironmentSpec, partial: Path) -> tuple[Source, ...]:
+        """The directories of local packages, unpacked beside the environment. Raises RefusalError."""
+        sources: list[Source] = []
+        for package in spec.packages:
+            assert self._artifact is not None, package
+            place = partial / BUNDLES / package.bundle.removeprefix("sha256:")
+            unpack(self._artifact(package.bundle), place, digest=package.bundle)
+            sources.append(Source(package=package, directory=place / package.path))
+        return tuple(sources)
+
     def _uv(self, spec: EnvironmentSpec, cwd: Path, lock_fd: int) -> Uv:
         lines = [*canonical(spec.requirements), *lock_lines(spec.lock)]
         machine_config = read_pip_config(self._environ, prefix=Path(sys.prefix))
+        indexes = entered(spec.indexes, self._secret_of)
         config = with_option_lines(machine_config, filter(is_option, lines))
-        options = uv_options(config, self._environ)
+        machine_environ = self._environ
+        if indexes:  # those of the environment go before what the machine says, in uv's words too
+            machine_environ = {
+                name: value for name, value in machine_environ.items() if name not in OVERRULED
+            }
+        options = uv_options(with_indexes(config, indexes), machine_environ)
         cache = self._cache or _shared_cache(self._environ, self._root)
-        environ = uv_environ(self._environ, options, cache)
+        if owners := {index.owner for index in spec.indexes if index.secret}:
+            # What one project may read must not reach another through a cache.
+            cache = (
+                self._root.parent / "cache" / "private" / "+".join(sorted(owners)).replace("/", ".")
+            )
+        environ = uv_environ(machine_environ, options, cache) | index_environ(indexes)
         return Uv(
             environ=tuple(sorted(environ.items())),
             arguments=options.arguments,
             cwd=cwd,
             lock_fd=lock_fd,
-            secrets=environ_secrets(environ),
+            secrets=(*spoken(indexes), *environ_secrets(environ)),
         )
 
 

@@ -23,7 +23,7 @@ SECTIONS = {
         "retry": _entry("retry", "retry", "Put ended jobs back in the line."),
     },
     "Build": {
-        "env": _entry("env", "env", "Build, list and show environments."),
+        "env": _entry("env", "env", "Build, list, compare and prune environments."),
         "models": _entry("models", "models", "List, show, push and alias models."),
     },
     "Serve": {
@@ -41,6 +41,7 @@ SECTIONS = {
         "events": _entry("events", "events", "Print what happened, and what happens."),
         "projects": _entry("projects", "projects", "List and create projects."),
         "keys": _entry("keys", "keys", "List, create and revoke API keys."),
+        "secrets": _entry("secrets", "secrets", "List, set and remove a project's secrets."),
         "conformance": _entry("conformance", "conformance", "Try an engine against its contract."),
         "sim": _entry("sim", "sim", "Replay recorded scheduling cycles."),
     },

@@ -15,6 +15,7 @@ from gigawatt.engine.base import Engine, StaleEpochError
 from gigawatt.model.action import (
     Action,
     BuildEnvironment,
+    DeleteEnvironment,
     ReleaseAttempt,
     SetNode,
     StartAttempt,
@@ -24,6 +25,7 @@ from gigawatt.model.action import (
 from gigawatt.model.launch import AttemptKey, Launch
 from gigawatt.model.observation import (
     EnvironmentBuilt,
+    EnvironmentDeleted,
     EnvironmentFailed,
     EnvironmentStage,
     LaunchFailed,
@@ -41,6 +43,8 @@ class Workshop(Protocol):
     async def build(
         self, action: BuildEnvironment, on_stage: Callable[[str], None]
     ) -> EnvironmentBuilt | EnvironmentFailed: ...
+
+    async def delete(self, action: DeleteEnvironment) -> EnvironmentDeleted | None: ...
 
     async def store_model(self, action: StoreModel) -> ModelStored: ...
 
@@ -78,6 +82,8 @@ class Actuator:
                 self._chain(action.node, partial(self._set_node, action))
             case BuildEnvironment():
                 self._chain(action.environment, partial(self._build, action))
+            case DeleteEnvironment():
+                self._chain(action.environment, partial(self._delete, action))
             case StoreModel():
                 self._chain(f"{action.job} model", partial(self._store_model, action))
 
@@ -145,6 +151,11 @@ class Actuator:
             )
 
         self._observe(await self._workshop.build(action, on_stage))
+
+    async def _delete(self, action: DeleteEnvironment) -> None:
+        seen = await self._workshop.delete(action)
+        if seen is not None:
+            self._observe(seen)
 
     async def _store_model(self, action: StoreModel) -> None:
         self._observe(await self._workshop.store_model(action))

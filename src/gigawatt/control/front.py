@@ -9,7 +9,7 @@ from gigawatt.model.attempt import Progress
 from gigawatt.model.change import Entity
 from gigawatt.model.command import Command
 from gigawatt.model.decision import Start
-from gigawatt.model.environment import Environment
+from gigawatt.model.environment import Environment, EnvironmentPhase
 from gigawatt.model.event import Event
 from gigawatt.model.gang import Gang
 from gigawatt.model.job import Job
@@ -19,6 +19,7 @@ from gigawatt.model.observation import DemandSeen
 from gigawatt.model.reason import Reason, ReasonCode
 from gigawatt.model.resources import Resources
 from gigawatt.model.world import World
+from gigawatt.reconcile.environments import unused
 from gigawatt.scheduler import dry_run
 from gigawatt.scheduler.explain import CheapestChange, Value, explain
 from gigawatt.scheduler.snapshot import NONE, Snapshot
@@ -63,6 +64,13 @@ class Front:
     def environment(self, id: str) -> Environment | None:
         """A live environment, with the stage that its build is at."""
         return self._world.environments.get(id)
+
+    def ready_environments(self) -> tuple[Environment, ...]:
+        everything = self._world.environments.values()
+        return tuple(each for each in everything if each.phase is EnvironmentPhase.READY)
+
+    def unused_environments(self, *, since_ms: int) -> tuple[Environment, ...]:
+        return unused(self._world, since_ms=since_ms)
 
     def waiting(self, gang: str) -> tuple[int, Reason] | None:
         wait = self._leader.state.waits.get(gang)

@@ -1,15 +1,23 @@
 """Builds and stores on behalf of actions; a failure is an observation."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
 from gigawatt.build.artifacts import ArtifactStore
 from gigawatt.build.environments import BuildFailedError, EnvironmentBuilder
 from gigawatt.clock import now_ms
-from gigawatt.model.action import BuildEnvironment, StoreModel
-from gigawatt.model.observation import EnvironmentBuilt, EnvironmentFailed, ModelStored
+from gigawatt.model.action import BuildEnvironment, DeleteEnvironment, StoreModel
+from gigawatt.model.observation import (
+    EnvironmentBuilt,
+    EnvironmentDeleted,
+    EnvironmentFailed,
+    ModelStored,
+)
 from gigawatt.model.refusal import RefusalError
+
+log = logging.getLogger(__name__)
 
 
 class LocalWorkshop:
@@ -46,8 +54,18 @@ class LocalWorkshop:
                 lock=built.lock,
                 size_bytes=built.size_bytes,
                 build_ms=built.build_ms,
+                digest=built.digest,
             )
         return EnvironmentFailed(at_ms=now_ms(), environment=action.environment, message=message)
+
+    async def delete(self, action: DeleteEnvironment) -> EnvironmentDeleted | None:
+        """None where it could not be: it is asked for again when a leader starts."""
+        try:
+            await asyncio.to_thread(self._builder.remove, action.environment)
+        except (RefusalError, OSError) as error:
+            log.warning("%s was not deleted: %s", action.environment, error)
+            return None
+        return EnvironmentDeleted(at_ms=now_ms(), environment=action.environment)
 
     async def store_model(self, action: StoreModel) -> ModelStored:
         try:

@@ -41,6 +41,11 @@ class BuildEnvironment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteEnvironment:
+    environment: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoreModel:
     """Put the output of a succeeded job into the artifact store."""
 
@@ -49,4 +54,12 @@ class StoreModel:
     within: str  # the job's own directory, which nothing of the output may lead out of
 
 
-Action = StartAttempt | StopAttempt | ReleaseAttempt | SetNode | BuildEnvironment | StoreModel
+Action = (
+    StartAttempt
+    | StopAttempt
+    | ReleaseAttempt
+    | SetNode
+    | BuildEnvironment
+    | DeleteEnvironment
+    | StoreModel
+)

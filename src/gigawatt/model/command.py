@@ -49,6 +49,15 @@ class EnsureEnvironment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveEnvironment:
+    """Refused (conflict) where work still refers to it, or it was used after `unused_since_ms`."""
+
+    id: str
+    unused_since_ms: int
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AddArtifact:
     artifact: Artifact
 
@@ -138,6 +147,7 @@ Command = (
     | CancelJob
     | RetryJob
     | EnsureEnvironment
+    | RemoveEnvironment
     | AddArtifact
     | RegisterModel
     | SetAlias

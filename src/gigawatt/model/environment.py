@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+USED_EVERY_MS = 3_600_000  # uses within this time of the last one on record are not written down
 HOST = "host"  # the id of the environment that is simply what is on the machine
 
 
@@ -15,23 +16,48 @@ class EnvironmentPhase(StrEnum):
     BUILDING = "building"
     READY = "ready"
     FAILED = "failed"
+    REMOVED = "removed"  # its files are gone, or going; its lock is kept to be compared
 
 
 NEXT_PHASES: dict[EnvironmentPhase, frozenset[EnvironmentPhase]] = {
     EnvironmentPhase.BUILDING: frozenset({EnvironmentPhase.READY, EnvironmentPhase.FAILED}),
-    EnvironmentPhase.READY: frozenset({EnvironmentPhase.BUILDING}),
-    EnvironmentPhase.FAILED: frozenset({EnvironmentPhase.BUILDING}),
+    EnvironmentPhase.READY: frozenset({EnvironmentPhase.BUILDING, EnvironmentPhase.REMOVED}),
+    EnvironmentPhase.FAILED: frozenset({EnvironmentPhase.BUILDING, EnvironmentPhase.REMOVED}),
+    EnvironmentPhase.REMOVED: frozenset({EnvironmentPhase.BUILDING}),
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LocalPackage:
+    """A directory of a bundle with a Python project in it. `digest` is of its files, and known once there is a bundle."""
+
+    path: str  # below the bundle's root
+    bundle: str = ""
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Index:
+    """An index asked before the machine's own. `secret` names what it is entered with, a secret of `owner`."""
+
+    url: str
+    secret: str = ""
+    owner: str = ""  # "tenant/project", known once it is submitted; empty without a secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EnvironmentSpec:
-    """`requirements` as pip writes them, sorted; or `lock`, the text of a requirements lock with exact pins."""
+    """`requirements` as pip writes them, sorted; or `lock`, the text of a requirements lock with exact pins. `system`
+    names what must be installed on the machine, and is only checked.
+    """
 
     kind: EnvironmentKind
     python: str = ""  # "3.11"; empty for the control plane's own
     requirements: tuple[str, ...] = ()
     lock: str = ""
+    system: tuple[str, ...] = ()
+    packages: tuple[LocalPackage, ...] = ()
+    indexes: tuple[Index, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +77,14 @@ class Environment:
     stage: str = ""  # resolving, installing, ...; and what the tool last said
     message: str = ""  # why it failed, in the resolver's own words
     ended_ms: int | None = None
+    used_ms: int = 0  # when work last asked for it or ended in it, to USED_EVERY_MS
+    digest: str = ""  # of what was installed, file by file
     version: int = 1
+
+    @property
+    def last_used_ms(self) -> int:
+        """When it was last built, asked for, or left by work that ended."""
+        return max(self.created_ms, self.ended_ms or 0, self.used_ms)
 
     def moved(self, phase: EnvironmentPhase) -> "Environment":
         assert phase in NEXT_PHASES[self.phase], f"{self.id}: {self.phase} -> {phase}"

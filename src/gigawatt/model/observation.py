@@ -118,6 +118,7 @@ class EnvironmentBuilt:
     lock: str
     size_bytes: int
     build_ms: int
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +126,14 @@ class EnvironmentFailed:
     at_ms: int
     environment: str
     message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvironmentDeleted:
+    """Nothing of a removed environment is on the disk any more."""
+
+    at_ms: int
+    environment: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +176,7 @@ Observation = (
     | EnvironmentStage
     | EnvironmentBuilt
     | EnvironmentFailed
+    | EnvironmentDeleted
     | ModelStored
     | DemandSeen
 )

@@ -77,6 +77,8 @@ def _resume(turn: Turn) -> None:
     for environment in tuple(world.environments.values()):
         if environment.phase is EnvironmentPhase.BUILDING:
             environments.build(turn, environment)
+        elif environment.phase is EnvironmentPhase.REMOVED and environment.path:
+            environments.delete(turn, environment)
     for job in tuple(world.jobs.values()):
         if job.phase is JobPhase.SAVING:
             jobs.save_output(turn, job)

@@ -12,6 +12,7 @@ from gigawatt.model.command import (
     EnsureEnvironment,
     PutEndpoint,
     RegisterModel,
+    RemoveEnvironment,
     RetryJob,
     RevokeKey,
     SetAlias,
@@ -27,6 +28,7 @@ from gigawatt.model.observation import (
     CheckpointSaved,
     DemandSeen,
     EnvironmentBuilt,
+    EnvironmentDeleted,
     EnvironmentFailed,
     EnvironmentStage,
     LaunchAccepted,
@@ -69,6 +71,8 @@ def command(turn: Turn, asked: Command) -> Entity:  # noqa: C901, PLR0911, PLR09
         case EnsureEnvironment():
             projects.check_project(turn, asked.environment.tenant, asked.environment.project)
             return environments.ensure(turn, asked.environment)
+        case RemoveEnvironment():
+            return environments.remove(turn, asked)
         case AddArtifact():
             return models.add_artifact(turn, asked)
         case RegisterModel():
@@ -102,6 +106,8 @@ def observation(turn: Turn, seen: Observation) -> None:
             _environment_changed(turn, environments.built(turn, seen))
         case EnvironmentFailed():
             _environment_changed(turn, environments.failed(turn, seen))
+        case EnvironmentDeleted():
+            environments.deleted(turn, seen)
         case ModelStored():
             jobs.model_stored(turn, seen)
         case DemandSeen():

@@ -46,6 +46,7 @@ def put(turn: Turn, command: PutEndpoint) -> Endpoint:
                 message="",
             )
         )
+        environments.used(turn, before.spec.environment)
         turn.emit("endpoint.changed", endpoint, f"by {command.by}")
     return scale(turn, endpoint)
 
@@ -58,6 +59,7 @@ def stop(turn: Turn, command: StopEndpoint) -> Endpoint:
     if endpoint.phase is EndpointPhase.STOPPING:
         return endpoint
     endpoint = turn.put(endpoint.moved(EndpointPhase.STOPPING))
+    environments.used(turn, endpoint.spec.environment)
     turn.emit("endpoint.stopping", endpoint, f"by {command.by}")
     return scale(turn, endpoint)
 

@@ -261,5 +261,6 @@ def _earlier_ended(turn: Turn, dependent: str, earlier: Job) -> tuple[Job, ...]:
 def _put_end(turn: Turn, job: Job, phase: JobPhase, message: str) -> Job:
     ended = turn.put(replace(job.moved(phase), ended_ms=turn.now_ms, message=message))
     turn.world.saved_ms.pop(job.id, None)
+    environments.used(turn, job.spec.environment)
     turn.emit(f"job.{phase.value}", ended, message)
     return ended

@@ -18,6 +18,7 @@ from gigawatt.sdk.environments import Environments
 from gigawatt.sdk.instance import ENV_PROJECT, Address, discover
 from gigawatt.sdk.jobs import Job, Jobs
 from gigawatt.sdk.models import Models
+from gigawatt.sdk.secrets import Secrets
 from gigawatt.sdk.transport import Transport
 from gigawatt.sdk.views import CallerView, InstanceView
 
@@ -52,6 +53,7 @@ class Client:
         self.jobs = Jobs(transport)
         self.artifacts = Artifacts(transport)
         self.environments = Environments(transport)
+        self.secrets = Secrets(transport)
         self.models = Models(transport)
         self.endpoints = Endpoints(transport)
         self.nodes = Nodes(transport)

@@ -8,7 +8,13 @@ from urllib.parse import quote
 from gigawatt import clock
 from gigawatt.sdk.paging import pages
 from gigawatt.sdk.transport import Transport
-from gigawatt.sdk.views import EnvironmentView, Page
+from gigawatt.sdk.views import (
+    EnvironmentCheckView,
+    EnvironmentDiffView,
+    EnvironmentView,
+    Page,
+    PruneView,
+)
 
 BUILDING = "building"
 PAUSE_MIN_S = 0.1
@@ -64,6 +70,34 @@ class Environments:
             if late and view["phase"] == BUILDING:
                 raise TimeoutError(f"{id} is still being built after {timeout_s} s")
         return view
+
+    def diff(self, before: str, after: str) -> EnvironmentDiffView:
+        """How two environments differ, each by its id or by a job that uses it. Raises ApiError, UnreachableError."""
+        path = f"/v1/environments/{quote(before, safe='')}/diff"
+        params = {**self._transport.place, "to": after}
+        return cast("EnvironmentDiffView", self._transport.read(path, params))
+
+    def verify(self, id: str) -> EnvironmentCheckView:
+        """Check every file of it against what was built. Raises ApiError, UnreachableError."""
+        path = f"/v1/environments/{quote(id, safe='')}/verify"
+        return cast("EnvironmentCheckView", self._transport.write("POST", path))
+
+    def prune(
+        self,
+        *,
+        unused_for: str | int | None = None,
+        keep: str | int | None = None,
+        dry_run: bool = False,
+    ) -> PruneView:
+        """Remove environments that nobody uses: all that were not used for a time ("14d"), or only as many as leave
+        the rest within a size ("50GB"). Raises ApiError, UnreachableError.
+        """
+        wanted = {"unused_for": unused_for, "keep": keep, "dry_run": dry_run}
+        body = {name: value for name, value in wanted.items() if value is not None}
+        found = self._transport.write(
+            "POST", "/v1/environments/prune", body, params=self._transport.place
+        )
+        return cast("PruneView", found)
 
     def page(self, **filters: Any) -> Page[EnvironmentView]:
         """One page; filters as for jobs. Raises ApiError, UnreachableError."""

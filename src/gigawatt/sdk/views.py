@@ -180,6 +180,9 @@ class EnvironmentView(TypedDict):
     kind: str
     python: str
     requirements: list[str]
+    system: list[str]
+    packages: list[str]
+    indexes: list[str]
     phase: str
     stage: str
     message: str
@@ -188,7 +191,59 @@ class EnvironmentView(TypedDict):
     size_bytes: int
     build_ms: int
     created_ms: int
+    used_ms: int
+    digest: str
     version: int
+
+
+class SecretView(TypedDict):
+    name: str
+    url: str
+
+
+class PinView(TypedDict):
+    name: str
+    version: str
+
+
+class PinChangeView(TypedDict):
+    name: str
+    before: str
+    after: str
+
+
+class EnvironmentDiffView(TypedDict):
+    before: str
+    after: str
+    python: PinChangeView | None
+    added: list[PinView]
+    removed: list[PinView]
+    changed: list[PinChangeView]
+    same: int
+
+
+class EnvironmentCheckView(TypedDict):
+    id: str
+    digest: str
+    files: int
+    size_bytes: int
+    whole: bool
+    faults: list[str]
+
+
+class PrunedView(TypedDict):
+    id: str
+    size_bytes: int
+    freed_bytes: int
+    used_ms: int
+
+
+class PruneView(TypedDict):
+    items: list[PrunedView]
+    size_bytes: int
+    freed_bytes: int
+    left: int
+    dry_run: bool
 
 
 class ModelVersionView(TypedDict):

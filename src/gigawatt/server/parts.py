@@ -7,6 +7,7 @@ from gigawatt.build.artifacts import ArtifactStore
 from gigawatt.build.bundles import unpack
 from gigawatt.build.environments import EnvironmentBuilder
 from gigawatt.build.interpreters import this_machine
+from gigawatt.build.secrets import SecretFiles
 from gigawatt.clock import entropy
 from gigawatt.control.actuator import Actuator
 from gigawatt.control.front import Front
@@ -55,9 +56,8 @@ def build(settings: Settings, instance: Instance, *, gateway_port: int) -> Parts
     artifacts = ArtifactStore(settings.data / "artifacts")
     leader = Leader(store=store, engine=engine, config=_config(settings, instance))
     tokens = RankTokens(secret(settings.data / "secret"))
-    workshop = LocalWorkshop(
-        builder=EnvironmentBuilder(settings.data / "environments"), artifacts=artifacts
-    )
+    secrets = SecretFiles(settings.data / "secrets")
+    workshop = _workshop(settings, artifacts, secrets)
     actuator = Actuator(
         engine=engine,
         workshop=workshop,
@@ -70,6 +70,7 @@ def build(settings: Settings, instance: Instance, *, gateway_port: int) -> Parts
         leader=Front(leader),
         engine=engine,
         artifacts=artifacts,
+        secrets=secrets,
         machine=this_machine(),
         keyring=Keyring(store, tokens),
         instance=InstanceFacts(
@@ -88,6 +89,13 @@ def build(settings: Settings, instance: Instance, *, gateway_port: int) -> Parts
         services=services,
         gateway=GatewayProcess(settings.data, address),
     )
+
+
+def _workshop(settings: Settings, artifacts: ArtifactStore, secrets: SecretFiles) -> LocalWorkshop:
+    builder = EnvironmentBuilder(
+        settings.data / "environments", artifact=artifacts.path, secret_of=secrets.read
+    )
+    return LocalWorkshop(builder=builder, artifacts=artifacts)
 
 
 def _config(settings: Settings, instance: Instance) -> Config:

@@ -18,7 +18,7 @@ from gigawatt.service.models import servable
 from gigawatt.service.permissions import home, verb
 from gigawatt.service.receipts import once
 from gigawatt.service.services import Services, Terms
-from gigawatt.service.submissions import check_bundle, check_feasible, wanted_environment
+from gigawatt.service.submissions import Place, check_bundle, check_feasible, wanted_environment
 from gigawatt.service.views.endpoints import EndpointView, endpoint_view
 from gigawatt.service.views.jobs import DryRunView
 from gigawatt.service.views.specs import endpoint_spec_fields
@@ -106,8 +106,11 @@ async def _resolved(
 ) -> tuple[EndpointSpec, Environment | None]:
     """The spec with an id, a version and a path for what it names. Raises RefusalError."""
     tenant = caller.tenant
-    environment_id, environment = wanted_environment(services, draft.environment, tenant, project)
     await check_bundle(services, tenant, draft.spec.bundle)
+    place = Place(tenant=tenant, project=project)
+    environment_id, environment = await wanted_environment(
+        services, draft.environment, place, bundle=draft.spec.bundle
+    )
     model = await servable(caller, services, draft.spec.model, project)
     spec = replace(
         draft.spec,

@@ -16,6 +16,7 @@ from gigawatt.service.receipts import once
 from gigawatt.service.services import Services, Terms
 from gigawatt.service.submissions import (
     Earlier,
+    Place,
     check_bundle,
     check_feasible,
     resolve_after,
@@ -147,8 +148,11 @@ async def _resolved(
 ) -> tuple[JobSpec, Environment | None, Earlier]:
     """The spec with ids for names. Raises RefusalError."""
     tenant = caller.tenant
-    environment_id, environment = wanted_environment(services, draft.environment, tenant, project)
     await check_bundle(services, tenant, draft.spec.bundle)
+    place = Place(tenant=tenant, project=project)
+    environment_id, environment = await wanted_environment(
+        services, draft.environment, place, bundle=draft.spec.bundle
+    )
     earlier = await resolve_after(caller, services, draft.spec.after, project)
     spec = replace(draft.spec, environment=environment_id, after=earlier.ids)
     return spec, environment, earlier

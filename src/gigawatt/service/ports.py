@@ -87,6 +87,14 @@ class Leader(Protocol):
         """An environment with the stage that its build is at."""
         ...
 
+    def ready_environments(self) -> tuple[Environment, ...]:
+        """Every environment that is built."""
+        ...
+
+    def unused_environments(self, *, since_ms: int) -> tuple[Environment, ...]:
+        """Those that no live work refers to and none has used since then, the longest unused first."""
+        ...
+
     def explain(self, gang: str) -> Explanation | None: ...
 
     def feasible(self, gang: Gang) -> Reason | None:

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from gigawatt.build.artifacts import ArtifactStore
 from gigawatt.build.interpreters import Machine
+from gigawatt.build.secrets import SecretFiles
 from gigawatt.engine.base import Engine
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.service.authenticate import Keyring
@@ -41,6 +42,7 @@ class Services:
     leader: Leader
     engine: Engine
     artifacts: ArtifactStore
+    secrets: SecretFiles
     machine: Machine
     keyring: Keyring
     instance: InstanceFacts

@@ -1,9 +1,13 @@
 """From a draft to a spec that only names what is there: environments, bundles, earlier jobs."""
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, replace
 
 from gigawatt import clock
 from gigawatt.build.environment_spec import check_spec, environment_id
+from gigawatt.build.indexes import entered
+from gigawatt.build.local_packages import package_digest
+from gigawatt.build.system import check_system
 from gigawatt.model.artifact import Artifact
 from gigawatt.model.environment import (
     HOST,
@@ -27,6 +31,14 @@ NEVER = frozenset({ReasonCode.IMPOSSIBLE, ReasonCode.GPU_KIND})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Whose a new object will be."""
+
+    tenant: str
+    project: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Earlier:
     """The jobs that a job comes after, by id, and those of them that have succeeded already."""
 
@@ -34,18 +46,27 @@ class Earlier:
     done: tuple[str, ...] = ()
 
 
-def wanted_environment(
-    services: Services, spec: EnvironmentSpec, tenant: str, project: str
+async def wanted_environment(
+    services: Services, spec: EnvironmentSpec, place: Place, *, bundle: str = ""
 ) -> tuple[str, Environment | None]:
-    """The environment's id, and what to build where it is not the host's. Raises RefusalError."""
+    """The environment's id, and what to build where it is not the host's. Raises RefusalError.
+
+    `bundle` is where its local packages are; it was looked for before.
+    """
+    if spec.system:
+        await asyncio.to_thread(check_system, spec.system)
+    check_spec(spec, services.machine)
     if spec.kind is EnvironmentKind.HOST:
         return HOST, None
-    check_spec(spec, services.machine)
-    wanted = environment_id(tenant, spec)
+    if spec.indexes:
+        spec = await _with_owner(services, spec, f"{place.tenant}/{place.project}")
+    if spec.packages:
+        spec = await _with_packages(services, spec, bundle)
+    wanted = environment_id(place.tenant, spec)
     environment = Environment(
         id=wanted,
-        tenant=tenant,
-        project=project,
+        tenant=place.tenant,
+        project=place.project,
         spec=spec,
         phase=EnvironmentPhase.BUILDING,
         created_ms=clock.now_ms(),
@@ -117,6 +138,34 @@ def impossible(reason: Reason) -> RefusalError:
 def artifact_key(tenant: str, digest: str) -> str:
     """The id under which the store has a tenant's artifact."""
     return f"{tenant}/{digest}"
+
+
+async def _with_owner(services: Services, spec: EnvironmentSpec, owner: str) -> EnvironmentSpec:
+    """The spec with whose secrets it means: each must be there, and for that address. Raises RefusalError."""
+    owned = tuple(replace(each, owner=owner if each.secret else "") for each in spec.indexes)
+    await asyncio.to_thread(entered, owned, services.secrets.read)
+    return replace(spec, indexes=owned)
+
+
+async def _with_packages(services: Services, spec: EnvironmentSpec, bundle: str) -> EnvironmentSpec:
+    """The spec with its local packages known by what the bundle holds of them. Raises RefusalError."""
+    if not bundle:
+        raise RefusalError(
+            RefusalCode.INVALID,
+            "local packages come out of a bundle, and there is none",
+            field="environment.packages",
+            hint="submit it with the job or endpoint that brings the code along",
+        )
+    archive = services.artifacts.path(bundle)
+    packages = [
+        replace(
+            each,
+            bundle=bundle,
+            digest=await asyncio.to_thread(package_digest, archive, each.path),
+        )
+        for each in spec.packages
+    ]
+    return replace(spec, packages=tuple(packages))
 
 
 def _named(caller: Caller, services: Services, name: str, project: str) -> Job:

@@ -1,5 +1,6 @@
 """What a person writes for a job, field by field: the form behind the job file, the API's body and their schema."""
 
+import re
 from typing import Annotated, Literal, cast
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, WithJsonSchema
@@ -24,6 +25,7 @@ from gigawatt.spec.fields import (
     Text,
     WorkPath,
     matching,
+    pattern_schema,
 )
 from gigawatt.spec.units import shown
 
@@ -189,6 +191,79 @@ class GangForm(BaseModel):
     same: Level = ""
 
 
+SYSTEM_NAME = r"[A-Za-z0-9][A-Za-z0-9+._-]{0,99}"
+
+
+def _index_url(value: str) -> str:
+    """Not repeated where it is wrong: there may be a password in it."""
+    if not re.fullmatch(INDEX_URL, value):
+        hint = "keep user and password out of it: `gw secrets set NAME`, and `secret: NAME` here"
+        raise wrong("must be an http or https URL of letters, digits and dashes", hint)
+    return value
+
+
+def _package_path(value: object) -> object:
+    """`./pkg` and `{path: ./pkg}` are the same."""
+    if isinstance(value, dict):
+        named = cast("dict[str, object]", value)
+        value = named["path"] if named.keys() == {"path"} else named
+    return (value.removeprefix("./").rstrip("/") or ".") if isinstance(value, str) else value
+
+
+INDEX_URL = r"https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~%/+-]*)?"
+IndexUrl = Annotated[
+    str,
+    Field(max_length=limits.PATH_CHARS_MAX),
+    AfterValidator(_index_url),
+]
+SystemName = Annotated[
+    str,
+    matching(SYSTEM_NAME, "name a system package, a program or a library, such as ffmpeg"),
+    pattern_schema(f"^{SYSTEM_NAME}$"),
+]
+PackagePath = Annotated[
+    RelativePath,
+    BeforeValidator(_package_path),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "maxLength": limits.PATH_CHARS_MAX},
+                {
+                    "type": "object",
+                    "properties": {"path": {"type": "string", "maxLength": limits.PATH_CHARS_MAX}},
+                    "required": ["path"],
+                    "additionalProperties": False,
+                },
+            ]
+        }
+    ),
+]
+
+
+class IndexForm(BaseModel):
+    """An index of packages, and the name of the secret that it is entered with."""
+
+    model_config = FORM
+    url: IndexUrl
+    secret: Annotated[str, Field(max_length=limits.NAME_CHARS_MAX)] = ""
+
+
+IndexEntry = Annotated[
+    IndexForm,
+    WithJsonSchema(
+        {
+            "type": "object",
+            "properties": {
+                "url": {"type": "string", "pattern": f"^{INDEX_URL}$"},
+                "secret": {"type": "string", "maxLength": limits.NAME_CHARS_MAX},
+            },
+            "required": ["url"],
+            "additionalProperties": False,
+        }
+    ),
+]
+
+
 class EnvironmentForm(BaseModel):
     """Where the ranks' packages come from. The API takes contents; files are read by whoever sends it."""
 
@@ -200,6 +275,9 @@ class EnvironmentForm(BaseModel):
         Field(max_length=limits.REQUIREMENTS_MAX),
     ] = []
     lock: Annotated[str, Field(max_length=limits.LOCK_BYTES_MAX)] = ""
+    system: Annotated[list[SystemName], Field(max_length=limits.SYSTEM_MAX)] = []
+    packages: Annotated[list[PackagePath], Field(max_length=limits.PACKAGES_MAX)] = []
+    indexes: Annotated[list[IndexEntry], Field(max_length=limits.INDEXES_MAX)] = []
 
 
 Environment = Annotated[

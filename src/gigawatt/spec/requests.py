@@ -4,16 +4,17 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
-from gigawatt.model.refusal import Fault
+from gigawatt.model.refusal import Fault, RefusalError
 from gigawatt.model.tenant import Role
 from gigawatt.spec import limits
 from gigawatt.spec.faults import faults_of, refusal
-from gigawatt.spec.fields import FORM, Alias, Count, Digest, Name, Text
+from gigawatt.spec.fields import FORM, Alias, Count, Digest, MemoryBytes, Name, Seconds, Text
 from gigawatt.spec.names import ALIAS_HINT
 from gigawatt.spec.units import shown
 
 Form = TypeVar("Form", bound=BaseModel)
 
+PRUNE_UNUSED_S = 14 * 86_400
 VERSION_MAX = 2**31 - 1
 TIME_MS_MAX = 2**53
 COUNT_MAX = 2**53
@@ -42,6 +43,25 @@ class AliasRequest(BaseModel):
 
     model_config = FORM
     number: Annotated[Count, Field(le=VERSION_MAX)]
+
+
+class PruneRequest(BaseModel):
+    """Which unused environments go: those unused for `unused_for`, or with `keep` only as many, the longest unused
+    first, as leave the rest within that size.
+    """
+
+    model_config = FORM
+    unused_for: Seconds = PRUNE_UNUSED_S
+    keep: MemoryBytes | None = None
+    dry_run: bool = False
+
+
+class SecretRequest(BaseModel):
+    """`user:password` or a token, and the address below which alone it is sent."""
+
+    model_config = FORM
+    value: Annotated[str, Field(min_length=1, max_length=limits.SECRET_CHARS_MAX)]
+    url: Text
 
 
 class NodeStateRequest(BaseModel):
@@ -107,6 +127,17 @@ def parse_request(form: type[Form], body: bytes | str) -> Form:
         raise refusal(faults_of(error, form)) from error
 
 
+def parse_secret(body: bytes | str) -> SecretRequest:
+    """A secret's JSON body. What is wrong with it is said without repeating it. Raises RefusalError."""
+    try:
+        secret = SecretRequest.model_validate_json(body)
+    except ValidationError as error:
+        raise _secret_refusal() from error
+    if not secret.value.isprintable() or secret.value != secret.value.strip():
+        raise _secret_refusal()
+    return secret
+
+
 def parse_alias(alias: str) -> str:
     """An alias in a path. Raises RefusalError."""
     try:
@@ -118,3 +149,8 @@ def parse_alias(alias: str) -> str:
 
 
 _ALIAS: TypeAdapter[str] = TypeAdapter(Alias)
+
+
+def _secret_refusal() -> RefusalError:
+    detail = f"value and url must be there, value as one line of at most {limits.SECRET_CHARS_MAX} characters"
+    return refusal([Fault(field="value", detail=detail)])

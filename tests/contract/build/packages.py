@@ -1,5 +1,6 @@
 """Small packages made on the spot, so that builds need no network."""
 
+import base64
 import hashlib
 import io
 import os
@@ -31,7 +32,8 @@ def make_wheel(directory: Path, name: str, version: str, *, requires: tuple[str,
         f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
         f"{info}/entry_points.txt": f"[console_scripts]\n{name} = {name}:main\n",
     }
-    files[f"{info}/RECORD"] = "".join(f"{path},,\n" for path in [*files, f"{info}/RECORD"])
+    listed = "".join(f"{path},sha256={_record_hash(text)},\n" for path, text in files.items())
+    files[f"{info}/RECORD"] = f"{listed}{info}/RECORD,,\n"
     directory.mkdir(parents=True, exist_ok=True)
     wheel = directory / f"{name}-{version}-py3-none-any.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
@@ -53,6 +55,11 @@ def make_index(directory: Path, *wheels: Path) -> str:
 
 def sha256_of(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _record_hash(text: str) -> str:
+    digest = hashlib.sha256(text.encode()).digest()
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

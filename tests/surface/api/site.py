@@ -14,14 +14,20 @@ from gigawatt import clock
 from gigawatt.api.app import create_app
 from gigawatt.build.artifacts import ArtifactStore
 from gigawatt.build.interpreters import Interpreter, Machine
+from gigawatt.build.secrets import SecretFiles
 from gigawatt.control.actuator import Actuator
 from gigawatt.control.front import Front
 from gigawatt.control.leader import Config, Leader
-from gigawatt.model.action import BuildEnvironment, StoreModel
+from gigawatt.model.action import BuildEnvironment, DeleteEnvironment, StoreModel
 from gigawatt.model.command import CreateKey
 from gigawatt.model.environment import EnvironmentKind
 from gigawatt.model.launch import AttemptKey
-from gigawatt.model.observation import EnvironmentBuilt, EnvironmentFailed, ModelStored
+from gigawatt.model.observation import (
+    EnvironmentBuilt,
+    EnvironmentDeleted,
+    EnvironmentFailed,
+    ModelStored,
+)
 from gigawatt.model.tenant import DEFAULT_TENANT, Role
 from gigawatt.reconcile.turn import Site as LoopSite
 from gigawatt.scheduler.policy import Policy
@@ -50,6 +56,7 @@ class Workshop:
     artifacts: ArtifactStore
     work: Path
     failure: str = ""
+    lock: str = "six==1.17.0\n"
 
     async def build(
         self, action: BuildEnvironment, on_stage: Callable[[str], None]
@@ -64,10 +71,13 @@ class Workshop:
             at_ms=now_ms,
             environment=action.environment,
             path=str(self.work / action.environment),
-            lock="six==1.17.0\n",
+            lock=self.lock,
             size_bytes=10,
             build_ms=1,
         )
+
+    async def delete(self, action: DeleteEnvironment) -> EnvironmentDeleted:
+        return EnvironmentDeleted(at_ms=clock.now_ms(), environment=action.environment)
 
     async def store_model(self, action: StoreModel) -> ModelStored:
         tree = await asyncio.to_thread(self.artifacts.put_tree, Path(action.path))
@@ -178,6 +188,7 @@ async def running_site(
         leader=Front(leader),
         engine=engine,
         artifacts=artifacts,
+        secrets=SecretFiles(data / "secrets"),
         machine=MACHINE,
         keyring=Keyring(store, RankTokens(SECRET)),
         instance=InstanceFacts(

@@ -1,72 +1,24 @@
-"""What jobs are made of and make: /v1/environments, /v1/artifacts, /v1/models."""
+"""What jobs are made of and make: /v1/artifacts, /v1/models."""
 
 from starlette.responses import FileResponse, Response
 
 from gigawatt.api.call import Call
 from gigawatt.api.operations import Operation, Routes
-from gigawatt.api.queries import Listing, Nothing, Place, Uploading
+from gigawatt.api.queries import Listing, Place, Uploading
 from gigawatt.api.replies import page_reply, reply
-from gigawatt.service import artifacts, environments, models
+from gigawatt.service import artifacts, models
 from gigawatt.service.artifacts import Upload
 from gigawatt.service.models import AliasChange
 from gigawatt.service.views.registry import (
     ArtifactView,
-    EnvironmentView,
     ModelVersionView,
     ModelView,
 )
 from gigawatt.service.views.text import PageView
-from gigawatt.spec.environments import parse_environment
-from gigawatt.spec.forms import EnvironmentForm
 from gigawatt.spec.requests import AliasRequest, ModelRequest, parse_alias, parse_request
 
 ROUTES = Routes()
 BYTES = "application/octet-stream"
-
-
-@ROUTES.add(
-    "POST",
-    "/v1/environments",
-    Operation(
-        verb="environments.ensure",
-        summary="Have an environment built, if it is not there",
-        responds=EnvironmentView,
-        status=201,
-        accepts=EnvironmentForm,
-        writes=True,
-    ),
-)
-async def ensure_environment(call: Call, query: Place) -> Response:
-    spec = parse_environment(await call.body())
-    terms = await call.terms()
-    view = await environments.ensure(
-        call.caller, call.services, spec, project=query.project, terms=terms
-    )
-    location = f"/v1/environments/{view.id}"
-    return reply(view, status=201, version=view.version, location=location)
-
-
-@ROUTES.add(
-    "GET",
-    "/v1/environments",
-    Operation(
-        verb="environments.page",
-        summary="List environments, newest first",
-        responds=PageView[EnvironmentView],
-    ),
-)
-async def list_environments(call: Call, query: Listing) -> Response:
-    return page_reply(await environments.page(call.caller, call.services, query.filters()))
-
-
-@ROUTES.add(
-    "GET",
-    "/v1/environments/{environment}",
-    Operation(verb="environments.show", summary="Show an environment", responds=EnvironmentView),
-)
-async def show_environment(call: Call, environment: str, query: Nothing) -> Response:
-    view = await environments.show(call.caller, call.services, environment)
-    return reply(view, version=view.version)
 
 
 @ROUTES.add(

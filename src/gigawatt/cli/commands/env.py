@@ -19,16 +19,21 @@ if TYPE_CHECKING:
 
 @click.group("env", cls=NounGroup)
 def env() -> None:
-    """Build, list and show environments. `gw env` lists, `gw env ID` shows one."""
+    """Build, list, show, compare and prune environments. `gw env` lists, `gw env ID` shows one."""
 
 
 @env.command("show")
 @click.argument("id", required=False)
+@click.option("--verify", is_flag=True, help="Check every file of it against what was built.")
 @with_project
 @with_session
-def show(session: Session, *, id: str | None) -> None:
+def show(session: Session, *, id: str | None, verify: bool) -> None:
     """Show the environment ID: its packages, its lock, why it failed; without ID, list them."""
-    if id:
+    if verify and not id:
+        raise click.UsageError("--verify needs the ID of an environment")
+    if id and verify:
+        _verify(session, id)
+    elif id:
         _show_one(session, session.client.environments.find(id))
     else:
         _list(session)
@@ -70,6 +75,94 @@ def build(session: Session, *, no_wait: bool, **given: Any) -> None:
         say_error(f"{view['id']} could not be built")
         session.say(view["message"])  # the resolver's own words
         raise click.exceptions.Exit(FAILED)
+
+
+@env.command("diff")
+@click.argument("before", metavar="A")
+@click.argument("after", metavar="B")
+@with_project
+@with_session
+def diff(session: Session, *, before: str, after: str) -> None:
+    """Show what changes from A to B: packages added, removed, at another version. A and B are environments or jobs."""
+    view = session.client.environments.diff(before, after)
+    if session.as_json:
+        session.show_json(view)
+        return
+    from gigawatt.cli.style import Column, show_table
+
+    rows = [["~", each["name"], each["before"], each["after"]] for each in view["changed"]]
+    rows += [["+", each["name"], form.NOTHING, each["version"]] for each in view["added"]]
+    rows += [["-", each["name"], each["version"], form.NOTHING] for each in view["removed"]]
+    rows.sort(key=lambda row: row[1])
+    if view["python"]:
+        rows.insert(0, ["~", "python", view["python"]["before"], view["python"]["after"]])
+    if rows:
+        names = ("", "PACKAGE", view["before"], view["after"])
+        show_table([Column(name=name) for name in names], rows)
+    session.say(f"{len(rows)} differ, {view['same']} are the same")
+
+
+@env.command("prune")
+@click.option(
+    "--unused-for", metavar="DURATION", help="Only those unused for this long.  [default: 14d]"
+)
+@click.option(
+    "--keep", metavar="SIZE", help="Only as many as leave the rest within SIZE, e.g. 50GB."
+)
+@click.option("--dry-run", is_flag=True, help="Say what would go, and remove nothing.")
+@with_project
+@with_session
+def prune(session: Session, *, unused_for: str | None, keep: str | None, dry_run: bool) -> None:
+    """Remove environments that no job and no endpoint refers to, the longest unused first.
+
+    Their locks are kept: whoever asks for one again has it built again.
+    """
+    view = session.client.environments.prune(unused_for=unused_for, keep=keep, dry_run=dry_run)
+    if session.as_json:
+        session.show_json(view)
+        return
+    from gigawatt.cli.style import Column, show_table
+
+    columns = [
+        Column(name="ID"),
+        Column(name="SIZE", right=True),
+        Column(name="FREES", right=True),
+        Column(name="UNUSED FOR", right=True),
+    ]
+    rows = [
+        [
+            each["id"],
+            form.size(each["size_bytes"]),
+            form.size(each["freed_bytes"]),
+            form.age(each["used_ms"], session.now_ms),
+        ]
+        for each in view["items"]
+    ]
+    if rows:
+        show_table(columns, rows)
+    verb = "would be removed" if dry_run else "removed"
+    session.say(
+        f"{len(rows)} {verb}, {form.size(view['freed_bytes'])} of the disk, {view['left']} stay; "
+        "files that the package cache shares stay in it: `uv cache prune`"
+    )
+
+
+def _verify(session: Session, id: str) -> None:
+    view = session.client.environments.verify(id)
+    if session.as_json:
+        session.show_json(view)
+    else:
+        session.say(f"{id}: {view['files']} files, {form.size(view['size_bytes'])} read")
+        for fault in view["faults"]:
+            click.echo(fault)
+    if not view["whole"]:
+        say_error(f"{id} is not what was built")
+        session.say(
+            "gw env prune removes it once nothing uses it; asked for again, it is built again"
+        )
+        raise click.exceptions.Exit(FAILED)
+    if not session.as_json:
+        click.echo("whole")
 
 
 def _spec(
@@ -144,9 +237,11 @@ def _show_one(session: Session, view: "EnvironmentView") -> None:
             ("python", view["python"]),
             ("requirements", " ".join(view["requirements"])),
             ("path", view["path"]),
+            ("digest", view["digest"]),
             ("size", form.size(view["size_bytes"]) if view["size_bytes"] else ""),
             ("built in", form.duration(view["build_ms"]) if view["build_ms"] else ""),
             ("age", form.age(view["created_ms"], session.now_ms)),
+            ("last used", form.age(view["used_ms"], session.now_ms) + " ago"),
             ("message", view["message"]),
         ]
     )

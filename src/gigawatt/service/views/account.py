@@ -25,6 +25,14 @@ class ProjectView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SecretView:
+    """A secret by its name, and the address that it is for; never its value."""
+
+    name: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KeyView:
     """An API key. `key` is the secret: in the answer that made it, and never again."""
 

@@ -9,12 +9,17 @@ from gigawatt.model.environment import Environment
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnvironmentView:
-    """An environment. `path` and `lock` once it is built; `message` says why it could not be."""
+    """An environment. `path` and `lock` once it is built; `message` says why it could not be. `digest` is of every file
+    that was installed.
+    """
 
     id: str
     kind: str
     python: str
     requirements: tuple[str, ...]
+    system: tuple[str, ...]
+    packages: tuple[str, ...]
+    indexes: tuple[str, ...]
     phase: str
     stage: str
     message: str
@@ -23,6 +28,8 @@ class EnvironmentView:
     size_bytes: int
     build_ms: int
     created_ms: int
+    used_ms: int
+    digest: str
     version: int
 
 
@@ -84,6 +91,9 @@ def environment_view(environment: Environment) -> EnvironmentView:
         kind=spec.kind.value,
         python=spec.python,
         requirements=spec.requirements,
+        system=spec.system,
+        packages=tuple(f"{each.path} {each.digest}" for each in spec.packages),
+        indexes=tuple(f"{each.url} {each.secret}".rstrip() for each in spec.indexes),
         phase=environment.phase.value,
         stage=environment.stage,
         message=environment.message,
@@ -92,6 +102,8 @@ def environment_view(environment: Environment) -> EnvironmentView:
         size_bytes=environment.size_bytes,
         build_ms=environment.build_ms,
         created_ms=environment.created_ms,
+        used_ms=environment.last_used_ms,
+        digest=environment.digest,
         version=environment.version,
     )
 

@@ -49,6 +49,9 @@ def environment_fields(spec: EnvironmentSpec) -> dict[str, Any]:
         "python": spec.python,
         "requirements": list(spec.requirements),
         "lock": spec.lock,
+        "system": list(spec.system),
+        "packages": [package.path for package in spec.packages],
+        "indexes": [{"url": index.url, "secret": index.secret} for index in spec.indexes],
     }
 
 

@@ -1,0 +1,33 @@
+"""Secrets of a project, by name."""
+
+from typing import cast
+from urllib.parse import quote
+
+from gigawatt.sdk.transport import Transport
+from gigawatt.sdk.views import Page, SecretView
+
+
+class Secrets:
+    """`client.secrets`."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def put(self, name: str, value: str, *, url: str) -> SecretView:
+        """Keep `value` (`user:password`, or a token), to be sent below `url` alone. Raises ApiError, UnreachableError."""
+        body = {"value": value, "url": url}
+        params = self._transport.place
+        return cast("SecretView", self._transport.write("PUT", _path(name), body, params=params))
+
+    def page(self) -> Page[SecretView]:
+        """All of a project, without their values. Raises ApiError, UnreachableError."""
+        found = self._transport.read("/v1/secrets", self._transport.place)
+        return cast("Page[SecretView]", found)
+
+    def remove(self, name: str) -> None:
+        """Raises ApiError, UnreachableError."""
+        self._transport.write("DELETE", _path(name), params=self._transport.place)
+
+
+def _path(name: str) -> str:
+    return f"/v1/secrets/{quote(name, safe='')}"
