@@ -21,6 +21,7 @@ SECTIONS = {
         "explain": _entry("explain", "explain", "Say why a job waits, or why it failed."),
         "cancel": _entry("cancel", "cancel", "Stop jobs; ranks get their grace."),
         "retry": _entry("retry", "retry", "Put ended jobs back in the line."),
+        "import": _entry("import_file", "import_file", "Turn another system's file into ours."),
     },
     "Build": {
         "env": _entry("env", "env", "Build, list and show environments."),
