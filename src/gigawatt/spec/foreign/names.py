@@ -50,6 +50,9 @@ def env_of(
         elif value is None or value == "":
             advice = f"`gw run FILE --env {name}=…`, from a file that is not shared if it is secret"
             findings.note(full, line, "has no value in the file", advice)
+        elif "${{" in str(value):
+            detail = "is filled in by the other system, and is left out"
+            findings.note(full, line, detail, f"write its value, or `gw run FILE --env {name}=…`")
         elif _SECRET.search(name):
             detail = (
                 "looks like a secret and is left out: a job's variables are shown to its readers"

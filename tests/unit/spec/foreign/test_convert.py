@@ -124,6 +124,13 @@ def test_secrets_are_not_copied_and_are_told() -> None:
     assert "secret-value" not in found.text
 
 
+def test_a_value_that_the_other_system_fills_in_is_not_copied() -> None:
+    text = "type: task\ncommands: [x]\nenv: {A: '${{ secrets.a }}', B: c}\n"
+    found = convert("dstack", text, "file")
+    assert found.documents[0]["env"] == {"B": "c"}
+    assert [(note.key, note.line) for note in found.notes] == [("env.A", 3)]
+
+
 def test_a_skypilot_service_becomes_an_endpoint_on_the_given_port() -> None:
     endpoint = only("service.sky.yaml")
     command = "vllm serve Qwen/Qwen3-8B --port $PORT --host 127.0.0.1\n"
