@@ -21,6 +21,7 @@ SECTIONS = {
         "explain": _entry("explain", "explain", "Say why a job waits, or why it failed."),
         "cancel": _entry("cancel", "cancel", "Stop jobs; ranks get their grace."),
         "retry": _entry("retry", "retry", "Put ended jobs back in the line."),
+        "import": _entry("import_file", "import_file", "Turn another system's file into ours."),
     },
     "Build": {
         "env": _entry("env", "env", "Build, list, compare and prune environments."),
@@ -39,6 +40,8 @@ SECTIONS = {
         "down": _entry("down", "down", "Stop the instance that `gw up` started."),
         "nodes": _entry("nodes", "nodes", "List, show, cordon and drain nodes."),
         "events": _entry("events", "events", "Print what happened, and what happens."),
+        "login": _entry("login", "login", "Store the address and key of an instance."),
+        "context": _entry("context", "context", "List, choose, show and remove instances."),
         "projects": _entry("projects", "projects", "List and create projects."),
         "keys": _entry("keys", "keys", "List, create and revoke API keys."),
         "secrets": _entry("secrets", "secrets", "List, set and remove a project's secrets."),
@@ -59,7 +62,7 @@ SECTIONS = {
     cls=LazyGroup,
     sections=SECTIONS,
     epilog="`gw COMMAND --help` explains a command. `-o json` prints the API's JSON. "
-    "GIGAWATT_API, GIGAWATT_TOKEN and GIGAWATT_DATA say which instance is meant.",
+    "GIGAWATT_API with GIGAWATT_TOKEN, GIGAWATT_CONTEXT or GIGAWATT_DATA say which instance is meant.",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     subcommand_metavar="COMMAND …",
 )

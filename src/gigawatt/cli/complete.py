@@ -1,6 +1,6 @@
 """Names for shell completion. A completion never complains: where the API does not answer there is nothing to offer."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -8,33 +8,51 @@ if TYPE_CHECKING:
     from gigawatt.sdk.client import Client
 
 OFFERED_MAX = 50
+NAMING = ("api_url", "data", "context")  # the options that say which instance is asked
 
 
 def job_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Names of the newest jobs."""
-    return _offered("jobs", "name", incomplete)
+    return _offered(ctx, "jobs", "name", incomplete)
 
 
 def endpoint_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    return _offered("endpoints", "name", incomplete)
+    return _offered(ctx, "endpoints", "name", incomplete)
 
 
 def model_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    return _offered("models", "name", incomplete)
+    return _offered(ctx, "models", "name", incomplete)
 
 
 def node_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    return _offered("nodes", "id", incomplete)
+    return _offered(ctx, "nodes", "id", incomplete)
 
 
-def _offered(noun: str, field: str, incomplete: str) -> list[str]:
+def context_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Names of the contexts that are stored, and of the one that always is."""
+    import os
+
+    from gigawatt.model.refusal import RefusalError
+    from gigawatt.sdk.contexts import LOCAL, contexts_path, read_contexts
+
+    try:
+        known = read_contexts(contexts_path(os.environ)).known
+    except RefusalError:
+        known = ()
+    names = [*(each.name for each in known), LOCAL]
+    return [each for each in names if each.startswith(incomplete)]
+
+
+def _offered(ctx: click.Context, noun: str, field: str, incomplete: str) -> list[str]:
+    from gigawatt.model.refusal import RefusalError
     from gigawatt.sdk.client import Client
     from gigawatt.sdk.errors import GigawattError
 
+    named: dict[str, Any] = {option: ctx.params.get(option) or "" for option in NAMING}
     try:
-        with Client() as client:
+        with Client(**named) as client:
             page = _page(client, noun)
-    except GigawattError:
+    except (GigawattError, RefusalError):
         return []
     found = dict.fromkeys(str(each[field]) for each in page)
     return [each for each in found if each.startswith(incomplete)]

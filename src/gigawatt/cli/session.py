@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 import click
 
 from gigawatt import clock
+from gigawatt.cli.complete import NAMING, context_names
 
 if TYPE_CHECKING:
     from gigawatt.sdk.client import Client
@@ -23,18 +24,17 @@ _PROJECT = "gigawatt.project"
 class Session:
     """The client is made when it is first asked for, and closed with the session."""
 
-    def __init__(self, *, as_json: bool, api_url: str, data: Path | None, project: str) -> None:
+    def __init__(self, *, as_json: bool, named: Mapping[str, Any], project: str) -> None:
         self.as_json = as_json
-        self._api_url = api_url
-        self._data = data
+        self._named = named
         self._project = project
 
     @cached_property
     def client(self) -> "Client":
-        """Raises UnreachableError."""
+        """Raises UnreachableError, RefusalError."""
         from gigawatt.sdk.client import Client
 
-        return Client(self._api_url, data=self._data, project=self._project)
+        return Client(**self._named, project=self._project)
 
     @cached_property
     def now_ms(self) -> int:
@@ -61,7 +61,7 @@ class Session:
 
 
 def with_session(command: Callable[Concatenate[Session, P], None]) -> Command:
-    """Give a command its session, and the options `-o`, `--api` and `--data` that make it."""
+    """Give a command its session, and the options `-o`, `--api`, `--data` and `--context` that make it."""
 
     @click.option(
         "-o",
@@ -77,10 +77,18 @@ def with_session(command: Callable[Concatenate[Session, P], None]) -> Command:
         type=click.Path(path_type=Path),
         help="Ask the instance whose state is in DIR.",
     )
+    @click.option(
+        "--context",
+        metavar="NAME",
+        default="",
+        help="Ask the instance that `gw login` stored as NAME.",
+        shell_complete=context_names,
+    )
     @functools.wraps(command)
-    def run(output: str, api_url: str, data: Path | None, **rest: Any) -> None:
+    def run(output: str, **rest: Any) -> None:
         project = click.get_current_context().meta.get(_PROJECT, "")
-        session = Session(as_json=output == "json", api_url=api_url, data=data, project=project)
+        named = {option: rest.pop(option) for option in NAMING}
+        session = Session(as_json=output == "json", named=named, project=project)
         try:
             command(session, **rest)  # pyright: ignore[reportCallIssue] - click passes what its options declare
         finally:

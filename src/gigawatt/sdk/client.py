@@ -36,17 +36,24 @@ class Client:
         *,
         data: "str | Path | None" = None,
         project: str = "",
+        context: str = "",
         environ: Mapping[str, str] = os.environ,
     ) -> None:
-        """Find the API: `api_url` and `token`, else GIGAWATT_API with GIGAWATT_TOKEN or GIGAWATT_TOKEN_FILE, else
-        the instance whose state is in `data` (default: GIGAWATT_DATA, else the user's data directory). `project`,
-        else GIGAWATT_PROJECT, is where names are looked for, new objects are made and lists look.
+        """Find the API: `api_url` and `token`, the instance whose state is in `data`, or the `context` that `gw login`
+        stored; else GIGAWATT_API with GIGAWATT_TOKEN or GIGAWATT_TOKEN_FILE, GIGAWATT_CONTEXT or GIGAWATT_DATA; else
+        the context in use; else the instance in the user's data directory. `project`, else GIGAWATT_PROJECT, is where
+        names are looked for, new objects are made and lists look.
 
         Raises:
             UnreachableError: no instance is named and none runs on this machine.
+            RefusalError: there is no such context.
         """
         self.address: Address = discover(
-            api_url=api_url, token=token, data=Path(data) if data else None, environ=environ
+            api_url=api_url,
+            token=token,
+            data=Path(data) if data else None,
+            environ=environ,
+            context=context,
         )
         transport = Transport(self.address, project=project or environ.get(ENV_PROJECT, ""))
         self._transport = transport

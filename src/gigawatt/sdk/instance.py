@@ -1,4 +1,4 @@
-"""Where the API is and with which key: arguments, then the environment, then the instance on this machine."""
+"""Where the API is and with which key: arguments, the environment, the context in use, the instance on this machine."""
 
 import json
 from collections.abc import Mapping
@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
+from gigawatt.model.refusal import RefusalCode, RefusalError
+from gigawatt.sdk.contexts import ENV_CONTEXT, LOCAL, contexts_path, read_contexts
 from gigawatt.sdk.errors import UnreachableError
 
 ENV_API = "GIGAWATT_API"
@@ -18,7 +20,9 @@ INSTANCE_FILE = "instance.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """An API to call. `source` says where it was found; `start` is the command that starts an instance there."""
+    """An API to call. `source` says where it was found; `start` is the command that starts an instance there,
+    empty where that is not for us.
+    """
 
     api_url: str
     gateway_url: str = ""
@@ -27,14 +31,32 @@ class Address:
     start: str = "gw up --detach"
 
 
-def discover(*, api_url: str, token: str, data: Path | None, environ: Mapping[str, str]) -> Address:
-    """The API that the arguments, the environment or the data directory name, in this order.
+def discover(
+    *,
+    api_url: str,
+    token: str,
+    data: Path | None,
+    environ: Mapping[str, str],
+    context: str = "",
+) -> Address:
+    """The API that is named by an argument (`api_url`, `data` or `context`), else by GIGAWATT_API, GIGAWATT_CONTEXT or
+    GIGAWATT_DATA, else by the context in use, else the instance on this machine.
+
+    A context's key is its own: one in the environment is for another instance.
 
     Raises:
         UnreachableError: there is no instance in the data directory, or its files cannot be read.
+        RefusalError: there is no such context, or more than one instance is named.
     """
+    if context and (api_url or data):
+        detail = "a context names an instance, and so do an API's URL and a data directory"
+        raise RefusalError(RefusalCode.INVALID, detail, field="context", hint="give one of them")
+    if context:
+        return _of_context(context, token=token, environ=environ)
     url = api_url or ("" if data else environ.get(ENV_API, ""))
     key = token or _token_of(environ)
+    if not url and data is None and (chosen := _chosen(environ)):
+        return _of_context(chosen, token=token, environ=environ)
     if not url:
         return _local(data or data_directory(environ), token=token or ("" if data else key))
     source = "as asked" if api_url else f"from {ENV_API}"
@@ -55,6 +77,22 @@ def data_directory(environ: Mapping[str, str]) -> Path:
 def data_option(data: Path) -> str:
     """` --data DIR` for commands that are shown to a person; empty for the default directory."""
     return "" if data == data_directory({}) else f" --data {data}"
+
+
+def _chosen(environ: Mapping[str, str]) -> str:
+    """The context that the environment names, or that is in use; a named data directory is not overruled."""
+    named = environ.get(ENV_CONTEXT, "")
+    if named or environ.get(ENV_DATA):
+        return named
+    return read_contexts(contexts_path(environ)).current
+
+
+def _of_context(name: str, *, token: str, environ: Mapping[str, str]) -> Address:
+    if name == LOCAL:
+        return _local(data_directory(environ), token=token)
+    found = read_contexts(contexts_path(environ)).find(name)
+    source = f"context {name}"
+    return Address(api_url=found.api_url, token=token or found.token, source=source, start="")
 
 
 def _token_of(environ: Mapping[str, str]) -> str:

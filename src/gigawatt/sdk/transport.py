@@ -142,9 +142,9 @@ class Transport:
         if isinstance(error, httpx2.TimeoutException):
             return UnreachableError(f"no answer in time from {where}", "try again, or see: gw up")
         said = str(error) or type(error).__name__
-        return UnreachableError(
-            f"nothing answers at {where}: {said}", f"start it with: {self.address.start}"
-        )
+        start = self.address.start
+        hint = f"start it with: {start}" if start else "see the others with: gw context list"
+        return UnreachableError(f"nothing answers at {where}: {said}", hint)
 
     def _json(self, call: Callable[[], httpx2.Response]) -> Any:
         response = self._patiently(call)

@@ -79,12 +79,26 @@ def draft_of(document: Document) -> JobDraft | EndpointDraft:
 
 def read_documents(text: str, source: str) -> tuple[Document, ...]:
     """The documents of a file that are not empty. Raises RefusalError with line and column."""
+    documents = read_mappings(text, source)
+    for document in documents:
+        if document.data.get("kind", DEFAULT_KIND) not in KINDS:
+            detail = f"kind is not known: {document.data['kind']!r}"
+            wrong_kind = _invalid(detail, field="kind", hint=nearest(document.kind, KINDS))
+            raise document.located(wrong_kind)
+    return documents
+
+
+def read_mappings(
+    text: str, source: str, loader: "type[CoreLoader] | None" = None
+) -> tuple[Document, ...]:
+    """The same of any YAML or JSON file, whatever its documents say. Raises RefusalError with line and column."""
+    loader = loader or CoreLoader
     if len(text.encode()) > limits.YAML_BYTES_MAX:
         detail = f"{source} is over the limit of {limits.YAML_BYTES_MAX} bytes"
         raise RefusalError(RefusalCode.TOO_LARGE, detail)
     try:
-        roots = list(yaml.compose_all(text, Loader=CoreLoader))
-        documents = tuple(_document(node, source) for node in roots if not _is_null(node))
+        roots = list(yaml.compose_all(text, Loader=loader))
+        documents = tuple(_document(node, source, loader) for node in roots if not _is_null(node))
     except yaml.YAMLError as error:
         raise _yaml_refusal(error, source) from error
     except RecursionError as error:
@@ -158,23 +172,16 @@ class _Walk:
             self.visit(value, (*path, key.value))
 
 
-def _document(node: Node, source: str) -> Document:
+def _document(node: Node, source: str, loader: type[CoreLoader]) -> Document:
     walk = _Walk(source)
     walk.visit(node, ())
     at = _position(node)
     if not isinstance(node, MappingNode):
         raise _invalid(f"{source}:{at.line}:{at.column}: a document must be a mapping of fields")
-    construct = CoreLoader("").construct_document  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - its stub has no types
+    construct = loader("").construct_document  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - its stub has no types
     data: dict[str, Any] = {str(key): value for key, value in construct(node).items()}
     kind = data.get("kind", DEFAULT_KIND)
-    document = Document(
-        source=source, kind=str(kind), data=data, values=walk.values, keys=walk.keys
-    )
-    if kind not in KINDS:
-        detail = f"kind is not known: {kind!r}"
-        wrong_kind = _invalid(detail, field="kind", hint=nearest(str(kind), KINDS))
-        raise document.located(wrong_kind)
-    return document
+    return Document(source=source, kind=str(kind), data=data, values=walk.values, keys=walk.keys)
 
 
 def _position(node: Node) -> Position:

@@ -28,7 +28,9 @@ def gw(api: ApiDouble, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Gw:
         "GIGAWATT_API": api.url,
         "GIGAWATT_TOKEN": TOKEN,
         "GIGAWATT_DATA": str(tmp_path / "data"),
+        "GIGAWATT_CONTEXT": None,
         "GIGAWATT_PROJECT": None,
+        "XDG_CONFIG_HOME": str(tmp_path / "config"),
         "GIGAWATT_DEBUG": None,
         "NO_COLOR": None,
     }
