@@ -10,8 +10,10 @@ from gigawatt.service.events import EVENTS_LIMIT_MAX, EventFilters
 from gigawatt.service.ledger import LedgerFilter
 from gigawatt.service.logs import LogRange
 from gigawatt.service.lookup import PAGE_LIMIT, PAGE_LIMIT_MAX, REFERENCE_CHARS_MAX, Filters
+from gigawatt.service.promotions import MoveFilters
 from gigawatt.service.watch import EventFilter
 from gigawatt.spec.faults import wrong
+from gigawatt.spec.limits import TEXT_CHARS_MAX
 from gigawatt.spec.requests import COUNT_MAX
 from gigawatt.spec.times import time_ms
 from gigawatt.spec.units import UnitError
@@ -92,6 +94,27 @@ class ListQuery(BaseModel):
             cursor=self.cursor,
             limit=self.limit,
         )
+
+
+class MovesQuery(BaseModel):
+    """Which alias's moves, and the place among them."""
+
+    model_config = _QUERY
+    project: Word = ""
+    alias: Word = ""
+    cursor: Annotated[str, Field(max_length=CURSOR_CHARS_MAX)] = ""
+    limit: Annotated[int, Field(ge=1, le=PAGE_LIMIT_MAX)] = PAGE_LIMIT
+
+    def filters(self) -> MoveFilters:
+        return MoveFilters(alias=self.alias, cursor=self.cursor, limit=self.limit)
+
+
+class ReasonQuery(BaseModel):
+    """Why something is taken away, for those who look later."""
+
+    model_config = _QUERY
+    project: Word = ""
+    reason: Annotated[str, Field(max_length=TEXT_CHARS_MAX)] = ""
 
 
 class LogQuery(BaseModel):
@@ -202,6 +225,8 @@ Nothing = Annotated[NoQuery, Query()]
 Place = Annotated[PlaceQuery, Query()]
 Submit = Annotated[SubmitQuery, Query()]
 Listing = Annotated[ListQuery, Query()]
+Moves = Annotated[MovesQuery, Query()]
+WithReason = Annotated[ReasonQuery, Query()]
 Logs = Annotated[LogQuery, Query()]
 Ledger = Annotated[LedgerQuery, Query()]
 Events = Annotated[EventsQuery, Query()]

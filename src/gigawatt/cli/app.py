@@ -25,6 +25,9 @@ SECTIONS = {
     "Build": {
         "env": _entry("env", "env", "Build, list and show environments."),
         "models": _entry("models", "models", "List, show, push and alias models."),
+        "lineage": _entry(
+            "lineage", "lineage", "Show what a model was made from, and what serves it."
+        ),
     },
     "Serve": {
         "serve": _entry("serve", "serve", "Serve a model: a file, or MODEL and a command."),

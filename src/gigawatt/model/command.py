@@ -67,6 +67,7 @@ class RegisterModel:
     lineage: Lineage
     metrics: tuple[tuple[str, float], ...] = ()
     aliases: tuple[str, ...] = ()
+    card: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +80,20 @@ class SetAlias:
     name: str
     alias: str
     number: int
+    reason: str = ""
     if_version: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetCard:
+    """Give a version another card."""
+
+    tenant: str
+    project: str
+    by: str
+    name: str
+    number: int
+    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +155,7 @@ Command = (
     | AddArtifact
     | RegisterModel
     | SetAlias
+    | SetCard
     | PutEndpoint
     | StopEndpoint
     | ChangeNode

@@ -214,6 +214,51 @@ class ModelView(TypedDict):
     version: int
 
 
+class AliasMoveView(TypedDict):
+    """Version numbers; 0 is none."""
+
+    alias: str
+    before: int
+    after: int
+    at_ms: int
+    by: str
+    reason: str
+
+
+class ModelCardView(TypedDict):
+    """`origin` is `set`, `README.md`, or empty where there is no card."""
+
+    ref: str
+    origin: str
+    text: str
+    body: str
+    metadata: dict[str, Any]
+    at_ms: int
+    by: str
+
+
+class LineageNodeView(TypedDict):
+    id: str
+    kind: str
+    label: str
+    facts: dict[str, str]
+
+
+class LineageEdgeView(TypedDict):
+    """Reads as "target <relation> source"."""
+
+    source: str
+    target: str
+    relation: str
+
+
+class LineageGraphView(TypedDict):
+    root: str
+    nodes: list[LineageNodeView]
+    edges: list[LineageEdgeView]
+    cut: bool
+
+
 class ReplicaCountView(TypedDict):
     wanted: int
     ready: int

@@ -10,9 +10,11 @@ from gigawatt.cli.complete import model_names
 from gigawatt.cli.following import upload_bar
 from gigawatt.cli.lazy import NounGroup
 from gigawatt.cli.session import Session, pairs, with_project, with_session
+from gigawatt.spec.limits import CARD_CHARS_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import TextIO
 
     from gigawatt.sdk.views import ModelVersionView, ModelView
 
@@ -75,20 +77,97 @@ def push(
 @click.argument("alias")
 @click.argument("number", type=click.IntRange(min=1), required=False)
 @click.option("--remove", is_flag=True, help="Take the alias away.")
+@click.option("--reason", default="", metavar="TEXT", help="Why, for `gw models history`.")
 @with_project
 @with_session
-def alias(session: Session, *, name: str, alias: str, number: int | None, remove: bool) -> None:
+def alias(
+    session: Session, *, name: str, alias: str, number: int | None, remove: bool, reason: str
+) -> None:
     """Let NAME@ALIAS mean version NUMBER from now on."""
     if remove == (number is not None):
         raise click.UsageError("give the number of a version, or --remove")
     if number is None:
-        view = session.client.models.unalias(name, alias)
+        view = session.client.models.unalias(name, alias, reason=reason)
         session.say(f"{name}@{alias} means nothing any more")
     else:
-        view = session.client.models.alias(name, alias, number)
+        view = session.client.models.alias(name, alias, number, reason=reason)
         session.say(f"{name}@{alias} is {name}:{number}")
     if session.as_json:
         session.show_json(view)
+
+
+@models.command("history")
+@click.argument("name", shell_complete=model_names)
+@click.option("--alias", default="", help="Of this alias alone.")
+@with_project
+@with_session
+def history(session: Session, *, name: str, alias: str) -> None:
+    """Show who moved NAME's aliases from which version to which, when and why; newest first."""
+    moves = list(session.client.models.moves(name, alias=alias))
+    if session.as_json:
+        session.show_json(moves)
+        return
+    from gigawatt.cli.style import Column, show_table
+
+    if not moves:
+        session.say(f"no alias of {name} was moved yet: gw models alias {name} ALIAS NUMBER")
+        return
+    columns = [
+        Column(name="ALIAS", style="bold"),
+        Column(name="FROM", right=True),
+        Column(name="TO", right=True),
+        Column(name="AGE", right=True),
+        Column(name="BY"),
+        Column(name="REASON", wraps=True),
+    ]
+    rows = [
+        [
+            each["alias"],
+            str(each["before"] or form.NOTHING),
+            str(each["after"] or form.NOTHING),
+            form.age(each["at_ms"], session.now_ms),
+            each["by"],
+            each["reason"] or form.NOTHING,
+        ]
+        for each in moves
+    ]
+    show_table(columns, rows)
+
+
+@models.command("card")
+@click.argument("reference", metavar="NAME[:V|@ALIAS]", shell_complete=model_names)
+@click.option(
+    "--set",
+    "file",
+    type=click.File("r", encoding="utf-8"),
+    help="Take the card from this file; - is stdin.",
+)
+@with_project
+@with_session
+def card(session: Session, *, reference: str, file: "TextIO | None") -> None:
+    """Print a version's card, or set it: Markdown, led by metadata in YAML between lines of `---`.
+
+    A version that was given none shows the README.md among its files.
+    """
+    if file is not None:
+        view = session.client.models.set_card(reference, _text(file))
+        session.say(f"{view['ref']} has another card, of {len(view['text'])} characters")
+    else:
+        view = session.client.models.card(reference)
+    if session.as_json:
+        session.show_json(view)
+    elif file is None and view["text"]:
+        click.echo(view["text"].rstrip("\n"))
+    elif file is None:
+        session.say(f"{view['ref']} has no card: gw models card {view['ref']} --set FILE")
+
+
+def _text(file: "TextIO") -> str:
+    """Raises click.BadParameter."""
+    try:
+        return file.read(CARD_CHARS_MAX + 1)
+    except UnicodeDecodeError as error:
+        raise click.BadParameter("it is not UTF-8 text", param_hint="--set") from error
 
 
 def _metrics(given: tuple[str, ...]) -> "Mapping[str, float]":

@@ -47,6 +47,8 @@ class LineageView:
     environment: str
     bundle: str
     step: int | None
+    checkpoint: str
+    source: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,4 +146,6 @@ def _lineage_view(lineage: Lineage) -> LineageView:
         environment=lineage.environment,
         bundle=lineage.bundle,
         step=lineage.step,
+        checkpoint=lineage.checkpoint,
+        source=lineage.source,
     )
