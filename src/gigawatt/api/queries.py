@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from fastapi import Query
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
+from gigawatt.build.trees import PATH_BYTES_MAX
 from gigawatt.service.events import EVENTS_LIMIT_MAX, EventFilters
 from gigawatt.service.ledger import LedgerFilter
 from gigawatt.service.logs import LogRange
@@ -213,6 +214,13 @@ class UploadQuery(BaseModel):
     project: Word = ""
 
 
+class InTreeQuery(BaseModel):
+    """Which file of a tree, by its path in it."""
+
+    model_config = _QUERY
+    path: Annotated[str, Field(min_length=1, max_length=PATH_BYTES_MAX)]
+
+
 class ConfigQuery(BaseModel):
     """Wait up to `wait_s` for a revision other than `after`."""
 
@@ -232,4 +240,5 @@ Ledger = Annotated[LedgerQuery, Query()]
 Events = Annotated[EventsQuery, Query()]
 Watch = Annotated[WatchQuery, Query()]
 Uploading = Annotated[UploadQuery, Query()]
+InTree = Annotated[InTreeQuery, Query()]
 Config = Annotated[ConfigQuery, Query()]

@@ -24,7 +24,7 @@ SECTIONS = {
     },
     "Build": {
         "env": _entry("env", "env", "Build, list and show environments."),
-        "models": _entry("models", "models", "List, show, push and alias models."),
+        "models": _entry("models", "models", "List, show, push, import and alias models."),
         "lineage": _entry(
             "lineage", "lineage", "Show what a model was made from, and what serves it."
         ),

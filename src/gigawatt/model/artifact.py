@@ -31,6 +31,18 @@ class Lineage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Weights:
+    """What is known of a version's files from looking at their headers."""
+
+    format: str  # safetensors, gguf, pickle, or files where none of them are weights that are known
+    parameters: int = 0
+    dtypes: tuple[tuple[str, int], ...] = ()  # parameters of each type, the most common first
+    architecture: str = ""
+    pickles: tuple[str, ...] = ()  # files that run code when they are loaded
+    problem: str = ""  # why they could not be made sense of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelVersion:
     """`name:number` within a project. A version never changes; aliases move."""
 
@@ -45,6 +57,7 @@ class ModelVersion:
     created_by: str
     lineage: Lineage = Lineage()
     metrics: tuple[tuple[str, float], ...] = ()
+    weights: Weights | None = None  # None for versions from before anyone looked
 
     @property
     def ref(self) -> str:

@@ -6,7 +6,7 @@ now. 0 is any.
 
 from dataclasses import dataclass
 
-from gigawatt.model.artifact import Artifact, Lineage
+from gigawatt.model.artifact import Artifact, Lineage, Weights
 from gigawatt.model.endpoint import EndpointSpec
 from gigawatt.model.environment import Environment
 from gigawatt.model.job import Job, JobSpec
@@ -68,6 +68,7 @@ class RegisterModel:
     metrics: tuple[tuple[str, float], ...] = ()
     aliases: tuple[str, ...] = ()
     card: str = ""
+    weights: Weights | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,6 +43,7 @@ def register(turn: Turn, command: RegisterModel) -> ModelVersion:
         created_by=command.by,
         lineage=command.lineage,
         metrics=command.metrics,
+        weights=command.weights,
     )
     name = before or ModelName(
         id=key,
@@ -112,6 +113,7 @@ def register_output(turn: Turn, job: Job, seen: ModelStored) -> ModelVersion:
         metrics=_metrics(job),
         aliases=output.aliases,
         card=output.card,
+        weights=seen.weights,
     )
     return register(turn, command)
 

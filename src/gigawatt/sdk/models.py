@@ -42,6 +42,51 @@ class Models:
         sent = Artifacts(self._transport).send_tree(Path(directory), progress=progress)
         return self.register(name, sent.digest, aliases=aliases, metrics=metrics)
 
+    def import_files(
+        self,
+        name: str,
+        path: "str | Path",
+        *,
+        allow_pickle: bool = False,
+        aliases: Sequence[str] = (),
+        progress: Progress | None = None,
+    ) -> ModelVersionView:
+        """Check a directory in Hugging Face's layout, a safetensors or a GGUF file, and push it as `name`'s next version.
+
+        Raises:
+            RefusalError: it is damaged or its parts disagree (the file and the numbers are named), it holds nothing
+                that is known, or pickles without `allow_pickle`.
+            ApiError, UnreachableError.
+        """
+        from gigawatt.weights.local import check_import  # only those who import load the parsers
+
+        place = Path(path)
+        found = check_import(place, allow_pickle=allow_pickle)
+        artifacts = Artifacts(self._transport)
+        sent = artifacts.send_tree(place, progress=progress)
+        source = f"{found.format} imported from {place.name or place.resolve().name}"
+        return self.register(name, sent.digest, aliases=aliases, source=source)
+
+    def export(
+        self, reference: str, directory: "str | Path", *, progress: Progress | None = None
+    ) -> ModelVersionView:
+        """Put the files of "name", "name:3" or "name@alias" below `directory`, every byte checked against its digest.
+
+        What an export before left there is taken up. Raises RefusalError, ApiError, UnreachableError.
+        """
+        from gigawatt.sdk.fetch import fetch_tree
+
+        version = self.version(reference)
+        fetch_tree(self._transport, version["digest"], Path(directory), progress=progress)
+        return version
+
+    def version(self, reference: str) -> ModelVersionView:
+        """The version that "name", "name:3" or "name@alias" means. Raises ApiError, UnreachableError."""
+        return cast(
+            "ModelVersionView",
+            self._transport.read(_version_path(reference), self._transport.place),
+        )
+
     def register(  # noqa: PLR0913 - each is a field of the version
         self,
         name: str,

@@ -191,6 +191,15 @@ class EnvironmentView(TypedDict):
     version: int
 
 
+class WeightsView(TypedDict):
+    format: str
+    parameters: int
+    dtypes: dict[str, int]
+    architecture: str
+    pickles: list[str]
+    problem: str
+
+
 class ModelVersionView(TypedDict):
     number: int
     ref: str
@@ -200,6 +209,7 @@ class ModelVersionView(TypedDict):
     created_by: str
     lineage: dict[str, Any]
     metrics: dict[str, float]
+    weights: WeightsView | None
 
 
 class ModelView(TypedDict):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gigawatt import clock
+from gigawatt.build.stored_weights import stored_weights
 from gigawatt.model.artifact import Artifact, Lineage, ModelName, ModelVersion
 from gigawatt.model.change import Entity
 from gigawatt.model.command import RegisterModel, SetAlias
@@ -12,6 +13,7 @@ from gigawatt.model.ids import make_id
 from gigawatt.model.job import Job
 from gigawatt.model.refusal import RefusalError
 from gigawatt.model.tenant import Caller
+from gigawatt.service.artifacts import TREE_KINDS
 from gigawatt.service.lookup import Filters, find_job, not_found
 from gigawatt.service.model_lookup import find_model, find_version, newest_versions, split_reference
 from gigawatt.service.permissions import home, verb
@@ -23,7 +25,6 @@ from gigawatt.service.views.text import PageView
 from gigawatt.spec.requests import ModelRequest
 
 ENTROPY_BYTES = 5
-TREE_KINDS = frozenset({"tree", "model"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +60,9 @@ async def register(
         metrics=tuple(sorted(request.metrics.items())),
         aliases=tuple(sorted(set(request.aliases))),
         card=request.card,
+        weights=await asyncio.to_thread(
+            stored_weights, services.artifacts, request.digest, is_tree=held.kind in TREE_KINDS
+        ),
     )
     version = await services.leader.submit(command, receipt=terms.receipt(tenant))
     assert isinstance(version, ModelVersion)
@@ -79,6 +83,14 @@ async def show(caller: Caller, services: Services, name: str, *, project: str = 
     """One name with its newest versions."""
     known = await find_model(caller, services, name, project)
     return model_view(known, await newest_versions(services, known))
+
+
+@verb
+async def show_version(
+    caller: Caller, services: Services, name: str, selector: str, *, project: str = ""
+) -> ModelVersionView:
+    """The version that a number, an alias or `latest` means. Raises RefusalError (not-found)."""
+    return version_view(await find_version(caller, services, name, selector, project=project))
 
 
 @verb

@@ -102,3 +102,42 @@ def test_lineage_is_one_tree_in_both_directions(gw: Gw, api: ApiDouble) -> None:
         "└─ is served by endpoint chat (phase ready)",
     ]
     assert json.loads(gw("lineage", "gpt", "-o", "json").stdout) == GRAPH
+
+
+def test_a_model_shows_what_its_weights_are(gw: Gw, api: ApiDouble) -> None:
+    version: dict[str, Any] = {
+        "number": 1,
+        "ref": "gpt:1",
+        "digest": "sha256:" + "a" * 64,
+        "size_bytes": 2048,
+        "created_ms": NOW_MS,
+        "created_by": "ada",
+        "lineage": {"job": "", "attempt": 0},
+        "metrics": {},
+        "weights": {
+            "format": "safetensors",
+            "parameters": 1_100_000_000,
+            "dtypes": {"BF16": 1_000_000_000, "F32": 100_000_000},
+            "architecture": "LlamaForCausalLM",
+            "pickles": [],
+            "problem": "",
+        },
+    }
+    damaged = {**version, "ref": "gpt:2", "weights": {**version["weights"], "problem": "cut off"}}
+    older = {**version, "ref": "gpt:3", "weights": None}
+    api.on("GET", "/v1/models/gpt", Answer(body={**MODEL, "versions": [version, damaged, older]}))
+    rows = gw("models", "gpt").stdout.splitlines()[1:]
+    assert "safetensors, 1.1B BF16+F32, LlamaForCausalLM" in rows[0]
+    assert "  damaged  " in rows[1]
+    assert "  –  " in rows[2]
+
+
+def test_damaged_files_are_refused_before_anything_is_sent(
+    gw: Gw, api: ApiDouble, tmp_path: Path
+) -> None:
+    file = tmp_path / "m.gguf"
+    file.write_bytes(b"GGUF")
+    result = gw("models", "import", "gpt", str(file))
+    assert result.exit_code == 2
+    assert "m.gguf: its version ends at byte 8, and the file has 4" in result.stderr
+    assert api.requests == []

@@ -164,5 +164,16 @@ def test_lists_stay_within_what_a_caller_sees() -> None:
 
 def _reads(name: str) -> bool:
     module, _, function = name.partition(".")
-    reading = {"page", "show", "content", "explain", "totals", "of_job", "of_endpoint", "tenants"}
+    reading = {
+        "page",
+        "show",
+        "content",
+        "file_content",
+        "show_version",
+        "explain",
+        "totals",
+        "of_job",
+        "of_endpoint",
+        "tenants",
+    }
     return module in {"watch", "instance"} or function in reading

@@ -4,7 +4,7 @@ from starlette.responses import FileResponse, Response
 
 from gigawatt.api.call import Call
 from gigawatt.api.operations import Operation, Routes
-from gigawatt.api.queries import Listing, Nothing, Place, Uploading
+from gigawatt.api.queries import InTree, Listing, Nothing, Place, Uploading
 from gigawatt.api.replies import page_reply, reply
 from gigawatt.service import artifacts, environments
 from gigawatt.service.artifacts import Upload
@@ -99,3 +99,13 @@ async def read_artifact(call: Call, digest: str, query: Uploading) -> Response:
     found = await artifacts.content(call.caller, call.services, digest)
     headers = {"ETag": f'"{found.view.digest}"', "X-Artifact-Kind": found.view.kind}
     return FileResponse(found.path, media_type=BYTES, headers=headers)
+
+
+@ROUTES.add(
+    "GET",
+    "/v1/artifacts/{digest}/file",
+    Operation(verb="artifacts.file_content", summary="Read one file of a tree", media_type=BYTES),
+)
+async def read_artifact_file(call: Call, digest: str, query: InTree) -> Response:
+    found = await artifacts.file_content(call.caller, call.services, digest, query.path)
+    return FileResponse(found.path, media_type=BYTES)

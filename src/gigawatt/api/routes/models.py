@@ -125,6 +125,21 @@ async def list_alias_moves(call: Call, name: str, query: Moves) -> Response:
 
 @ROUTES.add(
     "GET",
+    "/v1/models/{name}/versions/{selector}",
+    Operation(
+        verb="models.show_version",
+        summary="Show a version: a number, an alias or `latest`",
+        responds=ModelVersionView,
+    ),
+)
+async def show_model_version(call: Call, name: str, selector: str, query: Place) -> Response:
+    return reply(
+        await models.show_version(call.caller, call.services, name, selector, project=query.project)
+    )
+
+
+@ROUTES.add(
+    "GET",
     "/v1/models/{name}/versions/{selector}/card",
     Operation(
         verb="cards.show",

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from gigawatt.sdk.views import ModelVersionView, ModelView
 
+TYPES_SHOWN = 2
+
 
 @click.group("models", cls=NounGroup)
 def models() -> None:
@@ -70,6 +72,50 @@ def push(
         return
     click.echo(view["ref"])
     session.say(f"{view['ref']}: {form.size(view['size_bytes'])}, {view['digest']}")
+
+
+@models.command("import")
+@click.argument("name")
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--alias", "aliases", multiple=True, help="An alias that means this version.")
+@click.option("--allow-pickle", is_flag=True, help="Take pickles too: loading one runs its code.")
+@with_project
+@with_session
+def import_files(
+    session: Session, *, name: str, path: Path, aliases: tuple[str, ...], allow_pickle: bool
+) -> None:
+    """Check PATH and register it as the next version of NAME.
+
+    PATH is a directory in Hugging Face's layout, or a safetensors or GGUF file. What is damaged or incomplete is refused
+    before anything is sent.
+    """
+    with upload_bar(session, name) as progress:
+        view = session.client.models.import_files(
+            name, path, allow_pickle=allow_pickle, aliases=aliases, progress=progress
+        )
+    if session.as_json:
+        session.show_json(view)
+        return
+    click.echo(view["ref"])
+    session.say(f"{view['ref']}: {weights_line(view)}, {form.size(view['size_bytes'])}")
+
+
+@models.command("export")
+@click.argument("reference", metavar="NAME[:V|@ALIAS]", shell_complete=model_names)
+@click.argument("directory", type=click.Path(path_type=Path))
+@with_project
+@with_session
+def export(session: Session, *, reference: str, directory: Path) -> None:
+    """Put the files of a version below DIRECTORY, as they were registered, verified; a broken export goes on."""
+    with upload_bar(session, reference) as progress:
+        view = session.client.models.export(reference, directory, progress=progress)
+    if session.as_json:
+        session.show_json(view)
+        return
+    click.echo(str(directory))
+    session.say(
+        f"{view['ref']}: {form.size(view['size_bytes'])}, verified against {view['digest']}"
+    )
 
 
 @models.command("alias")
@@ -162,6 +208,21 @@ def card(session: Session, *, reference: str, file: "TextIO | None") -> None:
         session.say(f"{view['ref']} has no card: gw models card {view['ref']} --set FILE")
 
 
+def weights_line(version: "ModelVersionView") -> str:
+    """`safetensors, 1.1B BF16, LlamaForCausalLM`."""
+    weights = version.get("weights")
+    if weights is None:
+        return form.NOTHING
+    if weights["problem"]:
+        return "damaged"
+    types = list(weights["dtypes"])
+    parameters = form.count(weights["parameters"]).replace(
+        "G", "B"
+    )  # billions, as models are named
+    amount = f"{parameters} {'+'.join(types[:TYPES_SHOWN])}" if types else ""
+    return ", ".join(part for part in (weights["format"], amount, weights["architecture"]) if part)
+
+
 def _text(file: "TextIO") -> str:
     """Raises click.BadParameter."""
     try:
@@ -227,6 +288,7 @@ def _show_one(session: Session, model: "ModelView") -> None:
         Column(name="SIZE", right=True),
         Column(name="AGE", right=True),
         Column(name="FROM"),
+        Column(name="WEIGHTS"),
         Column(name="DIGEST", style=DIM),
         Column(name="METRICS", wraps=True),
     ]
@@ -247,6 +309,7 @@ def _version_row(model: "ModelView", version: "ModelVersionView", now_ms: int) -
         form.size(version["size_bytes"]),
         form.age(version["created_ms"], now_ms),
         job,
+        weights_line(version),
         form.short_digest(version["digest"]),
         " ".join(figures),
     ]
