@@ -8,6 +8,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, cast
 
@@ -135,19 +136,23 @@ def _fetch(
     if part.is_symlink() or (part.exists() and part.stat().st_size > file.size):
         part.unlink()
     sha256 = _hashed(part)
+    hashing: list[Future[None]] = []
 
     def taken(chunk: bytes, through: int) -> None:
-        sha256.update(chunk)
+        _wait_for(hashing)
+        hashing.append(hasher.submit(sha256.update, chunk))
         tell(through)
 
     pauses = transport.pauses()
-    while True:
-        try:
-            _append(transport, tree, file, part, taken)
-            break
-        except httpx2.TransportError as error:
-            if next(pauses, None) is None:
-                raise transport.unreachable(error) from error
+    with ThreadPoolExecutor(1) as hasher:  # one chunk is hashed while the next one is received
+        while True:
+            try:
+                _append(transport, tree, file, part, taken)
+                break
+            except httpx2.TransportError as error:
+                if next(pauses, None) is None:
+                    raise transport.unreachable(error) from error
+        _wait_for(hashing)
     if sha256.hexdigest() != file.sha256:
         part.unlink()
         raise _mismatch(file.path, f"sha256:{file.sha256}", f"sha256:{sha256.hexdigest()}")
@@ -182,6 +187,11 @@ def _append(
             taken(chunk, have)
     if have < file.size:
         raise httpx2.RemoteProtocolError(f"{file.path} ended at {have} of {file.size} bytes")
+
+
+def _wait_for(hashing: "list[Future[None]]") -> None:
+    while hashing:
+        hashing.pop().result()
 
 
 def _hashed(part: Path) -> "hashlib._Hash":

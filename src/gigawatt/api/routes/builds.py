@@ -1,5 +1,7 @@
 """What jobs are made of and make: /v1/environments, /v1/artifacts."""
 
+from pathlib import Path
+
 from starlette.responses import FileResponse, Response
 
 from gigawatt.api.call import Call
@@ -15,6 +17,7 @@ from gigawatt.spec.forms import EnvironmentForm
 
 ROUTES = Routes()
 BYTES = "application/octet-stream"
+CHUNK_BYTES = 1 << 20  # of a file, for each way through the loop
 
 
 @ROUTES.add(
@@ -98,7 +101,7 @@ async def head_artifact(call: Call, digest: str, query: Uploading) -> Response:
 async def read_artifact(call: Call, digest: str, query: Uploading) -> Response:
     found = await artifacts.content(call.caller, call.services, digest)
     headers = {"ETag": f'"{found.view.digest}"', "X-Artifact-Kind": found.view.kind}
-    return FileResponse(found.path, media_type=BYTES, headers=headers)
+    return _file(found.path, headers)
 
 
 @ROUTES.add(
@@ -108,4 +111,10 @@ async def read_artifact(call: Call, digest: str, query: Uploading) -> Response:
 )
 async def read_artifact_file(call: Call, digest: str, query: InTree) -> Response:
     found = await artifacts.file_content(call.caller, call.services, digest, query.path)
-    return FileResponse(found.path, media_type=BYTES)
+    return _file(found.path, {})
+
+
+def _file(path: Path, headers: dict[str, str]) -> FileResponse:
+    response = FileResponse(path, media_type=BYTES, headers=headers)
+    response.chunk_size = CHUNK_BYTES
+    return response
