@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmarks.figures import Figure, show
 
-ALL = ("startup", "latency", "writes", "crash", "durability", "environments")
+ALL = ("startup", "latency", "writes", "crash", "durability", "environments", "weights")
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ FRAMEWORK_NAMES = frozenset(
         "do_POST",
         "do_PUT",
         "do_HEAD",
+        "do_DELETE",
         "do_execute",  # SQLAlchemy
         "get_command",  # click
         "get_help_option_names",

@@ -17,6 +17,7 @@ from gigawatt.api.routes import (
     environments,
     health,
     jobs,
+    models,
     secrets,
     site,
 )
@@ -34,6 +35,7 @@ ALL_ROUTES: tuple[Routes, ...] = (
     builds.ROUTES,
     environments.ROUTES,
     secrets.ROUTES,
+    models.ROUTES,
     accounts.ROUTES,
     health.ROUTES,
 )

@@ -6,12 +6,15 @@ from typing import Annotated, Literal
 from fastapi import Query
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
+from gigawatt.build.trees import PATH_BYTES_MAX
 from gigawatt.service.events import EVENTS_LIMIT_MAX, EventFilters
 from gigawatt.service.ledger import LedgerFilter
 from gigawatt.service.logs import LogRange
 from gigawatt.service.lookup import PAGE_LIMIT, PAGE_LIMIT_MAX, REFERENCE_CHARS_MAX, Filters
+from gigawatt.service.promotions import MoveFilters
 from gigawatt.service.watch import EventFilter
 from gigawatt.spec.faults import wrong
+from gigawatt.spec.limits import TEXT_CHARS_MAX
 from gigawatt.spec.requests import COUNT_MAX
 from gigawatt.spec.times import time_ms
 from gigawatt.spec.units import UnitError
@@ -100,6 +103,27 @@ class ListQuery(BaseModel):
             cursor=self.cursor,
             limit=self.limit,
         )
+
+
+class MovesQuery(BaseModel):
+    """Which alias's moves, and the place among them."""
+
+    model_config = _QUERY
+    project: Word = ""
+    alias: Word = ""
+    cursor: Annotated[str, Field(max_length=CURSOR_CHARS_MAX)] = ""
+    limit: Annotated[int, Field(ge=1, le=PAGE_LIMIT_MAX)] = PAGE_LIMIT
+
+    def filters(self) -> MoveFilters:
+        return MoveFilters(alias=self.alias, cursor=self.cursor, limit=self.limit)
+
+
+class ReasonQuery(BaseModel):
+    """Why something is taken away, for those who look later."""
+
+    model_config = _QUERY
+    project: Word = ""
+    reason: Annotated[str, Field(max_length=TEXT_CHARS_MAX)] = ""
 
 
 class LogQuery(BaseModel):
@@ -198,6 +222,13 @@ class UploadQuery(BaseModel):
     project: Word = ""
 
 
+class InTreeQuery(BaseModel):
+    """Which file of a tree, by its path in it."""
+
+    model_config = _QUERY
+    path: Annotated[str, Field(min_length=1, max_length=PATH_BYTES_MAX)]
+
+
 class ConfigQuery(BaseModel):
     """Wait up to `wait_s` for a revision other than `after`."""
 
@@ -211,9 +242,12 @@ Place = Annotated[PlaceQuery, Query()]
 Comparing = Annotated[CompareQuery, Query()]
 Submit = Annotated[SubmitQuery, Query()]
 Listing = Annotated[ListQuery, Query()]
+Moves = Annotated[MovesQuery, Query()]
+WithReason = Annotated[ReasonQuery, Query()]
 Logs = Annotated[LogQuery, Query()]
 Ledger = Annotated[LedgerQuery, Query()]
 Events = Annotated[EventsQuery, Query()]
 Watch = Annotated[WatchQuery, Query()]
 Uploading = Annotated[UploadQuery, Query()]
+InTree = Annotated[InTreeQuery, Query()]
 Config = Annotated[ConfigQuery, Query()]

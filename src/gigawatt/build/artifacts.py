@@ -26,6 +26,7 @@ from gigawatt.build.trees import (
 from gigawatt.model.refusal import RefusalCode, RefusalError
 
 BUFFER_BYTES = 1024 * 1024
+STREAM_BUFFER_BYTES = 4 * 1024 * 1024
 FILE_BYTES_MAX = 1 << 40
 TREE_BYTES_MAX = 1 << 42
 
@@ -59,13 +60,7 @@ class ArtifactStore:
             return Stored(digest=digest, size_bytes=self.size(digest))
         writer = await asyncio.to_thread(Incoming, self._root, limit_bytes)
         with writer:
-            held = bytearray()
-            async for chunk in chunks:
-                held += chunk
-                if len(held) >= BUFFER_BYTES:
-                    await asyncio.to_thread(writer.write, held)
-                    held = bytearray()
-            await asyncio.to_thread(writer.write, held)
+            await _write_behind(writer, chunks)
             return await asyncio.to_thread(writer.commit, digest)
 
     def put_file(self, path: Path, *, limit_bytes: int = FILE_BYTES_MAX) -> Stored:
@@ -201,6 +196,40 @@ class ArtifactStore:
                 return
         shutil.copyfile(blob, target)
         target.chmod(0o555 if file.executable else 0o444)
+
+
+async def _write_behind(writer: Incoming, chunks: AsyncIterable[bytes]) -> None:
+    """Write and hash one buffer in a thread while the next one is received."""
+    writing: asyncio.Task[None] | None = None
+    held = bytearray()
+    try:
+        async for chunk in chunks:
+            held += chunk
+            if len(held) >= STREAM_BUFFER_BYTES:
+                if writing is not None:
+                    await writing
+                writing = asyncio.create_task(asyncio.to_thread(writer.write, held))
+                held = bytearray()
+    finally:
+        # The thread must be done with the file before the file is closed, however this ends.
+        if writing is not None:
+            await _settled(writing)
+    if writing is not None:
+        await writing
+    await asyncio.to_thread(writer.write, held)
+
+
+async def _settled(task: "asyncio.Task[None]") -> None:
+    """Wait until `task` is done, a cancellation meanwhile notwithstanding; it is raised then."""
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled
+    task.exception()  # looked at: what ended the upload first is what is told
 
 
 def _make_read_only(directory: Path) -> None:

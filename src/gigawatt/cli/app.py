@@ -25,7 +25,10 @@ SECTIONS = {
     },
     "Build": {
         "env": _entry("env", "env", "Build, list, compare and prune environments."),
-        "models": _entry("models", "models", "List, show, push and alias models."),
+        "models": _entry("models", "models", "List, show, push, import and alias models."),
+        "lineage": _entry(
+            "lineage", "lineage", "Show what a model was made from, and what serves it."
+        ),
     },
     "Serve": {
         "serve": _entry("serve", "serve", "Serve a model: a file, or MODEL and a command."),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from gigawatt.build.artifacts import ArtifactStore
 from gigawatt.build.environments import BuildFailedError, EnvironmentBuilder
+from gigawatt.build.stored_weights import stored_weights
 from gigawatt.clock import now_ms
 from gigawatt.model.action import BuildEnvironment, DeleteEnvironment, StoreModel
 from gigawatt.model.observation import (
@@ -72,6 +73,9 @@ class LocalWorkshop:
             tree = await asyncio.to_thread(
                 self._artifacts.put_tree, Path(action.path), within=Path(action.within)
             )
+            weights = await asyncio.to_thread(
+                stored_weights, self._artifacts, tree.digest, is_tree=True
+            )
         except RefusalError as refusal:
             return ModelStored(at_ms=now_ms(), job=action.job, error=refusal.detail)
         except OSError as error:
@@ -84,4 +88,5 @@ class LocalWorkshop:
             digest=tree.digest,
             size_bytes=tree.size_bytes,
             files=tree.files,
+            weights=weights,
         )

@@ -26,6 +26,20 @@ class Lineage:
     environment: str = ""
     bundle: str = ""
     step: int | None = None
+    checkpoint: str = ""  # the job's newest valid one, where it was
+    source: str = ""  # where it was imported from, in words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weights:
+    """What is known of a version's files from looking at their headers."""
+
+    format: str  # safetensors, gguf, pickle, or files where none of them are weights that are known
+    parameters: int = 0
+    dtypes: tuple[tuple[str, int], ...] = ()  # parameters of each type, the most common first
+    architecture: str = ""
+    pickles: tuple[str, ...] = ()  # files that run code when they are loaded
+    problem: str = ""  # why they could not be made sense of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +57,7 @@ class ModelVersion:
     created_by: str
     lineage: Lineage = Lineage()
     metrics: tuple[tuple[str, float], ...] = ()
+    weights: Weights | None = None  # None for versions from before anyone looked
 
     @property
     def ref(self) -> str:
@@ -60,6 +75,8 @@ class ModelName:
     newest: int
     aliases: tuple[tuple[str, int], ...] = ()  # sorted by alias
     updated_ms: int
+    moves: int = 0  # how often an alias of it was moved
+    cards: int = 0  # how many cards its versions were given
     version: int = 1
 
     def number_of(self, selector: str) -> int | None:
@@ -70,3 +87,36 @@ class ModelName:
             number = int(selector)
             return number if 1 <= number <= self.newest else None
         return dict(self.aliases).get(selector)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AliasMove:
+    """An alias came to mean another version. Numbers are 0 where it meant, or means, none."""
+
+    id: str  # that of the ModelName, "#" and which of its moves this is
+    tenant: str
+    project: str
+    name: str
+    alias: str
+    before: int
+    after: int
+    at_ms: int
+    by: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelCard:
+    """What people say of a version: Markdown, led by metadata in YAML. The newest one of a version counts."""
+
+    id: str  # that of the ModelName, "!" and which of its cards this is
+    tenant: str
+    project: str
+    name: str
+    number: int
+    text: str
+    at_ms: int
+    by: str
+
+
+Fixed = Artifact | ModelVersion | AliasMove | ModelCard  # never change, so the store alone has them

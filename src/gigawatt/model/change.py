@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from gigawatt.model.artifact import Artifact, ModelName, ModelVersion
+from gigawatt.model.artifact import AliasMove, Artifact, ModelCard, ModelName, ModelVersion
 from gigawatt.model.endpoint import Endpoint, Replica
 from gigawatt.model.environment import Environment
 from gigawatt.model.event import Event
@@ -21,6 +21,8 @@ Entity = (
     | Artifact
     | ModelVersion
     | ModelName
+    | AliasMove
+    | ModelCard
     | Tenant
     | Project
     | ApiKey

@@ -6,7 +6,7 @@ now. 0 is any.
 
 from dataclasses import dataclass
 
-from gigawatt.model.artifact import Artifact, Lineage
+from gigawatt.model.artifact import Artifact, Lineage, Weights
 from gigawatt.model.endpoint import EndpointSpec
 from gigawatt.model.environment import Environment
 from gigawatt.model.job import Job, JobSpec
@@ -76,6 +76,8 @@ class RegisterModel:
     lineage: Lineage
     metrics: tuple[tuple[str, float], ...] = ()
     aliases: tuple[str, ...] = ()
+    card: str = ""
+    weights: Weights | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +90,20 @@ class SetAlias:
     name: str
     alias: str
     number: int
+    reason: str = ""
     if_version: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetCard:
+    """Give a version another card."""
+
+    tenant: str
+    project: str
+    by: str
+    name: str
+    number: int
+    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +166,7 @@ Command = (
     | AddArtifact
     | RegisterModel
     | SetAlias
+    | SetCard
     | PutEndpoint
     | StopEndpoint
     | ChangeNode

@@ -71,6 +71,7 @@ class ModelOutput:
     name: str
     path: str
     aliases: tuple[str, ...] = ()
+    card: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

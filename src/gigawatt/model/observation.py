@@ -5,6 +5,7 @@ The leader applies observations in order. None of them is an exception: a failed
 
 from dataclasses import dataclass
 
+from gigawatt.model.artifact import Weights
 from gigawatt.model.attempt import Progress
 from gigawatt.model.gang import Checkpoint
 from gigawatt.model.launch import AttemptKey
@@ -145,6 +146,7 @@ class ModelStored:
     digest: str = ""
     size_bytes: int = 0
     files: int = 0
+    weights: Weights | None = None
     error: str = ""
 
 

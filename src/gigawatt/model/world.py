@@ -8,7 +8,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from gigawatt.model.artifact import Artifact, ModelName, ModelVersion
+from gigawatt.model.artifact import AliasMove, Artifact, Fixed, ModelCard, ModelName, ModelVersion
 from gigawatt.model.change import Entity
 from gigawatt.model.endpoint import Endpoint, EndpointPhase, Replica
 from gigawatt.model.environment import Environment
@@ -62,14 +62,14 @@ class World:
             case Endpoint():
                 live = entity.phase is not EndpointPhase.STOPPED
                 _hold(self.endpoints, entity.id, entity, live=live)
-            case Artifact() | ModelVersion():
-                pass  # never change, so the store alone has them
+            case Artifact() | ModelVersion() | AliasMove() | ModelCard():
+                pass
             case _:
                 getattr(self, _TABLES[type(entity)])[entity.id] = entity
 
     def knows(self, entity: Entity) -> bool:
         """Whether a value of this kind and id is held."""
-        if isinstance(entity, Artifact | ModelVersion):
+        if isinstance(entity, Fixed):
             return False
         return entity.id in getattr(self, _TABLES[type(entity)])
 

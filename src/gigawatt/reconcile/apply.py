@@ -16,6 +16,7 @@ from gigawatt.model.command import (
     RetryJob,
     RevokeKey,
     SetAlias,
+    SetCard,
     StopEndpoint,
     SubmitJob,
 )
@@ -79,6 +80,8 @@ def command(turn: Turn, asked: Command) -> Entity:  # noqa: C901, PLR0911, PLR09
             return models.register(turn, asked)
         case SetAlias():
             return models.set_alias(turn, asked)
+        case SetCard():
+            return models.set_card(turn, asked)
         case PutEndpoint():
             return endpoints.put(turn, asked)
         case StopEndpoint():

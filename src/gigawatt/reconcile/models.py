@@ -2,13 +2,21 @@
 
 from dataclasses import replace
 
-from gigawatt.model.artifact import Artifact, Lineage, ModelName, ModelVersion
-from gigawatt.model.command import AddArtifact, RegisterModel, SetAlias
+from gigawatt.model.artifact import (
+    AliasMove,
+    Artifact,
+    Lineage,
+    ModelCard,
+    ModelName,
+    ModelVersion,
+)
+from gigawatt.model.command import AddArtifact, RegisterModel, SetAlias, SetCard
 from gigawatt.model.job import Job
 from gigawatt.model.observation import ModelStored
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.reconcile.projects import check_project
 from gigawatt.reconcile.turn import Turn
+from gigawatt.spec.faults import nearest
 
 
 def add_artifact(turn: Turn, command: AddArtifact) -> Artifact:
@@ -23,7 +31,6 @@ def register(turn: Turn, command: RegisterModel) -> ModelVersion:
     key = f"{command.tenant}/{command.project}/{command.name}"
     before = turn.world.models.get(key)
     number = before.newest + 1 if before else 1
-    aliases = dict(before.aliases if before else ()) | dict.fromkeys(command.aliases, number)
     version = ModelVersion(
         id=command.id,
         tenant=command.tenant,
@@ -36,18 +43,35 @@ def register(turn: Turn, command: RegisterModel) -> ModelVersion:
         created_by=command.by,
         lineage=command.lineage,
         metrics=command.metrics,
+        weights=command.weights,
     )
-    name = ModelName(
+    name = before or ModelName(
         id=key,
         tenant=command.tenant,
         project=command.project,
         name=command.name,
-        newest=number,
-        aliases=tuple(sorted(aliases.items())),
+        newest=0,
         updated_ms=turn.now_ms,
-        version=before.version if before else 1,
     )
+    name = replace(name, newest=number, updated_ms=turn.now_ms)
     turn.put(version)
+    for alias in command.aliases:
+        reason = f"{version.ref} was registered"
+        name = _moved(
+            turn,
+            name,
+            SetAlias(
+                tenant=command.tenant,
+                project=command.project,
+                by=command.by,
+                name=command.name,
+                alias=alias,
+                number=number,
+                reason=reason,
+            ),
+        )
+    if command.card:
+        name = _carded(turn, name, number, command.card, command.by)
     turn.put(name)
     turn.emit("model.registered", version, version.ref)
     return version
@@ -84,34 +108,101 @@ def register_output(turn: Turn, job: Job, seen: ModelStored) -> ModelVersion:
             environment=job.spec.environment,
             bundle=job.spec.bundle,
             step=job.progress.step if job.progress else None,
+            checkpoint=job.checkpoint.path if job.checkpoint else "",
         ),
         metrics=_metrics(job),
         aliases=output.aliases,
+        card=output.card,
+        weights=seen.weights,
     )
     return register(turn, command)
 
 
 def set_alias(turn: Turn, command: SetAlias) -> ModelName:
-    """Point an alias at a version, or take it away."""
+    """Point an alias at a version, or take it away; who did it, when and why is kept."""
+    name = _known(turn, command)
+    if not command.number and command.alias not in dict(name.aliases):
+        raise RefusalError(
+            RefusalCode.NOT_FOUND,
+            f"{command.name} has no alias {command.alias}",
+            field="alias",
+            hint=nearest(command.alias, dict(name.aliases)),
+        )
+    after = turn.put(replace(_moved(turn, name, command), updated_ms=turn.now_ms))
+    turn.emit("model.alias", after, f"{command.name}@{command.alias} = {command.number or 'none'}")
+    return after
+
+
+def set_card(turn: Turn, command: SetCard) -> ModelCard:
+    """Give a version another card; the ones before are kept."""
+    name = _known(turn, command)
+    after = turn.put(_carded(turn, name, command.number, command.text, command.by))
+    turn.emit("model.card", after, f"{command.name}:{command.number}")
+    card = turn.puts["ModelCard", _card_id(after)]
+    assert isinstance(card, ModelCard)
+    return card
+
+
+def _known(turn: Turn, command: SetAlias | SetCard) -> ModelName:
     name = turn.world.models.get(f"{command.tenant}/{command.project}/{command.name}")
     if name is None:
         raise RefusalError(RefusalCode.NOT_FOUND, f"there is no model {command.name}")
-    if not 0 <= command.number <= name.newest:
+    lowest = 0 if isinstance(command, SetAlias) else 1
+    if not lowest <= command.number <= name.newest:
         raise RefusalError(
             RefusalCode.INVALID,
             f"{command.name} has versions 1 to {name.newest}, not {command.number}",
             field="number",
         )
+    return name
+
+
+def _moved(turn: Turn, name: ModelName, command: SetAlias) -> ModelName:
+    """`name` with the alias where the command wants it; a move is put where that is a change."""
     aliases = dict(name.aliases)
+    before = aliases.pop(command.alias, 0)
+    if before == command.number:
+        return name
     if command.number:
         aliases[command.alias] = command.number
-    elif aliases.pop(command.alias, None) is None:
-        raise RefusalError(
-            RefusalCode.NOT_FOUND, f"{command.name} has no alias {command.alias}", field="alias"
+    moves = name.moves + 1
+    turn.put(
+        AliasMove(
+            id=f"{name.id}#{moves:08d}",
+            tenant=name.tenant,
+            project=name.project,
+            name=name.name,
+            alias=command.alias,
+            before=before,
+            after=command.number,
+            at_ms=turn.now_ms,
+            by=command.by,
+            reason=command.reason,
         )
-    after = turn.put(replace(name, aliases=tuple(sorted(aliases.items())), updated_ms=turn.now_ms))
-    turn.emit("model.alias", after, f"{command.name}@{command.alias} = {command.number or 'none'}")
+    )
+    return replace(name, aliases=tuple(sorted(aliases.items())), moves=moves)
+
+
+def _carded(turn: Turn, name: ModelName, number: int, text: str, by: str) -> ModelName:
+    after = replace(name, cards=name.cards + 1)
+    turn.put(
+        ModelCard(
+            id=_card_id(after),
+            tenant=name.tenant,
+            project=name.project,
+            name=name.name,
+            number=number,
+            text=text,
+            at_ms=turn.now_ms,
+            by=by,
+        )
+    )
     return after
+
+
+def _card_id(name: ModelName) -> str:
+    """Of the newest card; sorts as they were given."""
+    return f"{name.id}!{name.cards:08d}"
 
 
 def _metrics(job: Job) -> tuple[tuple[str, float], ...]:

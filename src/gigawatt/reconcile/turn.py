@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from gigawatt.ledger.account import Settled
 from gigawatt.model.action import Action
-from gigawatt.model.artifact import Artifact, ModelVersion
+from gigawatt.model.artifact import Artifact, Fixed
 from gigawatt.model.change import Batch, Entity
 from gigawatt.model.event import Event
 from gigawatt.model.ledger import LedgerEntry
@@ -50,7 +50,7 @@ class Turn:
         """Change the world durably; the version goes up once a turn."""
         key = (type(entity).__name__, entity_id(entity))
         after = entity
-        if not isinstance(entity, Artifact | ModelVersion) and key not in self.puts:
+        if not isinstance(entity, Fixed) and key not in self.puts:
             known = entity.version > 1 or self.world.knows(entity)
             after = replace(entity, version=entity.version + 1) if known else entity
         self.puts[key] = after

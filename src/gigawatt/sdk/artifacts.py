@@ -71,13 +71,19 @@ class Artifacts:
         return Sent(digest=digest, size_bytes=found.size, sent_bytes=sent, files=1)
 
     def send_tree(self, directory: Path, *, progress: Progress | None = None) -> Sent:
-        """Store every file of a directory and the manifest that names them; the digest is the manifest's.
+        """Store every file of a directory, or one file as a directory that holds it, and the manifest that names them.
+
+        The digest is the manifest's.
 
         Raises:
             RefusalError: the directory is missing, empty, or holds something that is neither file nor directory.
             ApiError, UnreachableError.
         """
-        files = tree_files(directory)
+        if directory.is_file():
+            files = (_described(directory, directory.name),)
+            directory = directory.parent
+        else:
+            files = tree_files(directory)
         total = sum(each.size for each in files)
         meter = _Meter(progress=progress, total=total)
         sent = 0

@@ -246,6 +246,15 @@ class PruneView(TypedDict):
     dry_run: bool
 
 
+class WeightsView(TypedDict):
+    format: str
+    parameters: int
+    dtypes: dict[str, int]
+    architecture: str
+    pickles: list[str]
+    problem: str
+
+
 class ModelVersionView(TypedDict):
     number: int
     ref: str
@@ -255,6 +264,7 @@ class ModelVersionView(TypedDict):
     created_by: str
     lineage: dict[str, Any]
     metrics: dict[str, float]
+    weights: WeightsView | None
 
 
 class ModelView(TypedDict):
@@ -267,6 +277,51 @@ class ModelView(TypedDict):
     aliases: dict[str, int]
     versions: list[ModelVersionView]
     version: int
+
+
+class AliasMoveView(TypedDict):
+    """Version numbers; 0 is none."""
+
+    alias: str
+    before: int
+    after: int
+    at_ms: int
+    by: str
+    reason: str
+
+
+class ModelCardView(TypedDict):
+    """`origin` is `set`, `README.md`, or empty where there is no card."""
+
+    ref: str
+    origin: str
+    text: str
+    body: str
+    metadata: dict[str, Any]
+    at_ms: int
+    by: str
+
+
+class LineageNodeView(TypedDict):
+    id: str
+    kind: str
+    label: str
+    facts: dict[str, str]
+
+
+class LineageEdgeView(TypedDict):
+    """Reads as "target <relation> source"."""
+
+    source: str
+    target: str
+    relation: str
+
+
+class LineageGraphView(TypedDict):
+    root: str
+    nodes: list[LineageNodeView]
+    edges: list[LineageEdgeView]
+    cut: bool
 
 
 class ReplicaCountView(TypedDict):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from gigawatt import clock
 from gigawatt.build.digest import PREFIX, mismatch, parse_digest
-from gigawatt.build.trees import MANIFEST_BYTES_MAX
+from gigawatt.build.trees import MANIFEST_BYTES_MAX, PATH_BYTES_MAX
 from gigawatt.model.artifact import Artifact
 from gigawatt.model.command import AddArtifact
 from gigawatt.model.refusal import RefusalCode, RefusalError
@@ -22,7 +22,10 @@ from gigawatt.service.permissions import home, verb
 from gigawatt.service.services import Services
 from gigawatt.service.submissions import artifact_key
 from gigawatt.service.views.registry import ArtifactView, artifact_view
+from gigawatt.spec.faults import nearest
 
+NAMED_MAX = 500  # files of a tree that a misspelt one is compared with
+TREE_KINDS = frozenset({"tree", "model"})
 KINDS = ("bundle", "file", "tree")
 BUNDLE_BYTES_MAX = 1 << 30
 
@@ -94,6 +97,22 @@ async def content(caller: Caller, services: Services, digest: str) -> Content:
     if held is None or not await asyncio.to_thread(services.artifacts.exists, digest):
         raise not_found("artifact", digest)
     return Content(view=artifact_view(held), path=services.artifacts.path(digest))
+
+
+@verb
+async def file_content(caller: Caller, services: Services, digest: str, name: str) -> Content:
+    """One file of a tree, by its path in it, and where its bytes are. Raises RefusalError (not-found)."""
+    tree = await content(caller, services, digest)
+    if tree.view.kind not in TREE_KINDS:
+        raise not_found("artifact", f"{digest}/{name}")
+    manifest = await asyncio.to_thread(services.artifacts.tree, digest)
+    found = next((file for file in manifest.files if file.path == name), None)
+    blob = PREFIX + found.sha256 if found is not None else ""
+    if not blob or not await asyncio.to_thread(services.artifacts.exists, blob):
+        hint = nearest(name[:PATH_BYTES_MAX], [file.path for file in manifest.files[:NAMED_MAX]])
+        detail = f"there is no file {name[:PATH_BYTES_MAX]} in {digest}"
+        raise RefusalError(RefusalCode.NOT_FOUND, detail, field="path", hint=hint)
+    return Content(view=tree.view, path=services.artifacts.path(blob))
 
 
 async def _held(services: Services, tenant: str, digest: str) -> Artifact | None:

@@ -5,26 +5,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gigawatt import clock
+from gigawatt.build.stored_weights import stored_weights
 from gigawatt.model.artifact import Artifact, Lineage, ModelName, ModelVersion
 from gigawatt.model.change import Entity
 from gigawatt.model.command import RegisterModel, SetAlias
 from gigawatt.model.ids import make_id
 from gigawatt.model.job import Job
-from gigawatt.model.refusal import RefusalCode, RefusalError
+from gigawatt.model.refusal import RefusalError
 from gigawatt.model.tenant import Caller
+from gigawatt.service.artifacts import TREE_KINDS
 from gigawatt.service.lookup import Filters, find_job, not_found
-from gigawatt.service.permissions import home, verb, within
+from gigawatt.service.model_lookup import find_model, find_version, newest_versions, split_reference
+from gigawatt.service.permissions import home, verb
 from gigawatt.service.receipts import once
 from gigawatt.service.services import Services, Terms
 from gigawatt.service.submissions import artifact_key
 from gigawatt.service.views.registry import ModelVersionView, ModelView, model_view, version_view
 from gigawatt.service.views.text import PageView
 from gigawatt.spec.requests import ModelRequest
-from gigawatt.store.base import Query
 
 ENTROPY_BYTES = 5
-VERSIONS_SHOWN_MAX = 500
-TREE_KINDS = frozenset({"tree", "model"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,9 +56,13 @@ async def register(
         name=request.name,
         digest=request.digest,
         size_bytes=held.size_bytes,
-        lineage=await _lineage(caller, services, request.job),
+        lineage=await _lineage(caller, services, request),
         metrics=tuple(sorted(request.metrics.items())),
         aliases=tuple(sorted(set(request.aliases))),
+        card=request.card,
+        weights=await asyncio.to_thread(
+            stored_weights, services.artifacts, request.digest, is_tree=held.kind in TREE_KINDS
+        ),
     )
     version = await services.leader.submit(command, receipt=terms.receipt(tenant))
     assert isinstance(version, ModelVersion)
@@ -70,15 +74,23 @@ async def page(caller: Caller, services: Services, filters: Filters) -> PageView
     """Registered names, the newest first, each with its newest versions."""
     query = filters.query(caller)
     found = await services.read(lambda: services.store.page(ModelName, query))
-    views = [model_view(name, await _versions(services, name)) for name in found.items]
+    views = [model_view(name, await newest_versions(services, name)) for name in found.items]
     return PageView(items=views, next=found.next)
 
 
 @verb
 async def show(caller: Caller, services: Services, name: str, *, project: str = "") -> ModelView:
     """One name with its newest versions."""
-    known = await _find(caller, services, name, project)
-    return model_view(known, await _versions(services, known))
+    known = await find_model(caller, services, name, project)
+    return model_view(known, await newest_versions(services, known))
+
+
+@verb
+async def show_version(
+    caller: Caller, services: Services, name: str, selector: str, *, project: str = ""
+) -> ModelVersionView:
+    """The version that a number, an alias or `latest` means. Raises RefusalError (not-found)."""
+    return version_view(await find_version(caller, services, name, selector, project=project))
 
 
 @verb
@@ -104,32 +116,21 @@ class AliasChange:
     name: str
     alias: str
     number: int
+    reason: str = ""
 
 
 async def servable(caller: Caller, services: Services, reference: str, project: str) -> Servable:
     """The version that "name", "name:3" or "name@alias" means, its files ready to be served. Raises RefusalError."""
-    name, selector = _parts(reference)
-    known = await _find(caller, services, name, project, field="model")
-    number = known.number_of(selector)
-    if number is None:
-        aliases = ", ".join(f"@{alias}" for alias, _ in known.aliases) or "none"
-        raise RefusalError(
-            RefusalCode.NOT_FOUND,
-            f"model {name} has no {reference.removeprefix(name)}",
-            field="model",
-            hint=f"it has versions 1 to {known.newest}; aliases: {aliases}",
-        )
-    for version in await _versions(services, known):
-        if version.number == number:
-            path = await asyncio.to_thread(_ready_path, services, version)
-            return Servable(version=version, path=path)
-    raise not_found("model", f"{name}:{number}")
+    name, selector = split_reference(reference)
+    version = await find_version(caller, services, name, selector, project=project, field="model")
+    path = await asyncio.to_thread(_ready_path, services, version)
+    return Servable(version=version, path=path)
 
 
 async def _set_alias(
     caller: Caller, services: Services, change: AliasChange, project: str, terms: Terms
 ) -> ModelView:
-    known = await _find(caller, services, change.name, project)
+    known = await find_model(caller, services, change.name, project)
 
     async def write() -> Entity:
         command = SetAlias(
@@ -139,43 +140,27 @@ async def _set_alias(
             name=known.name,
             alias=change.alias,
             number=change.number,
+            reason=change.reason,
             if_version=terms.check(known.version),
         )
         return await services.leader.submit(command, receipt=terms.receipt(known.tenant))
 
     after = await once(ModelName, services, terms, known.tenant, write)
-    return model_view(after, await _versions(services, after))
+    return model_view(after, await newest_versions(services, after))
 
 
-async def _find(
-    caller: Caller, services: Services, name: str, project: str, *, field: str = ""
-) -> ModelName:
-    tenant, within_project = within(caller, "", project)
-    query = Query(tenant=tenant, project=within_project, name=name, limit=1)
-    found = await services.read(lambda: services.store.page(ModelName, query)) if name else None
-    if found is None or not found.items:
-        error = not_found("model", name)
-        raise RefusalError(error.code, error.detail, field=field, hint=error.hint)
-    return found.items[0]
-
-
-async def _versions(services: Services, name: ModelName) -> tuple[ModelVersion, ...]:
-    query = Query(
-        tenant=name.tenant, project=name.project, parent=name.name, limit=VERSIONS_SHOWN_MAX
-    )
-    return (await services.read(lambda: services.store.page(ModelVersion, query))).items
-
-
-async def _lineage(caller: Caller, services: Services, reference: str) -> Lineage:
-    if not reference:
-        return Lineage()
-    job: Job = await find_job(caller, services, reference)
+async def _lineage(caller: Caller, services: Services, request: ModelRequest) -> Lineage:
+    if not request.job:
+        return Lineage(source=request.source)
+    job: Job = await find_job(caller, services, request.job)
     return Lineage(
         job=job.id,
         attempt=len(job.attempts),
         environment=job.spec.environment,
         bundle=job.spec.bundle,
         step=job.progress.step if job.progress else None,
+        checkpoint=job.checkpoint.path if job.checkpoint else "",
+        source=request.source,
     )
 
 
@@ -185,12 +170,3 @@ def _ready_path(services: Services, version: ModelVersion) -> Path:
     if held is not None and held.kind not in TREE_KINDS:
         return services.artifacts.path(version.digest)
     return services.artifacts.materialise(version.digest)
-
-
-def _parts(reference: str) -> tuple[str, str]:
-    """Name and selector: "gpt@prod" is ("gpt", "prod"), "gpt:3" is ("gpt", "3"), "gpt" is ("gpt", "")."""
-    for separator in ("@", ":"):
-        name, found, selector = reference.partition(separator)
-        if found:
-            return name, selector or separator
-    return reference, ""

@@ -4,7 +4,6 @@ Scalars follow YAML 1.2's core schema, so `on`, `no`, `1:30` and `2024-01-01` ar
 so are files that aliases would blow up.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,11 +15,10 @@ from gigawatt.model.refusal import Fault, RefusalCode, RefusalError
 from gigawatt.spec import limits
 from gigawatt.spec.faults import nearest, refusal
 from gigawatt.spec.parse import EndpointDraft, JobDraft, endpoint_from, job_from
+from gigawatt.spec.yaml_core import TAG, CoreLoader
 
 KINDS = ("job", "endpoint")
 DEFAULT_KIND = "job"
-
-_TAG = "tag:yaml.org,2002:"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,29 +108,6 @@ def read_mappings(
     return documents
 
 
-def _core_scalars() -> dict[str, list[tuple[str, re.Pattern[str]]]]:
-    """By first character: the tag, and the pattern that gives it."""
-    number = r"[-+]?(\.[0-9]+|[0-9]+\.[0-9]*)([eE][-+]?[0-9]+)?|[-+]?[0-9]+[eE][-+]?[0-9]+"
-    found: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
-    for kind, pattern, first in (
-        ("bool", r"true|True|TRUE|false|False|FALSE", [*"tTfF"]),
-        ("int", r"[-+]?(0|[1-9][0-9]*)", [*"-+0123456789"]),
-        ("float", number, [*"-+.0123456789"]),
-        ("null", r"~|null|Null|NULL|", [*"~nN", ""]),
-        ("merge", r"<<", ["<"]),
-    ):
-        for character in first:
-            known = found.setdefault(character, [])
-            known.append((_TAG + kind, re.compile(f"^(?:{pattern})$")))
-    return found
-
-
-class CoreLoader(yaml.SafeLoader):
-    """A safe loader with the scalars of YAML 1.2's core schema."""
-
-    yaml_implicit_resolvers = _core_scalars()
-
-
 class _Walk:
     """Positions found so far, and how much has been looked at."""
 
@@ -160,7 +135,7 @@ class _Walk:
             at = f"{self.source}:{where.line}:{where.column}"
             if not isinstance(key, ScalarNode):
                 raise _invalid(f"{at}: a key must be plain text")
-            if key.tag == f"{_TAG}merge":
+            if key.tag == f"{TAG}merge":
                 self.visit(value, (*path, key.value))
                 continue
             name = ".".join((*path, key.value))
@@ -189,7 +164,7 @@ def _position(node: Node) -> Position:
 
 
 def _is_null(node: Node) -> bool:
-    return isinstance(node, ScalarNode) and node.tag == f"{_TAG}null"
+    return isinstance(node, ScalarNode) and node.tag == f"{TAG}null"
 
 
 def _yaml_refusal(error: yaml.YAMLError, source: str) -> RefusalError:

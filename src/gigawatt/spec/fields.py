@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from gigawatt.spec import limits, names
+from gigawatt.spec.cards import CardError, card_metadata
 from gigawatt.spec.faults import wrong
 from gigawatt.spec.units import UnitError, duration_ms, duration_s, milli, shown, size_bytes
 
@@ -69,6 +70,14 @@ def _without_nul(value: str) -> str:
     return value
 
 
+def _card(value: str) -> str:
+    try:
+        card_metadata(_without_nul(value))
+    except CardError as error:
+        raise wrong(error.detail, error.hint) from error
+    return value
+
+
 def _relative(value: str) -> str:
     if value.startswith("/") or ".." in value.split("/"):
         raise wrong(f"must be a relative path without '..', got {shown(value)}")
@@ -118,6 +127,7 @@ MilliGpu = Annotated[
 ]
 Count = Annotated[int, Field(ge=1)]
 Text = Annotated[str, Field(max_length=limits.TEXT_CHARS_MAX), AfterValidator(_without_nul)]
+Card = Annotated[str, Field(max_length=limits.CARD_CHARS_MAX), AfterValidator(_card)]
 RelativePath = Annotated[str, Field(max_length=limits.PATH_CHARS_MAX), AfterValidator(_relative)]
 WorkPath = Annotated[str, Field(max_length=limits.PATH_CHARS_MAX), AfterValidator(_no_way_up)]
 Name = Annotated[

@@ -11,6 +11,7 @@ from gigawatt.spec.faults import nearest, wrong
 from gigawatt.spec.fields import (
     FORM,
     Alias,
+    Card,
     Count,
     GraceSeconds,
     IntervalMs,
@@ -304,6 +305,7 @@ class ModelForm(BaseModel):
     name: Name
     path: RelativePath
     aliases: Annotated[list[Alias], Field(max_length=limits.ALIASES_MAX)] = []
+    card: Card = ""
 
 
 class JobForm(BaseModel):

@@ -200,7 +200,10 @@ def _model_output(form: JobForm) -> ModelOutput | None:
     if form.model is None:
         return None
     return ModelOutput(
-        name=form.model.name, path=form.model.path, aliases=tuple(sorted(set(form.model.aliases)))
+        name=form.model.name,
+        path=form.model.path,
+        aliases=tuple(sorted(set(form.model.aliases))),
+        card=form.model.card,
     )
 
 

@@ -8,7 +8,17 @@ from gigawatt.model.refusal import Fault, RefusalError
 from gigawatt.model.tenant import Role
 from gigawatt.spec import limits
 from gigawatt.spec.faults import faults_of, refusal
-from gigawatt.spec.fields import FORM, Alias, Count, Digest, MemoryBytes, Name, Seconds, Text
+from gigawatt.spec.fields import (
+    FORM,
+    Alias,
+    Card,
+    Count,
+    Digest,
+    MemoryBytes,
+    Name,
+    Seconds,
+    Text,
+)
 from gigawatt.spec.names import ALIAS_HINT
 from gigawatt.spec.units import shown
 
@@ -36,13 +46,23 @@ class ModelRequest(BaseModel):
     ] = {}
     aliases: Annotated[list[Alias], Field(max_length=limits.ALIASES_MAX)] = []
     job: Text = ""
+    source: Text = ""
+    card: Card = ""
 
 
 class AliasRequest(BaseModel):
-    """The version that an alias is to point at."""
+    """The version that an alias is to point at, and why."""
 
     model_config = FORM
     number: Annotated[Count, Field(le=VERSION_MAX)]
+    reason: Text = ""
+
+
+class CardRequest(BaseModel):
+    """What is said of a version: Markdown, which may begin with metadata in YAML between lines of `---`."""
+
+    model_config = FORM
+    text: Card
 
 
 class PruneRequest(BaseModel):

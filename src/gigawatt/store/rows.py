@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from gigawatt.model.artifact import Artifact, ModelName, ModelVersion
+from gigawatt.model.artifact import AliasMove, Artifact, ModelCard, ModelName, ModelVersion
 from gigawatt.model.change import Entity
 from gigawatt.model.endpoint import Endpoint, EndpointPhase, Replica
 from gigawatt.model.environment import Environment
@@ -53,7 +53,7 @@ def facts_of(entity: Entity) -> Facts:
             return _facts_of_work(entity)
         case Node() | NodeAccount():
             return _facts_of_node(entity)
-        case Artifact() | ModelVersion() | ModelName():
+        case Artifact() | ModelVersion() | ModelName() | AliasMove() | ModelCard():
             return _facts_of_model(entity)
         case Tenant() | Project() | ApiKey():
             return _facts_of_tenant(entity)
@@ -127,7 +127,9 @@ def _facts_of_node(entity: Node | NodeAccount) -> Facts:
             return Facts(id=entity.id, created_ms=entity.installed_ms, version=entity.version)
 
 
-def _facts_of_model(entity: Artifact | ModelVersion | ModelName) -> Facts:
+def _facts_of_model(
+    entity: Artifact | ModelVersion | ModelName | AliasMove | ModelCard,
+) -> Facts:
     match entity:
         case Artifact():
             return Facts(
@@ -154,6 +156,25 @@ def _facts_of_model(entity: Artifact | ModelVersion | ModelName) -> Facts:
                 project=entity.project,
                 name=entity.name,
                 version=entity.version,
+            )
+        case AliasMove():
+            return Facts(
+                id=entity.id,
+                created_ms=entity.at_ms,
+                tenant=entity.tenant,
+                project=entity.project,
+                name=entity.name,
+                parent=entity.name,
+                phase=entity.alias,
+            )
+        case ModelCard():
+            return Facts(
+                id=entity.id,
+                created_ms=entity.at_ms,
+                tenant=entity.tenant,
+                project=entity.project,
+                name=entity.name,
+                parent=f"{entity.name}:{entity.number}",
             )
 
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from sqlalchemy import Connection, Insert, bindparam, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
+from gigawatt.model.artifact import Fixed
 from gigawatt.model.change import Batch, Entity, Receipt
 from gigawatt.model.event import Event
 from gigawatt.model.job import Job, JobPhase
@@ -32,7 +33,7 @@ from gigawatt.store.terms import askable, number, term
 
 E = TypeVar("E", bound=Entity)
 
-WORLD_KINDS = tuple(sorted(KINDS.keys() - {"Artifact", "ModelVersion"}))  # those never change
+WORLD_KINDS = tuple(sorted(KINDS.keys() - {kind.__name__ for kind in get_args(Fixed)}))
 
 _insert_events = insert(events)
 _insert_entries = insert(entries)

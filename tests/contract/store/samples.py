@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from gigawatt.model.artifact import Artifact, Lineage, ModelName, ModelVersion
+from gigawatt.model.artifact import AliasMove, Artifact, Lineage, ModelCard, ModelName, ModelVersion
 from gigawatt.model.attempt import Attempt, AttemptPhase, Evidence, Progress, RankStatus, Verdict
 from gigawatt.model.change import Batch, Entity, Receipt
 from gigawatt.model.endpoint import Demand, Endpoint, EndpointPhase, EndpointSpec, Replica
@@ -151,6 +151,8 @@ def one_of_every_kind() -> tuple[Entity, ...]:
         artifact(),
         model_version(1),
         model_name(),
+        alias_move(1),
+        model_card(1),
         Tenant(id="acme", created_ms=1),
         Project(id="acme/nlp", tenant="acme", name="nlp", created_ms=1),
         api_key(1),
@@ -266,3 +268,31 @@ def entry(unit_ms: int, time_class: TimeClass = TimeClass.USEFUL, **changes: str
 
 def batch_of(*puts: Entity) -> Batch:
     return Batch(puts=list(puts))
+
+
+def alias_move(number: int, *, alias: str = "prod") -> AliasMove:
+    return AliasMove(
+        id=f"acme/nlp/tiny#{number:08d}",
+        tenant="acme",
+        project="nlp",
+        name="tiny",
+        alias=alias,
+        before=number - 1,
+        after=number,
+        at_ms=number,
+        by="ada",
+        reason="it is better",
+    )
+
+
+def model_card(number: int) -> ModelCard:
+    return ModelCard(
+        id=f"acme/nlp/tiny!{number:08d}",
+        tenant="acme",
+        project="nlp",
+        name="tiny",
+        number=3,
+        text="# Tiny\n",
+        at_ms=number,
+        by="ada",
+    )

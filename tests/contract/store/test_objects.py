@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from gigawatt.model.artifact import Artifact, ModelVersion
+from gigawatt.model.artifact import AliasMove, Artifact, ModelCard, ModelVersion
 from gigawatt.model.change import Batch
 from gigawatt.model.endpoint import Replica
 from gigawatt.model.job import Job, JobPhase
@@ -16,11 +16,13 @@ from gigawatt.store.listing import PAGE_MAX
 from gigawatt.store.rows import facts_of
 from tests.contract.store.databases import NOW_MS
 from tests.contract.store.samples import (
+    alias_move,
     api_key,
     artifact,
     batch_of,
     job,
     job_with_history,
+    model_card,
     model_version,
     node,
     one_of_every_kind,
@@ -206,6 +208,18 @@ def test_replicas_and_model_versions_are_found_by_what_they_belong_to(
     store.commit(batch_of(*entities), epoch=epoch, now_ms=NOW_MS)
     assert store.page(Replica, Query(parent="ep-2")).items == (entities[1],)
     assert store.page(ModelVersion, Query(parent="tiny")).items == (entities[2],)
+
+
+def test_moves_are_found_by_their_alias_and_cards_by_their_version(
+    store: Store, epoch: int
+) -> None:
+    moves = (alias_move(1), alias_move(2, alias="best"), alias_move(3))
+    cards = (model_card(1), model_card(2))
+    store.commit(batch_of(*moves, *cards), epoch=epoch, now_ms=NOW_MS)
+    assert store.page(AliasMove, Query(parent="tiny")).items == moves[::-1]
+    assert store.page(AliasMove, Query(parent="tiny", phases=("best",))).items == (moves[1],)
+    assert store.page(ModelCard, Query(parent="tiny:3", limit=1)).items == (cards[1],)
+    assert store.page(ModelCard, Query(parent="tiny:2")).items == ()
 
 
 def test_counts_are_by_phase_whatever_the_limit(store: Store, epoch: int) -> None:

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -10,7 +9,7 @@ import pytest
 
 from gigawatt.model.tenant import Role
 from tests.surface.api.conftest import Play
-from tests.surface.api.site import Site, attempt_key
+from tests.surface.api.site import Site
 
 pytestmark = pytest.mark.slow
 
@@ -156,67 +155,3 @@ def test_a_tree_is_taken_once_all_its_files_are_there(play: Play) -> None:
         assert response.json()["size_bytes"] == len(b"firstsecond")
 
     play(scenario)
-
-
-def test_a_model_has_versions_that_stay_and_aliases_that_move(play: Play) -> None:
-    async def scenario(site: Site) -> None:
-        for data in (b"one", b"two"):
-            await put(site, data)
-            body = {
-                "name": "gpt",
-                "digest": digest_of(data),
-                "metrics": {"loss": 1.5},
-                "aliases": ["best"],
-            }
-            response = await site.call("POST", "/v1/models", body)
-            assert response.status_code == 201
-        model = await site.view("/v1/models/gpt")
-        assert (model["newest"], model["aliases"]) == (2, {"best": 2})
-        assert [version["ref"] for version in model["versions"]] == ["gpt:2", "gpt:1"]
-        assert model["versions"][0]["metrics"] == {"loss": 1.5}
-        path = "/v1/models/gpt/aliases/prod"
-        moved = await site.call("PUT", path, {"number": 1})
-        assert moved.json()["aliases"] == {"best": 2, "prod": 1}
-        assert (await site.call("PUT", path, {"number": 9})).status_code == 422
-        removed = await site.call("DELETE", path)
-        assert removed.json()["aliases"] == {"best": 2}
-        assert (await site.call("DELETE", path)).status_code == 404
-        assert [each["name"] for each in (await site.view("/v1/models"))["items"]] == ["gpt"]
-
-    play(scenario)
-
-
-def test_a_model_needs_an_artifact_that_is_there(play: Play) -> None:
-    async def scenario(site: Site) -> None:
-        body = {"name": "gpt", "digest": digest_of(b"nothing")}
-        response = await site.call("POST", "/v1/models", body)
-        assert (response.status_code, response.json()["field"]) == (404, "digest")
-
-    play(scenario)
-
-
-def test_a_jobs_output_becomes_a_version_with_its_lineage(play: Play) -> None:
-    async def scenario(site: Site) -> None:
-        job = await site.submit(model={"name": "gpt", "path": "final", "aliases": ["prod"]})
-        await site.phase(job, "running")
-        folder = site.workshop.work.parent / f"work/default/default/{job['id']}/checkpoints/final"
-        _write(folder / "weights", b"trained")
-        site.engine.exit(attempt_key(job))
-        view = await site.phase(job, "succeeded")
-        assert view["model_version"] == "gpt:1"
-        model = await site.view("/v1/models/gpt")
-        assert model["aliases"] == {"prod": 1}
-        assert model["versions"][0]["lineage"] == {
-            "job": job["id"],
-            "attempt": 1,
-            "environment": "host",
-            "bundle": "",
-            "step": None,
-        }
-
-    play(scenario)
-
-
-def _write(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True)
-    path.write_bytes(data)

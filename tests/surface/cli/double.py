@@ -317,6 +317,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_PUT(self) -> None:
         self.do_GET()
 
+    def do_DELETE(self) -> None:
+        self.do_GET()
+
     def _reply(self, found: Answer) -> None:
         self.send_response(found.status)
         for name, value in found.headers.items():

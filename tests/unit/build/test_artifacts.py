@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gigawatt.build.artifacts import ArtifactStore
+from gigawatt.build.artifacts import STREAM_BUFFER_BYTES, ArtifactStore
 from gigawatt.build.incoming import Incoming, Stored
 from gigawatt.build.making import remove_tree
 from gigawatt.build.trees import TreeFile
@@ -352,3 +352,35 @@ def test_a_sweep_takes_what_was_left_and_leaves_what_is_written(
         assert store.sweep() == 2
         assert incoming.commit().size_bytes == 12
     assert [path.name for path in (root / "incoming").iterdir()] == []
+
+
+def test_an_upload_that_breaks_or_is_cancelled_between_buffers_leaves_nothing(
+    tmp_path: Path,
+) -> None:
+    store = ArtifactStore(tmp_path)
+    data = bytes(STREAM_BUFFER_BYTES)
+    digest = f"sha256:{hashlib.sha256(data * 2).hexdigest()}"
+
+    async def broken() -> AsyncIterator[bytes]:
+        yield data
+        raise ConnectionError
+
+    async def cancelled() -> None:
+        begun = asyncio.Event()
+
+        async def endless() -> AsyncIterator[bytes]:
+            yield data
+            begun.set()
+            await asyncio.Event().wait()
+
+        upload = asyncio.create_task(store.put_stream_async(digest, endless()))
+        await begun.wait()
+        upload.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await upload
+
+    with pytest.raises(ConnectionError):
+        asyncio.run(store.put_stream_async(digest, broken()))
+    asyncio.run(cancelled())
+    assert not store.exists(digest)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

@@ -46,6 +46,8 @@ def test_whatever_a_caller_can_ask_of_the_services_is_a_verb() -> None:
         "lookup.find_job",
         "lookup.find_endpoint",
         "lookup.find_environment",
+        "model_lookup.find_model",
+        "model_lookup.find_version",
         "models.servable",
         "submissions.resolve_after",
     }
@@ -166,6 +168,8 @@ def _reads(name: str) -> bool:
         "page",
         "show",
         "content",
+        "file_content",
+        "show_version",
         "explain",
         "totals",
         "of_job",

@@ -10,11 +10,15 @@ from gigawatt.cli.complete import model_names
 from gigawatt.cli.following import upload_bar
 from gigawatt.cli.lazy import NounGroup
 from gigawatt.cli.session import Session, pairs, with_project, with_session
+from gigawatt.spec.limits import CARD_CHARS_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import TextIO
 
     from gigawatt.sdk.views import ModelVersionView, ModelView
+
+TYPES_SHOWN = 2
 
 
 @click.group("models", cls=NounGroup)
@@ -70,25 +74,161 @@ def push(
     session.say(f"{view['ref']}: {form.size(view['size_bytes'])}, {view['digest']}")
 
 
+@models.command("import")
+@click.argument("name")
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--alias", "aliases", multiple=True, help="An alias that means this version.")
+@click.option("--allow-pickle", is_flag=True, help="Take pickles too: loading one runs its code.")
+@with_project
+@with_session
+def import_files(
+    session: Session, *, name: str, path: Path, aliases: tuple[str, ...], allow_pickle: bool
+) -> None:
+    """Check PATH and register it as the next version of NAME.
+
+    PATH is a directory in Hugging Face's layout, or a safetensors or GGUF file. What is damaged or incomplete is refused
+    before anything is sent.
+    """
+    with upload_bar(session, name) as progress:
+        view = session.client.models.import_files(
+            name, path, allow_pickle=allow_pickle, aliases=aliases, progress=progress
+        )
+    if session.as_json:
+        session.show_json(view)
+        return
+    click.echo(view["ref"])
+    session.say(f"{view['ref']}: {weights_line(view)}, {form.size(view['size_bytes'])}")
+
+
+@models.command("export")
+@click.argument("reference", metavar="NAME[:V|@ALIAS]", shell_complete=model_names)
+@click.argument("directory", type=click.Path(path_type=Path))
+@with_project
+@with_session
+def export(session: Session, *, reference: str, directory: Path) -> None:
+    """Put the files of a version below DIRECTORY, as they were registered, verified; a broken export goes on."""
+    with upload_bar(session, reference) as progress:
+        view = session.client.models.export(reference, directory, progress=progress)
+    if session.as_json:
+        session.show_json(view)
+        return
+    click.echo(str(directory))
+    session.say(
+        f"{view['ref']}: {form.size(view['size_bytes'])}, verified against {view['digest']}"
+    )
+
+
 @models.command("alias")
 @click.argument("name", shell_complete=model_names)
 @click.argument("alias")
 @click.argument("number", type=click.IntRange(min=1), required=False)
 @click.option("--remove", is_flag=True, help="Take the alias away.")
+@click.option("--reason", default="", metavar="TEXT", help="Why, for `gw models history`.")
 @with_project
 @with_session
-def alias(session: Session, *, name: str, alias: str, number: int | None, remove: bool) -> None:
+def alias(
+    session: Session, *, name: str, alias: str, number: int | None, remove: bool, reason: str
+) -> None:
     """Let NAME@ALIAS mean version NUMBER from now on."""
     if remove == (number is not None):
         raise click.UsageError("give the number of a version, or --remove")
     if number is None:
-        view = session.client.models.unalias(name, alias)
+        view = session.client.models.unalias(name, alias, reason=reason)
         session.say(f"{name}@{alias} means nothing any more")
     else:
-        view = session.client.models.alias(name, alias, number)
+        view = session.client.models.alias(name, alias, number, reason=reason)
         session.say(f"{name}@{alias} is {name}:{number}")
     if session.as_json:
         session.show_json(view)
+
+
+@models.command("history")
+@click.argument("name", shell_complete=model_names)
+@click.option("--alias", default="", help="Of this alias alone.")
+@with_project
+@with_session
+def history(session: Session, *, name: str, alias: str) -> None:
+    """Show who moved NAME's aliases from which version to which, when and why; newest first."""
+    moves = list(session.client.models.moves(name, alias=alias))
+    if session.as_json:
+        session.show_json(moves)
+        return
+    from gigawatt.cli.style import Column, show_table
+
+    if not moves:
+        session.say(f"no alias of {name} was moved yet: gw models alias {name} ALIAS NUMBER")
+        return
+    columns = [
+        Column(name="ALIAS", style="bold"),
+        Column(name="FROM", right=True),
+        Column(name="TO", right=True),
+        Column(name="AGE", right=True),
+        Column(name="BY"),
+        Column(name="REASON", wraps=True),
+    ]
+    rows = [
+        [
+            each["alias"],
+            str(each["before"] or form.NOTHING),
+            str(each["after"] or form.NOTHING),
+            form.age(each["at_ms"], session.now_ms),
+            each["by"],
+            each["reason"] or form.NOTHING,
+        ]
+        for each in moves
+    ]
+    show_table(columns, rows)
+
+
+@models.command("card")
+@click.argument("reference", metavar="NAME[:V|@ALIAS]", shell_complete=model_names)
+@click.option(
+    "--set",
+    "file",
+    type=click.File("r", encoding="utf-8"),
+    help="Take the card from this file; - is stdin.",
+)
+@with_project
+@with_session
+def card(session: Session, *, reference: str, file: "TextIO | None") -> None:
+    """Print a version's card, or set it: Markdown, led by metadata in YAML between lines of `---`.
+
+    A version that was given none shows the README.md among its files.
+    """
+    if file is not None:
+        view = session.client.models.set_card(reference, _text(file))
+        session.say(f"{view['ref']} has another card, of {len(view['text'])} characters")
+    else:
+        view = session.client.models.card(reference)
+    if session.as_json:
+        session.show_json(view)
+    elif file is None and view["text"]:
+        click.echo(view["text"].rstrip("\n"))
+    elif file is None:
+        session.say(f"{view['ref']} has no card: gw models card {view['ref']} --set FILE")
+
+
+def weights_line(version: "ModelVersionView") -> str:
+    """`safetensors, 1.1B BF16, LlamaForCausalLM`."""
+    weights = version.get("weights")
+    if weights is None:
+        return form.NOTHING
+    if weights["problem"]:
+        return "damaged"
+    types = list(weights["dtypes"])
+    parameters = form.count(weights["parameters"]).replace(
+        "G", "B"
+    )  # billions, as models are named
+    amount = f"{parameters} {'+'.join(types[:TYPES_SHOWN])}" if types else ""
+    return ", ".join(part for part in (weights["format"], amount, weights["architecture"]) if part)
+
+
+def _text(file: "TextIO") -> str:
+    """Raises click.BadParameter."""
+    try:
+        return file.read(CARD_CHARS_MAX + 1)
+    except UnicodeDecodeError as error:
+        raise click.BadParameter("it is not UTF-8 text", param_hint="--set") from error
 
 
 def _metrics(given: tuple[str, ...]) -> "Mapping[str, float]":
@@ -148,6 +288,7 @@ def _show_one(session: Session, model: "ModelView") -> None:
         Column(name="SIZE", right=True),
         Column(name="AGE", right=True),
         Column(name="FROM"),
+        Column(name="WEIGHTS"),
         Column(name="DIGEST", style=DIM),
         Column(name="METRICS", wraps=True),
     ]
@@ -168,6 +309,7 @@ def _version_row(model: "ModelView", version: "ModelVersionView", now_ms: int) -
         form.size(version["size_bytes"]),
         form.age(version["created_ms"], now_ms),
         job,
+        weights_line(version),
         form.short_digest(version["digest"]),
         " ".join(figures),
     ]

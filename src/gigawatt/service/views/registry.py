@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from gigawatt.model.artifact import Artifact, Lineage, ModelName, ModelVersion
+from gigawatt.model.artifact import Artifact, Lineage, ModelName, ModelVersion, Weights
 from gigawatt.model.environment import Environment
 
 
@@ -54,11 +54,25 @@ class LineageView:
     environment: str
     bundle: str
     step: int | None
+    checkpoint: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeightsView:
+    """What a version's files are. `dtypes` has the parameters of each type; `pickles` run code when loaded."""
+
+    format: str
+    parameters: int
+    dtypes: Mapping[str, int]
+    architecture: str
+    pickles: tuple[str, ...]
+    problem: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelVersionView:
-    """`ref` is `name:number`."""
+    """`ref` is `name:number`; `weights` is null where nobody has looked."""
 
     number: int
     ref: str
@@ -68,6 +82,7 @@ class ModelVersionView:
     created_by: str
     lineage: LineageView
     metrics: Mapping[str, float]
+    weights: WeightsView | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +161,18 @@ def version_view(version: ModelVersion) -> ModelVersionView:
         created_by=version.created_by,
         lineage=_lineage_view(version.lineage),
         metrics=dict(version.metrics),
+        weights=_weights_view(version.weights) if version.weights else None,
+    )
+
+
+def _weights_view(weights: Weights) -> WeightsView:
+    return WeightsView(
+        format=weights.format,
+        parameters=weights.parameters,
+        dtypes=dict(weights.dtypes),
+        architecture=weights.architecture,
+        pickles=weights.pickles,
+        problem=weights.problem,
     )
 
 
@@ -156,4 +183,6 @@ def _lineage_view(lineage: Lineage) -> LineageView:
         environment=lineage.environment,
         bundle=lineage.bundle,
         step=lineage.step,
+        checkpoint=lineage.checkpoint,
+        source=lineage.source,
     )

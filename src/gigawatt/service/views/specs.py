@@ -87,4 +87,6 @@ def endpoint_spec_fields(spec: EndpointSpec, environment: EnvironmentSpec) -> di
 def _output_fields(spec: JobSpec) -> dict[str, Any] | None:
     if spec.model is None:
         return None
-    return {"name": spec.model.name, "path": spec.model.path, "aliases": list(spec.model.aliases)}
+    card = {"card": spec.model.card} if spec.model.card else {}
+    aliases = list(spec.model.aliases)
+    return {"name": spec.model.name, "path": spec.model.path, "aliases": aliases, **card}

@@ -1,0 +1,230 @@
+"""Stored trees back onto a disk: every byte checked against its digest, taken up again where a break left off.
+
+What the store sends is not believed: a manifest that would write outside the directory is refused before anything is
+written, and a file has its name only once its digest is right.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, cast
+
+import httpx2
+
+from gigawatt.model.refusal import RefusalCode, RefusalError
+from gigawatt.sdk.artifacts import TREE_FORMAT, Progress, TreeFile, manifest_of
+from gigawatt.sdk.transport import Transport
+
+PART = ".gigawatt-part"
+MANIFEST_BYTES_MAX = 64 * 1024 * 1024
+PATH_BYTES_MAX = 4_096
+HEX = re.compile(r"[0-9a-f]{64}")
+PARTIAL = 206
+CHUNK_BYTES = 1 << 20
+FIELDS = {"path": str, "size": int, "sha256": str, "executable": bool}
+
+
+def fetch_tree(
+    transport: Transport, digest: str, directory: Path, *, progress: Progress | None = None
+) -> tuple[TreeFile, ...]:
+    """Put a stored tree's files below `directory`; those that are there already with the right digest stay.
+
+    Raises:
+        RefusalError: `conflict` where another file is in the way, `digest-mismatch`, `invalid` for a manifest that no
+            directory can hold.
+        ApiError, UnreachableError.
+    """
+    files = parse_tree(_manifest(transport, digest), digest)
+    total = sum(each.size for each in files)
+    _check_free(directory, files)
+    through = 0
+    for each in files:
+        target = directory / each.path
+        before = through
+        if not target.exists():
+
+            def tell(count: int, before: int = before) -> None:
+                if progress is not None:
+                    progress(before + count, total)
+
+            _fetch(transport, digest, each, target, tell)
+        through += each.size
+        if progress is not None:
+            progress(through, total)
+    return files
+
+
+def parse_tree(data: bytes, digest: str) -> tuple[TreeFile, ...]:
+    """The files that a manifest names. Raises RefusalError (digest-mismatch, invalid)."""
+    got = f"sha256:{hashlib.sha256(data).hexdigest()}"
+    if got != digest:
+        raise _mismatch("the manifest", digest, got)
+    try:
+        body: Any = json.loads(data)
+        entries = cast("list[dict[str, Any]]", body["files"])
+        right = body["format"] == TREE_FORMAT and all(
+            {name: type(value) for name, value in each.items()} == FIELDS for each in entries
+        )
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
+        raise _invalid("it is no manifest of a tree") from error
+    if not right:
+        raise _invalid("it is no manifest of a tree")
+    files = tuple(TreeFile(**each) for each in entries)
+    paths = {each.path for each in files}
+    for each in files:
+        if not is_inside(each.path) or not HEX.fullmatch(each.sha256) or each.size < 0:
+            raise _invalid(f"{each.path[:200]!r} is not a file inside a directory")
+        parts = each.path.split("/")
+        if any("/".join(parts[:depth]) in paths for depth in range(1, len(parts))):
+            raise _invalid(f"{each.path[:200]!r} lies in what is itself a file")
+    if len(paths) != len(files) or manifest_of(files) != data:
+        raise _invalid("it is not in canonical form")
+    return files
+
+
+def is_inside(path: str) -> bool:
+    """Whether a path of a manifest stays inside the directory that it is put into."""
+    try:
+        size = len(path.encode())
+    except UnicodeEncodeError:
+        return False
+    parts = path.split("/")
+    return (
+        0 < size <= PATH_BYTES_MAX
+        and "\0" not in path
+        and not any(part in {"", ".", ".."} for part in parts)
+    )
+
+
+def _manifest(transport: Transport, digest: str) -> bytes:
+    data = bytearray()
+    try:
+        with transport.stream(f"/v1/artifacts/{digest}") as response:
+            for chunk in response.iter_bytes():
+                data += chunk
+                if len(data) > MANIFEST_BYTES_MAX:
+                    raise _invalid(f"it has more than {MANIFEST_BYTES_MAX} bytes")
+    except httpx2.TransportError as error:
+        raise transport.unreachable(error) from error
+    return bytes(data)
+
+
+def _check_free(directory: Path, files: tuple[TreeFile, ...]) -> None:
+    """Nothing but the same files may be where these go, and no link may lead elsewhere."""
+    root = directory.resolve()
+    for each in files:
+        target = directory / each.path
+        if not target.parent.resolve().is_relative_to(root):
+            raise _in_the_way(target, "leads outside the directory")
+        if target.is_symlink() or (target.exists() and not target.is_file()):
+            raise _in_the_way(target, "is there already, and is no plain file")
+        if target.exists() and (
+            target.stat().st_size != each.size or _sha256(target) != each.sha256
+        ):
+            raise _in_the_way(target, "is there already, and is another file")
+
+
+def _fetch(
+    transport: Transport, tree: str, file: TreeFile, target: Path, tell: Callable[[int], None]
+) -> None:
+    """Into a part first. A broken connection is taken up where it broke, as long as patience lasts."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(target.name + PART)
+    if part.is_symlink() or (part.exists() and part.stat().st_size > file.size):
+        part.unlink()
+    sha256 = _hashed(part)
+    hashing: list[Future[None]] = []
+
+    def taken(chunk: bytes, through: int) -> None:
+        _wait_for(hashing)
+        hashing.append(hasher.submit(sha256.update, chunk))
+        tell(through)
+
+    pauses = transport.pauses()
+    with ThreadPoolExecutor(1) as hasher:  # one chunk is hashed while the next one is received
+        while True:
+            try:
+                _append(transport, tree, file, part, taken)
+                break
+            except httpx2.TransportError as error:
+                if next(pauses, None) is None:
+                    raise transport.unreachable(error) from error
+        _wait_for(hashing)
+    if sha256.hexdigest() != file.sha256:
+        part.unlink()
+        raise _mismatch(file.path, f"sha256:{file.sha256}", f"sha256:{sha256.hexdigest()}")
+    part.chmod(0o755 if file.executable else 0o644)
+    part.rename(target)
+
+
+def _append(
+    transport: Transport,
+    tree: str,
+    file: TreeFile,
+    part: Path,
+    taken: Callable[[bytes, int], None],
+) -> None:
+    have = part.stat().st_size if part.exists() else 0
+    if have == file.size:
+        part.touch()
+        return
+    headers = {"Range": f"bytes={have}-"} if have else {}
+    path = f"/v1/artifacts/{tree}/file"
+    with (
+        part.open("ab") as out,
+        transport.stream(path, {"path": file.path}, headers) as response,
+    ):
+        if have and response.status_code != PARTIAL:
+            raise _invalid("the store does not answer ranges")
+        for chunk in response.iter_raw(CHUNK_BYTES):
+            have += len(chunk)
+            if have > file.size:
+                raise _mismatch(file.path, f"{file.size} bytes", f"{have} bytes")
+            out.write(chunk)
+            taken(chunk, have)
+    if have < file.size:
+        raise httpx2.RemoteProtocolError(f"{file.path} ended at {have} of {file.size} bytes")
+
+
+def _wait_for(hashing: "list[Future[None]]") -> None:
+    while hashing:
+        hashing.pop().result()
+
+
+def _hashed(part: Path) -> "hashlib._Hash":
+    sha256 = hashlib.sha256()
+    if part.exists():
+        with part.open("rb") as file:
+            while chunk := file.read(CHUNK_BYTES):
+                sha256.update(chunk)
+    return sha256
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _mismatch(what: str, wanted: str, got: str) -> RefusalError:
+    return RefusalError(
+        RefusalCode.DIGEST_MISMATCH,
+        f"{what} has {got}, not {wanted}",
+        field="digest",
+        hint="it was damaged on its way or in the store; ask again, and if it stays so, push it anew",
+    )
+
+
+def _invalid(problem: str) -> RefusalError:
+    return RefusalError(RefusalCode.INVALID, f"what the store sent cannot be used: {problem}")
+
+
+def _in_the_way(path: Path, problem: str) -> RefusalError:
+    return RefusalError(
+        RefusalCode.CONFLICT,
+        f"{path} {problem}",
+        field="path",
+        hint="take another directory, or remove it first",
+    )
