@@ -25,6 +25,7 @@ class Address:
     token: str = field(default="", repr=False)
     source: str
     start: str = "gw up --detach"
+    local: bool = False  # found in its data directory: its nodes share this machine's files
 
 
 def discover(*, api_url: str, token: str, data: Path | None, environ: Mapping[str, str]) -> Address:
@@ -82,6 +83,7 @@ def _local(data: Path, *, token: str) -> Address:
         token=token or _read(Path(token_path), what="the instance's token").strip(),
         source=f"from {path}",
         start=start,
+        local=True,
     )
 
 
