@@ -1,7 +1,7 @@
 """gigawatt: the cloud for AI, as software you run.
 
 In a training script: `import gigawatt as gw`, then `gw.report(...)` and `gw.checkpoint(...)`. From outside:
-`gw.Client(...)`. Everything is loaded when it is first used. Beside ranks only this file and the rank module are
+`gw.Client(...)`, and `@gw.job` for functions that run as jobs. Everything is loaded when it is first used. Beside ranks only this file and the rank module are
 there, under any Python from 3.9 on; an installed gigawatt further down `sys.path` then gives the rest.
 """
 
@@ -19,17 +19,48 @@ if TYPE_CHECKING:
         report,
         resume_step,
     )
+    from gigawatt.sdk.batch import Batch
+    from gigawatt.sdk.client import Client
+    from gigawatt.sdk.errors import (
+        ApiError,
+        GigawattError,
+        JobFailedError,
+        RemoteError,
+        RemoteTraceback,
+        ResultError,
+        UnreachableError,
+    )
+    from gigawatt.sdk.function import JobFunction, job
+    from gigawatt.sdk.futures import Future, as_completed, wait
+    from gigawatt.sdk.jobs import Job
+    from gigawatt.sdk.options import JobOptions
 
 __all__ = [
+    "ApiError",
+    "Batch",
+    "Client",
+    "Future",
+    "GigawattError",
+    "Job",
+    "JobFailedError",
+    "JobFunction",
+    "JobOptions",
+    "RemoteError",
+    "RemoteTraceback",
+    "ResultError",
+    "UnreachableError",
     "__version__",
+    "as_completed",
     "checkpoint",
     "checkpoint_dir",
     "checkpoint_requested",
+    "job",
     "report",
     "resume_step",
+    "wait",
 ]
 
-_RANK = frozenset(__all__) - {"__version__"}
+_RANK = frozenset({"checkpoint", "checkpoint_dir", "checkpoint_requested", "report", "resume_step"})
 _HERE = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - pathlib costs too much here
 
 
@@ -41,18 +72,21 @@ def __getattr__(name: str) -> object:
         from gigawatt import rank
 
         return getattr(rank, name)
-    if not name[0].isupper():
+    if name == "job" and "GIGAWATT_REPORT_DIR" in os.environ:
+        from gigawatt.rank import function  # a module of jobs is imported in their ranks too
+
+        return function.job
+    if name not in __all__:
         raise AttributeError(f"module 'gigawatt' has no attribute {name!r}")
     try:
         from gigawatt import sdk
+
+        return getattr(sdk, name)
     except ImportError as error:
         raise ImportError(
             f"gigawatt.{name} needs gigawatt's client, which this Python does not have "
             f"({error}); add gigawatt to the environment's requirements"
         ) from error
-    if name not in sdk.__all__:
-        raise AttributeError(f"module 'gigawatt' has no attribute {name!r}")
-    return getattr(sdk, name)
 
 
 def _extend_path() -> None:

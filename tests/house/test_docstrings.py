@@ -45,6 +45,7 @@ def test_a_public_function_or_class_without_a_docstring_is_found() -> None:
     )
     assert [fault.split(": ")[1] for fault in silent_names(sample(code))] == ["verb"]
     assert silent_names(sample('def verb():\n    """Does."""\n')) == []
+    assert silent_names(sample("@overload\ndef verb(): ...\n")) == []
 
 
 def silent_modules(source: Source) -> list[str]:
@@ -59,7 +60,13 @@ def silent_names(source: Source) -> list[str]:
         and not node.name.startswith("_")
         and not ast.get_docstring(node)
         and not _is_plain_value(node)
+        and not _is_overload(node)
     ]
+
+
+def _is_overload(node: Named) -> bool:
+    """A signature of a function whose implementation follows, and says what it does."""
+    return any(ast.unparse(each) == "overload" for each in node.decorator_list)
 
 
 def _is_plain_value(node: Named) -> bool:

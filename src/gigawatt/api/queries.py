@@ -148,6 +148,14 @@ class LogQuery(BaseModel):
         )
 
 
+class ResultQuery(BaseModel):
+    """Which rank's result."""
+
+    model_config = _QUERY
+    project: Word = ""
+    rank: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+
+
 class LedgerQuery(BaseModel):
     """Whose time, of which unit, where and when."""
 
@@ -245,6 +253,7 @@ Listing = Annotated[ListQuery, Query()]
 Moves = Annotated[MovesQuery, Query()]
 WithReason = Annotated[ReasonQuery, Query()]
 Logs = Annotated[LogQuery, Query()]
+Result = Annotated[ResultQuery, Query()]
 Ledger = Annotated[LedgerQuery, Query()]
 Events = Annotated[EventsQuery, Query()]
 Watch = Annotated[WatchQuery, Query()]

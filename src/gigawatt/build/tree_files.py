@@ -39,12 +39,11 @@ def open_inside(root: Path, name: str, real: Path) -> BinaryIO:
             f"{name} cannot be read: {error.strerror}",
             hint="ask again when nothing writes to the directory any more",
         ) from error
-    source = os.fdopen(fd, "rb")
     opened = Path(os.readlink(f"/proc/self/fd/{fd}"))  # noqa: PTH115  # not a path of ours
     if not stat.S_ISREG(os.fstat(fd).st_mode) or not opened.is_relative_to(root):
-        source.close()
+        os.close(fd)
         raise _refusal(name, "is not a file inside the directory")
-    return source
+    return os.fdopen(fd, "rb")
 
 
 def _below(

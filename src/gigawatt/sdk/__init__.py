@@ -7,26 +7,58 @@ for one module of this package does not load an HTTP client.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from gigawatt.sdk.batch import Batch
     from gigawatt.sdk.client import Client
-    from gigawatt.sdk.errors import ApiError, GigawattError, JobFailedError, UnreachableError
+    from gigawatt.sdk.errors import (
+        ApiError,
+        GigawattError,
+        JobFailedError,
+        RemoteError,
+        RemoteTraceback,
+        ResultError,
+        UnreachableError,
+    )
+    from gigawatt.sdk.function import JobFunction, job
+    from gigawatt.sdk.futures import Future, as_completed, wait
     from gigawatt.sdk.jobs import Job
+    from gigawatt.sdk.options import JobOptions
 
 __all__ = [
     "ApiError",
+    "Batch",
     "Client",
+    "Future",
     "GigawattError",
     "Job",
     "JobFailedError",
+    "JobFunction",
+    "JobOptions",
+    "RemoteError",
+    "RemoteTraceback",
+    "ResultError",
     "UnreachableError",
+    "as_completed",
+    "job",
+    "wait",
 ]
 
 _HOMES = {
     "ApiError": "gigawatt.sdk.errors",
+    "Batch": "gigawatt.sdk.batch",
     "Client": "gigawatt.sdk.client",
+    "Future": "gigawatt.sdk.futures",
     "GigawattError": "gigawatt.sdk.errors",
     "Job": "gigawatt.sdk.jobs",
     "JobFailedError": "gigawatt.sdk.errors",
+    "JobFunction": "gigawatt.sdk.function",
+    "JobOptions": "gigawatt.sdk.options",
+    "RemoteError": "gigawatt.sdk.errors",
+    "RemoteTraceback": "gigawatt.sdk.errors",
+    "ResultError": "gigawatt.sdk.errors",
     "UnreachableError": "gigawatt.sdk.errors",
+    "as_completed": "gigawatt.sdk.futures",
+    "job": "gigawatt.sdk.function",
+    "wait": "gigawatt.sdk.futures",
 }
 
 

@@ -70,6 +70,17 @@ class Artifacts:
         sent = self._send_file(path, digest, "file", _Meter(progress=progress, total=found.size))
         return Sent(digest=digest, size_bytes=found.size, sent_bytes=sent, files=1)
 
+    def send_bytes(self, data: bytes) -> Sent:
+        """Store bytes as a file. Raises ApiError, UnreachableError."""
+        digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
+        there = self.has(digest, kind="file")
+        if not there:
+            path = f"/v1/artifacts/{digest}"
+            self._transport.upload(path, lambda: [data], len(data), self._place("file"))
+        return Sent(
+            digest=digest, size_bytes=len(data), sent_bytes=0 if there else len(data), files=1
+        )
+
     def send_tree(self, directory: Path, *, progress: Progress | None = None) -> Sent:
         """Store every file of a directory, or one file as a directory that holds it, and the manifest that names them.
 

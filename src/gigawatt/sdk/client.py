@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, cast
 
+from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.sdk.access import Keys, Projects
 from gigawatt.sdk.artifacts import Artifacts, Progress
 from gigawatt.sdk.cluster import Events, Ledger, Nodes
@@ -19,15 +20,32 @@ from gigawatt.sdk.instance import ENV_PROJECT, Address, discover
 from gigawatt.sdk.jobs import Job, Jobs
 from gigawatt.sdk.models import Models
 from gigawatt.sdk.secrets import Secrets
+from gigawatt.sdk.tracker import Tracker
 from gigawatt.sdk.transport import Transport
 from gigawatt.sdk.views import CallerView, InstanceView
 
 if TYPE_CHECKING:
+    from gigawatt.sdk.futures import Future
     from gigawatt.sdk.jobfile import Written
 
 
 class Client:
-    """The API of one instance. Threads may share it; close it, or use it in a `with`."""
+    """The API of one instance. Threads may share it; close it, or use it in a `with`.
+
+    Attributes:
+        address: the API that was found, and where it was named.
+        jobs: submit, find and list jobs; a `Job` is watched, waited for, read and cancelled.
+        artifacts: store bytes, files, trees and bundles under their digest.
+        environments: locked sets of packages: have them built, wait for them, list them.
+        models: registered, versioned artifacts: push, register, alias.
+        endpoints: named model services: serve, stop, read logs.
+        nodes: what the cluster consists of; cordon and drain.
+        events: what has happened, and as it happens.
+        ledger: where the device time went.
+        projects: holders of quota.
+        keys: who may call.
+        tracker: what settles the futures of functions that ran as jobs.
+    """
 
     def __init__(
         self,
@@ -68,6 +86,7 @@ class Client:
         self.ledger = Ledger(transport)
         self.projects = Projects(transport)
         self.keys = Keys(transport)
+        self.tracker = Tracker(self.address)
 
     def __enter__(self) -> "Client":
         return self
@@ -81,7 +100,8 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Close its connections."""
+        """Close its connections. Futures that are not done fail; their jobs go on."""
+        self.tracker.close()
         self._transport.close()
 
     def submit(
@@ -106,6 +126,27 @@ class Client:
         Raises RefusalError, ApiError, UnreachableError.
         """
         return self.jobs.find(ref)
+
+    def future(self, ref: str, *, unpickle: bool = False) -> "Future[Any]":
+        """The future of a job that some function was submitted as, here or in another process.
+
+        What the function returned as plain values is given as it is. A pickle runs code when it is loaded, and in
+        another process than the one that submitted the job nothing proves where it comes from: `unpickle` says that
+        you trust that job. Another tenant's is refused in any case.
+
+        Raises:
+            RefusalError: `unpickle` is asked for, and the job is another tenant's.
+            ApiError: there is no such job.
+            UnreachableError.
+        """
+        from gigawatt.sdk.futures import Future
+        from gigawatt.sdk.results import Trust
+
+        job = self.job(ref)
+        if unpickle and job.view["tenant"] != self.whoami()["tenant"]:
+            detail = f"{job.id} is a job of tenant {job.view['tenant']}: its pickles are not loaded"
+            raise RefusalError(RefusalCode.FORBIDDEN, detail, field="unpickle")
+        return self.tracker.follow(Future(job, Trust(anyway=unpickle)))
 
     def instance(self) -> InstanceView:
         """What answers here: version, epoch, store, engine. Raises ApiError, UnreachableError."""

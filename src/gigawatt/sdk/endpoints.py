@@ -11,7 +11,7 @@ from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.sdk.artifacts import Artifacts, Progress
 from gigawatt.sdk.jobfile import Ready, Written, made_ready, read_file
 from gigawatt.sdk.logs import LogSource, read_log
-from gigawatt.sdk.paging import pages
+from gigawatt.sdk.paging import Listing
 from gigawatt.sdk.transport import Transport
 from gigawatt.sdk.views import DryRunView, EndpointView, Page
 
@@ -89,9 +89,9 @@ class Endpoints:
             self._transport.read("/v1/endpoints", {**self._transport.place, **filters}),
         )
 
-    def list(self, **filters: Any) -> Iterator[EndpointView]:
+    def list(self, **filters: Any) -> Listing[EndpointView]:
         """Every endpoint that the filters let through. Raises ApiError, UnreachableError."""
-        return pages(self.page, filters)
+        return Listing(self.page, filters)
 
     def logs(self, ref: str, *, replica: str = "", stream: str = "stdout") -> Iterator[bytes]:
         """What a replica (default: the newest) has written. Raises ApiError, UnreachableError."""

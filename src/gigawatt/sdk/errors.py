@@ -68,6 +68,37 @@ class JobFailedError(GigawattError):
         self.hint = f"gw explain {name}"
 
 
+class RemoteError(GigawattError):
+    """What a job's function raised, where the exception itself cannot be made again here.
+
+    `kind` is the name of its class, `remote_traceback` the traceback as the rank printed it.
+    """
+
+    def __init__(self, *, kind: str, message: str, remote_traceback: str) -> None:
+        super().__init__(f"{kind}: {message}" if message else kind)
+        self.kind = kind
+        self.remote_traceback = remote_traceback
+
+
+class RemoteTraceback(Exception):  # noqa: N818 - what concurrent.futures calls its own
+    """The cause of an exception that came from a rank: its traceback there, as text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+    def __str__(self) -> str:
+        return f'\n"""\n{self.text}"""'
+
+
+class ResultError(GigawattError):
+    """A result is missing, damaged, cannot be loaded by this Python, or is not to be trusted."""
+
+    def __init__(self, detail: str, hint: str = "") -> None:
+        super().__init__(detail)
+        self.hint = hint
+
+
 def problem_of(status: int, body: Any, text: str) -> Problem:
     """The problem in a response; whatever is not one becomes a problem with the text it came with."""
     if not isinstance(body, Mapping):

@@ -29,6 +29,7 @@ class Address:
     token: str = field(default="", repr=False)
     source: str
     start: str = "gw up --detach"
+    local: bool = False  # found in its data directory: its nodes share this machine's files
 
 
 def discover(
@@ -120,6 +121,7 @@ def _local(data: Path, *, token: str) -> Address:
         token=token or _read(Path(token_path), what="the instance's token").strip(),
         source=f"from {path}",
         start=start,
+        local=True,
     )
 
 

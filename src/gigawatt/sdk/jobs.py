@@ -15,8 +15,8 @@ from gigawatt.sdk.artifacts import Artifacts, Progress
 from gigawatt.sdk.errors import ApiError, JobFailedError
 from gigawatt.sdk.idprefix import JOB_PREFIX, prefix_range_ms
 from gigawatt.sdk.jobfile import Ready, Written, made_ready, read_file
-from gigawatt.sdk.logs import LogSource, follow_log, read_log, tail_log
-from gigawatt.sdk.paging import pages
+from gigawatt.sdk.logs import LogSource, decoded_lines, follow_log, read_log, tail_log
+from gigawatt.sdk.paging import Listing
 from gigawatt.sdk.transport import NOT_FOUND, Transport
 from gigawatt.sdk.views import DryRunView, ExplanationView, GoodputView, JobView, Page
 from gigawatt.sdk.watch import events
@@ -116,6 +116,21 @@ class Job:
             return read_log(self._transport, source)
         return self._followed(source)
 
+    def lines(self, *, rank: int = 0, stream: str = "stdout", follow: bool = True) -> Iterator[str]:
+        """A rank's output line by line, without line ends; followed until the job has ended, unless `follow` is false.
+
+        Raises ApiError, UnreachableError.
+        """
+        own = Job(self._transport, self.view)  # which refreshes itself as it reads
+        return decoded_lines(own.logs(follow=follow, rank=rank, stream=stream))
+
+    def result_of(self, rank: int) -> bytes:
+        """What the function of this job left in a rank, as `gigawatt.sdk.results` reads it.
+
+        Raises ApiError (404 where it left nothing), UnreachableError.
+        """
+        return self._transport.read_bytes(f"{self._path}/result", {"rank": rank})
+
     def tail(
         self, lines: int, *, attempt: int | None = None, rank: int = 0, stream: str = "stdout"
     ) -> tuple[bytes, int]:
@@ -166,6 +181,11 @@ class Job:
     def log_source(self, *, rank: int = 0, stream: str = "stdout", offset: int = 0) -> LogSource:
         """Where a rank's output is read."""
         return LogSource(path=f"{self._path}/logs", rank=rank, stream=stream, offset=offset)
+
+    def _repr_html_(self) -> str:
+        from gigawatt.sdk.notebook import job_html
+
+        return job_html(self.view)
 
     def _followed(self, source: LogSource) -> Iterator[bytes]:
         for n in self.attempts_as_they_come(source.attempt):
@@ -258,9 +278,9 @@ class Jobs:
             "Page[JobView]", self._transport.read("/v1/jobs", {**self._transport.place, **filters})
         )
 
-    def list(self, **filters: Any) -> Iterator[JobView]:
+    def list(self, **filters: Any) -> Listing[JobView]:
         """Every job that the filters let through, newest first, page by page. Raises ApiError, UnreachableError."""
-        return pages(self.page, filters)
+        return Listing(self.page, filters)
 
     def _by_prefix(self, ref: str) -> JobView | None:
         """The one job whose id begins with `ref`. Raises RefusalError where there are several."""

@@ -10,6 +10,7 @@ from gigawatt.sdk.errors import ApiError
 from gigawatt.sdk.transport import UNAVAILABLE, Params, Transport
 from gigawatt.sdk.watch import STEADY_S
 
+LINE_BYTES_MAX = 1 << 20
 OFFSET_HEADER = "X-Log-Offset"
 
 
@@ -48,6 +49,20 @@ def follow_log(
     Raises ApiError, UnreachableError.
     """
     return _chunks(transport, source, follow=True, ended=ended)
+
+
+def decoded_lines(chunks: Iterator[bytes]) -> Iterator[str]:
+    """Text by lines, without their ends. A line over `LINE_BYTES_MAX` comes in pieces; what is no UTF-8 is marked."""
+    held = b""
+    for chunk in chunks:
+        *whole, held = (held + chunk).split(b"\n")
+        for line in whole:
+            yield line.decode("utf-8", "replace").removesuffix("\r")
+        while len(held) > LINE_BYTES_MAX:
+            yield held[:LINE_BYTES_MAX].decode("utf-8", "replace")
+            held = held[LINE_BYTES_MAX:]
+    if held:
+        yield held.decode("utf-8", "replace")
 
 
 def tail_log(transport: Transport, source: LogSource, lines: int) -> tuple[bytes, int]:

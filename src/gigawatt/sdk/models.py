@@ -1,12 +1,12 @@
 """The model registry: names, versions, aliases, and pushing what was made elsewhere."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import quote
 
 from gigawatt.sdk.artifacts import Artifacts, Progress
-from gigawatt.sdk.paging import pages
+from gigawatt.sdk.paging import Listing
 from gigawatt.sdk.transport import Transport
 from gigawatt.sdk.views import (
     AliasMoveView,
@@ -172,9 +172,9 @@ class Models:
             self._transport.read("/v1/models", {**self._transport.place, **filters}),
         )
 
-    def list(self, **filters: Any) -> Iterator[ModelView]:
+    def list(self, **filters: Any) -> Listing[ModelView]:
         """Every name that the filters let through. Raises ApiError, UnreachableError."""
-        return pages(self.page, filters)
+        return Listing(self.page, filters)
 
 
 def _path(name: str) -> str:

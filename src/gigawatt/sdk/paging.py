@@ -1,7 +1,7 @@
 """Lists that come page by page."""
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, Generic
 
 from gigawatt.sdk.views import Item, Page
 
@@ -15,6 +15,24 @@ def pages(page: "Callable[..., Page[Item]]", filters: Mapping[str, Any]) -> Iter
         cursor = found["next"]
         if not cursor:
             return
+
+
+class Listing(Iterator[Item], Generic[Item]):
+    """Items one after the other, fetched page by page as they are asked for; in a notebook, a table of the first."""
+
+    def __init__(self, page: "Callable[..., Page[Item]]", filters: Mapping[str, Any]) -> None:
+        self._page = page
+        self._filters = filters
+        self._items = pages(page, filters)
+
+    def __next__(self) -> Item:
+        return next(self._items)
+
+    def _repr_html_(self) -> str:
+        from gigawatt.sdk.notebook import ROWS_SHOWN_MAX, listing_html
+
+        found = self._page(**{"limit": ROWS_SHOWN_MAX, **self._filters})
+        return listing_html(found["items"], more=bool(found["next"]))
 
 
 def whole(page: "Callable[..., Page[Item]]", filters: Mapping[str, Any]) -> Page[Item]:

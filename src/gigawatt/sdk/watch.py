@@ -26,10 +26,12 @@ def events(
     params: Callable[[str], Params],
     *,
     until_s: float | None = None,
+    wanted: Callable[[], bool] = lambda: True,
 ) -> Iterator[StreamEvent]:
     """Events without end; `params` gives the query that goes on after the event of the given id ("" at first).
 
-    The caller stops it when it has seen what it came for. `until_s` is a time of the monotonic clock.
+    The caller stops it when it has seen what it came for, or `wanted` does, which is asked at every event and sign of
+    life. `until_s` is a time of the monotonic clock.
 
     Raises:
         TimeoutError: it is later than `until_s`.
@@ -43,7 +45,7 @@ def events(
         try:
             silence_s = SILENCE_MAX_S if until_s is None else TICK_S
             with transport.stream(path, params(last_id), _headers(last_id), silence_s) as response:
-                for event in decoded(_before(until_s, response.iter_lines())):
+                for event in decoded(_before(until_s, wanted, response.iter_lines())):
                     last_id = event.id or last_id
                     pauses = None
                     yield event
@@ -57,10 +59,11 @@ def events(
                 raise
             broke = httpx2.ReadError(str(error))
         _check_deadline(until_s)
+        if not wanted():
+            return
         if pauses is None or clock.monotonic_s() - began_s > STEADY_S:
             pauses = transport.pauses()
-        if next(pauses, None) is None:
-            raise transport.unreachable(broke) from broke
+        _pause(transport, pauses, broke)
 
 
 def decoded(lines: Iterable[str]) -> Iterator[StreamEvent]:
@@ -82,10 +85,20 @@ def decoded(lines: Iterable[str]) -> Iterator[StreamEvent]:
             last_id = value
 
 
-def _before(until_s: float | None, lines: Iterable[str]) -> Iterator[str]:
+def _before(
+    until_s: float | None, wanted: Callable[[], bool], lines: Iterable[str]
+) -> Iterator[str]:
     for line in lines:
         _check_deadline(until_s)
+        if not wanted():
+            return
         yield line
+
+
+def _pause(transport: Transport, pauses: Generator[float], broke: httpx2.TransportError) -> None:
+    """Let a moment pass; when patience has ended, give up."""
+    if next(pauses, None) is None:
+        raise transport.unreachable(broke) from broke
 
 
 def _check_deadline(until_s: float | None) -> None:

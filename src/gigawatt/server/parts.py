@@ -78,6 +78,7 @@ def build(settings: Settings, instance: Instance, *, gateway_port: int) -> Parts
             gateway_url=instance.gateway_url,
             store=settings.store_url.partition(":")[0],
         ),
+        work_dir=_work_dir(settings),
     )
     address = Address(host=settings.host, port=gateway_port, api_url=instance.api_url)
     return Parts(
@@ -102,8 +103,12 @@ def _config(settings: Settings, instance: Instance) -> Config:
     return Config(
         holder=f"{settings.data}",
         instance=entropy(8).hex(),
-        site=Site(work_dir=str(settings.data / "work"), api_url=instance.api_url),
+        site=Site(work_dir=_work_dir(settings), api_url=instance.api_url),
         cycles=settings.data / "cycles",
         policy=Policy(hold_after_ms=settings.hold_after_s * 1000),
         lease_ms=FILE_LEASE_MS if settings.store_url.startswith("sqlite:") else LEASE_MS,
     )
+
+
+def _work_dir(settings: Settings) -> str:
+    return str(settings.data / "work")

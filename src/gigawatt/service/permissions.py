@@ -42,6 +42,7 @@ VERBS: dict[str, frozenset[Role]] = {
     "explain.explain": _READERS | _RANK,
     "logs.of_job": _READERS | _RANK,
     "logs.of_endpoint": _READERS,
+    "results.of_job": _READERS,
     "watch.job": _READERS | _RANK,
     "environments.ensure": _WRITERS,
     "environments.page": _READERS,

@@ -46,6 +46,9 @@ class Services:
     machine: Machine
     keyring: Keyring
     instance: InstanceFacts
+    work_dir: str = (
+        ""  # where the directories of gangs are; empty where this process cannot read them
+    )
     artifact_bytes_max: int = 64 << 30
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     readers: ThreadPoolExecutor = field(default_factory=_reader_threads)

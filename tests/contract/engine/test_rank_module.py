@@ -94,3 +94,51 @@ def test_it_loads_little(version: str, beside: Path) -> None:
         "gigawatt.rank",
         "gigawatt.version",
     }
+
+
+MODULE = """
+import gigawatt as gw
+
+@gw.job(gpus=1)
+def twice(x, y=0):
+    return 2 * x + y
+
+@gw.job
+class Work:
+    def run(self):
+        return (twice(2), twice.options(gpus=3)(1))
+"""
+CALLED = """
+import base64, os, pathlib, pickle
+from gigawatt.rank.call import main
+def call(name, *args):
+    told = {"format": "gigawatt-call-1", "path": ["."], "key": b"k", "arguments": pickle.dumps((args, {}))}
+    told["function"] = {"how": "module", "module": "of_user", "name": name}
+    os.environ["GW_CALL"] = "inline:" + base64.b64encode(pickle.dumps(told)).decode()
+    assert main() == 0
+    return pathlib.Path(".results/rank-0").read_bytes().split(b"\\n", 1)[1]
+print(call("twice", 5).decode(), pickle.loads(call("Work")))
+import of_user
+try:
+    of_user.twice.submit
+except ImportError as error:
+    print("needs gigawatt's client" in str(error))
+else:
+    print(True)
+"""
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_functions_run_under_every_python_without_gigawatt_in_it(
+    version: str, beside: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "of_user.py").write_text(MODULE)
+    monkeypatch.chdir(tmp_path)
+    printed = _run(
+        _python(version),
+        beside,
+        CALLED,
+        GIGAWATT_CHECKPOINT_DIR=str(tmp_path),
+        GIGAWATT_REPORT_DIR=str(tmp_path),
+    )
+    assert printed == "10 (4, 2)\nTrue\n"

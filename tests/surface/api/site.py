@@ -194,6 +194,7 @@ async def running_site(
         instance=InstanceFacts(
             api_url="http://api.test", gateway_url="http://gateway.test", store="sqlite"
         ),
+        work_dir=str(data / "work"),
     )
     app = create_app(services, body_bytes_max=body_bytes_max)
     transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)

@@ -6,9 +6,9 @@ from starlette.responses import Response, StreamingResponse
 
 from gigawatt.api.call import Call
 from gigawatt.api.operations import Operation, Routes
-from gigawatt.api.queries import Listing, Logs, Place, Submit
+from gigawatt.api.queries import Listing, Logs, Place, Result, Submit
 from gigawatt.api.replies import HEARTBEAT, event_stream, page_reply, reply, sse
-from gigawatt.service import explain, jobs, ledger, logs, watch
+from gigawatt.service import explain, jobs, ledger, logs, results, watch
 from gigawatt.service.logs import LogBytes
 from gigawatt.service.views.explain import ExplanationView
 from gigawatt.service.views.jobs import DryRunView, JobView
@@ -136,6 +136,20 @@ async def job_logs(call: Call, job: str, query: Logs) -> Response:
         call.caller, call.services, job, query.wanted(), project=query.project
     )
     return log_reply(found)
+
+
+@ROUTES.add(
+    "GET",
+    "/v1/jobs/{job}/result",
+    Operation(
+        verb="results.of_job",
+        summary="Read what the function of a job returned or raised in a rank",
+        media_type="application/octet-stream",
+    ),
+)
+async def job_result(call: Call, job: str, query: Result) -> Response:
+    found = await results.of_job(call.caller, call.services, job, query.rank, project=query.project)
+    return Response(found, media_type="application/octet-stream")
 
 
 @ROUTES.add(

@@ -31,7 +31,13 @@ ORPHAN_S = 86_400  # without a control plane for so long: ranks are stopped, and
 ORPHAN_GRACE_S = 30.0
 STAGE_ABANDONED_AFTER_S = 60.0  # a go that has not come by then will not come
 PACKAGE = Path(__file__).resolve().parents[2]
-PUT_BESIDE_RANKS = ("__init__.py", "version.py", "rank/__init__.py")
+PUT_BESIDE_RANKS = (
+    "__init__.py",
+    "version.py",
+    "rank/__init__.py",
+    "rank/call.py",
+    "rank/function.py",
+)
 
 FENCED = frozenset({"stage", "go", "abort", "stop", "release", "state"})  # the leader's alone
 
