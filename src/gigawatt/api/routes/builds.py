@@ -6,12 +6,11 @@ from starlette.responses import FileResponse, Response
 
 from gigawatt.api.call import Call
 from gigawatt.api.operations import Operation, Routes
-from gigawatt.api.queries import InTree, Listing, Place, Uploading
-from gigawatt.api.replies import page_reply, reply
+from gigawatt.api.queries import InTree, Uploading
+from gigawatt.api.replies import reply
 from gigawatt.service import artifacts
 from gigawatt.service.artifacts import Upload
 from gigawatt.service.views.registry import ArtifactView
-from gigawatt.service.views.text import PageView
 
 ROUTES = Routes()
 BYTES = "application/octet-stream"
