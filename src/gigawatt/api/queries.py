@@ -8,8 +8,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 
 from gigawatt.service.events import EVENTS_LIMIT_MAX, EventFilters
 from gigawatt.service.ledger import LedgerFilter
-from gigawatt.service.logs import LogRange
+from gigawatt.service.logs import LineRange, LogRange
 from gigawatt.service.lookup import PAGE_LIMIT, PAGE_LIMIT_MAX, REFERENCE_CHARS_MAX, Filters
+from gigawatt.service.patterns import PATTERN_CHARS_MAX
 from gigawatt.service.watch import EventFilter
 from gigawatt.spec.faults import wrong
 from gigawatt.spec.requests import COUNT_MAX
@@ -116,6 +117,30 @@ class LogQuery(BaseModel):
         )
 
 
+class LineQuery(BaseModel):
+    """Which rank's lines: those in which the regular expression `grep` is found, come at `since` or later."""
+
+    model_config = _QUERY
+    project: Word = ""
+    attempt: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    rank: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    stream: Literal["stdout", "stderr"] = "stdout"
+    offset: Count = 0
+    follow: bool = False
+    grep: Annotated[str, Field(max_length=PATTERN_CHARS_MAX)] = ""
+    since: Moment = 0
+
+    def wanted(self) -> LineRange:
+        output = LogRange(
+            attempt=self.attempt,
+            rank=self.rank,
+            stream=self.stream,
+            offset=self.offset,
+            follow=self.follow,
+        )
+        return LineRange(output=output, grep=self.grep, since_ms=self.since)
+
+
 class LedgerQuery(BaseModel):
     """Whose time, of which unit, where and when."""
 
@@ -203,6 +228,7 @@ Place = Annotated[PlaceQuery, Query()]
 Submit = Annotated[SubmitQuery, Query()]
 Listing = Annotated[ListQuery, Query()]
 Logs = Annotated[LogQuery, Query()]
+Lines = Annotated[LineQuery, Query()]
 Ledger = Annotated[LedgerQuery, Query()]
 Events = Annotated[EventsQuery, Query()]
 Watch = Annotated[WatchQuery, Query()]

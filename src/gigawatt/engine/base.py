@@ -127,3 +127,11 @@ class Engine(Protocol):
     ) -> LogChunk:
         """A negative offset counts from the end. Raises UnknownAttemptError."""
         ...
+
+    async def find_log(
+        self, key: AttemptKey, rank: int, stream: LogStream, *, since_ms: int
+    ) -> int:
+        """The offset of a beginning of a line before which nothing came at `since_ms` or later; where it is not
+        known when lines came, 0. Raises UnknownAttemptError.
+        """
+        ...

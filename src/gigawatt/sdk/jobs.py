@@ -15,10 +15,17 @@ from gigawatt.sdk.artifacts import Artifacts, Progress
 from gigawatt.sdk.errors import ApiError, JobFailedError
 from gigawatt.sdk.idprefix import JOB_PREFIX, prefix_range_ms
 from gigawatt.sdk.jobfile import Ready, Written, made_ready, read_file
-from gigawatt.sdk.logs import LogSource, follow_log, read_log, tail_log
+from gigawatt.sdk.logs import LogSource, follow_log, read_lines, read_log, tail_log
 from gigawatt.sdk.paging import pages
 from gigawatt.sdk.transport import NOT_FOUND, Transport
-from gigawatt.sdk.views import DryRunView, ExplanationView, GoodputView, JobView, Page
+from gigawatt.sdk.views import (
+    DryRunView,
+    ExplanationView,
+    GoodputView,
+    JobView,
+    LineView,
+    Page,
+)
 from gigawatt.sdk.watch import events
 
 ENDED = frozenset({"succeeded", "failed", "cancelled"})
@@ -115,6 +122,37 @@ class Job:
         if not follow:
             return read_log(self._transport, source)
         return self._followed(source)
+
+    def lines(
+        self,
+        *,
+        grep: str = "",
+        since_ms: int = 0,
+        follow: bool = False,
+        attempt: int | None = None,
+        rank: int = 0,
+        stream: str = "stdout",
+    ) -> Iterator[LineView]:
+        """Lines of a rank's output, found by the server: those in which the regular expression `grep` is found, of those
+        that came at `since_ms` or later. Followed, to the end of the attempt.
+
+        Raises:
+            ApiError: the pattern is wrong; the job has no such attempt or rank.
+            UnreachableError.
+        """
+        source = LogSource(
+            path=f"{self._path}/lines",
+            attempt=attempt,
+            rank=rank,
+            stream=stream,
+            grep=grep,
+            since_ms=since_ms,
+        )
+        if not follow:
+            return read_lines(self._transport, source)
+        n = attempt or max(len(self.view["attempts"]), 1)
+        source = replace(source, attempt=n)
+        return read_lines(self._transport, source, ended=lambda: self._has_exited(n, rank))
 
     def tail(
         self, lines: int, *, attempt: int | None = None, rank: int = 0, stream: str = "stdout"

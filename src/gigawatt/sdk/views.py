@@ -15,6 +15,14 @@ class Page(TypedDict, Generic[Item]):
     next: str
 
 
+class LineView(TypedDict):
+    """A line of a rank's output; the next one begins at `offset`."""
+
+    attempt: int
+    offset: int
+    line: str
+
+
 class ReasonView(TypedDict):
     """Why something waits; `need` and `have` are amounts of `resource` in its own unit. `message` is a sentence."""
 

@@ -41,6 +41,7 @@ VERBS: dict[str, frozenset[Role]] = {
     "jobs.retry": _WRITERS,
     "explain.explain": _READERS | _RANK,
     "logs.of_job": _READERS | _RANK,
+    "logs.lines": _READERS | _RANK,
     "logs.of_endpoint": _READERS,
     "watch.job": _READERS | _RANK,
     "environments.ensure": _WRITERS,

@@ -162,5 +162,15 @@ def test_lists_stay_within_what_a_caller_sees() -> None:
 
 def _reads(name: str) -> bool:
     module, _, function = name.partition(".")
-    reading = {"page", "show", "content", "explain", "totals", "of_job", "of_endpoint", "tenants"}
+    reading = {
+        "page",
+        "show",
+        "content",
+        "explain",
+        "totals",
+        "of_job",
+        "of_endpoint",
+        "tenants",
+        "lines",
+    }
     return module in {"watch", "instance"} or function in reading

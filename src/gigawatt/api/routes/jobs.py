@@ -1,14 +1,16 @@
 """Jobs: /v1/jobs."""
 
+import json
 from collections.abc import AsyncIterator
 
 from starlette.responses import Response, StreamingResponse
 
 from gigawatt.api.call import Call
 from gigawatt.api.operations import Operation, Routes
-from gigawatt.api.queries import Listing, Logs, Place, Submit
+from gigawatt.api.queries import Lines, Listing, Logs, Place, Submit
 from gigawatt.api.replies import HEARTBEAT, event_stream, page_reply, reply, sse
 from gigawatt.service import explain, jobs, ledger, logs, watch
+from gigawatt.service.lines import LogLine
 from gigawatt.service.logs import LogBytes
 from gigawatt.service.views.explain import ExplanationView
 from gigawatt.service.views.jobs import DryRunView, JobView
@@ -19,6 +21,7 @@ from gigawatt.spec.parse import parse_job
 
 ROUTES = Routes()
 TEXT = "text/plain; charset=utf-8"
+JSON_LINES = "application/x-ndjson"
 
 
 @ROUTES.add(
@@ -140,6 +143,21 @@ async def job_logs(call: Call, job: str, query: Logs) -> Response:
 
 @ROUTES.add(
     "GET",
+    "/v1/jobs/{job}/lines",
+    Operation(
+        verb="logs.lines",
+        summary="Read or follow the lines of a rank in which a pattern is found, as JSON lines",
+        media_type=JSON_LINES,
+    ),
+)
+async def job_lines(call: Call, job: str, query: Lines) -> Response:
+    found = await logs.lines(call.caller, call.services, job, query.wanted(), project=query.project)
+    headers = {"Cache-Control": "no-store"}
+    return StreamingResponse(_line_json(found), media_type=JSON_LINES, headers=headers)
+
+
+@ROUTES.add(
+    "GET",
     "/v1/jobs/{job}/watch",
     Operation(
         verb="watch.job",
@@ -160,6 +178,18 @@ def log_reply(found: LogBytes) -> Response:
         "Cache-Control": "no-store",
     }
     return StreamingResponse(found.chunks, media_type=TEXT, headers=headers)
+
+
+async def _line_json(batches: AsyncIterator[tuple[LogLine, ...]]) -> AsyncIterator[bytes]:
+    async for batch in batches:
+        if batch:
+            yield b"".join(_one_line(each) for each in batch)
+
+
+def _one_line(each: LogLine) -> bytes:
+    text = each.line.decode(errors="replace")
+    fields = {"attempt": each.attempt, "offset": each.offset, "line": text}
+    return json.dumps(fields, ensure_ascii=False).encode() + b"\n"
 
 
 async def _job_events(views: AsyncIterator[JobView | None]) -> AsyncIterator[bytes]:

@@ -175,6 +175,13 @@ class LocalEngine:
             logs.read_log, self._data, key, rank, stream, offset=offset, limit=limit
         )
 
+    async def find_log(
+        self, key: AttemptKey, rank: int, stream: LogStream, *, since_ms: int
+    ) -> int:
+        return await asyncio.to_thread(
+            logs.find_log, self._data, key, rank, stream, since_ms=since_ms
+        )
+
     def supervisor_pid(self, node: str) -> int:
         """For operators and tests; 0 before the node was ever up."""
         self._check_node(node)
