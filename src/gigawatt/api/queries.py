@@ -1,6 +1,7 @@
 """Query parameters by kind of route. Unknown ones are refused, so that a misspelt filter does not list everything."""
 
 import re
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from fastapi import Query
@@ -8,10 +9,12 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 
 from gigawatt.service.events import EVENTS_LIMIT_MAX, EventFilters
 from gigawatt.service.ledger import LedgerFilter
+from gigawatt.service.live import RANKS_MAX
 from gigawatt.service.logs import LineRange, LogRange
 from gigawatt.service.lookup import PAGE_LIMIT, PAGE_LIMIT_MAX, REFERENCE_CHARS_MAX, Filters
 from gigawatt.service.patterns import PATTERN_CHARS_MAX
 from gigawatt.service.watch import EventFilter
+from gigawatt.spec import limits
 from gigawatt.spec.faults import wrong
 from gigawatt.spec.requests import COUNT_MAX
 from gigawatt.spec.times import time_ms
@@ -19,6 +22,7 @@ from gigawatt.spec.units import UnitError
 
 VALUES_MAX = 32
 CURSOR_CHARS_MAX = 1_024
+LABEL_CHARS_MAX = 2 * limits.LABEL_CHARS_MAX + 1  # name, =, value
 _SEQ = re.compile(r"[0-9]{1,18}")
 _QUERY = ConfigDict(extra="forbid", frozen=True)
 
@@ -31,6 +35,7 @@ def _time(value: object) -> int:
 
 
 Word = Annotated[str, Field(max_length=REFERENCE_CHARS_MAX)]
+Label = Annotated[str, Field(max_length=LABEL_CHARS_MAX, pattern=r"^[^=]+=[^\n]*$")]
 Words = Annotated[list[Word], Field(max_length=VALUES_MAX)]
 Moment = Annotated[
     int,
@@ -69,6 +74,16 @@ class SubmitQuery(BaseModel):
     dry_run: bool = False
 
 
+class RanksQuery(BaseModel):
+    """Some ranks of a job; without any, all of them."""
+
+    model_config = _QUERY
+    project: Word = ""
+    rank: Annotated[
+        list[Annotated[int, Field(ge=0, le=1_000_000)]], Field(max_length=RANKS_MAX)
+    ] = []
+
+
 class ListQuery(BaseModel):
     """What a list is narrowed to, and the place in it."""
 
@@ -93,6 +108,17 @@ class ListQuery(BaseModel):
             cursor=self.cursor,
             limit=self.limit,
         )
+
+
+class JobListQuery(ListQuery):
+    """A list of jobs: also by labels, each as NAME=VALUE."""
+
+    label: Annotated[list[Label], Field(max_length=VALUES_MAX)] = []
+
+    def filters(self) -> Filters:
+        parts = (each.partition("=") for each in self.label)
+        labels = tuple((name, value) for name, _, value in parts)
+        return replace(super().filters(), labels=labels)
 
 
 class LogQuery(BaseModel):
@@ -226,7 +252,9 @@ class ConfigQuery(BaseModel):
 Nothing = Annotated[NoQuery, Query()]
 Place = Annotated[PlaceQuery, Query()]
 Submit = Annotated[SubmitQuery, Query()]
+Ranks = Annotated[RanksQuery, Query()]
 Listing = Annotated[ListQuery, Query()]
+JobListing = Annotated[JobListQuery, Query()]
 Logs = Annotated[LogQuery, Query()]
 Lines = Annotated[LineQuery, Query()]
 Ledger = Annotated[LedgerQuery, Query()]

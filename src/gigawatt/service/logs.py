@@ -12,6 +12,7 @@ from gigawatt.model.launch import AttemptKey
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.tenant import Caller
 from gigawatt.service.lines import LogLine, LogLines
+from gigawatt.service.live_ranks import check_rank
 from gigawatt.service.lookup import attempt_of, find_endpoint, find_job, not_found
 from gigawatt.service.patterns import Pattern
 from gigawatt.service.permissions import verb
@@ -102,7 +103,7 @@ async def of_endpoint(
         detail = f"endpoint {endpoint.spec.name} has had no replica yet"
         raise RefusalError(RefusalCode.NOT_FOUND, detail, hint="a first request starts one")
     owner = chosen[0]
-    _check_rank(owner.shape.nodes_max * owner.shape.ranks_per_node, wanted.rank)
+    check_rank(owner.shape.nodes_max * owner.shape.ranks_per_node, wanted.rank)
 
     async def newest() -> Replica | None:
         return await services.read(lambda: services.store.read(Replica, owner.id))
@@ -204,7 +205,7 @@ class _Reader:
 def _of(services: Services, job: Job, wanted: LogRange) -> tuple[Attempt | None, _Reader]:
     """A job's output. Raises RefusalError."""
     attempt = attempt_of(job, wanted.attempt)
-    _check_rank(job.spec.shape.nodes_max * job.spec.shape.ranks_per_node, wanted.rank)
+    check_rank(job.spec.shape.nodes_max * job.spec.shape.ranks_per_node, wanted.rank)
 
     async def newest() -> Job | None:
         return await services.read(lambda: services.store.read(Job, job.id))
@@ -235,9 +236,3 @@ async def _after(
         yield first
     async for each in rest:
         yield each
-
-
-def _check_rank(ranks: int, rank: int) -> None:
-    if not 0 <= rank < ranks:
-        detail = f"there are ranks 0 to {ranks - 1}, not {rank}"
-        raise RefusalError(RefusalCode.NOT_FOUND, detail, field="rank")

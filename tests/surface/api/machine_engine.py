@@ -84,7 +84,9 @@ class MachineEngine:
     async def probe(self, key: AttemptKey, rank: int) -> str:
         raise UnknownAttemptError
 
-    async def exec(self, key: AttemptKey, rank: int, command: tuple[str, ...]) -> ExecResult:
+    async def exec(
+        self, key: AttemptKey, rank: int, command: tuple[str, ...], *, timeout_s: float = 60.0
+    ) -> ExecResult:
         raise UnknownAttemptError
 
     async def read_log(

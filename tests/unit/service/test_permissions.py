@@ -172,5 +172,6 @@ def _reads(name: str) -> bool:
         "of_endpoint",
         "tenants",
         "lines",
+        "stacks",
     }
     return module in {"watch", "instance"} or function in reading

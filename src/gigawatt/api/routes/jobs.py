@@ -7,13 +7,13 @@ from starlette.responses import Response, StreamingResponse
 
 from gigawatt.api.call import Call
 from gigawatt.api.operations import Operation, Routes
-from gigawatt.api.queries import Lines, Listing, Logs, Place, Submit
+from gigawatt.api.queries import JobListing, Lines, Logs, Place, Submit
 from gigawatt.api.replies import HEARTBEAT, event_stream, page_reply, reply, sse
 from gigawatt.service import explain, jobs, ledger, logs, watch
 from gigawatt.service.lines import LogLine
 from gigawatt.service.logs import LogBytes
 from gigawatt.service.views.explain import ExplanationView
-from gigawatt.service.views.jobs import DryRunView, JobView
+from gigawatt.service.views.jobs import DryRunView, JobSpecView, JobView
 from gigawatt.service.views.ledger import GoodputView
 from gigawatt.service.views.text import PageView, to_json
 from gigawatt.spec.forms import JobForm
@@ -53,7 +53,7 @@ async def submit_job(call: Call, query: Submit) -> Response:
     "/v1/jobs",
     Operation(verb="jobs.page", summary="List jobs, newest first", responds=PageView[JobView]),
 )
-async def list_jobs(call: Call, query: Listing) -> Response:
+async def list_jobs(call: Call, query: JobListing) -> Response:
     return page_reply(await jobs.page(call.caller, call.services, query.filters()))
 
 
@@ -65,6 +65,19 @@ async def list_jobs(call: Call, query: Listing) -> Response:
 async def show_job(call: Call, job: str, query: Place) -> Response:
     view = await jobs.show(call.caller, call.services, job, project=query.project)
     return reply(view, version=view.version)
+
+
+@ROUTES.add(
+    "GET",
+    "/v1/jobs/{job}/spec",
+    Operation(
+        verb="jobs.spec",
+        summary="Show what a job was submitted with, in the job file's words",
+        responds=JobSpecView,
+    ),
+)
+async def job_spec(call: Call, job: str, query: Place) -> Response:
+    return reply(await jobs.spec(call.caller, call.services, job, project=query.project))
 
 
 @ROUTES.add(

@@ -10,12 +10,12 @@ from gigawatt import clock
 from gigawatt.cli.complete import job_names
 from gigawatt.cli.following import goes_on, wait_for_start
 from gigawatt.cli.printing import Origin, Printer, byte_printer, line_printer, merged
+from gigawatt.cli.ranks import named_ranks
 from gigawatt.cli.session import Session, with_project, with_session
 
 if TYPE_CHECKING:
     from gigawatt.sdk.jobs import Job
 
-EVERY = "all"
 STREAMS = ("stdout", "stderr")
 
 
@@ -133,15 +133,12 @@ def _moment_ms(text: str) -> int:
 
 def _ranks(job: "Job", named: tuple[str, ...]) -> tuple[int, ...]:
     """Raises click.BadParameter."""
-    named = tuple(part.strip() for each in named for part in each.split(","))
-    if EVERY in named:
+    chosen = named_ranks(named)
+    if chosen is None:
         attempts, gang = job.view["attempts"], job.view["gang"]
         size = len(attempts[-1]["ranks"]) if attempts else gang["nodes"] * gang["ranks_per_node"]
         return tuple(range(size))
-    for each in named:
-        if not each.isdecimal():
-            raise click.BadParameter(f"{each!r} is neither a rank nor `all`", param_hint="--rank")
-    return tuple(dict.fromkeys(int(each) for each in named)) or (0,)
+    return chosen or (0,)
 
 
 def _printer(session: Session, wanted: Wanted) -> Printer:
