@@ -17,6 +17,7 @@ from gigawatt.api.routes import (
     environments,
     health,
     jobs,
+    live,
     models,
     secrets,
     site,
@@ -30,6 +31,7 @@ TITLE = "gigawatt"
 
 ALL_ROUTES: tuple[Routes, ...] = (
     jobs.ROUTES,
+    live.ROUTES,
     endpoints.ROUTES,
     site.ROUTES,
     builds.ROUTES,

@@ -1,6 +1,7 @@
 """Query parameters by kind of route. Unknown ones are refused, so that a misspelt filter does not list everything."""
 
 import re
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from fastapi import Query
@@ -9,10 +10,13 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 from gigawatt.build.trees import PATH_BYTES_MAX
 from gigawatt.service.events import EVENTS_LIMIT_MAX, EventFilters
 from gigawatt.service.ledger import LedgerFilter
-from gigawatt.service.logs import LogRange
+from gigawatt.service.live import RANKS_MAX
+from gigawatt.service.logs import LineRange, LogRange
 from gigawatt.service.lookup import PAGE_LIMIT, PAGE_LIMIT_MAX, REFERENCE_CHARS_MAX, Filters
+from gigawatt.service.patterns import PATTERN_CHARS_MAX
 from gigawatt.service.promotions import MoveFilters
 from gigawatt.service.watch import EventFilter
+from gigawatt.spec import limits
 from gigawatt.spec.faults import wrong
 from gigawatt.spec.limits import TEXT_CHARS_MAX
 from gigawatt.spec.requests import COUNT_MAX
@@ -21,6 +25,7 @@ from gigawatt.spec.units import UnitError
 
 VALUES_MAX = 32
 CURSOR_CHARS_MAX = 1_024
+LABEL_CHARS_MAX = 2 * limits.LABEL_CHARS_MAX + 1  # name, =, value
 _SEQ = re.compile(r"[0-9]{1,18}")
 _QUERY = ConfigDict(extra="forbid", frozen=True)
 
@@ -33,6 +38,7 @@ def _time(value: object) -> int:
 
 
 Word = Annotated[str, Field(max_length=REFERENCE_CHARS_MAX)]
+Label = Annotated[str, Field(max_length=LABEL_CHARS_MAX, pattern=r"^[^=]+=[^\n]*$")]
 Words = Annotated[list[Word], Field(max_length=VALUES_MAX)]
 Moment = Annotated[
     int,
@@ -77,6 +83,16 @@ class SubmitQuery(BaseModel):
     model_config = _QUERY
     project: Word = ""
     dry_run: bool = False
+
+
+class RanksQuery(BaseModel):
+    """Some ranks of a job; without any, all of them."""
+
+    model_config = _QUERY
+    project: Word = ""
+    rank: Annotated[
+        list[Annotated[int, Field(ge=0, le=1_000_000)]], Field(max_length=RANKS_MAX)
+    ] = []
 
 
 class ListQuery(BaseModel):
@@ -124,6 +140,15 @@ class ReasonQuery(BaseModel):
     model_config = _QUERY
     project: Word = ""
     reason: Annotated[str, Field(max_length=TEXT_CHARS_MAX)] = ""
+class JobListQuery(ListQuery):
+    """A list of jobs: also by labels, each as NAME=VALUE."""
+
+    label: Annotated[list[Label], Field(max_length=VALUES_MAX)] = []
+
+    def filters(self) -> Filters:
+        parts = (each.partition("=") for each in self.label)
+        labels = tuple((name, value) for name, _, value in parts)
+        return replace(super().filters(), labels=labels)
 
 
 class LogQuery(BaseModel):
@@ -154,6 +179,28 @@ class ResultQuery(BaseModel):
     model_config = _QUERY
     project: Word = ""
     rank: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+class LineQuery(BaseModel):
+    """Which rank's lines: those in which the regular expression `grep` is found, come at `since` or later."""
+
+    model_config = _QUERY
+    project: Word = ""
+    attempt: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    rank: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    stream: Literal["stdout", "stderr"] = "stdout"
+    offset: Count = 0
+    follow: bool = False
+    grep: Annotated[str, Field(max_length=PATTERN_CHARS_MAX)] = ""
+    since: Moment = 0
+
+    def wanted(self) -> LineRange:
+        output = LogRange(
+            attempt=self.attempt,
+            rank=self.rank,
+            stream=self.stream,
+            offset=self.offset,
+            follow=self.follow,
+        )
+        return LineRange(output=output, grep=self.grep, since_ms=self.since)
 
 
 class LedgerQuery(BaseModel):
@@ -249,11 +296,14 @@ Nothing = Annotated[NoQuery, Query()]
 Place = Annotated[PlaceQuery, Query()]
 Comparing = Annotated[CompareQuery, Query()]
 Submit = Annotated[SubmitQuery, Query()]
+Ranks = Annotated[RanksQuery, Query()]
 Listing = Annotated[ListQuery, Query()]
 Moves = Annotated[MovesQuery, Query()]
 WithReason = Annotated[ReasonQuery, Query()]
 Logs = Annotated[LogQuery, Query()]
 Result = Annotated[ResultQuery, Query()]
+JobListing = Annotated[JobListQuery, Query()]
+Lines = Annotated[LineQuery, Query()]
 Ledger = Annotated[LedgerQuery, Query()]
 Events = Annotated[EventsQuery, Query()]
 Watch = Annotated[WatchQuery, Query()]

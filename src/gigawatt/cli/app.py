@@ -16,8 +16,12 @@ SECTIONS = {
     "Run": {
         "run": _entry("run", "run", "Submit a job: a file, or a command after `--`."),
         "jobs": _entry("jobs", "jobs", "List jobs, or show one with its attempts."),
+        "clone": _entry("clone", "clone", "Submit a job again, with changes."),
+        "compare": _entry("compare", "compare", "Show in what two jobs differ."),
         "logs": _entry("logs", "logs", "Print what a job's ranks wrote."),
         "watch": _entry("watch", "watch", "Follow a job live: phase, step, loss, throughput."),
+        "stack": _entry("stack", "stack", "Show where ranks are in their programs right now."),
+        "exec": _entry("exec", "exec_", "Run a command beside a rank."),
         "explain": _entry("explain", "explain", "Say why a job waits, or why it failed."),
         "cancel": _entry("cancel", "cancel", "Stop jobs; ranks get their grace."),
         "retry": _entry("retry", "retry", "Put ended jobs back in the line."),

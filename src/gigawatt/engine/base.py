@@ -15,6 +15,8 @@ from gigawatt.model.observation import Observation
 
 LogStream = Literal["stdout", "stderr"]
 
+EXEC_S = 60.0  # for a command beside a rank
+
 
 class StaleEpochError(Exception):
     """A supervisor has seen a higher epoch: whoever asks is not the leader any more."""
@@ -52,9 +54,11 @@ class LogChunk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecResult:
-    exit_code: int
+    exit_code: int  # negative: the number of the signal that ended it
     stdout: bytes
     stderr: bytes
+    dropped_bytes: int = 0  # of both, over the engine's limit
+    overdue: bool = False  # it was killed for its time
 
 
 class Engine(Protocol):
@@ -118,12 +122,24 @@ class Engine(Protocol):
         """Stacks of a live rank. Raises UnknownAttemptError."""
         ...
 
-    async def exec(self, key: AttemptKey, rank: int, command: tuple[str, ...]) -> ExecResult:
-        """Run a command beside a live rank, in its directory and environment. Raises UnknownAttemptError."""
+    async def exec(
+        self, key: AttemptKey, rank: int, command: tuple[str, ...], *, timeout_s: float = EXEC_S
+    ) -> ExecResult:
+        """Run a command beside a live rank, in its directory and environment; kill it and all below it when its time is
+        up. Raises UnknownAttemptError, RefusalError (invalid).
+        """
         ...
 
     async def read_log(
         self, key: AttemptKey, rank: int, stream: LogStream, *, offset: int, limit: int
     ) -> LogChunk:
         """A negative offset counts from the end. Raises UnknownAttemptError."""
+        ...
+
+    async def find_log(
+        self, key: AttemptKey, rank: int, stream: LogStream, *, since_ms: int
+    ) -> int:
+        """The offset of a beginning of a line before which nothing came at `since_ms` or later; where it is not
+        known when lines came, 0. Raises UnknownAttemptError.
+        """
         ...

@@ -85,7 +85,7 @@ class Future(concurrent.futures.Future[R], Generic[R]):
         Waits for a job that has not started. With `follow` false: those that there are. Raises ApiError,
         UnreachableError.
         """
-        return self.job.lines(rank=rank, stream=stream, follow=follow)
+        return self.job.output(rank=rank, stream=stream, follow=follow)
 
     async def logs_async(self, *, rank: int = 0, stream: str = "stdout") -> AsyncIterator[str]:
         """The same, for `async for`."""

@@ -12,17 +12,36 @@ from urllib.parse import quote
 from gigawatt import clock
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.sdk.artifacts import Artifacts, Progress
+from gigawatt.sdk.comparison import ComparisonView, Side, compared
+from gigawatt.sdk.environments import Environments
 from gigawatt.sdk.errors import ApiError, JobFailedError
 from gigawatt.sdk.idprefix import JOB_PREFIX, prefix_range_ms
 from gigawatt.sdk.jobfile import Ready, Written, made_ready, read_file
-from gigawatt.sdk.logs import LogSource, decoded_lines, follow_log, read_log, tail_log
+from gigawatt.sdk.logs import (
+    LogSource,
+    decoded_lines,
+    follow_log,
+    read_lines,
+    read_log,
+    tail_log,
+)
 from gigawatt.sdk.paging import Listing
 from gigawatt.sdk.transport import NOT_FOUND, Transport
-from gigawatt.sdk.views import DryRunView, ExplanationView, GoodputView, JobView, Page
+from gigawatt.sdk.views import (
+    DryRunView,
+    ExecView,
+    ExplanationView,
+    GoodputView,
+    JobView,
+    LineView,
+    Page,
+    StacksView,
+)
 from gigawatt.sdk.watch import events
 
 ENDED = frozenset({"succeeded", "failed", "cancelled"})
 PAGE_MAX = 200
+HOST = "host"  # the environment that is not built
 PREFIX_JOBS_MAX = 4_000  # looked at for the beginning of an id
 SLACK_MS = 1_000  # between the time in an id and the time on record
 
@@ -116,7 +135,9 @@ class Job:
             return read_log(self._transport, source)
         return self._followed(source)
 
-    def lines(self, *, rank: int = 0, stream: str = "stdout", follow: bool = True) -> Iterator[str]:
+    def output(
+        self, *, rank: int = 0, stream: str = "stdout", follow: bool = True
+    ) -> Iterator[str]:
         """A rank's output line by line, without line ends; followed until the job has ended, unless `follow` is false.
 
         Raises ApiError, UnreachableError.
@@ -131,12 +152,62 @@ class Job:
         """
         return self._transport.read_bytes(f"{self._path}/result", {"rank": rank})
 
+    def lines(
+        self,
+        *,
+        grep: str = "",
+        since_ms: int = 0,
+        follow: bool = False,
+        attempt: int | None = None,
+        rank: int = 0,
+        stream: str = "stdout",
+    ) -> Iterator[LineView]:
+        """Lines of a rank's output, found by the server: those in which the regular expression `grep` is found, of those
+        that came at `since_ms` or later. Followed, to the end of the attempt.
+
+        Raises:
+            ApiError: the pattern is wrong; the job has no such attempt or rank.
+            UnreachableError.
+        """
+        source = LogSource(
+            path=f"{self._path}/lines",
+            attempt=attempt,
+            rank=rank,
+            stream=stream,
+            grep=grep,
+            since_ms=since_ms,
+        )
+        if not follow:
+            return read_lines(self._transport, source)
+        n = attempt or max(len(self.view["attempts"]), 1)
+        source = replace(source, attempt=n)
+        return read_lines(self._transport, source, ended=lambda: self._has_exited(n, rank))
+
     def tail(
         self, lines: int, *, attempt: int | None = None, rank: int = 0, stream: str = "stdout"
     ) -> tuple[bytes, int]:
         """The last lines of a rank's output, and the offset after them. Raises ApiError, UnreachableError."""
         source = replace(self.log_source(rank=rank, stream=stream), attempt=attempt)
         return tail_log(self._transport, source, lines)
+
+    def stacks(self, *ranks: int) -> StacksView:
+        """Where ranks (default: all) are in their programs right now, the same ones together.
+
+        Raises ApiError (none of them runs), UnreachableError.
+        """
+        params = {"rank": [str(rank) for rank in ranks]}
+        return cast("StacksView", self._transport.read(f"{self._path}/stacks", params))
+
+    def exec(self, *command: str, rank: int = 0, timeout_s: float = 60.0) -> ExecView:
+        """Run a command beside a rank, in its directory and environment, and wait for its end.
+
+        Raises:
+            ApiError: the rank does not run, or there is no such command.
+            UnreachableError: it may have run.
+        """
+        body = {"command": command, "rank": rank, "timeout_s": timeout_s}
+        found = self._transport.call_once("POST", f"{self._path}/exec", body, answer_s=timeout_s)
+        return cast("ExecView", found)
 
     def cancel(self) -> "Job":
         """Ask for its end; ranks get their grace. Raises ApiError, UnreachableError."""
@@ -147,6 +218,22 @@ class Job:
         """Put an ended job back in the line, from its last checkpoint. Raises ApiError, UnreachableError."""
         self.view = cast("JobView", self._transport.write("POST", f"{self._path}/retry"))
         return self
+
+    def spec(self) -> dict[str, Any]:
+        """Everything that it was submitted with, in the job file's words. Raises ApiError, UnreachableError."""
+        return cast("dict[str, Any]", self._transport.read(f"{self._path}/spec")["spec"])
+
+    def cloned(self, **changes: Any) -> Ready:
+        """The same spec, code and environment with these fields changed, ready to be submitted.
+
+        Raises RefusalError (a file that is named is missing), ApiError, UnreachableError.
+        """
+        return made_ready(Written(kind="job", fields=self.spec(), base=Path.cwd()).over(changes))
+
+    def clone(self, **changes: Any) -> "Job":
+        """Submit it again with these fields changed. Raises RefusalError, ApiError, UnreachableError."""
+        jobs = Jobs(self._transport)
+        return jobs.send(jobs.with_bundle(self.cloned(**changes)))
 
     def explain(self) -> ExplanationView:
         """Why it waits, or why it failed. Raises ApiError, UnreachableError."""
@@ -270,7 +357,8 @@ class Jobs:
         return Job(self._transport, cast("JobView", view))
 
     def page(self, **filters: Any) -> "Page[JobView]":
-        """One page, newest first. Filters: tenant, project, phase (one or several), name, since, until, cursor, limit.
+        """One page, newest first. Filters: tenant, project, phase (one or several), name, label (NAME=VALUE,
+        one or several), since, until, cursor, limit. With labels a page may hold fewer than `limit` and still have a next.
 
         Raises ApiError, UnreachableError.
         """
@@ -281,6 +369,16 @@ class Jobs:
     def list(self, **filters: Any) -> Listing[JobView]:
         """Every job that the filters let through, newest first, page by page. Raises ApiError, UnreachableError."""
         return Listing(self.page, filters)
+
+    def compare(self, a: Job, b: Job) -> ComparisonView:
+        """In what two jobs differ, and their figures side by side. Raises ApiError, UnreachableError."""
+        return compared(self._side(a), self._side(b))
+
+    def _side(self, job: Job) -> Side:
+        environments = Environments(self._transport)
+        held = job.view["environment"]
+        lock = environments.find(held)["lock"] if held != HOST else ""
+        return Side(view=job.view, spec=job.spec(), lock=lock, goodput=job.goodput())
 
     def _by_prefix(self, ref: str) -> JobView | None:
         """The one job whose id begins with `ref`. Raises RefusalError where there are several."""

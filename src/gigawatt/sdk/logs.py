@@ -1,16 +1,22 @@
-"""Output of ranks as bytes, from any offset, taken up again where a broken connection left off."""
+"""Output of ranks as bytes or lines, from any offset, taken up again where a broken connection left off."""
 
+import json
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
+from typing import TypeVar, cast
 
 import httpx2
 
 from gigawatt import clock
 from gigawatt.sdk.errors import ApiError
 from gigawatt.sdk.transport import UNAVAILABLE, Params, Transport
+from gigawatt.sdk.views import LineView
 from gigawatt.sdk.watch import STEADY_S
 
 LINE_BYTES_MAX = 1 << 20
+
+T = TypeVar("T")
+
 OFFSET_HEADER = "X-Log-Offset"
 
 
@@ -18,12 +24,14 @@ OFFSET_HEADER = "X-Log-Offset"
 class LogSource:
     """One stream of one rank of one attempt. A negative offset counts from the end."""
 
-    path: str  # of the job's or the endpoint's logs
+    path: str  # of the job's or the endpoint's logs, or of its lines
     attempt: int | None = None  # the newest
     rank: int = 0
     stream: str = "stdout"
     replica: str = ""  # of an endpoint
     offset: int = 0
+    grep: str = ""  # of lines
+    since_ms: int = 0  # of lines
 
     def params(self, offset: int, *, follow: bool) -> Params:
         return {
@@ -33,12 +41,14 @@ class LogSource:
             "replica": self.replica,
             "offset": offset,
             "follow": follow,
+            "grep": self.grep,
+            "since": self.since_ms or None,
         }
 
 
 def read_log(transport: Transport, source: LogSource) -> Iterator[bytes]:
     """What has been written so far. Raises ApiError, UnreachableError."""
-    return _chunks(transport, source, follow=False, ended=lambda: True)
+    return _resumed(transport, source, _bytes, follow=False, ended=lambda: True)
 
 
 def follow_log(
@@ -48,7 +58,18 @@ def follow_log(
 
     Raises ApiError, UnreachableError.
     """
-    return _chunks(transport, source, follow=True, ended=ended)
+    return _resumed(transport, source, _bytes, follow=True, ended=ended)
+
+
+def read_lines(
+    transport: Transport, source: LogSource, *, ended: Callable[[], bool] | None = None
+) -> Iterator[LineView]:
+    """The lines that the source asks for: those that there are or, with `ended`, also those to come.
+
+    Raises ApiError, UnreachableError.
+    """
+    over = ended or (lambda: True)
+    return _resumed(transport, source, _lines, follow=ended is not None, ended=over)
 
 
 def decoded_lines(chunks: Iterator[bytes]) -> Iterator[str]:
@@ -86,21 +107,46 @@ def _read_from(transport: Transport, source: LogSource, offset: int) -> tuple[by
         raise transport.unreachable(error) from error
 
 
-def _chunks(
-    transport: Transport, source: LogSource, *, follow: bool, ended: Callable[[], bool]
-) -> Iterator[bytes]:
-    offset = source.offset
+@dataclass(slots=True)
+class _Place:
+    """Where the next byte is that has not been read."""
+
+    offset: int
+
+
+def _bytes(response: httpx2.Response, place: _Place) -> Iterator[bytes]:
+    place.offset = int(response.headers.get(OFFSET_HEADER, str(max(place.offset, 0))))
+    for chunk in response.iter_bytes():
+        place.offset += len(chunk)
+        yield chunk
+
+
+def _lines(response: httpx2.Response, place: _Place) -> Iterator[LineView]:
+    for text in response.iter_lines():
+        line = cast("LineView", json.loads(text))
+        place.offset = line["offset"]
+        yield line
+
+
+def _resumed(
+    transport: Transport,
+    source: LogSource,
+    read: Callable[[httpx2.Response, _Place], Iterator[T]],
+    *,
+    follow: bool,
+    ended: Callable[[], bool],
+) -> Iterator[T]:
+    place = _Place(source.offset)
     pauses: Generator[float] | None = None
     while True:
         began_s = clock.monotonic_s()
         broke: httpx2.TransportError = httpx2.ReadError("the stream ended")
         try:
-            with transport.stream(source.path, source.params(offset, follow=follow)) as response:
-                offset = int(response.headers.get(OFFSET_HEADER, str(max(offset, 0))))
-                for chunk in response.iter_bytes():
-                    offset += len(chunk)
+            asked = source.params(place.offset, follow=follow)
+            with transport.stream(source.path, asked) as response:
+                for each in read(response, place):
                     pauses = None
-                    yield chunk
+                    yield each
             if not follow:
                 return
             if ended():

@@ -93,6 +93,19 @@ class Transport:
             lambda: self._http.request(method, path, json=body, params=query, headers=headers)
         )
 
+    def call_once(self, method: str, path: str, body: Any, *, answer_s: float) -> Any:
+        """The JSON that answers what must not be repeated, and takes up to `answer_s` by itself.
+
+        Raises ApiError, UnreachableError.
+        """
+        timeout = httpx2.Timeout(ANSWER_TIMEOUT_S + answer_s, connect=CONNECT_TIMEOUT_S)
+        try:
+            response = self._http.request(method, path, json=body, timeout=timeout)
+        except httpx2.TransportError as error:
+            raise self.unreachable(error) from error
+        _raise_problem(response)
+        return response.json()
+
     def exists(self, path: str, params: Params | None = None) -> bool:
         """Whether a HEAD of `path` finds something. Raises ApiError, UnreachableError."""
         found = self._patiently(lambda: self._http.head(path, params=_query(params)))

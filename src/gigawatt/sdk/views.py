@@ -15,6 +15,44 @@ class Page(TypedDict, Generic[Item]):
     next: str
 
 
+class LineView(TypedDict):
+    """A line of a rank's output; the next one begins at `offset`."""
+
+    attempt: int
+    offset: int
+    line: str
+
+
+class StackGroupView(TypedDict):
+    """Ranks whose stacks are the same, and those of the first of them."""
+
+    ranks: list[int]
+    text: str
+
+
+class StacksView(TypedDict):
+    """The largest group first; ranks in `gone` had ended."""
+
+    job: str
+    attempt: int
+    groups: list[StackGroupView]
+    gone: list[int]
+
+
+class ExecView(TypedDict):
+    """A negative exit code is a signal's number; `encoding`, of both streams, is utf-8 or base64."""
+
+    job: str
+    attempt: int
+    rank: int
+    exit_code: int
+    stdout: str
+    stderr: str
+    encoding: str
+    dropped_bytes: int
+    overdue: bool
+
+
 class ReasonView(TypedDict):
     """Why something waits; `need` and `have` are amounts of `resource` in its own unit. `message` is a sentence."""
 

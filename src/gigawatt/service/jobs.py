@@ -5,12 +5,12 @@ from dataclasses import replace
 from gigawatt import clock
 from gigawatt.model.change import Entity
 from gigawatt.model.command import CancelJob, RetryJob, SubmitJob
-from gigawatt.model.environment import Environment
+from gigawatt.model.environment import HOST, Environment, EnvironmentKind, EnvironmentSpec
 from gigawatt.model.gang import Gang, GangKind
 from gigawatt.model.ids import make_id
 from gigawatt.model.job import Job, JobPhase, JobSpec
 from gigawatt.model.tenant import Caller
-from gigawatt.service.lookup import Filters, find_job
+from gigawatt.service.lookup import Filters, find_environment, find_job
 from gigawatt.service.permissions import home, verb
 from gigawatt.service.receipts import once
 from gigawatt.service.services import Services, Terms
@@ -24,6 +24,7 @@ from gigawatt.service.submissions import (
 )
 from gigawatt.service.views.jobs import (
     DryRunView,
+    JobSpecView,
     JobView,
     job_view,
     placement_views,
@@ -32,9 +33,11 @@ from gigawatt.service.views.jobs import (
 from gigawatt.service.views.specs import job_spec_fields
 from gigawatt.service.views.text import PageView
 from gigawatt.spec.parse import JobDraft
+from gigawatt.store.base import Page, Query, Store
 
 PHASES = tuple(phase.value for phase in JobPhase)
 ENTROPY_BYTES = 5
+LABEL_PAGES_MAX = 20  # of the store, looked through for one page of jobs with a label
 
 
 @verb
@@ -76,9 +79,9 @@ async def dry_run(
 
 @verb
 async def page(caller: Caller, services: Services, filters: Filters) -> PageView[JobView]:
-    """Jobs, newest first."""
+    """Jobs, newest first. With labels, a page may hold fewer than the limit and still have a next."""
     query = filters.query(caller, phases=PHASES)
-    found = await services.read(lambda: services.store.page(Job, query))
+    found = await services.read(lambda: _labelled(services.store, query, filters.labels))
     return PageView(items=[live_view(services, job) for job in found.items], next=found.next)
 
 
@@ -86,6 +89,18 @@ async def page(caller: Caller, services: Services, filters: Filters) -> PageView
 async def show(caller: Caller, services: Services, reference: str, *, project: str = "") -> JobView:
     """One job, by id or by the newest of its name."""
     return live_view(services, await find_job(caller, services, reference, project))
+
+
+@verb
+async def spec(
+    caller: Caller, services: Services, reference: str, *, project: str = ""
+) -> JobSpecView:
+    """Everything that a job was submitted with, in the job file's words. Raises RefusalError."""
+    job = await find_job(caller, services, reference, project)
+    environment = EnvironmentSpec(kind=EnvironmentKind.HOST)
+    if job.spec.environment != HOST:
+        environment = (await find_environment(caller, services, job.spec.environment)).spec
+    return JobSpecView(job=job.id, spec=job_spec_fields(job.spec, environment))
 
 
 @verb
@@ -156,6 +171,21 @@ async def _resolved(
     earlier = await resolve_after(caller, services, draft.spec.after, project)
     spec = replace(draft.spec, environment=environment_id, after=earlier.ids)
     return spec, environment, earlier
+
+
+def _labelled(store: Store, query: Query, labels: tuple[tuple[str, str], ...]) -> Page[Job]:
+    """A page of those that have all of the labels, from a bounded number of pages of the store."""
+    wanted, found = set(labels), list[Job]()
+    page: Page[Job] = store.page(Job, query)
+    for _ in range(LABEL_PAGES_MAX):
+        found += [job for job in page.items if wanted <= set(job.spec.labels)]
+        left = query.limit - len(found)
+        if not page.next or left <= 0:
+            break
+        page = store.page(Job, replace(query, cursor=page.next, limit=left))
+    else:
+        found += [job for job in page.items if wanted <= set(job.spec.labels)]
+    return Page(items=tuple(found), next=page.next)
 
 
 def _gang(spec: JobSpec, tenant: str, project: str, now_ms: int) -> Gang:

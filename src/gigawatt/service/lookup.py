@@ -31,6 +31,7 @@ class Filters:
     project: str = ""
     phases: tuple[str, ...] = ()
     name: str = ""
+    labels: tuple[tuple[str, str], ...] = ()  # of jobs
     since_ms: int = 0
     until_ms: int = 0
     cursor: str = ""

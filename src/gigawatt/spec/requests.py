@@ -29,6 +29,8 @@ VERSION_MAX = 2**31 - 1
 TIME_MS_MAX = 2**53
 COUNT_MAX = 2**53
 ENDPOINTS_REPORTED_MAX = 4_000
+EXEC_S_MAX = 3_600.0
+RANK_MAX = 1_000_000
 
 Amount = Annotated[int, Field(ge=0, le=COUNT_MAX)]
 TimeMs = Annotated[int, Field(ge=0, le=TIME_MS_MAX)]
@@ -82,6 +84,18 @@ class SecretRequest(BaseModel):
     model_config = FORM
     value: Annotated[str, Field(min_length=1, max_length=limits.SECRET_CHARS_MAX)]
     url: Text
+
+
+class ExecRequest(BaseModel):
+    """A command as argv, beside one rank, killed after `timeout_s`."""
+
+    model_config = FORM
+    command: Annotated[
+        list[Annotated[str, Field(max_length=limits.COMMAND_BYTES_MAX)]],
+        Field(min_length=1, max_length=limits.COMMAND_ARGS_MAX),
+    ]
+    rank: Annotated[int, Field(ge=0, le=RANK_MAX)] = 0
+    timeout_s: Annotated[float, Field(gt=0, le=EXEC_S_MAX, allow_inf_nan=False)] = 60.0
 
 
 class NodeStateRequest(BaseModel):

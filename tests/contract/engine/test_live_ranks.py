@@ -192,6 +192,20 @@ def test_of_any_other_rank_the_kernel_says_where_it_waits(data: Path) -> None:
     asyncio.run(story())
 
 
+def test_the_stacks_of_a_python_that_knows_nothing_of_us_are_seen_by_py_spy(data: Path) -> None:
+    async def story() -> None:
+        async with leading(data) as bench:
+            script = SPIN.replace("import gigawatt, time", "import time")
+            key = await bench.launch(bench.build(sys.executable, "-c", script))
+            await bench.wait_for_output(key, "in")
+            text = await bench.engine.probe(key, 0)
+            seen = "wait_for_the_other_rank (<string>:" in text
+            # The system may forbid it to look into others' memory: then the kernel's view is what there is.
+            assert seen or "what the kernel shows" in text
+
+    asyncio.run(story())
+
+
 def test_a_rank_that_is_not_there_cannot_be_looked_at(data: Path) -> None:
     async def story() -> None:
         async with leading(data) as bench:

@@ -84,7 +84,9 @@ class MachineEngine:
     async def probe(self, key: AttemptKey, rank: int) -> str:
         raise UnknownAttemptError
 
-    async def exec(self, key: AttemptKey, rank: int, command: tuple[str, ...]) -> ExecResult:
+    async def exec(
+        self, key: AttemptKey, rank: int, command: tuple[str, ...], *, timeout_s: float = 60.0
+    ) -> ExecResult:
         raise UnknownAttemptError
 
     async def read_log(
@@ -97,6 +99,12 @@ class MachineEngine:
         data = whole[start : start + limit]
         at_end = start + len(data) == len(whole)
         return LogChunk(offset=start, data=data, end=at_end and (str(key), rank) in self.ended_logs)
+
+    async def find_log(
+        self, key: AttemptKey, rank: int, stream: LogStream, *, since_ms: int
+    ) -> int:
+        assert since_ms >= 0, (key, rank, stream)
+        return 0  # it does not keep when lines came
 
     def write(self, key: AttemptKey, data: bytes, *, rank: int = 0) -> None:
         """A rank writes to its stdout."""

@@ -176,5 +176,7 @@ def _reads(name: str) -> bool:
         "of_endpoint",
         "tenants",
         "diff",
+        "lines",
+        "stacks",
     }
     return module in {"watch", "instance"} or function in reading

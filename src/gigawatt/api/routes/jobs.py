@@ -1,17 +1,19 @@
 """Jobs: /v1/jobs."""
 
+import json
 from collections.abc import AsyncIterator
 
 from starlette.responses import Response, StreamingResponse
 
 from gigawatt.api.call import Call
 from gigawatt.api.operations import Operation, Routes
-from gigawatt.api.queries import Listing, Logs, Place, Result, Submit
+from gigawatt.api.queries import JobListing, Lines, Logs, Place, Result, Submit
 from gigawatt.api.replies import HEARTBEAT, event_stream, page_reply, reply, sse
 from gigawatt.service import explain, jobs, ledger, logs, results, watch
+from gigawatt.service.lines import LogLine
 from gigawatt.service.logs import LogBytes
 from gigawatt.service.views.explain import ExplanationView
-from gigawatt.service.views.jobs import DryRunView, JobView
+from gigawatt.service.views.jobs import DryRunView, JobSpecView, JobView
 from gigawatt.service.views.ledger import GoodputView
 from gigawatt.service.views.text import PageView, to_json
 from gigawatt.spec.forms import JobForm
@@ -19,6 +21,7 @@ from gigawatt.spec.parse import parse_job
 
 ROUTES = Routes()
 TEXT = "text/plain; charset=utf-8"
+JSON_LINES = "application/x-ndjson"
 
 
 @ROUTES.add(
@@ -50,7 +53,7 @@ async def submit_job(call: Call, query: Submit) -> Response:
     "/v1/jobs",
     Operation(verb="jobs.page", summary="List jobs, newest first", responds=PageView[JobView]),
 )
-async def list_jobs(call: Call, query: Listing) -> Response:
+async def list_jobs(call: Call, query: JobListing) -> Response:
     return page_reply(await jobs.page(call.caller, call.services, query.filters()))
 
 
@@ -62,6 +65,19 @@ async def list_jobs(call: Call, query: Listing) -> Response:
 async def show_job(call: Call, job: str, query: Place) -> Response:
     view = await jobs.show(call.caller, call.services, job, project=query.project)
     return reply(view, version=view.version)
+
+
+@ROUTES.add(
+    "GET",
+    "/v1/jobs/{job}/spec",
+    Operation(
+        verb="jobs.spec",
+        summary="Show what a job was submitted with, in the job file's words",
+        responds=JobSpecView,
+    ),
+)
+async def job_spec(call: Call, job: str, query: Place) -> Response:
+    return reply(await jobs.spec(call.caller, call.services, job, project=query.project))
 
 
 @ROUTES.add(
@@ -154,6 +170,21 @@ async def job_result(call: Call, job: str, query: Result) -> Response:
 
 @ROUTES.add(
     "GET",
+    "/v1/jobs/{job}/lines",
+    Operation(
+        verb="logs.lines",
+        summary="Read or follow the lines of a rank in which a pattern is found, as JSON lines",
+        media_type=JSON_LINES,
+    ),
+)
+async def job_lines(call: Call, job: str, query: Lines) -> Response:
+    found = await logs.lines(call.caller, call.services, job, query.wanted(), project=query.project)
+    headers = {"Cache-Control": "no-store"}
+    return StreamingResponse(_line_json(found), media_type=JSON_LINES, headers=headers)
+
+
+@ROUTES.add(
+    "GET",
     "/v1/jobs/{job}/watch",
     Operation(
         verb="watch.job",
@@ -174,6 +205,18 @@ def log_reply(found: LogBytes) -> Response:
         "Cache-Control": "no-store",
     }
     return StreamingResponse(found.chunks, media_type=TEXT, headers=headers)
+
+
+async def _line_json(batches: AsyncIterator[tuple[LogLine, ...]]) -> AsyncIterator[bytes]:
+    async for batch in batches:
+        if batch:
+            yield b"".join(_one_line(each) for each in batch)
+
+
+def _one_line(each: LogLine) -> bytes:
+    text = each.line.decode(errors="replace")
+    fields = {"attempt": each.attempt, "offset": each.offset, "line": text}
+    return json.dumps(fields, ensure_ascii=False).encode() + b"\n"
 
 
 async def _job_events(views: AsyncIterator[JobView | None]) -> AsyncIterator[bytes]:

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from gigawatt.cli import format as form
+from gigawatt.cli import saved_filters
 from gigawatt.cli.complete import job_names
-from gigawatt.cli.session import Session, with_project, with_session
+from gigawatt.cli.session import Session, pairs, with_project, with_session
 
 if TYPE_CHECKING:
     from gigawatt.sdk.views import AttemptView, JobView, Page
@@ -40,6 +42,11 @@ PAGE_MAX = 500
     help="Only jobs in this phase; may be repeated.",
 )
 @click.option("--name", default="", help="Only jobs of this name.")
+@click.option(
+    "--label", "labels", multiple=True, metavar="NAME=VALUE", help="Only jobs with this label."
+)
+@click.option("--save", default="", metavar="NAME", help="Keep these filters under a name.")
+@click.option("--filter", "saved", default="", metavar="NAME", help="Use filters that were saved.")
 @click.option("--limit", type=click.IntRange(1, PAGE_MAX), default=LIMIT, show_default=True)
 @click.option("--all", "everything", is_flag=True, help="All of them, not only the newest.")
 @with_project
@@ -49,7 +56,7 @@ def jobs(session: Session, *, job: str | None, **given: Any) -> None:
     if job:
         _show_one(session, job)
         return
-    wanted = _Listing(**given)
+    wanted = _wanted(**given)
     page = wanted.page(session)
     if session.as_json:
         session.show_json(page)
@@ -67,17 +74,25 @@ class _Listing:
 
     phases: tuple[str, ...]
     name: str
+    labels: tuple[str, ...]
     limit: int
     everything: bool
 
     @property
     def narrowed(self) -> bool:
-        return bool(self.phases or self.name)
+        return bool(self.phases or self.name or self.labels)
 
     def page(self, session: Session) -> "Page[JobView]":
-        filters = {"phase": self.phases, "name": self.name}
-        if not self.everything:
+        filters = {"phase": self.phases, "name": self.name, "label": self.labels}
+        if not (self.everything or self.labels):
             return session.client.jobs.page(**filters, limit=self.limit)
+        if not self.everything:
+            more = session.client.jobs.list(**filters, limit=self.limit)
+            found = list(islice(more, self.limit + 1))
+            return {
+                "items": found[: self.limit],
+                "next": found[self.limit]["id"] if found[self.limit :] else "",
+            }
         from gigawatt.sdk.paging import whole
 
         return whole(session.client.jobs.page, {**filters, "limit": PAGE_MAX})
@@ -124,6 +139,30 @@ def exit_of(exit_code: int | None, signal: int | None) -> str:
     if signal is not None:
         return f"signal {signal}"
     return form.NOTHING if exit_code is None else str(exit_code)
+
+
+def _wanted(
+    *,
+    saved: str,
+    save: str,
+    phases: tuple[str, ...],
+    name: str,
+    labels: tuple[str, ...],
+    **rest: Any,
+) -> _Listing:
+    """What was asked for, over what was saved. Raises RefusalError, click.BadParameter."""
+    pairs(labels, "--label")
+    filters: dict[str, Any] = {"phases": phases, "name": name, "labels": labels}
+    if saved:
+        filters = saved_filters.load(saved) | {key: each for key, each in filters.items() if each}
+    if save:
+        saved_filters.save(save, filters)
+    return _Listing(
+        phases=tuple(filters["phases"]),
+        name=filters["name"],
+        labels=tuple(filters["labels"]),
+        **rest,
+    )
 
 
 def _show_list(session: Session, items: "Sequence[JobView]") -> None:

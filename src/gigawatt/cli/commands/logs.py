@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gigawatt import clock
 from gigawatt.cli.complete import job_names
 from gigawatt.cli.following import goes_on, wait_for_start
 from gigawatt.cli.printing import Origin, Printer, byte_printer, line_printer, merged
+from gigawatt.cli.ranks import named_ranks
 from gigawatt.cli.session import Session, with_project, with_session
 
 if TYPE_CHECKING:
     from gigawatt.sdk.jobs import Job
 
-EVERY = "all"
 STREAMS = ("stdout", "stderr")
 
 
@@ -27,6 +28,13 @@ class Wanted:
     streams: tuple[str, ...] = STREAMS
     attempt: int | None = None
     tail: int | None = None
+    grep: str = ""
+    since_ms: int = 0
+
+    @property
+    def by_lines(self) -> bool:
+        """Whether the server picks lines."""
+        return bool(self.grep or self.since_ms)
 
     def origins(self, attempt: int) -> list[Origin]:
         return [
@@ -39,9 +47,13 @@ class Wanted:
 @click.command("logs")
 @click.argument("job", shell_complete=job_names)
 @click.option("--follow", "-f", is_flag=True, help="Go on until the job has ended.")
-@click.option("--rank", "ranks", multiple=True, metavar="N", help="A rank, or `all`; default 0.")
+@click.option("--rank", "ranks", multiple=True, metavar="N[,M]", help="Ranks, or `all`; default 0.")
 @click.option("--stream", type=click.Choice(STREAMS), help="One stream; default: both.")
 @click.option("--attempt", type=click.IntRange(min=1), help="An attempt; default: the newest.")
+@click.option("--grep", default="", metavar="REGEX", help="Only lines in which this is found.")
+@click.option(
+    "--since", metavar="TIME", help="Only what came since, e.g. 10m, or 2026-01-31T12:00:00Z."
+)
 @click.option("--tail", type=click.IntRange(min=0), metavar="N", help="Begin N lines before now.")
 @with_project
 @with_session
@@ -90,22 +102,43 @@ def _wanted(
     *,
     ranks: tuple[str, ...],
     stream: str | None,
+    since: str | None,
     **rest: Any,
 ) -> Wanted:
-    chosen = _ranks(job, ranks)
-    return Wanted(ranks=chosen, streams=(stream,) if stream else STREAMS, **rest)
+    if rest["tail"] is not None and (rest["grep"] or since):
+        raise click.UsageError("--tail counts all lines; it does not go with --grep or --since")
+    return Wanted(
+        ranks=_ranks(job, ranks),
+        streams=(stream,) if stream else STREAMS,
+        since_ms=_moment_ms(since) if since else 0,
+        **rest,
+    )
+
+
+def _moment_ms(text: str) -> int:
+    """A moment, or how long ago it was. Raises click.BadParameter."""
+    from gigawatt.spec.times import time_ms
+    from gigawatt.spec.units import UnitError, duration_ms
+
+    try:
+        return max(clock.now_ms() - duration_ms(text), 1)
+    except UnitError:
+        pass
+    try:
+        return max(time_ms(text), 1)
+    except UnitError as error:
+        detail = f"{text!r} is neither a time nor how long ago: write 10m, 2h, or 2026-01-31T12:00Z"
+        raise click.BadParameter(detail, param_hint="--since") from error
 
 
 def _ranks(job: "Job", named: tuple[str, ...]) -> tuple[int, ...]:
     """Raises click.BadParameter."""
-    if EVERY in named:
+    chosen = named_ranks(named)
+    if chosen is None:
         attempts, gang = job.view["attempts"], job.view["gang"]
         size = len(attempts[-1]["ranks"]) if attempts else gang["nodes"] * gang["ranks_per_node"]
         return tuple(range(size))
-    for each in named:
-        if not each.isdecimal():
-            raise click.BadParameter(f"{each!r} is neither a rank nor `all`", param_hint="--rank")
-    return tuple(dict.fromkeys(int(each) for each in named)) or (0,)
+    return chosen or (0,)
 
 
 def _printer(session: Session, wanted: Wanted) -> Printer:
@@ -116,6 +149,9 @@ def _printer(session: Session, wanted: Wanted) -> Printer:
 
 def _read(job: "Job", origin: Origin, wanted: Wanted) -> Iterator[bytes]:
     """What one rank has written to one stream so far."""
+    if wanted.by_lines:
+        yield from _lines(job, origin, wanted)
+        return
     if wanted.tail is not None:
         yield job.tail(wanted.tail, attempt=origin.attempt, rank=origin.rank, stream=origin.stream)[
             0
@@ -126,6 +162,9 @@ def _read(job: "Job", origin: Origin, wanted: Wanted) -> Iterator[bytes]:
 
 def _follow(job: "Job", origin: Origin, wanted: Wanted) -> Iterator[bytes]:
     """The same, and what it still writes until the attempt has ended."""
+    if wanted.by_lines:
+        yield from _lines(job, origin, wanted)
+        return
     offset = 0
     if wanted.tail is not None:
         data, offset = job.tail(
@@ -134,3 +173,17 @@ def _follow(job: "Job", origin: Origin, wanted: Wanted) -> Iterator[bytes]:
         yield data
     source = job.log_source(rank=origin.rank, stream=origin.stream, offset=offset)
     yield from job.attempt_logs(source, origin.attempt)
+
+
+def _lines(job: "Job", origin: Origin, wanted: Wanted) -> Iterator[bytes]:
+    """What the server finds of it."""
+    found = job.lines(
+        grep=wanted.grep,
+        since_ms=wanted.since_ms,
+        follow=wanted.follow,
+        attempt=origin.attempt,
+        rank=origin.rank,
+        stream=origin.stream,
+    )
+    for each in found:
+        yield each["line"].encode() + b"\n"

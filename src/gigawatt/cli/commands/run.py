@@ -8,7 +8,7 @@ import click
 
 from gigawatt.cli.commands.run_spec import Flags, written_jobs
 from gigawatt.cli.failure import FAILED
-from gigawatt.cli.session import Session, with_project, with_session
+from gigawatt.cli.session import Command, Session, with_project, with_session
 
 if TYPE_CHECKING:
     from gigawatt.sdk.jobfile import Ready
@@ -38,31 +38,47 @@ class RunCommand(click.Command):
         return ["[OPTIONS]", "FILE… | -- COMMAND…"]
 
 
+_OPTIONS = (
+    click.option("--name", help="The job's name; default: made from the command."),
+    click.option("--nodes", help="How many nodes: 2, or 2-4 for as many as are free."),
+    click.option("--ranks-per-node", type=int, help="Processes on each node; default 1."),
+    click.option("--cpus", type=float, help="CPUs of each node; default 1."),
+    click.option("--memory", help="Memory of each node, e.g. 4GiB."),
+    click.option("--gpus", type=float, help="GPUs of each node; a fraction shares one."),
+    click.option("--env", multiple=True, metavar="NAME=VALUE", help="An environment variable."),
+    click.option("--environment", help="host, or the path of a lock (exact pins) for uv."),
+    click.option(
+        "--requirements", type=click.Path(path_type=Path), help="A requirements file for uv."
+    ),
+    click.option("--python", help='Python of the environment, e.g. "3.11".'),
+    click.option(
+        "--bundle", type=click.Path(path_type=Path), help="Code to take along; default: here."
+    ),
+    click.option("--no-bundle", is_flag=True, help="Take no code along."),
+    click.option("--priority", type=int, help="-1000 to 1000; default 0."),
+    click.option("--timeout", help="Stop it after this long, e.g. 2h."),
+    click.option("--retries", type=int, help="More attempts when the program fails; default 0."),
+    click.option(
+        "--after", multiple=True, metavar="JOB", help="Start when this job has succeeded."
+    ),
+    click.option("--label", "labels", multiple=True, metavar="NAME=VALUE", help="A label."),
+    click.option("--model", metavar="NAME=PATH", help="Register PATH as a model when it succeeds."),
+    click.option("--dry-run", is_flag=True, help="Say what would run where, and why; run nothing."),
+    click.option("--wait", is_flag=True, help="Wait for its end; exit 1 if it fails."),
+    click.option("--follow", "-f", is_flag=True, help="Print its output, and wait as --wait does."),
+)
+
+
+def job_options(command: Command) -> Command:
+    """The options that say what a job is, and what is done with it once it is submitted."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
 @click.command("run", cls=RunCommand, epilog=EXAMPLES)
 @click.argument("files", nargs=-1, metavar="FILE", type=click.Path(path_type=Path))
-@click.option("--name", help="The job's name; default: made from the command.")
-@click.option("--nodes", help="How many nodes: 2, or 2-4 for as many as are free.")
-@click.option("--ranks-per-node", type=int, help="Processes on each node; default 1.")
-@click.option("--cpus", type=float, help="CPUs of each node; default 1.")
-@click.option("--memory", help="Memory of each node, e.g. 4GiB.")
-@click.option("--gpus", type=float, help="GPUs of each node; a fraction shares one.")
-@click.option("--env", multiple=True, metavar="NAME=VALUE", help="An environment variable.")
-@click.option("--environment", help="host, or the path of a lock (exact pins) for uv.")
-@click.option("--requirements", type=click.Path(path_type=Path), help="A requirements file for uv.")
-@click.option("--python", help='Python of the environment, e.g. "3.11".')
-@click.option(
-    "--bundle", type=click.Path(path_type=Path), help="Code to take along; default: here."
-)
-@click.option("--no-bundle", is_flag=True, help="Take no code along.")
-@click.option("--priority", type=int, help="-1000 to 1000; default 0.")
-@click.option("--timeout", help="Stop it after this long, e.g. 2h.")
-@click.option("--retries", type=int, help="More attempts when the program fails; default 0.")
-@click.option("--after", multiple=True, metavar="JOB", help="Start when this job has succeeded.")
-@click.option("--label", "labels", multiple=True, metavar="NAME=VALUE", help="A label.")
-@click.option("--model", metavar="NAME=PATH", help="Register PATH as a model when it succeeds.")
-@click.option("--dry-run", is_flag=True, help="Say what would run where, and why; run nothing.")
-@click.option("--wait", is_flag=True, help="Wait for its end; exit 1 if it fails.")
-@click.option("--follow", "-f", is_flag=True, help="Print its output, and wait as --wait does.")
+@job_options
 @with_project
 @with_session
 def run(session: Session, *, files: tuple[Path, ...], **given: Any) -> None:
@@ -70,26 +86,41 @@ def run(session: Session, *, files: tuple[Path, ...], **given: Any) -> None:
 
     Flags win over what a file says. The id of each job is printed.
     """
-    how = _How(**{name: given.pop(name) for name in ("dry_run", "wait", "follow")})
+    how = How.taken_from(given)
     command: tuple[str, ...] = click.get_current_context().meta["command"]
     ready = written_jobs(files, command, Flags(**given))
-    if how.follow and session.as_json:
-        raise click.UsageError("--follow prints what ranks write; with -o json, use --wait")
-    if how.follow and len(ready) > 1:
-        raise click.UsageError("--follow takes one job; wait for several with --wait")
-    if how.dry_run:
-        _try_out(session, ready)
-    else:
-        _submit(session, ready, how)
+    checked(session, how, jobs=len(ready))
+    carry_out(session, ready, how)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _How:
+class How:
     """What is done with what was submitted."""
 
     dry_run: bool
     wait: bool
     follow: bool
+
+    @classmethod
+    def taken_from(cls, given: dict[str, Any]) -> "How":
+        """Out of the options of a command; what is left says what the job is."""
+        return cls(**{name: given.pop(name) for name in ("dry_run", "wait", "follow")})
+
+
+def checked(session: Session, how: "How", *, jobs: int) -> None:
+    """Raises click.UsageError for what does not go together."""
+    if how.follow and session.as_json:
+        raise click.UsageError("--follow prints what ranks write; with -o json, use --wait")
+    if how.follow and jobs > 1:
+        raise click.UsageError("--follow takes one job; wait for several with --wait")
+
+
+def carry_out(session: Session, ready: "list[Ready]", how: "How") -> None:
+    """Try jobs out, or submit them and wait as asked."""
+    if how.dry_run:
+        _try_out(session, ready)
+    else:
+        _submit(session, ready, how)
 
 
 def _try_out(session: Session, ready: "list[Ready]") -> None:
@@ -105,7 +136,7 @@ def _try_out(session: Session, ready: "list[Ready]") -> None:
         raise click.exceptions.Exit(FAILED)
 
 
-def _submit(session: Session, ready: "list[Ready]", how: _How) -> None:
+def _submit(session: Session, ready: "list[Ready]", how: How) -> None:
     jobs: list[Job] = []
     for each in ready:
         job = _sent(session, each)
@@ -133,7 +164,7 @@ def _sent(session: Session, ready: "Ready") -> "Job":
     return session.client.jobs.send(whole)
 
 
-def _submitted(job: "Job", how: _How) -> str:
+def _submitted(job: "Job", how: How) -> str:
     if how.follow or how.wait:
         return f"{job.name} {job.id} {job.phase}"
     return f"{job.name} is {job.phase}: `gw logs -f {job.name}`, `gw watch {job.name}`"

@@ -123,13 +123,17 @@ def default_bundle(here: Path, home: Path) -> str:
     return "" if here in {home, Path(here.anchor)} else str(here)
 
 
+def command_word(command: tuple[str, ...]) -> str | list[str]:
+    """What a job file would say: one word with spaces in it runs under a shell."""
+    shell = len(command) == 1 and " " in command[0]
+    return command[0] if shell else list(command)
+
+
 def _of_command(command: tuple[str, ...]) -> "Written":
-    """One word with spaces in it runs under a shell, as in a job file."""
     from gigawatt.sdk.jobfile import Written
 
-    shell = len(command) == 1 and " " in command[0]
     here = Path.cwd()
-    fields: dict[str, Any] = {"command": command[0] if shell else list(command)}
+    fields: dict[str, Any] = {"command": command_word(command)}
     bundle = default_bundle(here, Path.home())
     if bundle:
         fields["bundle"] = bundle

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from gigawatt.clock import now_ms
-from gigawatt.engine.base import Capabilities, ExecResult, Inventory, LogChunk, LogStream
+from gigawatt.engine.base import EXEC_S, Capabilities, ExecResult, Inventory, LogChunk, LogStream
 from gigawatt.engine.local import logs
 from gigawatt.engine.local.attempts import Attempts
 from gigawatt.engine.local.bundles import Bundles, Unpack
@@ -27,7 +27,8 @@ from gigawatt.model.refusal import RefusalCode, RefusalError
 
 ORPHAN_S = 86_400.0  # a supervisor without a control plane for so long ends
 STOP_GRACE_S = 10.0  # for gangs when the whole engine is shut down
-EXEC_S = 90.0  # more than a supervisor lets a command run
+PROBE_S = 30.0  # more than looking into a rank takes at most
+EXEC_SPARE_S = 30.0  # for the end of a command after its time is up
 
 
 class LocalEngine:
@@ -151,14 +152,21 @@ class LocalEngine:
         await self._attempts.notify(key, by_ms=checkpoint_by_ms)
 
     async def probe(self, key: AttemptKey, rank: int) -> str:
-        answer = await self._attempts.ask_rank(key, "probe", rank=rank)
+        answer = await self._attempts.ask_rank(key, "probe", rank=rank, timeout_s=PROBE_S)
         return answer["text"]
 
-    async def exec(self, key: AttemptKey, rank: int, command: tuple[str, ...]) -> ExecResult:
-        """For at most 60 seconds, with at most 1 MiB of each stream. Raises also RefusalError (invalid)."""
+    async def exec(
+        self, key: AttemptKey, rank: int, command: tuple[str, ...], *, timeout_s: float = EXEC_S
+    ) -> ExecResult:
+        """With at most 1 MiB of each stream. Raises also RefusalError (invalid)."""
         try:
             answer = await self._attempts.ask_rank(
-                key, "exec", rank=rank, command=command, timeout_s=EXEC_S
+                key,
+                "exec",
+                rank=rank,
+                command=command,
+                seconds=timeout_s,
+                timeout_s=timeout_s + EXEC_SPARE_S,
             )
         except RefusedError as error:
             raise RefusalError(RefusalCode.INVALID, error.detail, field="command") from error
@@ -166,6 +174,8 @@ class LocalEngine:
             exit_code=answer["exit_code"],
             stdout=base64.b64decode(answer["stdout"]),
             stderr=base64.b64decode(answer["stderr"]),
+            dropped_bytes=answer.get("dropped_bytes", 0),
+            overdue=answer.get("overdue", False),
         )
 
     async def read_log(
@@ -173,6 +183,13 @@ class LocalEngine:
     ) -> LogChunk:
         return await asyncio.to_thread(
             logs.read_log, self._data, key, rank, stream, offset=offset, limit=limit
+        )
+
+    async def find_log(
+        self, key: AttemptKey, rank: int, stream: LogStream, *, since_ms: int
+    ) -> int:
+        return await asyncio.to_thread(
+            logs.find_log, self._data, key, rank, stream, since_ms=since_ms
         )
 
     def supervisor_pid(self, node: str) -> int:

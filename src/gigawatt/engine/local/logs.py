@@ -5,6 +5,7 @@ from pathlib import Path
 
 from gigawatt.engine.base import LogChunk, LogStream, UnknownAttemptError
 from gigawatt.engine.local.files import known_nodes, nodes_dir
+from gigawatt.engine.supervisor.log_times import offset_since
 from gigawatt.engine.supervisor.logs import END_MARK
 from gigawatt.model.launch import AttemptKey
 
@@ -34,6 +35,14 @@ def read_log(
         if len(chunk) >= limit:
             break
     return LogChunk(offset=start, data=chunk, end=ended and start + len(chunk) >= size)
+
+
+def find_log(data: Path, key: AttemptKey, rank: int, stream: LogStream, *, since_ms: int) -> int:
+    """Where the first line begins that may have come at `since_ms` or later. Raises UnknownAttemptError."""
+    directory = _directory(data, key, rank, stream)
+    size = _end_of(_segments(directory))  # looked at first: what comes meanwhile is newer
+    found = offset_since(directory, since_ms)
+    return size if found is None else found
 
 
 def _directory(data: Path, key: AttemptKey, rank: int, stream: LogStream) -> Path:

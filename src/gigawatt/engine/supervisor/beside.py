@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import signal
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from gigawatt.engine.supervisor import tree, workdir
 from gigawatt.engine.supervisor.attempt import Attempt
@@ -14,28 +14,39 @@ from gigawatt.engine.supervisor.process import Output, Program, StartError, spaw
 from gigawatt.engine.supervisor.rank import Rank
 from gigawatt.engine.supervisor.wire import RequestError
 
-SECONDS_MAX = 60.0
+SECONDS = 60.0  # unless the request says otherwise
 OUTPUT_BYTES_MAX = 1 << 20  # of each stream; what comes after is read and dropped
+
+
+class Order(NamedTuple):
+    command: tuple[str, ...]
+    seconds_max: float = SECONDS
 
 
 class _Capture:
     def __init__(self) -> None:
         self.data = bytearray()
+        self.dropped = 0
 
     def take(self, data: bytes) -> None:
-        self.data += data[: OUTPUT_BYTES_MAX - len(self.data)]
+        kept = data[: OUTPUT_BYTES_MAX - len(self.data)]
+        self.data += kept
+        self.dropped += len(data) - len(kept)
 
 
 def run(
     host: Host,
     attempt: Attempt,
     rank: Rank,
-    command: tuple[str, ...],
+    order: Order,
     reply: Callable[[dict[str, Any] | RequestError], None],
 ) -> None:
-    """Reply with exit code and output, base64. A negative exit code is a signal's number."""
+    """Reply with exit code and output, base64. A negative exit code is a signal's number; `overdue` says that it was
+    killed for its time.
+    """
     like = rank.program
     assert like is not None, "a rank that runs has a program"
+    command = order.command
     name = command[0] if command else ""
     path = workdir.find_program(name, like.directory, like.environ)
     if path is None:
@@ -52,10 +63,13 @@ def run(
     pid = spawn(host.loop, program, rank.cell, (outputs[0], outputs[1]), started)
     attempt.beside.add(pid)
 
+    late: list[bool] = []
+
     def overdue() -> None:
+        late.append(True)
         tree.send(signal.SIGKILL, tree.descendants([pid]))
 
-    timeout = host.loop.later(SECONDS_MAX, overdue)
+    timeout = host.loop.later(order.seconds_max, overdue)
 
     def ended(code: int) -> None:
         timeout.cancel()
@@ -66,7 +80,17 @@ def run(
         if failures:
             reply(RequestError("user", failures[0].detail))
             return
-        stdout, stderr = (base64.b64encode(each.data).decode() for each in captures)
-        reply({"exit_code": code, "stdout": stdout, "stderr": stderr})
+        reply(_answer(code, captures, late=bool(late)))
 
     host.loop.child(pid, ended)
+
+
+def _answer(code: int, captures: tuple[_Capture, _Capture], *, late: bool) -> dict[str, Any]:
+    stdout, stderr = (base64.b64encode(each.data).decode() for each in captures)
+    return {
+        "exit_code": code,
+        "stdout": stdout,
+        "stderr": stderr,
+        "dropped_bytes": sum(each.dropped for each in captures),
+        "overdue": late,
+    }

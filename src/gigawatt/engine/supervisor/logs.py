@@ -7,7 +7,11 @@ does not take is dropped and counted, and the next segment starts after it.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+
+from gigawatt.engine.supervisor.log_times import SUFFIX, Times
+from gigawatt.engine.supervisor.loop import now_ms as wall_ms
 
 LIMIT_BYTES = 64 << 20  # for each rank and stream
 SEGMENT_BYTES = 4 << 20
@@ -18,12 +22,15 @@ LAST_LINES = 20
 
 
 class SegmentedLog:
-    def __init__(self, directory: Path, *, limit_bytes: int = 0) -> None:
+    def __init__(
+        self, directory: Path, *, limit_bytes: int = 0, now_ms: Callable[[], int] = wall_ms
+    ) -> None:
         limit = limit_bytes or LIMIT_BYTES
         self._directory = directory
         self._segment_bytes = max(SEGMENT_BYTES_MIN, min(SEGMENT_BYTES, limit // 4))
         self._segments_max = max(2, limit // self._segment_bytes)
         self._segments: list[int] = []  # offsets
+        self._times = Times(directory, now_ms)
         self._fd = -1
         self._offset = 0
         self._in_segment = 0
@@ -37,6 +44,8 @@ class SegmentedLog:
             if self._fd < 0 or self._in_segment >= self._segment_bytes:
                 self._roll()
             piece = view[: self._segment_bytes - self._in_segment]
+            if self._fd >= 0:
+                self._times.note(self._offset, piece)
             written = self._write(piece)
             self._offset += written
             self._in_segment += written
@@ -50,6 +59,7 @@ class SegmentedLog:
     def finish(self) -> None:
         """Nothing more will come."""
         self._close_segment()
+        self._times.close()
         try:
             os.close(os.open(self._directory / END_MARK, os.O_WRONLY | os.O_CREAT, 0o600))
         except OSError:
@@ -75,10 +85,12 @@ class SegmentedLog:
             self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         except OSError:
             return
+        self._times.roll(self._offset)
         self._segments.append(self._offset)
         while len(self._segments) > self._segments_max:
             oldest = self._segments.pop(1)
-            (self._directory / f"{oldest:016d}").unlink(missing_ok=True)
+            for name in (f"{oldest:016d}", f"{oldest:016d}{SUFFIX}"):
+                (self._directory / name).unlink(missing_ok=True)
 
     def _close_segment(self) -> None:
         if self._fd >= 0:

@@ -149,7 +149,8 @@ class Node:
         if rank is None:
             raise RequestError("unknown", f"rank {message['rank']} does not run here")
         command = tuple(str(word) for word in message["command"])
-        beside.run(self._host, attempt, rank, command, reply)
+        seconds = float(message.get("seconds", beside.SECONDS))
+        beside.run(self._host, attempt, rank, beside.Order(command, seconds), reply)
 
     def stop_all(self, *, grace_s: float, on_idle: Callable[[], None]) -> None:
         """End everything; `on_idle` is called when nothing runs."""

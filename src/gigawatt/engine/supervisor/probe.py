@@ -1,4 +1,6 @@
-"""What a rank is doing right now: Python stacks where it imported our module, else what the kernel shows."""
+"""What a rank is doing right now: Python stacks by the fault handler where the program imported our module, of other
+Python programs by py-spy where it is installed, else what the kernel shows.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from gigawatt.engine.supervisor import tree
+from gigawatt.engine.supervisor import spy, tree
 from gigawatt.engine.supervisor.loop import Loop
 
 STACKS_SIGNAL = 43  # the rank module registers faulthandler on it
@@ -20,6 +22,27 @@ TASKS_MAX = 64  # threads of one process that are shown
 def stacks(loop: Loop, pid: int, report: Path, done: Callable[[str], None]) -> None:
     """Call with a text about the rank's process and all below it."""
     pids = tree.descendants([pid])
+    path = spy.program()
+    strangers = [each for each in pids if not _dumps(each, report)]
+
+    def seen(spied: dict[int, str]) -> None:
+        unseen = [each for each in pids if each not in spied]
+        _dumped(loop, unseen, report, lambda parts: done(_joined(pids, {**parts, **spied})))
+
+    if path is None:
+        seen({})
+    else:
+        spy.stacks(loop, path, spy.pythons(strangers), seen)
+
+
+def _joined(pids: list[int], parts: dict[int, str]) -> str:
+    return "\n".join(parts[each] for each in pids)[:TEXT_BYTES_MAX]
+
+
+def _dumped(
+    loop: Loop, pids: list[int], report: Path, done: Callable[[dict[int, str]], None]
+) -> None:
+    """What each process writes by itself, or the kernel shows of it."""
     dumps = {each: report / f"stacks-{each}" for each in pids if _dumps(each, report)}
     before = {each: path.stat().st_size for each, path in dumps.items()}
     tree.send(STACKS_SIGNAL, dumps)
@@ -30,8 +53,7 @@ def stacks(loop: Loop, pid: int, report: Path, done: Callable[[str], None]) -> N
         after = {each: path.stat().st_size for each, path in dumps.items()}
         settled = after == sizes and all(after[each] > before[each] for each in dumps)
         if settled or time.monotonic() > deadline_s:
-            parts = [_describe(each, dumps.get(each), before.get(each, 0)) for each in pids]
-            done("\n".join(parts)[:TEXT_BYTES_MAX])
+            done({each: _describe(each, dumps.get(each), before.get(each, 0)) for each in pids})
             return
         sizes.update(after)
         loop.later(LOOK_AGAIN_S, look)

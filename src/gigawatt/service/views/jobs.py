@@ -133,6 +133,14 @@ class JobView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JobSpecView:
+    """A job's spec in the job file's words, defaults filled in: what can be submitted again."""
+
+    job: str
+    spec: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlacementView:
     """Where one rank would go."""
 

@@ -7,7 +7,7 @@ KIB = 1 << 10
 
 def _sizes(directory: Path) -> dict[int, int]:
     return {
-        int(path.name): path.stat().st_size for path in directory.iterdir() if path.name != END_MARK
+        int(path.name): path.stat().st_size for path in directory.iterdir() if path.name.isdigit()
     }
 
 
