@@ -140,6 +140,8 @@ class ReasonQuery(BaseModel):
     model_config = _QUERY
     project: Word = ""
     reason: Annotated[str, Field(max_length=TEXT_CHARS_MAX)] = ""
+
+
 class JobListQuery(ListQuery):
     """A list of jobs: also by labels, each as NAME=VALUE."""
 
@@ -179,6 +181,8 @@ class ResultQuery(BaseModel):
     model_config = _QUERY
     project: Word = ""
     rank: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+
+
 class LineQuery(BaseModel):
     """Which rank's lines: those in which the regular expression `grep` is found, come at `since` or later."""
 

@@ -132,7 +132,7 @@ class Models:
         params = {**self._transport.place, "reason": reason}
         return cast("ModelView", self._transport.write("DELETE", path, params=params))
 
-    def moves(self, name: str, *, alias: str = "") -> Iterator[AliasMoveView]:
+    def moves(self, name: str, *, alias: str = "") -> Listing[AliasMoveView]:
         """What the name's aliases meant, and who moved them when and why; newest first.
 
         Raises ApiError, UnreachableError.
@@ -142,7 +142,7 @@ class Models:
             params = {**self._transport.place, "alias": alias, **filters}
             return cast("Page[AliasMoveView]", self._transport.read(f"{_path(name)}/moves", params))
 
-        return pages(page, {})
+        return Listing(page, {})
 
     def card(self, reference: str) -> ModelCardView:
         """The card of "name", "name:3" or "name@alias". Raises ApiError, UnreachableError."""
