@@ -84,6 +84,20 @@ def made_ready(written: Written) -> Ready:
     return Ready(kind=written.kind, fields=fields, bundle=bundle)
 
 
+def written_job(job: "str | Path | Mapping[str, Any] | Written | None") -> Written:
+    """The one job that is meant. Raises RefusalError for a file that holds anything else."""
+    if isinstance(job, Written):
+        return job
+    if isinstance(job, Mapping) or job is None:
+        return Written(kind="job", fields=job or {}, base=Path.cwd())
+    found = read_file(Path(job))
+    if len(found) != 1 or found[0].kind != "job":
+        detail = f"{job} does not hold one job but {', '.join(each.kind for each in found)}"
+        hint = "read it with gigawatt.sdk.jobfile.read_file and submit each"
+        raise RefusalError(RefusalCode.INVALID, detail, field="job", hint=hint)
+    return found[0]
+
+
 def _inlined(written: Written) -> tuple[dict[str, Any], Path | None]:
     fields = dict(written.fields)
     environment = fields.get("environment")

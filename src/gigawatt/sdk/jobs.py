@@ -16,7 +16,7 @@ from gigawatt.sdk.comparison import ComparisonView, Side, compared
 from gigawatt.sdk.environments import Environments
 from gigawatt.sdk.errors import ApiError, JobFailedError
 from gigawatt.sdk.idprefix import JOB_PREFIX, prefix_range_ms
-from gigawatt.sdk.jobfile import Ready, Written, made_ready, read_file
+from gigawatt.sdk.jobfile import Ready, Written, made_ready, written_job
 from gigawatt.sdk.logs import (
     LogSource,
     decoded_lines,
@@ -315,7 +315,7 @@ class Jobs:
             ApiError: refused by the API; nothing has changed.
             UnreachableError.
         """
-        ready = made_ready(_written(job).over(fields))
+        ready = made_ready(written_job(job).over(fields))
         return self.send(self.with_bundle(ready, progress=progress))
 
     def with_bundle(self, ready: Ready, *, progress: Progress | None = None) -> Ready:
@@ -395,16 +395,3 @@ class Jobs:
                 RefusalCode.INVALID, detail, field="job", hint="write more of the id"
             )
         return found[0] if found else None
-
-
-def _written(job: "str | Path | Mapping[str, Any] | Written | None") -> Written:
-    if isinstance(job, Written):
-        return job
-    if isinstance(job, Mapping) or job is None:
-        return Written(kind="job", fields=job or {}, base=Path.cwd())
-    found = read_file(Path(job))
-    if len(found) != 1 or found[0].kind != "job":
-        detail = f"{job} does not hold one job but {', '.join(each.kind for each in found)}"
-        hint = "read it with gigawatt.sdk.jobfile.read_file and submit each"
-        raise RefusalError(RefusalCode.INVALID, detail, field="job", hint=hint)
-    return found[0]

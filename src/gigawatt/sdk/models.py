@@ -6,16 +6,16 @@ from typing import Any, cast
 from urllib.parse import quote
 
 from gigawatt.sdk.artifacts import Artifacts, Progress
-from gigawatt.sdk.paging import Listing
-from gigawatt.sdk.transport import Transport
-from gigawatt.sdk.views import (
+from gigawatt.sdk.model_views import (
     AliasMoveView,
     LineageGraphView,
     ModelCardView,
     ModelVersionView,
     ModelView,
-    Page,
 )
+from gigawatt.sdk.paging import Listing
+from gigawatt.sdk.transport import Transport
+from gigawatt.sdk.views import Page
 
 
 class Models:

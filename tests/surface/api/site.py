@@ -42,6 +42,7 @@ from tests.surface.api.machine_engine import MachineEngine
 T = TypeVar("T")
 
 WAIT_S = 20.0
+FACTS = InstanceFacts(api_url="http://api.test", gateway_url="http://gateway.test", store="sqlite")
 SECRET = b"0123456789abcdef0123456789abcdef"
 MACHINE = Machine(
     kinds=frozenset({EnvironmentKind.HOST, EnvironmentKind.UV}),
@@ -191,9 +192,7 @@ async def running_site(
         secrets=SecretFiles(data / "secrets"),
         machine=MACHINE,
         keyring=Keyring(store, RankTokens(SECRET)),
-        instance=InstanceFacts(
-            api_url="http://api.test", gateway_url="http://gateway.test", store="sqlite"
-        ),
+        instance=FACTS,
         work_dir=str(data / "work"),
     )
     app = create_app(services, body_bytes_max=body_bytes_max)

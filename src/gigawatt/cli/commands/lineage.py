@@ -10,7 +10,7 @@ from gigawatt.cli.complete import model_names
 from gigawatt.cli.session import Session, with_project, with_session
 
 if TYPE_CHECKING:
-    from gigawatt.sdk.views import LineageGraphView, LineageNodeView
+    from gigawatt.sdk.model_views import LineageGraphView, LineageNodeView
 
 SHORTENED = frozenset({"bundle"})
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import TextIO
 
-    from gigawatt.sdk.views import ModelVersionView, ModelView
+    from gigawatt.sdk.model_views import ModelVersionView, ModelView
 
 TYPES_SHOWN = 2
 
