@@ -88,9 +88,9 @@ def test_a_model_that_is_not_there_is_refused_with_those_that_are(play: Play) ->
         await with_model(site)
         for model, detail, hint in (
             ("other", "there is no model other", "gw models lists those there are"),
-            ("gpt:7", "model gpt has no :7", "it has versions 1 to 1; aliases: @prod"),
-            ("gpt@beta", "model gpt has no @beta", "it has versions 1 to 1; aliases: @prod"),
-            ("gpt@", "model gpt has no @", "it has versions 1 to 1; aliases: @prod"),
+            ("gpt:7", "model gpt has no version 7", "it has versions 1 to 1"),
+            ("gpt@beta", "model gpt has no alias beta", "it has versions 1 to 1; aliases: prod"),
+            ("gpt@", "model gpt has no alias @", "it has versions 1 to 1; aliases: prod"),
         ):
             problem = (await site.call("POST", "/v1/endpoints", {**SERVE, "model": model})).json()
             assert (problem["field"], problem["detail"], problem["hint"]) == ("model", detail, hint)

@@ -100,6 +100,6 @@ def test_completion_offers_commands_and_jobs(api: ApiDouble) -> None:
         assert done.stderr == ""
         return [line.partition(",")[2] for line in done.stdout.splitlines()]
 
-    assert offered("gw e") == ["explain", "env", "endpoints", "events"]
+    assert offered("gw e") == ["exec", "explain", "env", "endpoints", "events"]
     assert offered("gw logs ti") == ["tiny-gpt"]
     assert offered("gw nodes co") == ["cordon", "core-0"]
