@@ -10,7 +10,7 @@ from gigawatt.api import openapi
 from gigawatt.api.middleware import RequestFrame
 from gigawatt.api.operations import Routes
 from gigawatt.api.problems import bad_query, http_error, refused
-from gigawatt.api.routes import accounts, builds, endpoints, health, jobs, site
+from gigawatt.api.routes import accounts, arrays, builds, endpoints, health, jobs, site
 from gigawatt.model.refusal import RefusalError
 from gigawatt.service.services import Services
 from gigawatt.version import __version__
@@ -20,6 +20,7 @@ TITLE = "gigawatt"
 
 ALL_ROUTES: tuple[Routes, ...] = (
     jobs.ROUTES,
+    arrays.ROUTES,
     endpoints.ROUTES,
     site.ROUTES,
     builds.ROUTES,

@@ -15,12 +15,14 @@ from gigawatt.engine.base import Engine, StaleEpochError
 from gigawatt.model.action import (
     Action,
     BuildEnvironment,
+    RecallTask,
     ReleaseAttempt,
     SetNode,
     StartAttempt,
     StopAttempt,
     StoreModel,
 )
+from gigawatt.model.array import task_id
 from gigawatt.model.launch import AttemptKey, Launch
 from gigawatt.model.observation import (
     EnvironmentBuilt,
@@ -29,6 +31,7 @@ from gigawatt.model.observation import (
     LaunchFailed,
     ModelStored,
     Observation,
+    TaskRecalled,
 )
 from gigawatt.model.refusal import RefusalCode, RefusalError
 
@@ -45,6 +48,12 @@ class Workshop(Protocol):
     async def store_model(self, action: StoreModel) -> ModelStored: ...
 
 
+class Archive(Protocol):
+    """What has ended, and left the world."""
+
+    async def task(self, action: RecallTask) -> TaskRecalled: ...
+
+
 class Actuator:
     """`observe` takes what comes of actions; `deposed` is called when an engine knows a later leader."""
 
@@ -53,12 +62,14 @@ class Actuator:
         *,
         engine: Engine,
         workshop: Workshop,
+        archive: Archive,
         token_of: Callable[[Launch], str],
         observe: Callable[[Observation], None],
         deposed: Callable[[], None],
     ) -> None:
         self._engine = engine
         self._workshop = workshop
+        self._archive = archive
         self._token_of = token_of
         self._observe = observe
         self._deposed = deposed
@@ -80,6 +91,8 @@ class Actuator:
                 self._chain(action.environment, partial(self._build, action))
             case StoreModel():
                 self._chain(f"{action.job} model", partial(self._store_model, action))
+            case RecallTask():
+                self._chain(task_id(action.array, action.index), partial(self._recall, action))
 
     async def settle(self, *, timeout_s: float) -> None:
         """Wait for what is under way, at most so long, and give up the rest."""
@@ -148,6 +161,9 @@ class Actuator:
 
     async def _store_model(self, action: StoreModel) -> None:
         self._observe(await self._workshop.store_model(action))
+
+    async def _recall(self, action: RecallTask) -> None:
+        self._observe(await self._archive.task(action))
 
 
 async def _all(calls: Iterable[Awaitable[None]]) -> None:

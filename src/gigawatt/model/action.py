@@ -49,4 +49,20 @@ class StoreModel:
     within: str  # the job's own directory, which nothing of the output may lead out of
 
 
-Action = StartAttempt | StopAttempt | ReleaseAttempt | SetNode | BuildEnvironment | StoreModel
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecallTask:
+    """Read the ended job of an array's task, which is to run again."""
+
+    array: str
+    index: int
+
+
+Action = (
+    StartAttempt
+    | StopAttempt
+    | ReleaseAttempt
+    | SetNode
+    | BuildEnvironment
+    | StoreModel
+    | RecallTask
+)

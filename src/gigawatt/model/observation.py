@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from gigawatt.model.attempt import Progress
 from gigawatt.model.gang import Checkpoint
+from gigawatt.model.job import Job
 from gigawatt.model.launch import AttemptKey
 from gigawatt.model.node import NodeReport
 
@@ -153,6 +154,16 @@ class DemandSeen:
     completion_tokens_more: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskRecalled:
+    """The ended job of an array's task; None where it never came to be."""
+
+    at_ms: int
+    array: str
+    index: int
+    job: Job | None
+
+
 Observation = (
     NodeSeen
     | NodeLost
@@ -169,4 +180,5 @@ Observation = (
     | EnvironmentFailed
     | ModelStored
     | DemandSeen
+    | TaskRecalled
 )

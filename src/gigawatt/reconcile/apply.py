@@ -4,6 +4,7 @@ from gigawatt.model.action import ReleaseAttempt, StopAttempt
 from gigawatt.model.change import Entity
 from gigawatt.model.command import (
     AddArtifact,
+    CancelArray,
     CancelJob,
     ChangeNode,
     Command,
@@ -12,10 +13,12 @@ from gigawatt.model.command import (
     EnsureEnvironment,
     PutEndpoint,
     RegisterModel,
+    RetryArray,
     RetryJob,
     RevokeKey,
     SetAlias,
     StopEndpoint,
+    SubmitArray,
     SubmitJob,
 )
 from gigawatt.model.decision import Decision
@@ -39,8 +42,18 @@ from gigawatt.model.observation import (
     RankProgress,
     RankStarted,
     ReplicaReadiness,
+    TaskRecalled,
 )
-from gigawatt.reconcile import attempts, endpoints, environments, jobs, models, nodes, projects
+from gigawatt.reconcile import (
+    arrays,
+    attempts,
+    endpoints,
+    environments,
+    jobs,
+    models,
+    nodes,
+    projects,
+)
 from gigawatt.reconcile import replicas as replica_lives
 from gigawatt.reconcile.attempts import Owner
 from gigawatt.reconcile.turn import Turn
@@ -66,6 +79,12 @@ def command(turn: Turn, asked: Command) -> Entity:  # noqa: C901, PLR0911, PLR09
             return jobs.cancel(turn, asked)
         case RetryJob():
             return jobs.retry(turn, asked)
+        case SubmitArray():
+            return arrays.submit(turn, asked)
+        case CancelArray():
+            return arrays.cancel(turn, asked)
+        case RetryArray():
+            return arrays.retry(turn, asked)
         case EnsureEnvironment():
             projects.check_project(turn, asked.environment.tenant, asked.environment.project)
             return environments.ensure(turn, asked.environment)
@@ -104,6 +123,8 @@ def observation(turn: Turn, seen: Observation) -> None:
             _environment_changed(turn, environments.failed(turn, seen))
         case ModelStored():
             jobs.model_stored(turn, seen)
+        case TaskRecalled():
+            arrays.recalled(turn, seen)
         case DemandSeen():
             endpoint = turn.world.endpoints.get(seen.endpoint)
             if endpoint is not None:

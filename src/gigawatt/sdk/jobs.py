@@ -208,7 +208,7 @@ class Jobs:
             ApiError: refused by the API; nothing has changed.
             UnreachableError.
         """
-        ready = made_ready(_written(job).over(fields))
+        ready = made_ready(written_job(job).over(fields))
         return self.send(self.with_bundle(ready, progress=progress))
 
     def with_bundle(self, ready: Ready, *, progress: Progress | None = None) -> Ready:
@@ -279,7 +279,8 @@ class Jobs:
         return found[0] if found else None
 
 
-def _written(job: "str | Path | Mapping[str, Any] | Written | None") -> Written:
+def written_job(job: "str | Path | Mapping[str, Any] | Written | None") -> Written:
+    """A job as it may be given to `submit`. Raises RefusalError for a file that does not hold just one."""
     if isinstance(job, Written):
         return job
     if isinstance(job, Mapping) or job is None:

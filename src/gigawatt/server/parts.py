@@ -9,6 +9,7 @@ from gigawatt.build.environments import EnvironmentBuilder
 from gigawatt.build.interpreters import this_machine
 from gigawatt.clock import entropy
 from gigawatt.control.actuator import Actuator
+from gigawatt.control.archive import StoreArchive
 from gigawatt.control.front import Front
 from gigawatt.control.leader import Config, Leader
 from gigawatt.control.workshop import LocalWorkshop
@@ -61,6 +62,7 @@ def build(settings: Settings, instance: Instance, *, gateway_port: int) -> Parts
     actuator = Actuator(
         engine=engine,
         workshop=workshop,
+        archive=StoreArchive(store),
         token_of=partial(rank_token, tokens),
         observe=leader.observe,
         deposed=leader.depose,

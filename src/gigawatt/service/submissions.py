@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from gigawatt import clock
 from gigawatt.build.environment_spec import check_spec, environment_id
+from gigawatt.model.array import JobArray
 from gigawatt.model.artifact import Artifact
 from gigawatt.model.environment import (
     HOST,
@@ -28,7 +29,7 @@ NEVER = frozenset({ReasonCode.IMPOSSIBLE, ReasonCode.GPU_KIND})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Earlier:
-    """The jobs that a job comes after, by id, and those of them that have succeeded already."""
+    """What a job comes after, jobs and arrays by id, and those of them that have succeeded already."""
 
     ids: tuple[str, ...] = ()
     done: tuple[str, ...] = ()
@@ -74,7 +75,9 @@ async def resolve_after(
     if not names:
         return Earlier()
     live = [services.leader.job(name) for name in names]
-    jobs = [job for job in live if job and sees(caller, job.tenant, job.project)]
+    jobs: list[Job | JobArray] = [
+        job for job in live if job and sees(caller, job.tenant, job.project)
+    ]
     if len(jobs) < len(names):  # some by name, some ended: only the store knows
         jobs = await services.read(
             lambda: [_named(caller, services, each, project) for each in names]
@@ -83,7 +86,7 @@ async def resolve_after(
         if job.phase in {JobPhase.FAILED, JobPhase.CANCELLED}:
             raise RefusalError(
                 RefusalCode.CONFLICT,
-                f"job {job.id} ({job.spec.name}), which it comes after, is {job.phase.value}",
+                f"{kind_of(job)} {job.id} ({job.spec.name}), which it comes after, is {job.phase.value}",
                 field="after",
                 hint=f"gw retry {job.id}, or take it out of `after`",
             )
@@ -119,13 +122,23 @@ def artifact_key(tenant: str, digest: str) -> str:
     return f"{tenant}/{digest}"
 
 
-def _named(caller: Caller, services: Services, name: str, project: str) -> Job:
-    job = services.store.read(Job, name)
-    if job is not None and sees(caller, job.tenant, job.project):
-        return job
+def kind_of(work: Job | JobArray) -> str:
+    """What it is called."""
+    return "job" if isinstance(work, Job) else "array"
+
+
+def _named(caller: Caller, services: Services, name: str, project: str) -> Job | JobArray:
+    """The job or array of that id, or the newest of that name."""
+    for kind in (Job, JobArray):
+        work = services.store.read(kind, name)
+        if work is not None and sees(caller, work.tenant, work.project):
+            return work
     query = Query(tenant=caller.tenant, project=project, name=name, limit=1)
-    page = services.store.page(Job, query).items
-    if not page:
+    found = [
+        *services.store.page(Job, query).items,
+        *services.store.page(JobArray, query).items,
+    ]
+    if not found:
         error = not_found("job", name)
         raise RefusalError(error.code, error.detail, field="after", hint=error.hint)
-    return page[0]
+    return max(found, key=lambda work: (work.created_ms, work.id))

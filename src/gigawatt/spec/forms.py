@@ -6,6 +6,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, WithJson
 
 from gigawatt.model.node import TOPOLOGY_LEVELS
 from gigawatt.spec import limits, names
+from gigawatt.spec.arrays import Array, Sweep
 from gigawatt.spec.faults import nearest, wrong
 from gigawatt.spec.fields import (
     FORM,
@@ -23,6 +24,7 @@ from gigawatt.spec.fields import (
     SomeSeconds,
     Text,
     WorkPath,
+    env_text,
     matching,
 )
 from gigawatt.spec.units import shown
@@ -63,13 +65,6 @@ def _argv(value: list[str]) -> list[str]:
     if any("\0" in word for word in value):
         raise wrong("must not hold a NUL character")
     return value
-
-
-def _env_text(value: object) -> object:
-    """Numbers stand for their digits; what YAML makes of a bare yes or null is not what was meant."""
-    if isinstance(value, bool) or value is None:
-        raise wrong(f"must be text, got {shown(value)}", 'put it in quotes, e.g. "true"')
-    return str(value) if isinstance(value, int | float) else value
 
 
 def _env_size(value: dict[str, str]) -> dict[str, str]:
@@ -114,7 +109,7 @@ Command = Annotated[
     ),
 ]
 Env = Annotated[
-    dict[str, Annotated[str, BeforeValidator(_env_text)]],
+    dict[str, Annotated[str, BeforeValidator(env_text)]],
     Field(max_length=limits.ENV_VARS_MAX),
     AfterValidator(_env_size),
     WithJsonSchema({"type": "object", "additionalProperties": {"type": ["string", "number"]}}),
@@ -122,7 +117,7 @@ Env = Annotated[
 Labels = Annotated[
     dict[
         Annotated[str, matching(names.LABEL_KEY_PATTERN, "use letters, digits and ._/- in keys")],
-        Annotated[str, BeforeValidator(_env_text)],
+        Annotated[str, BeforeValidator(env_text)],
     ],
     Field(max_length=limits.LABELS_MAX),
     AfterValidator(_labels),
@@ -248,6 +243,8 @@ class JobForm(BaseModel):
     after: Annotated[list[Text], Field(max_length=limits.AFTER_MAX)] = []
     labels: Labels = {}
     model: ModelForm | None = None
+    array: Array | None = None
+    sweep: Sweep = {}
 
 
 class ReplicasForm(BaseModel):

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from gigawatt.model.array import ArraySpec
 from gigawatt.model.endpoint import EndpointSpec, Readiness
 from gigawatt.model.environment import EnvironmentSpec
 from gigawatt.model.gang import Shape
@@ -17,6 +18,7 @@ from gigawatt.model.job import JobSpec, ModelOutput
 from gigawatt.model.refusal import Fault, RefusalError
 from gigawatt.model.resources import Resources
 from gigawatt.spec import limits, names
+from gigawatt.spec.arrays import array_faults, array_spec
 from gigawatt.spec.environments import environment_faults, environment_spec
 from gigawatt.spec.faults import faults_of, refusal
 from gigawatt.spec.forms import EndpointForm, GangForm, JobForm
@@ -25,10 +27,11 @@ from gigawatt.spec.units import shown
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobDraft:
-    """`spec.environment` is empty, and `spec.after` are names or ids as written."""
+    """`spec.environment` is empty, and `spec.after` are names or ids as written. With an `array`, it is many tasks."""
 
     spec: JobSpec
     environment: EnvironmentSpec
+    array: ArraySpec | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +73,7 @@ def endpoint_from(data: object) -> EndpointDraft:
 def job_draft(form: JobForm) -> JobDraft:
     """The draft of a form whose fields are each valid. Raises RefusalError where they do not go together."""
     faults = [*_program_faults(form), *_together_faults(form, replica=False)]
+    faults += array_faults(form.array, form.sweep, env=form.env)
     if faults:
         raise refusal(faults)
     command = form.command or ["bash", "-c", form.script or ""]
@@ -91,7 +95,11 @@ def job_draft(form: JobForm) -> JobDraft:
         labels=_pairs(form.labels),
         model=_model_output(form),
     )
-    return JobDraft(spec=spec, environment=environment_spec(form.environment))
+    return JobDraft(
+        spec=spec,
+        environment=environment_spec(form.environment),
+        array=array_spec(form.array, form.sweep),
+    )
 
 
 def endpoint_draft(form: EndpointForm) -> EndpointDraft:

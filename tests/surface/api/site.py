@@ -15,6 +15,7 @@ from gigawatt.api.app import create_app
 from gigawatt.build.artifacts import ArtifactStore
 from gigawatt.build.interpreters import Interpreter, Machine
 from gigawatt.control.actuator import Actuator
+from gigawatt.control.archive import StoreArchive
 from gigawatt.control.front import Front
 from gigawatt.control.leader import Config, Leader
 from gigawatt.model.action import BuildEnvironment, StoreModel
@@ -168,6 +169,7 @@ async def running_site(
     actuator = Actuator(
         engine=engine,
         workshop=workshop,
+        archive=StoreArchive(store),
         token_of=lambda _: "",
         observe=leader.observe,
         deposed=leader.depose,

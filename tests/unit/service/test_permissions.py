@@ -44,6 +44,8 @@ def test_whatever_a_caller_can_ask_of_the_services_is_a_verb() -> None:
     """Helpers of verbs are told by what they are given: they are called with what a verb has resolved."""
     helpers = {
         "lookup.find_job",
+        "lookup.find_array",
+        "jobs.resolved",
         "lookup.find_endpoint",
         "lookup.find_environment",
         "models.servable",
@@ -162,5 +164,15 @@ def test_lists_stay_within_what_a_caller_sees() -> None:
 
 def _reads(name: str) -> bool:
     module, _, function = name.partition(".")
-    reading = {"page", "show", "content", "explain", "totals", "of_job", "of_endpoint", "tenants"}
+    reading = {
+        "page",
+        "show",
+        "content",
+        "explain",
+        "totals",
+        "of_job",
+        "of_endpoint",
+        "tenants",
+        "tasks",
+    }
     return module in {"watch", "instance"} or function in reading
