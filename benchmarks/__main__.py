@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmarks.figures import Figure, show
 
-ALL = ("startup", "latency", "writes", "crash", "durability")
+ALL = ("startup", "latency", "writes", "arrays", "crash", "durability")
 
 
 def main() -> None:
