@@ -10,7 +10,7 @@ from gigawatt.api import openapi
 from gigawatt.api.middleware import RequestFrame
 from gigawatt.api.operations import Routes
 from gigawatt.api.problems import bad_query, http_error, refused
-from gigawatt.api.routes import accounts, builds, endpoints, health, jobs, site
+from gigawatt.api.routes import accounts, builds, endpoints, health, jobs, retention, site
 from gigawatt.model.refusal import RefusalError
 from gigawatt.service.services import Services
 from gigawatt.version import __version__
@@ -24,6 +24,7 @@ ALL_ROUTES: tuple[Routes, ...] = (
     site.ROUTES,
     builds.ROUTES,
     accounts.ROUTES,
+    retention.ROUTES,
     health.ROUTES,
 )
 

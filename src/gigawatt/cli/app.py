@@ -40,6 +40,10 @@ SECTIONS = {
         "nodes": _entry("nodes", "nodes", "List, show, cordon and drain nodes."),
         "events": _entry("events", "events", "Print what happened, and what happens."),
         "projects": _entry("projects", "projects", "List and create projects."),
+        "retention": _entry(
+            "retention", "retention", "Show or set how long a project's things are kept."
+        ),
+        "prune": _entry("prune", "prune", "Remove what need not be kept any more."),
         "keys": _entry("keys", "keys", "List, create and revoke API keys."),
         "conformance": _entry("conformance", "conformance", "Try an engine against its contract."),
         "sim": _entry("sim", "sim", "Replay recorded scheduling cycles."),

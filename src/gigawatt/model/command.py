@@ -11,6 +11,7 @@ from gigawatt.model.endpoint import EndpointSpec
 from gigawatt.model.environment import Environment
 from gigawatt.model.job import Job, JobSpec
 from gigawatt.model.node import NodeState
+from gigawatt.model.retention import Retention
 from gigawatt.model.tenant import ApiKey
 
 
@@ -121,6 +122,38 @@ class CreateProject:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SetRetention:
+    tenant: str
+    name: str  # of the project
+    retention: Retention
+    by: str
+    if_version: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveJob:
+    """`job` as the store had it: ended. What was used since `planned_ms` stays, here and in the next two."""
+
+    job: Job
+    planned_ms: int
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveEnvironment:
+    environment: Environment
+    planned_ms: int
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveArtifact:
+    artifact: Artifact
+    planned_ms: int
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CreateKey:
     key: ApiKey
 
@@ -145,6 +178,10 @@ Command = (
     | StopEndpoint
     | ChangeNode
     | CreateProject
+    | SetRetention
+    | RemoveJob
+    | RemoveEnvironment
+    | RemoveArtifact
     | CreateKey
     | RevokeKey
 )

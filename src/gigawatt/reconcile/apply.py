@@ -12,9 +12,13 @@ from gigawatt.model.command import (
     EnsureEnvironment,
     PutEndpoint,
     RegisterModel,
+    RemoveArtifact,
+    RemoveEnvironment,
+    RemoveJob,
     RetryJob,
     RevokeKey,
     SetAlias,
+    SetRetention,
     StopEndpoint,
     SubmitJob,
 )
@@ -39,8 +43,18 @@ from gigawatt.model.observation import (
     RankProgress,
     RankStarted,
     ReplicaReadiness,
+    RetentionNoted,
 )
-from gigawatt.reconcile import attempts, endpoints, environments, jobs, models, nodes, projects
+from gigawatt.reconcile import (
+    attempts,
+    endpoints,
+    environments,
+    jobs,
+    models,
+    nodes,
+    projects,
+    removals,
+)
 from gigawatt.reconcile import replicas as replica_lives
 from gigawatt.reconcile.attempts import Owner
 from gigawatt.reconcile.turn import Turn
@@ -83,6 +97,14 @@ def command(turn: Turn, asked: Command) -> Entity:  # noqa: C901, PLR0911, PLR09
             return nodes.change(turn, asked)
         case CreateProject():
             return projects.create_project(turn, asked)
+        case SetRetention():
+            return removals.set_retention(turn, asked)
+        case RemoveJob():
+            return removals.remove_job(turn, asked)
+        case RemoveEnvironment():
+            return removals.remove_environment(turn, asked)
+        case RemoveArtifact():
+            return removals.remove_artifact(turn, asked)
         case CreateKey():
             return projects.create_key(turn, asked)
         case RevokeKey():
@@ -104,6 +126,8 @@ def observation(turn: Turn, seen: Observation) -> None:
             _environment_changed(turn, environments.failed(turn, seen))
         case ModelStored():
             jobs.model_stored(turn, seen)
+        case RetentionNoted():
+            removals.noted(turn, seen)
         case DemandSeen():
             endpoint = turn.world.endpoints.get(seen.endpoint)
             if endpoint is not None:

@@ -10,6 +10,7 @@ from gigawatt.reconcile.turn import Turn
 
 def ensure(turn: Turn, wanted: Environment) -> Environment:
     """The environment as it is, being built from now on if it was not there or had failed."""
+    turn.world.use(wanted.id, now_ms=turn.now_ms)
     environment = turn.world.environments.get(wanted.id)
     if environment is None:
         environment = turn.put(replace(wanted, phase=EnvironmentPhase.BUILDING))

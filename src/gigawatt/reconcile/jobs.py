@@ -25,6 +25,8 @@ def submit(turn: Turn, command: SubmitJob) -> Job:
     """Take a job. Refused when its project or a job that it comes after is not there, or failed."""
     check_project(turn, command.tenant, command.project)
     _check_dependencies(turn, command.spec.after, command.after_done)
+    models.use_artifact(turn, command.tenant, command.spec.bundle)
+    turn.world.use(command.spec.environment, now_ms=turn.now_ms)
     if command.environment is not None:
         environments.ensure(turn, command.environment)
     job = Job(
@@ -68,6 +70,7 @@ def retry(turn: Turn, command: RetryJob) -> Job:
             RefusalCode.CONFLICT,
             f"job {job.id} is {job.phase.value}; only failed and cancelled jobs can be retried",
         )
+    _check_there(turn, job)
     environment = turn.world.environments.get(job.spec.environment)
     if environment is not None:
         environments.ensure(turn, environment)
@@ -207,6 +210,22 @@ def _check_dependencies(turn: Turn, after: tuple[str, ...], done: tuple[str, ...
             field="after",
             hint=f"gw retry {earlier} runs it again" if phase else "gw jobs lists them",
         )
+
+
+def _check_there(turn: Turn, job: Job) -> None:
+    """Refuse to run again what was removed, or what needs an environment that was."""
+    if job.id in turn.world.removed_ids:
+        raise RefusalError(RefusalCode.GONE, f"job {job.id} was removed")
+    needs = job.spec.environment
+    if needs != HOST and needs not in turn.world.environments:
+        raise RefusalError(
+            RefusalCode.CONFLICT,
+            f"the environment {needs} of job {job.id} was removed",
+            hint="submit the job anew: its environment is then built again",
+        )
+    models.use_artifact(turn, job.tenant, job.spec.bundle)
+    for key in (job.id, needs):
+        turn.world.use(key, now_ms=turn.now_ms)
 
 
 def _succeed(turn: Turn, job: Job) -> None:

@@ -18,6 +18,7 @@ from gigawatt.sdk.environments import Environments
 from gigawatt.sdk.instance import ENV_PROJECT, Address, discover
 from gigawatt.sdk.jobs import Job, Jobs
 from gigawatt.sdk.models import Models
+from gigawatt.sdk.retention import Retention
 from gigawatt.sdk.transport import Transport
 from gigawatt.sdk.views import CallerView, InstanceView
 
@@ -59,6 +60,7 @@ class Client:
         self.ledger = Ledger(transport)
         self.projects = Projects(transport)
         self.keys = Keys(transport)
+        self.retention = Retention(transport)
 
     def __enter__(self) -> "Client":
         return self

@@ -9,16 +9,20 @@ from gigawatt.build.environments import EnvironmentBuilder
 from gigawatt.build.interpreters import this_machine
 from gigawatt.clock import entropy
 from gigawatt.control.actuator import Actuator
+from gigawatt.control.caretaker import Caretaker
 from gigawatt.control.front import Front
 from gigawatt.control.leader import Config, Leader
+from gigawatt.control.premises import LocalPremises
 from gigawatt.control.workshop import LocalWorkshop
 from gigawatt.engine.local import LocalEngine
+from gigawatt.reconcile.pressure import Marks
 from gigawatt.reconcile.turn import Site
 from gigawatt.scheduler.policy import Policy
 from gigawatt.server.gateway import Address, GatewayProcess
 from gigawatt.server.instance import Instance, secret
 from gigawatt.server.keys import rank_token
 from gigawatt.service.authenticate import Keyring
+from gigawatt.service.disk import Disk
 from gigawatt.service.services import InstanceFacts, Services
 from gigawatt.service.tokens import RankTokens
 from gigawatt.settings import Settings
@@ -40,6 +44,7 @@ class Parts:
     workshop: LocalWorkshop
     services: Services
     gateway: GatewayProcess
+    caretaker: Caretaker
 
 
 def build(settings: Settings, instance: Instance, *, gateway_port: int) -> Parts:
@@ -55,9 +60,8 @@ def build(settings: Settings, instance: Instance, *, gateway_port: int) -> Parts
     artifacts = ArtifactStore(settings.data / "artifacts")
     leader = Leader(store=store, engine=engine, config=_config(settings, instance))
     tokens = RankTokens(secret(settings.data / "secret"))
-    workshop = LocalWorkshop(
-        builder=EnvironmentBuilder(settings.data / "environments"), artifacts=artifacts
-    )
+    builder = EnvironmentBuilder(settings.data / "environments")
+    workshop = LocalWorkshop(builder=builder, artifacts=artifacts)
     actuator = Actuator(
         engine=engine,
         workshop=workshop,
@@ -77,6 +81,9 @@ def build(settings: Settings, instance: Instance, *, gateway_port: int) -> Parts
             gateway_url=instance.gateway_url,
             store=settings.store_url.partition(":")[0],
         ),
+        premises=LocalPremises(settings.data, artifacts=artifacts, builder=builder),
+        disk=_disk(settings),
+        retention=settings.retention,
     )
     address = Address(host=settings.host, port=gateway_port, api_url=instance.api_url)
     return Parts(
@@ -87,7 +94,13 @@ def build(settings: Settings, instance: Instance, *, gateway_port: int) -> Parts
         workshop=workshop,
         services=services,
         gateway=GatewayProcess(settings.data, address),
+        caretaker=Caretaker(services, observe=leader.observe, every_s=settings.retention_every_s),
     )
+
+
+def _disk(settings: Settings) -> Disk:
+    marks = Marks(soft_bytes=settings.disk_free_soft, hard_bytes=settings.disk_free_hard)
+    return Disk(place=settings.data, marks=marks)
 
 
 def _config(settings: Settings, instance: Instance) -> Config:

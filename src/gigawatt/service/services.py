@@ -10,8 +10,10 @@ from gigawatt.build.artifacts import ArtifactStore
 from gigawatt.build.interpreters import Machine
 from gigawatt.engine.base import Engine
 from gigawatt.model.refusal import RefusalCode, RefusalError
+from gigawatt.model.retention import NO_POLICY, Retention
 from gigawatt.service.authenticate import Keyring
-from gigawatt.service.ports import Leader, ReceiptRequest
+from gigawatt.service.disk import Disk
+from gigawatt.service.ports import Leader, Premises, ReceiptRequest
 from gigawatt.store.base import Store
 
 T = TypeVar("T")
@@ -44,8 +46,12 @@ class Services:
     machine: Machine
     keyring: Keyring
     instance: InstanceFacts
+    premises: Premises
+    disk: Disk
+    retention: Retention = NO_POLICY  # where a project has no policy of its own
     artifact_bytes_max: int = 64 << 30
     closing: asyncio.Event = field(default_factory=asyncio.Event)
+    pruning: asyncio.Lock = field(default_factory=asyncio.Lock)  # one plan is carried out at a time
     readers: ThreadPoolExecutor = field(default_factory=_reader_threads)
 
     async def read(self, call: Callable[[], T]) -> T:

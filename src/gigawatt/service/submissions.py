@@ -37,11 +37,14 @@ class Earlier:
 def wanted_environment(
     services: Services, spec: EnvironmentSpec, tenant: str, project: str
 ) -> tuple[str, Environment | None]:
-    """The environment's id, and what to build where it is not the host's. Raises RefusalError."""
+    """The environment's id, and what to build where it is not the host's. Raises RefusalError (invalid, disk-full)."""
     if spec.kind is EnvironmentKind.HOST:
         return HOST, None
     check_spec(spec, services.machine)
     wanted = environment_id(tenant, spec)
+    there = services.leader.environment(wanted)
+    if there is None or there.phase is EnvironmentPhase.FAILED:
+        services.disk.check_room()
     environment = Environment(
         id=wanted,
         tenant=tenant,

@@ -13,19 +13,23 @@ from fastapi import FastAPI
 from gigawatt import clock
 from gigawatt.api.app import create_app
 from gigawatt.build.artifacts import ArtifactStore
+from gigawatt.build.environments import EnvironmentBuilder
 from gigawatt.build.interpreters import Interpreter, Machine
 from gigawatt.control.actuator import Actuator
 from gigawatt.control.front import Front
 from gigawatt.control.leader import Config, Leader
+from gigawatt.control.premises import LocalPremises
 from gigawatt.model.action import BuildEnvironment, StoreModel
 from gigawatt.model.command import CreateKey
 from gigawatt.model.environment import EnvironmentKind
 from gigawatt.model.launch import AttemptKey
 from gigawatt.model.observation import EnvironmentBuilt, EnvironmentFailed, ModelStored
 from gigawatt.model.tenant import DEFAULT_TENANT, Role
+from gigawatt.reconcile.pressure import Marks
 from gigawatt.reconcile.turn import Site as LoopSite
 from gigawatt.scheduler.policy import Policy
 from gigawatt.service.authenticate import Keyring
+from gigawatt.service.disk import Disk
 from gigawatt.service.services import InstanceFacts, Services
 from gigawatt.service.tokens import KEY_BYTES, Owner, RankTokens, new_key
 from gigawatt.store import open_store
@@ -37,6 +41,8 @@ T = TypeVar("T")
 
 WAIT_S = 20.0
 SECRET = b"0123456789abcdef0123456789abcdef"
+NO_MARKS = Marks(soft_bytes=0, hard_bytes=0)
+FACTS = InstanceFacts(api_url="http://api.test", gateway_url="http://gateway.test", store="sqlite")
 MACHINE = Machine(
     kinds=frozenset({EnvironmentKind.HOST, EnvironmentKind.UV}),
     pythons=(Interpreter(version="3.11.7", path="/usr/bin/python3.11"),),
@@ -180,9 +186,9 @@ async def running_site(
         artifacts=artifacts,
         machine=MACHINE,
         keyring=Keyring(store, RankTokens(SECRET)),
-        instance=InstanceFacts(
-            api_url="http://api.test", gateway_url="http://gateway.test", store="sqlite"
-        ),
+        instance=FACTS,
+        premises=_premises(data, artifacts),
+        disk=Disk(place=data, marks=NO_MARKS),
     )
     app = create_app(services, body_bytes_max=body_bytes_max)
     transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
@@ -204,6 +210,11 @@ async def running_site(
             services.closing.set()
             await leader.stop()
             store.close()
+
+
+def _premises(data: Path, artifacts: ArtifactStore) -> LocalPremises:
+    builder = EnvironmentBuilder(data / "environments")
+    return LocalPremises(data, artifacts=artifacts, builder=builder)
 
 
 def _names(nodes: int) -> list[str]:
