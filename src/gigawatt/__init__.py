@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         checkpoint_dir,
         checkpoint_requested,
         report,
+        resume_path,
         resume_step,
     )
 
@@ -26,6 +27,7 @@ __all__ = [
     "checkpoint_dir",
     "checkpoint_requested",
     "report",
+    "resume_path",
     "resume_step",
 ]
 

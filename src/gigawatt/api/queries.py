@@ -116,6 +116,14 @@ class LogQuery(BaseModel):
         )
 
 
+class VerifyQuery(BaseModel):
+    """Which step's checkpoints are read again; all where none is named."""
+
+    model_config = _QUERY
+    project: Word = ""
+    step: Count | None = None
+
+
 class LedgerQuery(BaseModel):
     """Whose time, of which unit, where and when."""
 
@@ -203,6 +211,7 @@ Place = Annotated[PlaceQuery, Query()]
 Submit = Annotated[SubmitQuery, Query()]
 Listing = Annotated[ListQuery, Query()]
 Logs = Annotated[LogQuery, Query()]
+Verify = Annotated[VerifyQuery, Query()]
 Ledger = Annotated[LedgerQuery, Query()]
 Events = Annotated[EventsQuery, Query()]
 Watch = Annotated[WatchQuery, Query()]

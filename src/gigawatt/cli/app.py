@@ -19,6 +19,9 @@ SECTIONS = {
         "logs": _entry("logs", "logs", "Print what a job's ranks wrote."),
         "watch": _entry("watch", "watch", "Follow a job live: phase, step, loss, throughput."),
         "explain": _entry("explain", "explain", "Say why a job waits, or why it failed."),
+        "checkpoints": _entry(
+            "checkpoints", "checkpoints", "List and verify what a job has saved."
+        ),
         "cancel": _entry("cancel", "cancel", "Stop jobs; ranks get their grace."),
         "retry": _entry("retry", "retry", "Put ended jobs back in the line."),
     },

@@ -49,4 +49,21 @@ class StoreModel:
     within: str  # the job's own directory, which nothing of the output may lead out of
 
 
-Action = StartAttempt | StopAttempt | ReleaseAttempt | SetNode | BuildEnvironment | StoreModel
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveCheckpoints:
+    """Delete these checkpoints' files, which are below `within`."""
+
+    job: str
+    within: str
+    paths: tuple[str, ...]
+
+
+Action = (
+    StartAttempt
+    | StopAttempt
+    | ReleaseAttempt
+    | SetNode
+    | BuildEnvironment
+    | StoreModel
+    | RemoveCheckpoints
+)

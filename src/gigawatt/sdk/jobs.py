@@ -18,11 +18,20 @@ from gigawatt.sdk.jobfile import Ready, Written, made_ready, read_file
 from gigawatt.sdk.logs import LogSource, follow_log, read_log, tail_log
 from gigawatt.sdk.paging import pages
 from gigawatt.sdk.transport import NOT_FOUND, Transport
-from gigawatt.sdk.views import DryRunView, ExplanationView, GoodputView, JobView, Page
+from gigawatt.sdk.views import (
+    CheckpointRecordView,
+    DryRunView,
+    ExplanationView,
+    GoodputView,
+    JobView,
+    Page,
+    VerifiedView,
+)
 from gigawatt.sdk.watch import events
 
 ENDED = frozenset({"succeeded", "failed", "cancelled"})
 PAGE_MAX = 200
+VERIFY_S = 3_600.0  # reading a large checkpoint takes as long as its disk takes
 PREFIX_JOBS_MAX = 4_000  # looked at for the beginning of an id
 SLACK_MS = 1_000  # between the time in an id and the time on record
 
@@ -132,6 +141,17 @@ class Job:
         """Put an ended job back in the line, from its last checkpoint. Raises ApiError, UnreachableError."""
         self.view = cast("JobView", self._transport.write("POST", f"{self._path}/retry"))
         return self
+
+    def checkpoints(self) -> "list[CheckpointRecordView]":
+        """All on record, newest first. Raises ApiError, UnreachableError."""
+        page = cast("Page[CheckpointRecordView]", self._transport.read(f"{self._path}/checkpoints"))
+        return page["items"]
+
+    def verify_checkpoints(self, step: int | None = None) -> "list[VerifiedView]":
+        """Have those of a step, or all, read where they are and compared. Raises ApiError, UnreachableError."""
+        path = f"{self._path}/checkpoints/verify"
+        found = self._transport.read(path, {"step": step}, answer_s=VERIFY_S)
+        return cast("Page[VerifiedView]", found)["items"]
 
     def explain(self) -> ExplanationView:
         """Why it waits, or why it failed. Raises ApiError, UnreachableError."""

@@ -39,6 +39,8 @@ VERBS: dict[str, frozenset[Role]] = {
     "jobs.show": _READERS | _RANK,
     "jobs.cancel": _WRITERS,
     "jobs.retry": _WRITERS,
+    "checkpoints.page": _READERS | _RANK,
+    "checkpoints.verify": _WRITERS | _RANK,
     "explain.explain": _READERS | _RANK,
     "logs.of_job": _READERS | _RANK,
     "logs.of_endpoint": _READERS,

@@ -58,6 +58,9 @@ class RunCommand(click.Command):
 @click.option("--timeout", help="Stop it after this long, e.g. 2h.")
 @click.option("--retries", type=int, help="More attempts when the program fails; default 0.")
 @click.option("--after", multiple=True, metavar="JOB", help="Start when this job has succeeded.")
+@click.option(
+    "--from", "start_from", metavar="JOB[@STEP]", help="Start from a checkpoint of another job."
+)
 @click.option("--label", "labels", multiple=True, metavar="NAME=VALUE", help="A label.")
 @click.option("--model", metavar="NAME=PATH", help="Register PATH as a model when it succeeds.")
 @click.option("--dry-run", is_flag=True, help="Say what would run where, and why; run nothing.")
