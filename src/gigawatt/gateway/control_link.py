@@ -139,12 +139,9 @@ class ControlLink:
             await self._pause()
 
     async def _pause(self) -> None:
-        """Until someone comes or waits who did not before, or it is time again."""
-        limits = self._settings.limits
+        """Until someone waits who did not before, or it is time again."""
         try:
-            async with asyncio.timeout(
-                limits.report_s if self._gateway.clients else limits.report_idle_s
-            ):
+            async with asyncio.timeout(self._settings.limits.report_s):
                 await self._someone_waits.wait()
         except TimeoutError:
             return

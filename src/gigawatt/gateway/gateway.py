@@ -49,7 +49,6 @@ class Gateway:
         self.clients.add(client)
         if len(self.clients) == 1:
             self.busy.set()
-            self._wiring.report_demand()
         if len(self.clients) <= self._wiring.limits.connections:
             return None
         limit = self._wiring.limits.connections
