@@ -41,14 +41,11 @@ class RunningGateway:
     def work(self, link: ControlLink) -> None:
         """Begin the background work."""
         loop = asyncio.get_running_loop()
+        every_s, idle_s = self._limits.sweep_s, self._limits.report_idle_s
         self._tasks = [
-            loop.create_task(self._keep_deadlines()),
+            loop.create_task(keep_deadlines(self.gateway, every_s=every_s, idle_s=idle_s)),
             loop.create_task(link.run()),
         ]
-
-    async def _keep_deadlines(self) -> None:
-        limits = self._limits
-        await keep_deadlines(self.gateway, every_s=limits.sweep_s, idle_s=limits.report_idle_s)
 
     async def failed(self) -> None:
         """Background work has no end: raise what it fell over."""

@@ -39,7 +39,8 @@ def pack(directory: Path, *, limit_bytes: int = LIMIT_BYTES, archive: Path | Non
     """Pack `directory` into `archive` (default: a new temporary file) as a tar.gz that depends on its content alone.
 
     Names, contents, symlinks and whether a file is executable count; times, owners and other modes do not. What the
-    ignore files name stays out, and so do data directories of instances. `limit_bytes` bounds the sum of the files' sizes before compression.
+    ignore files name stays out, and so do data directories of instances. `limit_bytes` bounds the sum of the files'
+    sizes before compression.
 
     Raises RefusalError: `not-found` or `invalid` where this is no directory; `too-large` over a limit, naming the
     largest files; `invalid` for unreadable and special files and for symlinks that lead outside; `conflict` for a file
