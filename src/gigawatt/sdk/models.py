@@ -29,6 +29,7 @@ class Models:
         name: str,
         directory: "str | Path",
         *,
+        allow_pickle: bool = False,
         aliases: Sequence[str] = (),
         metrics: Mapping[str, float] | None = None,
         progress: Progress | None = None,
@@ -36,9 +37,14 @@ class Models:
         """Store a directory's files and register them as the next version of `name`.
 
         Raises:
-            RefusalError: the directory is missing, empty, or holds something that is not a plain file.
+            RefusalError: the directory is missing, empty, or holds something that is not a plain file, or pickles
+                without `allow_pickle`.
             ApiError, UnreachableError.
         """
+        if not allow_pickle:
+            from gigawatt.weights.local import check_pickles  # loads the parsers
+
+            check_pickles(Path(directory))
         sent = Artifacts(self._transport).send_tree(Path(directory), progress=progress)
         return self.register(name, sent.digest, aliases=aliases, metrics=metrics)
 

@@ -247,15 +247,15 @@ def test_a_model_is_served_by_a_command(gw: Gw, api: ApiDouble) -> None:
 
 def test_a_model_is_pushed_file_by_file_and_then_registered(gw: Gw, api: ApiDouble) -> None:
     Path("out/deep").mkdir(parents=True)
-    Path("out/a.bin").write_bytes(b"a")
-    Path("out/deep/b.bin").write_bytes(b"b")
+    Path("out/a.dat").write_bytes(b"a")
+    Path("out/deep/b.dat").write_bytes(b"b")
     version = {"ref": "tiny:1", "size_bytes": 2, "digest": "sha256:0"}
     api.on("POST", "/v1/models", Answer(status=201, body=version))
     result = gw("models", "push", "tiny", "out", "--alias", "prod", "--metric", "loss=2.5")
     kinds = [each.query["kind"][0] for each in api.requests if each.method == "PUT"]
     manifest = list(api.artifacts.values())[-1]
     assert kinds == ["file", "file", "tree"]
-    assert [file["path"] for file in json.loads(manifest)["files"]] == ["a.bin", "deep/b.bin"]
+    assert [file["path"] for file in json.loads(manifest)["files"]] == ["a.dat", "deep/b.dat"]
     assert api.requests[-1].json == {
         "name": "tiny",
         "digest": f"sha256:{hashlib.sha256(manifest).hexdigest()}",
@@ -263,6 +263,19 @@ def test_a_model_is_pushed_file_by_file_and_then_registered(gw: Gw, api: ApiDoub
         "metrics": {"loss": 2.5},
     }
     assert result.stdout == "tiny:1\n"
+
+
+def test_pickles_are_pushed_only_when_asked_for(gw: Gw, api: ApiDouble) -> None:
+    Path("out").mkdir()
+    Path("out/model.pt").write_bytes(b"x")
+    result = gw("models", "push", "tiny", "out")
+    assert result.exit_code == 2
+    assert "out holds pickles: model.pt" in result.stderr
+    assert "convert them to safetensors" in result.stderr
+    assert not api.requests
+    version = {"ref": "tiny:1", "size_bytes": 1, "digest": "sha256:0"}
+    api.on("POST", "/v1/models", Answer(status=201, body=version))
+    assert gw("models", "push", "tiny", "out", "--allow-pickle").stdout == "tiny:1\n"
 
 
 def test_an_environment_that_fails_is_told_in_the_resolvers_words(gw: Gw, api: ApiDouble) -> None:

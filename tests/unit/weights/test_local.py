@@ -12,7 +12,7 @@ import pytest
 
 from gigawatt.model.artifact import Weights
 from gigawatt.model.refusal import RefusalError
-from gigawatt.weights.local import check_import, inspect_path
+from gigawatt.weights.local import check_import, check_pickles, inspect_path
 from tests.unit.weights.samples import gguf_bytes, safetensors_bytes, tensor, two_tensors
 
 CONFIG = json.dumps({"architectures": ["LlamaForCausalLM"], "model_type": "llama"}).encode()
@@ -115,8 +115,23 @@ def test_pickles_are_refused_by_name_and_by_content_unless_asked_for(
     error = refused(place)
     assert f"holds pickles: {name}; loading a pickle runs any code that is in it" in error.detail
     assert "--allow-pickle" in error.hint
+    with pytest.raises(RefusalError, match=f"holds pickles: {name}; loading"):
+        check_pickles(place)
     found = check_import(place, allow_pickle=True)
     assert (found.format, found.pickles) == ("safetensors", (name,))
+
+
+def test_what_is_damaged_or_unknown_is_no_pickle(tmp_path: Path) -> None:
+    files = {"model.safetensors": two_tensors()[:-1], "notes.txt": b"hello", "config.json": b"{"}
+    check_pickles(folder(tmp_path, files))
+    with pytest.raises(RefusalError, match="there is nothing at"):
+        check_pickles(tmp_path / "none")
+
+
+def test_of_many_pickles_the_first_are_named_and_the_others_counted(tmp_path: Path) -> None:
+    place = folder(tmp_path, {f"{number}.pt": b"x" for number in range(7)})
+    with pytest.raises(RefusalError, match=r"0\.pt, 1\.pt, 2\.pt, 3\.pt, 4\.pt and 2 more"):
+        check_pickles(place)
 
 
 def test_an_archive_without_pickles_is_none(tmp_path: Path) -> None:

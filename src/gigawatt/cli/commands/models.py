@@ -51,6 +51,7 @@ def list_models(session: Session) -> None:
 @click.argument("directory", type=click.Path(path_type=Path))
 @click.option("--alias", "aliases", multiple=True, help="An alias that means this version.")
 @click.option("--metric", "metrics", multiple=True, metavar="NAME=NUMBER", help="A figure of it.")
+@click.option("--allow-pickle", is_flag=True, help="Take pickles too: loading one runs its code.")
 @with_project
 @with_session
 def push(
@@ -60,12 +61,21 @@ def push(
     directory: Path,
     aliases: tuple[str, ...],
     metrics: tuple[str, ...],
+    allow_pickle: bool,
 ) -> None:
-    """Store the files of DIRECTORY and register them as the next version of NAME."""
+    """Store the files of DIRECTORY and register them as the next version of NAME.
+
+    Pickles are refused unless asked for. A push that broke goes on where it was.
+    """
     figures = _metrics(metrics)
     with upload_bar(session, name) as progress:
         view = session.client.models.push(
-            name, directory, aliases=aliases, metrics=figures, progress=progress
+            name,
+            directory,
+            allow_pickle=allow_pickle,
+            aliases=aliases,
+            metrics=figures,
+            progress=progress,
         )
     if session.as_json:
         session.show_json(view)
