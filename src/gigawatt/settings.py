@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import platformdirs
 
+from gigawatt.build.remote import check_url
 from gigawatt.model.refusal import RefusalCode, RefusalError
 
 RANGES = {
@@ -40,6 +41,14 @@ class Settings:
     ] = 64 << 20
     body_bytes_max: Annotated[int, "The largest request body, artifacts apart."] = 1 << 20
     artifact_bytes_max: Annotated[int, "The largest artifact that may be uploaded."] = 64 << 30
+    artifacts_url: Annotated[
+        str,
+        "Where artifacts are kept: file:///shared/dir or s3://bucket/prefix; empty for the data directory alone.",
+    ] = ""
+    artifacts_credentials: Annotated[
+        str,
+        "A file like AWS's with the keys for S3, readable by its owner alone; empty for AWS's own places.",
+    ] = ""
     hold_after_s: Annotated[
         int, "How long a gang waits before nodes that it could use are kept from lower ones."
     ] = 600
@@ -84,6 +93,11 @@ def _check(name: str, value: Any, source: str) -> None:
                 f"{source} is {value}; it must be from {low} to {high}",
                 field=name,
             )
+    if name == "artifacts_url" and value:
+        check_url(value)
+    if name == "artifacts_credentials" and value and not Path(value).is_absolute():
+        detail = f"{source} is {value!r}, which is not an absolute path"
+        raise RefusalError(RefusalCode.INVALID, detail, field=name)
     if name == "engine" and value != "local":
         raise RefusalError(
             RefusalCode.UNSUPPORTED, f"{source} is {value!r}; this version has: local", field=name

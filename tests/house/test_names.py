@@ -19,6 +19,7 @@ FRAMEWORK_NAMES = frozenset(
         "do_execute",  # SQLAlchemy
         "get_command",  # click
         "get_help_option_names",
+        "get_object",  # botocore
         "get_short_help_str",
         "process_bind_param",  # SQLAlchemy
         "process_result_value",

@@ -6,13 +6,17 @@ Whether a tenant may see an artifact is not known here: services ask their recor
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterable, Iterable
+import threading
+from collections.abc import AsyncIterable, Generator, Iterable
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 from gigawatt.build.digest import PREFIX, digest_of, mismatch, parse_digest
 from gigawatt.build.incoming import Incoming, Stored, place_of, sweep_incoming
+from gigawatt.build.kept import settle
 from gigawatt.build.making import making, remove_tree, sweep_partials
+from gigawatt.build.remote import Remote
 from gigawatt.build.room import room_needed
 from gigawatt.build.tree_files import find_files, find_root, open_inside
 from gigawatt.build.trees import (
@@ -32,10 +36,17 @@ TREE_BYTES_MAX = 1 << 42
 
 
 class ArtifactStore:
-    """Artifacts below `root`. Calls block unless they say otherwise; any number of processes may share a root."""
+    """Artifacts below `root`. Calls block unless they say otherwise; any number of processes may share a root.
 
-    def __init__(self, root: Path) -> None:
+    With a `remote`, what is below `root` is a cache of it: a file has its place here only once the remote has it, and
+    is fetched, verified, when it is asked for and is not here.
+    """
+
+    def __init__(self, root: Path, remote: Remote | None = None) -> None:
         self._root = root.absolute()
+        self._remote = remote
+        self._keep = remote.send if remote is not None else None
+        self._fetching: dict[str, threading.Lock] = {}
 
     def put_stream(
         self, digest: str, chunks: Iterable[bytes], *, limit_bytes: int = FILE_BYTES_MAX
@@ -50,18 +61,19 @@ class ArtifactStore:
         with Incoming(self._root, limit_bytes) as writer:
             for chunk in chunks:
                 writer.write(chunk)
-            return writer.commit(digest)
+            return writer.commit(digest, keep=self._keep)
 
     async def put_stream_async(
         self, digest: str, chunks: AsyncIterable[bytes], *, limit_bytes: int = FILE_BYTES_MAX
     ) -> Stored:
         """As `put_stream`, with the disk's work in threads."""
-        if self.exists(digest):
-            return Stored(digest=digest, size_bytes=self.size(digest))
+        if await asyncio.to_thread(self.exists, digest):
+            size_bytes = await asyncio.to_thread(self.size, digest)
+            return Stored(digest=digest, size_bytes=size_bytes)
         writer = await asyncio.to_thread(Incoming, self._root, limit_bytes)
         with writer:
             await _write_behind(writer, chunks)
-            return await asyncio.to_thread(writer.commit, digest)
+            return await asyncio.to_thread(writer.commit, digest, keep=self._keep)
 
     def put_file(self, path: Path, *, limit_bytes: int = FILE_BYTES_MAX) -> Stored:
         """Copy one file into the store. Raises OSError where it cannot be read, and as `put_stream`."""
@@ -97,7 +109,7 @@ class ArtifactStore:
         manifest = manifest_of(files)
         with Incoming(self._root, MANIFEST_BYTES_MAX) as writer:
             writer.write(encode_manifest(manifest))
-            digest = writer.commit().digest
+            digest = writer.commit(keep=self._keep).digest
         return Stored(digest=digest, size_bytes=manifest.size_bytes, files=len(files))
 
     def path(self, digest: str) -> Path:
@@ -105,28 +117,36 @@ class ArtifactStore:
         return place_of(self._root, parse_digest(digest))
 
     def exists(self, digest: str) -> bool:
-        return self.path(digest).exists()
+        """Whether it is stored, here or in the remote. Raises RefusalError (unavailable)."""
+        path = self.path(digest)
+        return path.exists() or (self._remote is not None and self._remote.has(path.name))
+
+    def ready(self, digest: str) -> Path:
+        """Where the artifact is on this disk, fetched from the remote where it was not.
+
+        Raises RefusalError: not-found; unavailable; digest-mismatch where the remote has other bytes under that name.
+        """
+        path = self.path(digest)
+        if path.exists():
+            return path
+        if self._remote is None:
+            raise _missing(digest)
+        with self._alone(digest):
+            if not path.exists():
+                self._fetch(self._remote, digest)
+        return path
 
     def size(self, digest: str) -> int:
-        """Bytes of the file; for a tree, of its manifest. Raises RefusalError (not-found)."""
-        try:
-            return self.path(digest).stat().st_size
-        except FileNotFoundError as error:
-            raise _missing(digest) from error
+        """Bytes of the file; for a tree, of its manifest. Raises RefusalError as `ready`."""
+        return self.ready(digest).stat().st_size
 
     def open(self, digest: str) -> BinaryIO:
-        """The artifact's bytes, to read. Raises RefusalError (not-found)."""
-        try:
-            return self.path(digest).open("rb")
-        except FileNotFoundError as error:
-            raise _missing(digest) from error
+        """The artifact's bytes, to read. Raises RefusalError as `ready`."""
+        return self.ready(digest).open("rb")
 
     def verify(self, digest: str) -> None:
         """Read it all again. Raises RefusalError (not-found, digest-mismatch)."""
-        path = self.path(digest)
-        if not path.exists():
-            raise _missing(digest)
-        got = digest_of(path)
+        got = digest_of(self.ready(digest))
         if got != digest:
             raise mismatch(wanted=digest, got=got)
 
@@ -160,7 +180,12 @@ class ArtifactStore:
         return place
 
     def remove(self, digest: str) -> bool:
-        """Delete the artifact and the directory made of it; whether there was one. Files of a tree stay."""
+        """Delete the artifact, here and in the remote, and the directory made of it; whether it was here.
+
+        Files of a tree stay. Raises RefusalError (unavailable); then it stays, and can be removed again.
+        """
+        if self._remote is not None:
+            self._remote.remove(parse_digest(digest))
         remove_tree(self._root / "trees" / parse_digest(digest))
         try:
             self.path(digest).unlink()
@@ -172,20 +197,51 @@ class ArtifactStore:
         """Delete what killed processes left half written, and count it. What others write now is left alone."""
         return len(sweep_partials(self._root / "trees")) + sweep_incoming(self._root)
 
+    def settle(self) -> None:
+        """Have everything that is stored where it is to be kept from now on. Raises RefusalError."""
+        settle(self._root, self._remote)
+
+    def _fetch(self, remote: Remote, digest: str) -> None:
+        try:
+            with Incoming(self._root, FILE_BYTES_MAX) as writer:
+                for chunk in remote.chunks(parse_digest(digest)):
+                    writer.write(chunk)
+                writer.commit(digest)
+        except RefusalError as refusal:
+            if refusal.code is not RefusalCode.DIGEST_MISMATCH:
+                raise
+            raise RefusalError(
+                RefusalCode.DIGEST_MISMATCH,
+                f"{remote.url} has other bytes under the name {digest}",
+                field="digest",
+                hint="they were damaged there: store the artifact anew, once it is deleted there",
+            ) from refusal
+
+    @contextmanager
+    def _alone(self, digest: str) -> Generator[None]:
+        """One fetch of an artifact at a time; the others wait for it."""
+        lock = self._fetching.setdefault(digest, threading.Lock())
+        with lock:
+            try:
+                yield
+            finally:
+                self._fetching.pop(digest, None)
+
     def _put_open(self, source: BinaryIO, limit_bytes: int) -> Stored:
         with Incoming(self._root, limit_bytes) as writer:
             while chunk := source.read(BUFFER_BYTES):
                 writer.write(chunk)
-            return writer.commit()
+            return writer.commit(keep=self._keep)
 
     def _place_file(self, file: TreeFile, target: Path) -> None:
-        blob = place_of(self._root, file.sha256)
-        if not blob.exists() or blob.stat().st_size != file.size:
-            raise RefusalError(
-                RefusalCode.NOT_FOUND,
-                f"{file.path} of this tree (sha256:{file.sha256}) is not in the store",
-                hint="store the tree's files before it is used",
-            )
+        try:
+            blob = self.ready(PREFIX + file.sha256)
+        except RefusalError as refusal:
+            if refusal.code is not RefusalCode.NOT_FOUND:
+                raise
+            raise _incomplete(file) from refusal
+        if blob.stat().st_size != file.size:
+            raise _incomplete(file)
         target.parent.mkdir(parents=True, exist_ok=True)
         if not file.executable:
             try:
@@ -235,6 +291,14 @@ async def _settled(task: "asyncio.Task[None]") -> None:
 def _make_read_only(directory: Path) -> None:
     for parent, _, _ in os.walk(directory, topdown=False):
         Path(parent).chmod(0o555)
+
+
+def _incomplete(file: TreeFile) -> RefusalError:
+    return RefusalError(
+        RefusalCode.NOT_FOUND,
+        f"{file.path} of this tree (sha256:{file.sha256}) is not in the store",
+        hint="store the tree's files before it is used",
+    )
 
 
 def _missing(digest: str) -> RefusalError:

@@ -4,6 +4,7 @@ import fcntl
 import hashlib
 import os
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -23,9 +24,13 @@ class Stored:
     files: int = 1
 
 
+DIGESTS = "sha256"  # the directory of files by digest
+Keep = Callable[[str, Path], None]  # hex digits, and a file that is proven to have them
+
+
 def place_of(root: Path, hex_digits: str) -> Path:
     """Where the store keeps the file of that digest."""
-    return root / "sha256" / hex_digits[:2] / hex_digits
+    return root / DIGESTS / hex_digits[:2] / hex_digits
 
 
 class Incoming:
@@ -68,8 +73,11 @@ class Incoming:
             while view:
                 view = view[os.write(self._fd, view) :]
 
-    def commit(self, wanted: str = "") -> Stored:
-        """Move it to its place, durably. Raises RefusalError: `digest-mismatch` where it is not `wanted`; `disk-full`."""
+    def commit(self, wanted: str = "", *, keep: Keep | None = None) -> Stored:
+        """Move it to its place, durably, once `keep` has kept it elsewhere too.
+
+        Raises RefusalError: `digest-mismatch` where it is not `wanted`; `disk-full`; what `keep` raises.
+        """
         hex_digits = self._hash.hexdigest()
         if wanted and wanted != PREFIX + hex_digits:
             raise mismatch(wanted=wanted, got=PREFIX + hex_digits)
@@ -78,6 +86,9 @@ class Incoming:
             with room_needed(self._root):
                 os.fchmod(self._fd, 0o444)
                 os.fsync(self._fd)
+            if keep is not None:
+                keep(hex_digits, self._path)
+            with room_needed(self._root):
                 place.parent.mkdir(parents=True, exist_ok=True)
                 self._path.rename(place)
                 _sync(place.parent)

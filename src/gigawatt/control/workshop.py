@@ -29,9 +29,13 @@ class LocalWorkshop:
         self._artifacts = artifacts
 
     def sweep(self) -> None:
-        """Clear what killed builds and uploads left half made. Blocks."""
+        """Clear what killed builds and uploads left half made, and have artifacts where they are kept.
+
+        Raises RefusalError where they cannot be kept there. Blocks.
+        """
         self._builder.sweep()
         self._artifacts.sweep()
+        self._artifacts.settle()
 
     async def build(
         self, action: BuildEnvironment, on_stage: Callable[[str], None]

@@ -7,6 +7,7 @@ from gigawatt.build.artifacts import ArtifactStore
 from gigawatt.build.bundles import unpack
 from gigawatt.build.environments import EnvironmentBuilder
 from gigawatt.build.interpreters import this_machine
+from gigawatt.build.remote import open_remote
 from gigawatt.build.secrets import SecretFiles
 from gigawatt.clock import entropy
 from gigawatt.control.actuator import Actuator
@@ -46,14 +47,15 @@ class Parts:
 def build(settings: Settings, instance: Instance, *, gateway_port: int) -> Parts:
     """The parts of one instance, each given what it needs of the others."""
     store = open_store(settings.store_url)
+    artifacts = _artifacts(settings)
     engine = LocalEngine(
         settings.data,
         nodes=settings.nodes,
         orphan_s=settings.orphan_s,
         api_url=instance.api_url,
         unpack=unpack,
+        archive=artifacts.ready,
     )
-    artifacts = ArtifactStore(settings.data / "artifacts")
     leader = Leader(store=store, engine=engine, config=_config(settings, instance))
     tokens = RankTokens(secret(settings.data / "secret"))
     secrets = SecretFiles(settings.data / "secrets")
@@ -79,6 +81,7 @@ def build(settings: Settings, instance: Instance, *, gateway_port: int) -> Parts
             store=settings.store_url.partition(":")[0],
         ),
         work_dir=_work_dir(settings),
+        artifact_bytes_max=settings.artifact_bytes_max,
     )
     address = Address(host=settings.host, port=gateway_port, api_url=instance.api_url)
     return Parts(
@@ -92,9 +95,17 @@ def build(settings: Settings, instance: Instance, *, gateway_port: int) -> Parts
     )
 
 
+def _artifacts(settings: Settings) -> ArtifactStore:
+    root = settings.data / "artifacts"
+    remote = open_remote(
+        settings.artifacts_url, credentials=settings.artifacts_credentials, state=root / "sending"
+    )
+    return ArtifactStore(root, remote)
+
+
 def _workshop(settings: Settings, artifacts: ArtifactStore, secrets: SecretFiles) -> LocalWorkshop:
     builder = EnvironmentBuilder(
-        settings.data / "environments", artifact=artifacts.path, secret_of=secrets.read
+        settings.data / "environments", artifact=artifacts.ready, secret_of=secrets.read
     )
     return LocalWorkshop(builder=builder, artifacts=artifacts)
 

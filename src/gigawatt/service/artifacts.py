@@ -94,9 +94,10 @@ async def content(caller: Caller, services: Services, digest: str) -> Content:
     """The artifact and where its bytes are. Raises RefusalError (not-found)."""
     parse_digest(digest)
     held = await _held(services, caller.tenant, digest)
-    if held is None or not await asyncio.to_thread(services.artifacts.exists, digest):
+    if held is None:
         raise not_found("artifact", digest)
-    return Content(view=artifact_view(held), path=services.artifacts.path(digest))
+    path = await asyncio.to_thread(services.artifacts.ready, digest)
+    return Content(view=artifact_view(held), path=path)
 
 
 @verb
@@ -107,12 +108,12 @@ async def file_content(caller: Caller, services: Services, digest: str, name: st
         raise not_found("artifact", f"{digest}/{name}")
     manifest = await asyncio.to_thread(services.artifacts.tree, digest)
     found = next((file for file in manifest.files if file.path == name), None)
-    blob = PREFIX + found.sha256 if found is not None else ""
-    if not blob or not await asyncio.to_thread(services.artifacts.exists, blob):
+    if found is None:
         hint = nearest(name[:PATH_BYTES_MAX], [file.path for file in manifest.files[:NAMED_MAX]])
         detail = f"there is no file {name[:PATH_BYTES_MAX]} in {digest}"
         raise RefusalError(RefusalCode.NOT_FOUND, detail, field="path", hint=hint)
-    return Content(view=tree.view, path=services.artifacts.path(blob))
+    path = await asyncio.to_thread(services.artifacts.ready, PREFIX + found.sha256)
+    return Content(view=tree.view, path=path)
 
 
 async def _held(services: Services, tenant: str, digest: str) -> Artifact | None:

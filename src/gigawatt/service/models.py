@@ -168,5 +168,5 @@ def _ready_path(services: Services, version: ModelVersion) -> Path:
     """Blocks while the tree is laid out, the first time."""
     held = services.store.read(Artifact, artifact_key(version.tenant, version.digest))
     if held is not None and held.kind not in TREE_KINDS:
-        return services.artifacts.path(version.digest)
+        return services.artifacts.ready(version.digest)
     return services.artifacts.materialise(version.digest)

@@ -156,7 +156,7 @@ async def _with_packages(services: Services, spec: EnvironmentSpec, bundle: str)
             field="environment.packages",
             hint="submit it with the job or endpoint that brings the code along",
         )
-    archive = services.artifacts.path(bundle)
+    archive = await asyncio.to_thread(services.artifacts.ready, bundle)
     packages = [
         replace(
             each,

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import uvicorn
 
+from gigawatt.build.remote import Remote
 from tests.surface.api.site import Site, running_site
 
 START_S = 30.0
@@ -19,6 +20,7 @@ START_S = 30.0
 class _Server:
     data: Path
     listener: socket.socket
+    remote: Remote | None = None
     started: threading.Event = field(default_factory=threading.Event)
     site: Site | None = None
     loop: asyncio.AbstractEventLoop | None = None
@@ -28,7 +30,7 @@ class _Server:
         asyncio.run(self._serve())
 
     async def _serve(self) -> None:
-        async with running_site(self.data) as site:
+        async with running_site(self.data, remote=self.remote) as site:
             config = uvicorn.Config(site.app, log_config=None, lifespan="off", access_log=False)
             self.site, self.server = site, uvicorn.Server(config)
             self.loop = asyncio.get_running_loop()
@@ -37,10 +39,10 @@ class _Server:
 
 
 @contextmanager
-def served_site(data: Path) -> Generator[tuple[str, str]]:
+def served_site(data: Path, *, remote: Remote | None = None) -> Generator[tuple[str, str]]:
     """The URL of a site and its administrator's key."""
     listener = socket.create_server(("127.0.0.1", 0))
-    server = _Server(data, listener)
+    server = _Server(data, listener, remote)
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

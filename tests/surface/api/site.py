@@ -14,6 +14,7 @@ from gigawatt import clock
 from gigawatt.api.app import create_app
 from gigawatt.build.artifacts import ArtifactStore
 from gigawatt.build.interpreters import Interpreter, Machine
+from gigawatt.build.remote import Remote
 from gigawatt.build.secrets import SecretFiles
 from gigawatt.control.actuator import Actuator
 from gigawatt.control.front import Front
@@ -167,13 +168,13 @@ def attempt_key(job: dict[str, Any], n: int = 1) -> AttemptKey:
 
 @asynccontextmanager
 async def running_site(
-    data: Path, *, nodes: int = 2, body_bytes_max: int = 1 << 20
+    data: Path, *, nodes: int = 2, body_bytes_max: int = 1 << 20, remote: Remote | None = None
 ) -> AsyncGenerator[Site]:
     """A site below `data`, stopped at the end."""
     engine = MachineEngine(Machines({name: a_report(name) for name in _names(nodes)}))
     store = open_store(f"sqlite:///{data / 'gigawatt.db'}")
     await asyncio.to_thread(store.migrate)
-    artifacts = ArtifactStore(data / "artifacts")
+    artifacts = ArtifactStore(data / "artifacts", remote)
     leader = Leader(store=store, engine=engine, config=_config(data))
     workshop = Workshop(artifacts, data / "environments")
     actuator = Actuator(

@@ -1,9 +1,14 @@
 """Code bundles on this machine: unpacked once from the artifact store, and copied from there by supervisors."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 from gigawatt.model.refusal import RefusalCode, RefusalError
+
+Archive = Callable[
+    [str], Path
+]  # the file of that digest on this disk, verified; raises RefusalError
 
 
 class Unpack(Protocol):
@@ -16,9 +21,10 @@ class Unpack(Protocol):
 
 
 class Bundles:
-    def __init__(self, data: Path, unpack: Unpack | None) -> None:
+    def __init__(self, data: Path, unpack: Unpack | None, archive: Archive | None = None) -> None:
         self._data = data
         self._unpack = unpack
+        self._archive = archive or self._stored
 
     def template(self, digest: str) -> Path:
         """Where this bundle is, or will be, unpacked."""
@@ -29,19 +35,23 @@ class Bundles:
         target = self.template(digest)
         if target.is_dir():
             return target
-        name = _hex(digest)
-        archive = self._data / "artifacts" / "sha256" / name[:2] / name
-        if not archive.exists():
-            raise RefusalError(
-                RefusalCode.NOT_FOUND,
-                f"there is no bundle {digest}",
-                field="bundle",
-                hint="send it first",
-            )
+        archive = self._archive(digest)
         if self._unpack is None:
             raise RefusalError(RefusalCode.UNSUPPORTED, "this engine cannot unpack bundles")
         target.parent.mkdir(parents=True, exist_ok=True)
         return self._unpack(archive, target, digest=digest)
+
+    def _stored(self, digest: str) -> Path:
+        name = _hex(digest)
+        archive = self._data / "artifacts" / "sha256" / name[:2] / name
+        if archive.exists():
+            return archive
+        raise RefusalError(
+            RefusalCode.NOT_FOUND,
+            f"there is no bundle {digest}",
+            field="bundle",
+            hint="send it first",
+        )
 
 
 def _hex(digest: str) -> str:

@@ -10,7 +10,7 @@ from gigawatt.clock import now_ms
 from gigawatt.engine.base import EXEC_S, Capabilities, ExecResult, Inventory, LogChunk, LogStream
 from gigawatt.engine.local import logs
 from gigawatt.engine.local.attempts import Attempts
-from gigawatt.engine.local.bundles import Bundles, Unpack
+from gigawatt.engine.local.bundles import Archive, Bundles, Unpack
 from gigawatt.engine.local.files import instance_id, nodes_dir, unreleased
 from gigawatt.engine.local.keeper import HUNG_AFTER_S, PING_EVERY_S, Hooks, Site
 from gigawatt.engine.local.link import LinkLostError, Message, RefusedError
@@ -32,7 +32,10 @@ EXEC_SPARE_S = 30.0  # for the end of a command after its time is up
 
 
 class LocalEngine:
-    """`nodes` is a number of even shares of this machine, or the shares. `unpack` is needed for bundles."""
+    """`nodes` is a number of even shares of this machine, or the shares. `unpack` is needed for bundles.
+
+    `archive` has them where they are not below `data`.
+    """
 
     name = "local"
 
@@ -44,6 +47,7 @@ class LocalEngine:
         orphan_s: float = ORPHAN_S,
         api_url: str = "",
         unpack: Unpack | None = None,
+        archive: Archive | None = None,
     ) -> None:
         machine = look_at_machine()
         specs = share_machine(nodes, machine) if isinstance(nodes, int) else nodes
@@ -51,7 +55,7 @@ class LocalEngine:
         hooks = Hooks(event=self._event, lost=self._lost, back=self._back)
         self._data = data
         self._api_url = api_url
-        self._bundles = Bundles(data, unpack)
+        self._bundles = Bundles(data, unpack, archive)
         self._outbox = Outbox()
         self._nodes = Nodes(specs, machine, site, hooks)
         self._attempts = Attempts(self._nodes, self._outbox, now_ms)
