@@ -147,7 +147,8 @@ class Wire:
                 self.seen(self)
                 target.sendall(data)
         for each in (source, target):
-            _shut(each)
+            _shut(each)  # the other pump then ends too
+        source.close()  # unread bytes: who sends them is told
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from gigawatt.api.routes import (
     models,
     secrets,
     site,
+    uploads,
 )
 from gigawatt.model.refusal import RefusalError
 from gigawatt.service.services import Services
@@ -35,6 +36,7 @@ ALL_ROUTES: tuple[Routes, ...] = (
     endpoints.ROUTES,
     site.ROUTES,
     builds.ROUTES,
+    uploads.ROUTES,
     environments.ROUTES,
     secrets.ROUTES,
     models.ROUTES,

@@ -281,6 +281,21 @@ class UploadQuery(BaseModel):
     project: Word = ""
 
 
+class PartQuery(BaseModel):
+    """What the bytes of a part hash to."""
+
+    model_config = _QUERY
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class FinishQuery(BaseModel):
+    """How many bytes the parts are together."""
+
+    model_config = _QUERY
+    size: Annotated[int, Field(ge=1, le=COUNT_MAX)]
+    project: Word = ""
+
+
 class InTreeQuery(BaseModel):
     """Which file of a tree, by its path in it."""
 
@@ -312,5 +327,7 @@ Ledger = Annotated[LedgerQuery, Query()]
 Events = Annotated[EventsQuery, Query()]
 Watch = Annotated[WatchQuery, Query()]
 Uploading = Annotated[UploadQuery, Query()]
+InPart = Annotated[PartQuery, Query()]
+Finishing = Annotated[FinishQuery, Query()]
 InTree = Annotated[InTreeQuery, Query()]
 Config = Annotated[ConfigQuery, Query()]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from gigawatt.build.digest import PREFIX, digest_of, mismatch, parse_digest
-from gigawatt.build.incoming import Incoming, Stored, place_of, sweep_incoming
+from gigawatt.build.incoming import Incoming, Stored, place_of, place_whole, sweep_incoming
 from gigawatt.build.kept import settle
 from gigawatt.build.making import making, remove_tree, sweep_partials
 from gigawatt.build.remote import Remote
@@ -27,6 +27,8 @@ from gigawatt.build.trees import (
     manifest_of,
     parse_manifest,
 )
+from gigawatt.build.uploads import Uploads
+from gigawatt.clock import now_ms
 from gigawatt.model.refusal import RefusalCode, RefusalError
 
 BUFFER_BYTES = 1024 * 1024
@@ -46,6 +48,7 @@ class ArtifactStore:
         self._root = root.absolute()
         self._remote = remote
         self._keep = remote.send if remote is not None else None
+        self.uploads = Uploads(self._root / "uploads", self._take)
         self._fetching: dict[str, threading.Lock] = {}
 
     def put_stream(
@@ -195,11 +198,18 @@ class ArtifactStore:
 
     def sweep(self) -> int:
         """Delete what killed processes left half written, and count it. What others write now is left alone."""
-        return len(sweep_partials(self._root / "trees")) + sweep_incoming(self._root)
+        swept = len(sweep_partials(self._root / "trees")) + sweep_incoming(self._root)
+        return swept + self.uploads.sweep(now_ms())
 
     def settle(self) -> None:
         """Have everything that is stored where it is to be kept from now on. Raises RefusalError."""
         settle(self._root, self._remote)
+
+    def _take(self, path: Path, digest: str) -> None:
+        """Move a file that is proven to have `digest` into the store."""
+        if not self.exists(digest):
+            with path.open("rb") as file:
+                place_whole(self._root, parse_digest(digest), path, file.fileno(), keep=self._keep)
 
     def _fetch(self, remote: Remote, digest: str) -> None:
         try:

@@ -81,18 +81,29 @@ class Incoming:
         hex_digits = self._hash.hexdigest()
         if wanted and wanted != PREFIX + hex_digits:
             raise mismatch(wanted=wanted, got=PREFIX + hex_digits)
-        place = place_of(self._root, hex_digits)
-        if not place.exists():
-            with room_needed(self._root):
-                os.fchmod(self._fd, 0o444)
-                os.fsync(self._fd)
-            if keep is not None:
-                keep(hex_digits, self._path)
-            with room_needed(self._root):
-                place.parent.mkdir(parents=True, exist_ok=True)
-                self._path.rename(place)
-                _sync(place.parent)
+        place_whole(self._root, hex_digits, self._path, self._fd, keep=keep)
         return Stored(digest=PREFIX + hex_digits, size_bytes=self._size_bytes)
+
+
+def place_whole(
+    root: Path, hex_digits: str, path: Path, fd: int, *, keep: Keep | None = None
+) -> None:
+    """Give a file that is proven to have these digits, open as `fd`, its place in the store, durably.
+
+    Raises RefusalError: `disk-full`; what `keep` raises.
+    """
+    place = place_of(root, hex_digits)
+    if place.exists():
+        return
+    with room_needed(root):
+        os.fchmod(fd, 0o444)
+        os.fsync(fd)
+    if keep is not None:
+        keep(hex_digits, path)
+    with room_needed(root):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        path.rename(place)
+        _sync(place.parent)
 
 
 def sweep_incoming(root: Path) -> int:

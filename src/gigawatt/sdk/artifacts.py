@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gigawatt.model.refusal import RefusalCode, RefusalError
+from gigawatt.sdk.parts import PARTED_BYTES, PartedFile, send_parts
 from gigawatt.sdk.transport import Transport
 
 CHUNK_BYTES = 1 << 18
@@ -113,6 +114,13 @@ class Artifacts:
         size = source.stat().st_size
         before = meter.through
         there = self.has(digest, kind=kind)
+        if not there and kind == "file" and size >= PARTED_BYTES:
+            parted = PartedFile(path=source, digest=digest, size=size)
+
+            def tell(through: int) -> None:
+                meter.reach(before + through)
+
+            return send_parts(self._transport, parted, self._transport.place, tell)
         if not there:
             reader = _Reader(path=source, meter=meter, before=before)
             path = f"/v1/artifacts/{digest}"

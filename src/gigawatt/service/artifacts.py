@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gigawatt import clock
+from gigawatt.build.artifacts import FILE_BYTES_MAX
 from gigawatt.build.digest import PREFIX, mismatch, parse_digest
 from gigawatt.build.trees import MANIFEST_BYTES_MAX, PATH_BYTES_MAX
 from gigawatt.model.artifact import Artifact
@@ -40,6 +41,16 @@ class Upload:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Whole:
+    """Bytes that the store has, and that a tenant has shown all of."""
+
+    digest: str
+    kind: str
+    size_bytes: int
+    files: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
     """An artifact and the file that holds its bytes."""
 
@@ -52,38 +63,23 @@ async def put(
     caller: Caller, services: Services, upload: Upload, *, project: str
 ) -> tuple[ArtifactView, bool]:
     """The artifact, and whether it is new to the tenant. Raises RefusalError; then nothing is kept."""
-    tenant, project = home(caller, project)
+    _, project = home(caller, project)
     parse_digest(upload.digest)
     if upload.kind not in KINDS:
         detail = f"kind must be one of {', '.join(KINDS)}, not {upload.kind}"
         raise RefusalError(RefusalCode.INVALID, detail, field="kind")
-    held = await _held(services, tenant, upload.digest)
-    size_bytes = await _received(services, upload)
-    if held is not None:
-        return artifact_view(held), False
-    files = 1
+    size_bytes, files = await _received(services, upload), 1
     if upload.kind == "tree":
         files, size_bytes = await asyncio.to_thread(_check_tree, services, upload.digest)
-    artifact = Artifact(
-        digest=upload.digest,
-        tenant=tenant,
-        project=project,
-        kind=upload.kind,
-        size_bytes=size_bytes,
-        files=files,
-        created_ms=clock.now_ms(),
-        created_by=caller.name,
-    )
-    after = await services.leader.submit(AddArtifact(artifact=artifact), receipt=None)
-    assert isinstance(after, Artifact)
-    return artifact_view(after), True
+    whole = Whole(digest=upload.digest, kind=upload.kind, size_bytes=size_bytes, files=files)
+    return await record(services, caller, whole, project=project)
 
 
 @verb
 async def show(caller: Caller, services: Services, digest: str) -> ArtifactView:
     """What is on record of an artifact. Raises RefusalError (not-found)."""
     parse_digest(digest)
-    held = await _held(services, caller.tenant, digest)
+    held = await known(services, caller.tenant, digest)
     if held is None:
         raise not_found("artifact", digest)
     return artifact_view(held)
@@ -93,7 +89,7 @@ async def show(caller: Caller, services: Services, digest: str) -> ArtifactView:
 async def content(caller: Caller, services: Services, digest: str) -> Content:
     """The artifact and where its bytes are. Raises RefusalError (not-found)."""
     parse_digest(digest)
-    held = await _held(services, caller.tenant, digest)
+    held = await known(services, caller.tenant, digest)
     if held is None:
         raise not_found("artifact", digest)
     path = await asyncio.to_thread(services.artifacts.ready, digest)
@@ -116,8 +112,36 @@ async def file_content(caller: Caller, services: Services, digest: str, name: st
     return Content(view=tree.view, path=path)
 
 
-async def _held(services: Services, tenant: str, digest: str) -> Artifact | None:
+async def known(services: Services, tenant: str, digest: str) -> Artifact | None:
+    """What is on record of a tenant's artifact."""
     return await services.read(lambda: services.store.read(Artifact, artifact_key(tenant, digest)))
+
+
+async def record(
+    services: Services, caller: Caller, whole: Whole, *, project: str
+) -> tuple[ArtifactView, bool]:
+    """The artifact on record for the caller's tenant, and whether it was not before. The store has its bytes."""
+    held = await known(services, caller.tenant, whole.digest)
+    if held is not None:
+        return artifact_view(held), False
+    artifact = Artifact(
+        digest=whole.digest,
+        tenant=caller.tenant,
+        project=project,
+        kind=whole.kind,
+        size_bytes=whole.size_bytes,
+        files=whole.files,
+        created_ms=clock.now_ms(),
+        created_by=caller.name,
+    )
+    after = await services.leader.submit(AddArtifact(artifact=artifact), receipt=None)
+    assert isinstance(after, Artifact)
+    return artifact_view(after), True
+
+
+def file_limit(services: Services) -> int:
+    """Bytes of one file at most."""
+    return min(services.artifact_bytes_max, FILE_BYTES_MAX)
 
 
 async def _received(services: Services, upload: Upload) -> int:

@@ -50,6 +50,9 @@ class Services:
         ""  # where the directories of gangs are; empty where this process cannot read them
     )
     artifact_bytes_max: int = 64 << 30
+    finishing: dict[str, "asyncio.Task[None]"] = field(
+        default_factory=dict[str, "asyncio.Task[None]"]
+    )  # uploads whose parts are put together, by tenant and digest
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     readers: ThreadPoolExecutor = field(default_factory=_reader_threads)
 

@@ -104,6 +104,7 @@ def test_ranks_have_no_way_to_nodes_keys_or_other_work() -> None:
         "ledger",
         "logs",
         "models",
+        "uploads",
         "watch",
     }
     assert not given & {"jobs.submit", "jobs.cancel", "jobs.page", "endpoints.put"}

@@ -46,6 +46,24 @@ class ArtifactView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PartView:
+    """A part of a file: `part_bytes` of it from `number * part_bytes` on."""
+
+    number: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadView:
+    """A file that is sent in parts, and which of them are here. `finishing` while the whole is proven and stored."""
+
+    digest: str
+    part_bytes: int
+    parts: tuple[PartView, ...]
+    finishing: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LineageView:
     """Where a version came from; empty where it did not come from a job."""
 

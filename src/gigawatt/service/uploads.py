@@ -1,0 +1,103 @@
+"""Files that are sent part by part: which parts are here, one more of them, and all of them as an artifact."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from functools import partial
+
+from gigawatt.build.digest import parse_digest
+from gigawatt.build.uploads import PART_BYTES, Part
+from gigawatt.model.refusal import RefusalCode, RefusalError
+from gigawatt.model.tenant import Caller
+from gigawatt.service.artifacts import Whole, file_limit, known, record
+from gigawatt.service.permissions import home, verb
+from gigawatt.service.services import Services
+from gigawatt.service.views.registry import ArtifactView, PartView, UploadView
+
+FINISH_WAIT_S = 15.0  # for a file to be proven and stored, before the caller is told to ask again
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartUpload:
+    """A part that is sent: bytes that must have `sha256`."""
+
+    digest: str
+    number: int
+    sha256: str
+    chunks: AsyncIterator[bytes]
+
+
+@verb
+async def show(caller: Caller, services: Services, digest: str) -> UploadView:
+    """What is here of a file that the tenant sends; nothing, where it sends none of that digest."""
+    parse_digest(digest)
+    parts = await asyncio.to_thread(services.artifacts.uploads.parts, caller.tenant, digest)
+    return UploadView(
+        digest=digest,
+        part_bytes=PART_BYTES,
+        parts=tuple(PartView(number=part.number, sha256=part.sha256) for part in parts),
+        finishing=_key(caller, digest) in services.finishing,
+    )
+
+
+@verb
+async def put(caller: Caller, services: Services, upload: PartUpload) -> PartView:
+    """Keep a part. Raises RefusalError; then it is not here."""
+    parse_digest(upload.digest)
+    if (upload.number + 1) * PART_BYTES > file_limit(services) + PART_BYTES:
+        detail = f"part {upload.number} lies beyond the {file_limit(services)} bytes allowed"
+        raise RefusalError(RefusalCode.TOO_LARGE, detail, field="number")
+    data = bytearray()
+    async for chunk in upload.chunks:
+        data += chunk
+        if len(data) > PART_BYTES:
+            detail = f"a part has at most {PART_BYTES} bytes"
+            raise RefusalError(RefusalCode.TOO_LARGE, detail)
+    part = Part(number=upload.number, sha256=upload.sha256)
+    await asyncio.to_thread(
+        services.artifacts.uploads.put, caller.tenant, upload.digest, part, bytes(data)
+    )
+    return PartView(number=part.number, sha256=part.sha256)
+
+
+@verb
+async def finish(
+    caller: Caller, services: Services, digest: str, size_bytes: int, *, project: str
+) -> tuple[ArtifactView, bool] | UploadView:
+    """The artifact made of the parts, and whether it is new to the tenant; the upload, where it takes longer.
+
+    Asking again waits on. Raises RefusalError; then the parts that are right stay.
+    """
+    tenant, project = home(caller, project)
+    parse_digest(digest)
+    if size_bytes > file_limit(services):
+        detail = f"this is more than the {file_limit(services)} bytes allowed"
+        raise RefusalError(RefusalCode.TOO_LARGE, detail, field="size")
+    key = _key(caller, digest)
+    task = services.finishing.get(key)
+    if task is None:
+        call = asyncio.to_thread(services.artifacts.uploads.finish, tenant, digest, size_bytes)
+        task = services.finishing[key] = asyncio.create_task(call)
+        task.add_done_callback(partial(_ended, services, key))
+    done, _ = await asyncio.wait({task}, timeout=FINISH_WAIT_S)
+    if not done:
+        return await show(caller, services, digest)
+    whole = Whole(digest=digest, kind="file", size_bytes=size_bytes)
+    try:
+        task.result()
+    except RefusalError as refusal:
+        # It may have been finished by a call whose answer was lost.
+        held = await known(services, tenant, digest)
+        if refusal.code is not RefusalCode.CONFLICT or held is None:
+            raise
+    return await record(services, caller, whole, project=project)
+
+
+def _ended(services: Services, key: str, task: "asyncio.Task[None]") -> None:
+    services.finishing.pop(key, None)
+    if not task.cancelled():
+        task.exception()  # looked at: who asks again meets it again
+
+
+def _key(caller: Caller, digest: str) -> str:
+    return f"{caller.tenant}/{digest}"
