@@ -7,7 +7,7 @@ import asyncio
 import os
 import shutil
 import threading
-from collections.abc import AsyncIterable, Generator, Iterable
+from collections.abc import AsyncIterable, Callable, Generator, Iterable
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -31,7 +31,6 @@ from gigawatt.build.uploads import Uploads
 from gigawatt.clock import now_ms
 from gigawatt.model.refusal import RefusalCode, RefusalError
 
-BUFFER_BYTES = 1024 * 1024
 STREAM_BUFFER_BYTES = 4 * 1024 * 1024
 FILE_BYTES_MAX = 1 << 40
 TREE_BYTES_MAX = 1 << 42
@@ -81,7 +80,19 @@ class ArtifactStore:
     def put_file(self, path: Path, *, limit_bytes: int = FILE_BYTES_MAX) -> Stored:
         """Copy one file into the store. Raises OSError where it cannot be read, and as `put_stream`."""
         with path.open("rb") as source:
-            return self._put_open(source, limit_bytes)
+            return self.put_open(source.fileno(), limit_bytes=limit_bytes)
+
+    def put_open(
+        self,
+        fd: int,
+        *,
+        limit_bytes: int = FILE_BYTES_MAX,
+        tell: Callable[[int], None] = lambda _: None,
+    ) -> Stored:
+        """Copy an open file from its start. Raises OSError where it cannot be read, and as `put_stream`."""
+        with Incoming(self._root, limit_bytes) as writer:
+            writer.copy(fd, tell)
+            return writer.commit(keep=self._keep)
 
     def put_tree(
         self, path: Path, *, within: Path | None = None, limit_bytes: int = TREE_BYTES_MAX
@@ -99,7 +110,7 @@ class ArtifactStore:
         for name, real in find_files(root):
             with open_inside(root, name, real) as source:
                 executable = bool(os.fstat(source.fileno()).st_mode & 0o111)
-                stored = self._put_open(source, left_bytes)
+                stored = self.put_open(source.fileno(), limit_bytes=left_bytes)
             left_bytes -= stored.size_bytes
             files.append(
                 TreeFile(
@@ -236,12 +247,6 @@ class ArtifactStore:
                 yield
             finally:
                 self._fetching.pop(digest, None)
-
-    def _put_open(self, source: BinaryIO, limit_bytes: int) -> Stored:
-        with Incoming(self._root, limit_bytes) as writer:
-            while chunk := source.read(BUFFER_BYTES):
-                writer.write(chunk)
-            return writer.commit(keep=self._keep)
 
     def _place_file(self, file: TreeFile, target: Path) -> None:
         try:

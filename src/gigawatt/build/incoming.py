@@ -13,6 +13,7 @@ from typing import Self
 from gigawatt.build.digest import PREFIX, mismatch
 from gigawatt.build.room import room_needed
 from gigawatt.model.refusal import RefusalCode, RefusalError
+from gigawatt.sdk.copying import TooLongError, copy_hashed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,7 @@ class Incoming:
         self._root = root
         self._limit_bytes = limit_bytes
         self._hash = hashlib.sha256()
+        self._copied = ""  # the SHA-256 of a file that was copied, in place of written
         self._size_bytes = 0
         directory = _directory(root)
         with room_needed(root):
@@ -64,25 +66,39 @@ class Incoming:
         """Append. Raises RefusalError (too-large, disk-full)."""
         self._size_bytes += len(data)
         if self._size_bytes > self._limit_bytes:
-            raise RefusalError(
-                RefusalCode.TOO_LARGE, f"this is more than the {self._limit_bytes} bytes allowed"
-            )
+            raise self._too_large()
         self._hash.update(data)
         view = memoryview(data)
         with room_needed(self._root):
             while view:
                 view = view[os.write(self._fd, view) :]
 
+    def copy(self, fd: int, tell: Callable[[int], None]) -> None:
+        """Write all of an open file, which is the first that is written. Raises RefusalError (too-large, disk-full), OSError."""
+        assert not self._size_bytes
+        try:
+            with room_needed(self._root):
+                copied = copy_hashed(
+                    fd, self._fd, limit_bytes=self._limit_bytes, tell=tell, flush=True
+                )
+        except TooLongError as error:
+            raise self._too_large() from error
+        self._copied, self._size_bytes = copied.sha256, copied.size
+
     def commit(self, wanted: str = "", *, keep: Keep | None = None) -> Stored:
         """Move it to its place, durably, once `keep` has kept it elsewhere too.
 
         Raises RefusalError: `digest-mismatch` where it is not `wanted`; `disk-full`; what `keep` raises.
         """
-        hex_digits = self._hash.hexdigest()
+        hex_digits = self._copied or self._hash.hexdigest()
         if wanted and wanted != PREFIX + hex_digits:
             raise mismatch(wanted=wanted, got=PREFIX + hex_digits)
         place_whole(self._root, hex_digits, self._path, self._fd, keep=keep)
         return Stored(digest=PREFIX + hex_digits, size_bytes=self._size_bytes)
+
+    def _too_large(self) -> RefusalError:
+        detail = f"this is more than the {self._limit_bytes} bytes allowed"
+        return RefusalError(RefusalCode.TOO_LARGE, detail)
 
 
 def place_whole(

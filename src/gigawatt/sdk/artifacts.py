@@ -3,14 +3,18 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 
 from gigawatt.model.refusal import RefusalCode, RefusalError
+from gigawatt.sdk.handoff import LEAST_BYTES, HandoffLostError
 from gigawatt.sdk.parts import PARTED_BYTES, PartedFile, send_parts
 from gigawatt.sdk.transport import Transport
 
 CHUNK_BYTES = 1 << 18
+SIDE_BY_SIDE = 2  # files of a tree at once
 TREE_FORMAT = "gigawatt-tree-1"  # what build/trees.py reads
 
 Progress = Callable[[int, int], None]  # is told how many bytes are through, and of how many
@@ -59,16 +63,16 @@ class Artifacts:
         try:
             size = bundle.size_bytes
             meter = _Meter(progress=progress, total=size)
-            sent = self._send_file(bundle.path, bundle.digest, "bundle", meter)
+            sent = self._send_file(bundle.path, bundle.digest, "bundle", meter.of_one(size))
         finally:
             bundle.path.unlink(missing_ok=True)
         return Sent(digest=bundle.digest, size_bytes=size, sent_bytes=sent, files=bundle.files)
 
     def send_file(self, path: Path, *, progress: Progress | None = None) -> Sent:
         """Store one file. Raises RefusalError, ApiError, UnreachableError."""
-        found = _described(path, path.name)
+        meter = _Meter(progress=progress, total=_listed(path, path.name).size)
+        found, sent = self._sent(path, path.name, meter)
         digest = f"sha256:{found.sha256}"
-        sent = self._send_file(path, digest, "file", _Meter(progress=progress, total=found.size))
         return Sent(digest=digest, size_bytes=found.size, sent_bytes=sent, files=1)
 
     def send_bytes(self, data: bytes) -> Sent:
@@ -92,16 +96,19 @@ class Artifacts:
             ApiError, UnreachableError.
         """
         if directory.is_file():
-            files = (_described(directory, directory.name),)
-            directory = directory.parent
+            listed = (_listed(directory, directory.name),)
         else:
-            files = tree_files(directory)
-        total = sum(each.size for each in files)
-        meter = _Meter(progress=progress, total=total)
-        sent = 0
-        for each in files:
-            digest = f"sha256:{each.sha256}"
-            sent += self._send_file(directory / each.path, digest, "file", meter)
+            listed = _listing(directory)
+        meter = _Meter(progress=progress, total=sum(each.size for each in listed))
+        with ThreadPoolExecutor(SIDE_BY_SIDE) as threads:
+            work = [threads.submit(self._sent, each.path, each.name, meter) for each in listed]
+            try:
+                done = [each.result() for each in work]
+            except BaseException:
+                threads.shutdown(wait=False, cancel_futures=True)
+                raise
+        files = tuple(file for file, _ in done)
+        total, sent = sum(each.size for each in files), sum(sent for _, sent in done)
         manifest = manifest_of(files)
         digest = f"sha256:{hashlib.sha256(manifest).hexdigest()}"
         if not self.has(digest, kind="tree"):
@@ -109,23 +116,42 @@ class Artifacts:
             self._transport.upload(path, lambda: [manifest], len(manifest), self._place("tree"))
         return Sent(digest=digest, size_bytes=total, sent_bytes=sent, files=len(files))
 
-    def _send_file(self, source: Path, digest: str, kind: str, meter: "_Meter") -> int:
+    def _sent(self, source: Path, name: str, meter: "_Meter") -> tuple[TreeFile, int]:
+        """A file as the store has it now, and the bytes that were sent of it: handed over open, where that can be."""
+        listed = _listed(source, name)
+        handoff = self._transport.handoff if listed.size >= LEAST_BYTES else None
+        tell = meter.of_one(listed.size)
+        if handoff is not None:
+            try:
+                taken = handoff.hand_in(source, project=self._transport.project, tell=tell)
+            except HandoffLostError:
+                tell(0)  # its bytes are sent instead, with the patience that calls have
+            except OSError as error:
+                raise _unreadable(source, error) from error
+            else:
+                tell(taken.size)
+                file = TreeFile(
+                    path=name,
+                    size=taken.size,
+                    sha256=taken.digest.removeprefix("sha256:"),
+                    executable=listed.executable,
+                )
+                return file, taken.size if taken.new else 0
+        described = _described(source, name)
+        return described, self._send_file(source, f"sha256:{described.sha256}", "file", tell)
+
+    def _send_file(self, source: Path, digest: str, kind: str, tell: Callable[[int], None]) -> int:
         """Bytes sent; none where the store had it."""
         size = source.stat().st_size
-        before = meter.through
         there = self.has(digest, kind=kind)
         if not there and kind == "file" and size >= PARTED_BYTES:
             parted = PartedFile(path=source, digest=digest, size=size)
-
-            def tell(through: int) -> None:
-                meter.reach(before + through)
-
             return send_parts(self._transport, parted, self._transport.place, tell)
         if not there:
-            reader = _Reader(path=source, meter=meter, before=before)
+            reader = _Reader(path=source, tell=tell)
             path = f"/v1/artifacts/{digest}"
             self._transport.upload(path, reader.chunks, size, self._place(kind))
-        meter.reach(before + size)
+        tell(size)
         return 0 if there else size
 
     def _place(self, kind: str) -> dict[str, str]:
@@ -134,21 +160,7 @@ class Artifacts:
 
 def tree_files(directory: Path) -> tuple[TreeFile, ...]:
     """Every file below a directory, sorted by path. Raises RefusalError."""
-    if not directory.is_dir():
-        detail = f"no such directory: {directory}"
-        raise RefusalError(RefusalCode.NOT_FOUND, detail, field="path")
-    root = directory.resolve()
-    found: list[TreeFile] = []
-    for path in sorted(root.rglob("*")):
-        if path.is_file() and path.resolve().is_relative_to(root):
-            found.append(_described(path, path.relative_to(root).as_posix()))
-        elif path.is_symlink() or not path.is_dir():
-            detail = f"{path}: neither a file, a directory nor a link to a file in {root}"
-            hint = "a model is stored as plain files; put copies in place of links"
-            raise RefusalError(RefusalCode.UNSUPPORTED, detail, field="path", hint=hint)
-    if not found:
-        raise RefusalError(RefusalCode.INVALID, f"no files in {directory}", field="path")
-    return tuple(sorted(found, key=lambda each: each.path))
+    return tuple(_described(each.path, each.name) for each in _listing(directory))
 
 
 def manifest_of(files: tuple[TreeFile, ...]) -> bytes:
@@ -167,19 +179,60 @@ def manifest_of(files: tuple[TreeFile, ...]) -> bytes:
     ).encode()
 
 
+def _listing(directory: Path) -> "tuple[_Listed, ...]":
+    if not directory.is_dir():
+        detail = f"no such directory: {directory}"
+        raise RefusalError(RefusalCode.NOT_FOUND, detail, field="path")
+    root = directory.resolve()
+    found: list[_Listed] = []
+    for path in sorted(root.rglob("*")):
+        if path.is_file() and path.resolve().is_relative_to(root):
+            found.append(_listed(path, path.relative_to(root).as_posix()))
+        elif path.is_symlink() or not path.is_dir():
+            detail = f"{path}: neither a file, a directory nor a link to a file in {root}"
+            hint = "a model is stored as plain files; put copies in place of links"
+            raise RefusalError(RefusalCode.UNSUPPORTED, detail, field="path", hint=hint)
+    if not found:
+        raise RefusalError(RefusalCode.INVALID, f"no files in {directory}", field="path")
+    return tuple(sorted(found, key=lambda each: each.name))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Listed:
+    """A file that is there, before anyone has read it."""
+
+    path: Path
+    name: str
+    size: int
+    executable: bool
+
+
 @dataclass(slots=True, kw_only=True)
 class _Meter:
-    """Bytes that are through, of all files together. Never goes back, also when a file is sent again."""
+    """Bytes that are through, of all files together. What is told never goes back, also when a file is sent again."""
 
     progress: Progress | None
     total: int
-    through: int = 0
+    told: int = 0
+    files: list[int] = field(default_factory=list[int])
+    lock: Lock = field(default_factory=Lock)
 
-    def reach(self, through: int) -> None:
-        if through > self.through:
-            self.through = through
-            if self.progress is not None:
-                self.progress(through, self.total)
+    def of_one(self, size: int) -> Callable[[int], None]:
+        """What to tell how many bytes of one file, of `size`, are through."""
+        with self.lock:
+            index = len(self.files)
+            self.files.append(0)
+
+        def tell(through: int) -> None:
+            with self.lock:
+                self.files[index] = min(through, size)
+                reached = sum(self.files)
+                if reached > self.told:
+                    self.told = reached
+                    if self.progress is not None:
+                        self.progress(reached, self.total)
+
+        return tell
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,16 +240,24 @@ class _Reader:
     """A file's content from its start, each time it is asked for."""
 
     path: Path
-    meter: _Meter
-    before: int
+    tell: Callable[[int], None]
 
     def chunks(self) -> Iterator[bytes]:
-        read = self.before
+        read = 0
         with self.path.open("rb") as file:
             while chunk := file.read(CHUNK_BYTES):
                 read += len(chunk)
                 yield chunk
-                self.meter.reach(read)
+                self.tell(read)
+
+
+def _listed(path: Path, name: str) -> _Listed:
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    executable = bool(status.st_mode & 0o111)
+    return _Listed(path=path, name=name, size=status.st_size, executable=executable)
 
 
 def _described(path: Path, name: str) -> TreeFile:
@@ -205,7 +266,11 @@ def _described(path: Path, name: str) -> TreeFile:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
             status = path.stat()
     except OSError as error:
-        detail = f"cannot read {path}: {error.strerror}"
-        raise RefusalError(RefusalCode.INVALID, detail, field="path") from error
+        raise _unreadable(path, error) from error
     executable = bool(status.st_mode & 0o111)
     return TreeFile(path=name, size=status.st_size, sha256=sha256, executable=executable)
+
+
+def _unreadable(path: Path, error: OSError) -> RefusalError:
+    detail = f"cannot read {path}: {error.strerror}"
+    return RefusalError(RefusalCode.INVALID, detail, field="path")

@@ -16,6 +16,8 @@ import httpx2
 
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.sdk.artifacts import TREE_FORMAT, Progress, TreeFile, manifest_of
+from gigawatt.sdk.copying import TooLongError, copy_hashed
+from gigawatt.sdk.handoff import LEAST_BYTES, HandoffLostError
 from gigawatt.sdk.transport import Transport
 
 PART = ".gigawatt-part"
@@ -135,6 +137,39 @@ def _fetch(
     part = target.with_name(target.name + PART)
     if part.is_symlink() or (part.exists() and part.stat().st_size > file.size):
         part.unlink()
+    if not _taken_out(transport, tree, file, part, tell):
+        _receive(transport, tree, file, part, tell)
+    part.chmod(0o755 if file.executable else 0o644)
+    part.rename(target)
+
+
+def _taken_out(
+    transport: Transport, tree: str, file: TreeFile, part: Path, tell: Callable[[int], None]
+) -> bool:
+    """Copy the open file that an instance on this machine gives; whether there was one. Raises RefusalError, ApiError."""
+    if file.size < LEAST_BYTES or part.exists():
+        return False
+    handoff = transport.handoff
+    if handoff is None:
+        return False
+    try:
+        with handoff.taken_out(tree, file.path) as source_fd, part.open("xb") as out:
+            copied = copy_hashed(source_fd, out.fileno(), limit_bytes=file.size, tell=tell)
+    except HandoffLostError:
+        return False
+    except TooLongError as error:
+        part.unlink()
+        detail = "more than that"
+        raise _mismatch(file.path, f"{file.size} bytes", detail) from error
+    if copied.sha256 != file.sha256:
+        part.unlink()
+        raise _mismatch(file.path, f"sha256:{file.sha256}", f"sha256:{copied.sha256}")
+    return True
+
+
+def _receive(
+    transport: Transport, tree: str, file: TreeFile, part: Path, tell: Callable[[int], None]
+) -> None:
     sha256 = _hashed(part)
     hashing: list[Future[None]] = []
 
@@ -156,8 +191,6 @@ def _fetch(
     if sha256.hexdigest() != file.sha256:
         part.unlink()
         raise _mismatch(file.path, f"sha256:{file.sha256}", f"sha256:{sha256.hexdigest()}")
-    part.chmod(0o755 if file.executable else 0o644)
-    part.rename(target)
 
 
 def _append(

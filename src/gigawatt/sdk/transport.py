@@ -8,6 +8,8 @@ import ssl
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,6 +17,7 @@ import httpx2
 
 from gigawatt import clock
 from gigawatt.sdk.errors import ApiError, UnreachableError, problem_of
+from gigawatt.sdk.handoff import Handoff
 from gigawatt.sdk.instance import Address
 from gigawatt.version import __version__
 
@@ -45,7 +48,7 @@ class Transport:
         if url.scheme not in {"http", "https"} or not url.hostname:
             detail = f"not the URL of an API: {address.api_url!r} ({address.source})"
             raise UnreachableError(detail, "write it like http://127.0.0.1:8484")
-        local = url.hostname in {"127.0.0.1", "::1", "localhost"}
+        local = self._local = url.hostname in {"127.0.0.1", "::1", "localhost"}
         headers = {"User-Agent": f"gigawatt/{__version__}", "Accept": "application/json"}
         if address.token:
             headers["Authorization"] = f"Bearer {address.token}"
@@ -56,6 +59,20 @@ class Transport:
             verify=url.scheme == "https" or _no_certificates(),
             trust_env=not local,  # a proxy cannot reach this machine for us
         )
+
+    @cached_property
+    def handoff(self) -> Handoff | None:
+        """Where open files change hands with an instance on this machine; None where bytes must be sent.
+
+        Raises ApiError, UnreachableError.
+        """
+        if not self._local:
+            return None
+        told: dict[str, Any] = self.read("/v1/instance")
+        path = str(told.get("handoff", ""))
+        if not path or not Path(path).is_socket():
+            return None
+        return Handoff(path=path, token=self.address.token)
 
     @property
     def place(self) -> dict[str, str]:

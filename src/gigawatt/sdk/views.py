@@ -393,4 +393,5 @@ class InstanceView(TypedDict):
     api_url: str
     gateway_url: str
     store: str
+    handoff: str
     engine: dict[str, Any]

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import partial
 
+from gigawatt.api.handoff import SOCKET, Handoff
 from gigawatt.build.artifacts import ArtifactStore
 from gigawatt.build.bundles import unpack
 from gigawatt.build.environments import EnvironmentBuilder
@@ -42,6 +43,7 @@ class Parts:
     workshop: LocalWorkshop
     services: Services
     gateway: GatewayProcess
+    handoff: Handoff
 
 
 def build(settings: Settings, instance: Instance, *, gateway_port: int) -> Parts:
@@ -75,11 +77,7 @@ def build(settings: Settings, instance: Instance, *, gateway_port: int) -> Parts
         secrets=secrets,
         machine=this_machine(),
         keyring=Keyring(store, tokens),
-        instance=InstanceFacts(
-            api_url=instance.api_url,
-            gateway_url=instance.gateway_url,
-            store=settings.store_url.partition(":")[0],
-        ),
+        instance=_facts(settings, instance),
         work_dir=_work_dir(settings),
         artifact_bytes_max=settings.artifact_bytes_max,
     )
@@ -92,6 +90,7 @@ def build(settings: Settings, instance: Instance, *, gateway_port: int) -> Parts
         workshop=workshop,
         services=services,
         gateway=GatewayProcess(settings.data, address),
+        handoff=Handoff(settings.data / SOCKET, services),
     )
 
 
@@ -101,6 +100,15 @@ def _artifacts(settings: Settings) -> ArtifactStore:
         settings.artifacts_url, credentials=settings.artifacts_credentials, state=root / "sending"
     )
     return ArtifactStore(root, remote)
+
+
+def _facts(settings: Settings, instance: Instance) -> InstanceFacts:
+    return InstanceFacts(
+        api_url=instance.api_url,
+        gateway_url=instance.gateway_url,
+        store=settings.store_url.partition(":")[0],
+        handoff=str(settings.data / SOCKET),
+    )
 
 
 def _workshop(settings: Settings, artifacts: ArtifactStore, secrets: SecretFiles) -> LocalWorkshop:

@@ -68,6 +68,7 @@ async def _serve(
     serving = asyncio.create_task(api.serve(sockets=[claimed.api]))
     keeping = asyncio.create_task(parts.gateway.keep())
     try:
+        parts.handoff.open()
         await _started(api, serving)
         await parts.gateway.ready()
         write_instance(settings.data, instance)
@@ -198,6 +199,7 @@ async def _close(
         await parts.leader.halt(timeout_s=HALT_TIMEOUT_S)
     parts.services.closing.set()
     parts.leader.gateway.close()
+    await parts.handoff.close()
     api.leave()
     await serving
     await parts.leader.stop()

@@ -6,7 +6,7 @@ only knows their digest: whoever puts an artifact must show all of it.
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,6 +41,14 @@ class Upload:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """A file that a client has opened to be read, and handed over. `tell` is told how many bytes are through."""
+
+    fd: int
+    tell: Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Whole:
     """Bytes that the store has, and that a tenant has shown all of."""
 
@@ -72,6 +80,19 @@ async def put(
     if upload.kind == "tree":
         files, size_bytes = await asyncio.to_thread(_check_tree, services, upload.digest)
     whole = Whole(digest=upload.digest, kind=upload.kind, size_bytes=size_bytes, files=files)
+    return await record(services, caller, whole, project=project)
+
+
+@verb
+async def put_open(
+    caller: Caller, services: Services, given: Given, *, project: str
+) -> tuple[ArtifactView, bool]:
+    """Store a file that is handed over open, under whatever digest it has. Raises RefusalError; then nothing is kept."""
+    _, project = home(caller, project)
+    stored = await asyncio.to_thread(
+        services.artifacts.put_open, given.fd, limit_bytes=file_limit(services), tell=given.tell
+    )
+    whole = Whole(digest=stored.digest, kind="file", size_bytes=stored.size_bytes)
     return await record(services, caller, whole, project=project)
 
 

@@ -17,6 +17,7 @@ async def show(caller: Caller, services: Services) -> InstanceView:
         api_url=facts.api_url,
         gateway_url=facts.gateway_url,
         store=facts.store,
+        handoff=facts.handoff,
         engine=EngineView(
             name=services.engine.name,
             environments=tuple(sorted(able.environments)),

@@ -58,6 +58,7 @@ VERBS: dict[str, frozenset[Role]] = {
     "secrets.page": _WRITERS,
     "secrets.remove": _ADMINS,
     "artifacts.put": _WRITERS | _RANK,
+    "artifacts.put_open": _WRITERS | _RANK,
     "artifacts.show": _READERS | _RANK,
     "artifacts.content": _READERS | _RANK,
     "artifacts.file_content": _READERS | _RANK,

@@ -28,6 +28,7 @@ class InstanceFacts:
     api_url: str
     gateway_url: str
     store: str  # sqlite or postgresql
+    handoff: str = ""  # the socket over which clients on this machine hand in open files
 
 
 def _reader_threads() -> ThreadPoolExecutor:

@@ -5,11 +5,12 @@ import socket
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import uvicorn
 
+from gigawatt.api.handoff import Handoff
 from gigawatt.build.remote import Remote
 from tests.surface.api.site import Site, running_site
 
@@ -21,6 +22,7 @@ class _Server:
     data: Path
     listener: socket.socket
     remote: Remote | None = None
+    handoff: bool = False
     started: threading.Event = field(default_factory=threading.Event)
     site: Site | None = None
     loop: asyncio.AbstractEventLoop | None = None
@@ -34,15 +36,23 @@ class _Server:
             config = uvicorn.Config(site.app, log_config=None, lifespan="off", access_log=False)
             self.site, self.server = site, uvicorn.Server(config)
             self.loop = asyncio.get_running_loop()
+            handoff = Handoff(self.data / "handoff.sock", site.services)
+            if self.handoff:
+                handoff.open()
+                facts = replace(site.services.instance, handoff=str(self.data / "handoff.sock"))
+                site.services.instance = facts
             self.started.set()
             await self.server.serve(sockets=[self.listener])
+            await handoff.close()
 
 
 @contextmanager
-def served_site(data: Path, *, remote: Remote | None = None) -> Generator[tuple[str, str]]:
-    """The URL of a site and its administrator's key."""
+def served_site(
+    data: Path, *, remote: Remote | None = None, handoff: bool = False
+) -> Generator[tuple[str, str]]:
+    """The URL of a site and its administrator's key. With `handoff`, files change hands over a socket beside its data."""
     listener = socket.create_server(("127.0.0.1", 0))
-    server = _Server(data, listener, remote)
+    server = _Server(data, listener, remote, handoff)
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

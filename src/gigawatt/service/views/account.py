@@ -84,6 +84,7 @@ class InstanceView:
     api_url: str
     gateway_url: str
     store: str
+    handoff: str
     engine: EngineView
 
 

@@ -1,0 +1,129 @@
+"""2 GB into the store and out of it on this machine, beside `cp` of the same file in the same rounds; and by HTTP."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.figures import Figure, median
+from benchmarks.instance import Instance, running
+from gigawatt.sdk.client import Client
+from gigawatt.sdk.fetch import fetch_tree
+
+SIZE_BYTES = 2_000_000_000
+ROUNDS = 3
+CHUNK_BYTES = 1 << 24
+SHARE_GOAL = 80.0  # percent of cp
+MB = 1_000_000
+
+CP, CP_SYNC, PUSH, PULL, HASH = "cp", "cp, then sync", "push", "pull", "SHA-256, one thread"
+HTTP_PUSH, HTTP_PULL = "push by HTTP, in parts", "pull by HTTP"
+
+
+def run() -> list[Figure]:
+    with tempfile.TemporaryDirectory(prefix="gigawatt-bench-") as place:
+        source = Path(place) / "model" / "weights.dat"
+        source.parent.mkdir()
+        _fill(source)
+        with running() as instance:
+            taken = _measured(instance, source)
+    return [
+        *(_share(name, CP, taken) for name in (PUSH, PULL)),
+        *(_share(name, CP_SYNC, taken) for name in (PUSH, PULL)),
+        *(_rate(name, times) for name, times in taken.items()),
+    ]
+
+
+def _share(name: str, other: str, taken: dict[str, list[float]]) -> Figure:
+    """The median of the rounds' own shares: what else the machine did in a round falls on both."""
+    shares = [100 * theirs / ours for ours, theirs in zip(taken[name], taken[other], strict=True)]
+    return Figure(
+        what=f"2 GB {name}, of the throughput of {other}",
+        value=median(shares),
+        unit="%",
+        goal=SHARE_GOAL if other == CP else None,
+        at_least=True,
+        note="acknowledged when durable" if name == PUSH else "verified",
+    )
+
+
+def _rate(name: str, times: list[float]) -> Figure:
+    rates = [SIZE_BYTES / MB / each for each in times]
+    note = "rounds: " + ", ".join(f"{rate:.0f}" for rate in rates)
+    return Figure(what=f"2 GB: {name}", value=median(rates), unit="MB/s", note=note)
+
+
+def _measured(instance: Instance, source: Path) -> dict[str, list[float]]:
+    """Each in turn, so that what else the machine does falls on all of them. The first round warms up, uncounted."""
+    taken: dict[str, list[float]] = {}
+    with Client(api_url=instance.api_url, token=instance.token) as client:
+        for count in range(ROUNDS + 1):
+            for name, seconds in _round(instance, client, source, by_http=count == 1):
+                if count:
+                    taken.setdefault(name, []).append(seconds)
+    return taken
+
+
+def _round(
+    instance: Instance, client: Client, source: Path, *, by_http: bool
+) -> list[tuple[str, float]]:
+    target, out = source.parents[1] / "copy", source.parents[1] / "out"
+    stored = instance.data / "artifacts" / "sha256"
+    times = [
+        (CP, _timed(lambda: _cp(source, target))),
+        (CP_SYNC, _timed(lambda: _cp(source, target, sync=True))),
+        (HASH, _timed(lambda: _hashed(source))),
+    ]
+    target.unlink()
+    for push, pull in ((PUSH, PULL), (HTTP_PUSH, HTTP_PULL))[: 1 + by_http]:
+        transport = client._transport  # noqa: SLF001 - to send bytes, as from another machine
+        if push == HTTP_PUSH:
+            transport.__dict__["handoff"] = None
+        _change(source)
+        begin = time.perf_counter()
+        digest = client.artifacts.send_tree(source.parent).digest
+        pushed = time.perf_counter()
+        fetch_tree(transport, digest, out)
+        times += [(push, pushed - begin), (pull, time.perf_counter() - pushed)]
+        transport.__dict__.pop("handoff", None)
+        shutil.rmtree(out)
+        for path in stored.glob("??/*"):
+            path.unlink()
+    return times
+
+
+def _timed(call: Callable[[], object]) -> float:
+    begin = time.perf_counter()
+    call()
+    return time.perf_counter() - begin
+
+
+def _cp(source: Path, target: Path, *, sync: bool = False) -> None:
+    target.unlink(missing_ok=True)
+    subprocess.run(["cp", str(source), str(target)], check=True)
+    if sync:
+        subprocess.run(["sync", str(target)], check=True)
+
+
+def _hashed(source: Path) -> None:
+    with source.open("rb") as file:
+        hashlib.file_digest(file, "sha256")
+
+
+def _fill(path: Path) -> None:
+    """Bytes that no disk can make fewer."""
+    with path.open("wb") as file:
+        for start in range(0, SIZE_BYTES, CHUNK_BYTES):
+            file.write(os.urandom(min(CHUNK_BYTES, SIZE_BYTES - start)))
+        os.fsync(file.fileno())
+
+
+def _change(path: Path) -> None:
+    """Make it a file that the store has not seen."""
+    with path.open("r+b") as file:
+        file.write(os.urandom(16))
+        os.fsync(file.fileno())
