@@ -1,16 +1,17 @@
 """One open file into another and the SHA-256 of what was written, in the time that the slower of the two takes."""
 
+import errno
 import fcntl
 import hashlib
 import os
-from collections import deque
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
-CHUNK_BYTES = 2 * 1024 * 1024
+CHUNK_BYTES = 8 * 1024 * 1024
+READ_BYTES = 256 * 1024
 AHEAD = 3  # chunks that are written before the first of them is hashed
 FLUSH_BYTES = 256 * 1024 * 1024  # of what must be durable, while the rest is still copied
 TELL_BYTES = 32 * 1024 * 1024
@@ -37,38 +38,29 @@ def copy_hashed(
     tell: Callable[[int], None] = lambda _: None,
     flush: bool = False,
 ) -> Copied:
-    """Copy all of a file from its start; `flush` begins to make it durable on the way, for an fsync that follows.
+    """Copy all of a file from its start into an empty one that is open to be read too.
 
-    What is hashed is what is written, also where the source changes meanwhile. Raises OSError, TooLongError.
+    `flush` begins to make it durable on the way, for an fsync that follows. What is hashed is what was written, also where
+    the source changes meanwhile. Raises OSError, TooLongError.
     """
-    cloned = _cloned(source_fd, target_fd)
-    source = target_fd if cloned else source_fd
+    move = _shared if _cloned(source_fd, target_fd) else _moved
     sha256 = hashlib.sha256()
     through = told = flushed = 0
-    chunk_bytes = min(CHUNK_BYTES, os.fstat(source).st_size + 1)
-    buffers = deque([bytearray(chunk_bytes)])
     with _behind() as hashing, _behind() as flushing:
-        while count := os.preadv(source, [buffers[0]], through):
-            chunk = memoryview(buffers[0])[:count]
+        while count := move(source_fd, target_fd, through):
             if through + count > limit_bytes:
                 raise TooLongError
             if count == CHUNK_BYTES:
-                hashing.begin(partial(sha256.update, chunk), ahead=AHEAD)
+                hashing.begin(partial(_hash, sha256, target_fd, through, count), ahead=AHEAD)
             else:  # the last one, and for most files the only one
                 hashing.settle(0)
-                sha256.update(chunk)
-            if not cloned:
-                _write(target_fd, chunk, through)
-            if len(buffers) <= AHEAD:
-                buffers.appendleft(bytearray(chunk_bytes))
-            else:
-                buffers.rotate(1)  # what is first now has been hashed
+                _hash(sha256, target_fd, through, count)
             through += count
             if through - told >= TELL_BYTES:
                 tell(through)
                 told = through
             if flush and through - flushed >= FLUSH_BYTES and flushing.idle:
-                flushing.begin(lambda: os.fdatasync(target_fd), ahead=1)
+                flushing.begin(partial(os.fdatasync, target_fd), ahead=1)
                 flushed = through
     tell(through)
     return Copied(sha256=sha256.hexdigest(), size=through)
@@ -111,7 +103,36 @@ def _cloned(source_fd: int, target_fd: int) -> bool:
     return True
 
 
-def _write(fd: int, view: memoryview, offset: int) -> None:
-    while view:
-        written = os.pwrite(fd, view, offset)
-        view, offset = view[written:], offset + written
+def _shared(_: int, target_fd: int, offset: int) -> int:
+    """How many bytes from `offset` on are there already, a chunk at most."""
+    return min(max(os.fstat(target_fd).st_size - offset, 0), CHUNK_BYTES)
+
+
+def _moved(source_fd: int, target_fd: int, offset: int) -> int:
+    """Copy a chunk; its bytes, fewer only at the end of the file. The kernel does it where it can, for half of the time."""
+    count = 0
+    while count < CHUNK_BYTES:
+        left = CHUNK_BYTES - count
+        try:
+            moved = os.copy_file_range(source_fd, target_fd, left, offset + count, offset + count)
+        except OSError:  # over a border between file systems, for one
+            moved = 0
+        if not moved:
+            data = os.pread(source_fd, left, offset + count)
+            moved = os.pwrite(target_fd, data, offset + count) if data else 0
+        if not moved:
+            break
+        count += moved
+    return count
+
+
+def _hash(sha256: "hashlib._Hash", fd: int, offset: int, count: int) -> None:
+    """Hash bytes that are in the page cache, in pieces that the processor's cache holds."""
+    buffer = bytearray(min(count, READ_BYTES))
+    end = offset + count
+    while offset < end:
+        read = os.preadv(fd, [memoryview(buffer)[: end - offset]], offset)
+        if not read:
+            raise OSError(errno.EIO, "the copy is shorter than what was written to it")
+        sha256.update(memoryview(buffer)[:read])
+        offset += read

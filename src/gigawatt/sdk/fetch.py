@@ -153,7 +153,7 @@ def _taken_out(
     if handoff is None:
         return False
     try:
-        with handoff.taken_out(tree, file.path) as source_fd, part.open("xb") as out:
+        with handoff.taken_out(tree, file.path) as source_fd, part.open("x+b") as out:
             copied = copy_hashed(source_fd, out.fileno(), limit_bytes=file.size, tell=tell)
     except HandoffLostError:
         return False

@@ -29,7 +29,7 @@ def a_file(path: Path, size: int) -> Path:
 def test_what_is_written_is_what_is_hashed(tmp_path: Path, size: int, *, flush: bool) -> None:
     source, target = a_file(tmp_path / "source", size), tmp_path / "target"
     told: list[int] = []
-    with source.open("rb") as reader, target.open("xb") as writer:
+    with source.open("rb") as reader, target.open("x+b") as writer:
         copied = copy_hashed(
             reader.fileno(), writer.fileno(), limit_bytes=size, tell=told.append, flush=flush
         )
@@ -47,7 +47,7 @@ def test_a_source_that_changes_meanwhile_is_hashed_as_it_was_written(tmp_path: P
             file.seek(TELL_BYTES + CHUNK_BYTES)
             file.write(os.urandom(CHUNK_BYTES))
 
-    with source.open("rb") as reader, target.open("xb") as writer:
+    with source.open("rb") as reader, target.open("x+b") as writer:
         copied = copy_hashed(reader.fileno(), writer.fileno(), limit_bytes=FLUSH_BYTES, tell=change)
     assert copied.sha256 == hashlib.sha256(target.read_bytes()).hexdigest()
 
@@ -56,17 +56,17 @@ def test_more_than_is_allowed_is_not_copied(tmp_path: Path) -> None:
     source, target = a_file(tmp_path / "source", CHUNK_BYTES * 3), tmp_path / "target"
     with (
         source.open("rb") as reader,
-        target.open("xb") as writer,
+        target.open("x+b") as writer,
         pytest.raises(TooLongError),
     ):
-        copy_hashed(reader.fileno(), writer.fileno(), limit_bytes=CHUNK_BYTES * 3 - 1)
-    assert target.stat().st_size < CHUNK_BYTES * 3
+        copy_hashed(reader.fileno(), writer.fileno(), limit_bytes=CHUNK_BYTES - 1)
+    assert target.stat().st_size == CHUNK_BYTES  # it is looked at after each chunk
 
 
 def test_what_cannot_be_read_is_an_error(tmp_path: Path) -> None:
     with (
         (tmp_path / "source").open("wb") as unreadable,
-        (tmp_path / "target").open("xb") as writer,
+        (tmp_path / "target").open("x+b") as writer,
         pytest.raises(OSError, match="Bad file descriptor"),
     ):
         copy_hashed(unreadable.fileno(), writer.fileno(), limit_bytes=10)
