@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         checkpoint_dir,
         checkpoint_requested,
         report,
+        resume_path,
         resume_step,
     )
     from gigawatt.sdk.batch import Batch
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     )
     from gigawatt.sdk.function import JobFunction, job
     from gigawatt.sdk.futures import Future, as_completed, wait
-    from gigawatt.sdk.jobs import Job
+    from gigawatt.sdk.job import Job
     from gigawatt.sdk.options import JobOptions
 
 __all__ = [
@@ -56,6 +57,7 @@ __all__ = [
     "checkpoint_requested",
     "job",
     "report",
+    "resume_path",
     "resume_step",
     "wait",
 ]

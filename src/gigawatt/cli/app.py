@@ -23,6 +23,9 @@ SECTIONS = {
         "stack": _entry("stack", "stack", "Show where ranks are in their programs right now."),
         "exec": _entry("exec", "exec_", "Run a command beside a rank."),
         "explain": _entry("explain", "explain", "Say why a job waits, or why it failed."),
+        "checkpoints": _entry(
+            "checkpoints", "checkpoints", "List and verify what a job has saved."
+        ),
         "cancel": _entry("cancel", "cancel", "Stop jobs; ranks get their grace."),
         "retry": _entry("retry", "retry", "Put ended jobs back in the line."),
         "import": _entry("import_file", "import_file", "Turn another system's file into ours."),

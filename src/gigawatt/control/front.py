@@ -15,10 +15,11 @@ from gigawatt.model.gang import Gang
 from gigawatt.model.job import Job
 from gigawatt.model.launch import Placement
 from gigawatt.model.ledger import NodeAccount
-from gigawatt.model.observation import DemandSeen
+from gigawatt.model.observation import CheckpointsFound, DemandSeen
 from gigawatt.model.reason import Reason, ReasonCode
 from gigawatt.model.resources import Resources
 from gigawatt.model.world import World
+from gigawatt.reconcile.checkpoints import checkpoint_dir
 from gigawatt.reconcile.environments import unused
 from gigawatt.scheduler import dry_run
 from gigawatt.scheduler.explain import CheapestChange, Value, explain
@@ -49,6 +50,12 @@ class Front:
 
     async def gateway_config(self, *, after: int, wait_s: float) -> dict[str, Any]:
         return await self._leader.gateway.config(after=after, wait_s=wait_s)
+
+    def checkpoint_dir(self, job: Job) -> str:
+        return checkpoint_dir(job, self._leader.state.site)
+
+    async def checkpoints_found(self, seen: CheckpointsFound) -> None:
+        self._leader.observe(seen)
 
     async def demand(self, seen: tuple[DemandSeen, ...]) -> None:
         for each in seen:

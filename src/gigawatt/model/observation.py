@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from gigawatt.model.artifact import Weights
 from gigawatt.model.attempt import Progress
-from gigawatt.model.gang import Checkpoint
+from gigawatt.model.checkpoint import Checkpoint, Finding
 from gigawatt.model.launch import AttemptKey
 from gigawatt.model.node import NodeReport
 
@@ -86,6 +86,34 @@ class CheckpointSaved:
     key: AttemptKey
     rank: int
     checkpoint: Checkpoint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointsFound:
+    """Checkpoints of a job were looked at again: which are not as they were reported, and which digests are known."""
+
+    at_ms: int
+    job: str
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResumeChosen:
+    """Before a launch: what the attempt resumes from (`path` "" for none), and what was found of those before it."""
+
+    at_ms: int
+    key: AttemptKey
+    path: str
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointsRemoved:
+    """Checkpoints' files have been deleted; a finding with a fault says why one's were not."""
+
+    at_ms: int
+    job: str
+    findings: tuple[Finding, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +201,9 @@ Observation = (
     | RankExited
     | RankProgress
     | CheckpointSaved
+    | CheckpointsFound
+    | ResumeChosen
+    | CheckpointsRemoved
     | ReplicaReadiness
     | AttemptGone
     | EnvironmentStage

@@ -27,6 +27,8 @@ from gigawatt.model.job import Job
 from gigawatt.model.observation import (
     AttemptGone,
     CheckpointSaved,
+    CheckpointsFound,
+    CheckpointsRemoved,
     DemandSeen,
     EnvironmentBuilt,
     EnvironmentDeleted,
@@ -42,8 +44,18 @@ from gigawatt.model.observation import (
     RankProgress,
     RankStarted,
     ReplicaReadiness,
+    ResumeChosen,
 )
-from gigawatt.reconcile import attempts, endpoints, environments, jobs, models, nodes, projects
+from gigawatt.reconcile import (
+    attempts,
+    checkpoints,
+    endpoints,
+    environments,
+    jobs,
+    models,
+    nodes,
+    projects,
+)
 from gigawatt.reconcile import replicas as replica_lives
 from gigawatt.reconcile.attempts import Owner
 from gigawatt.reconcile.turn import Turn
@@ -55,6 +67,7 @@ OfAttempt = (
     | RankExited
     | RankProgress
     | CheckpointSaved
+    | ResumeChosen
     | ReplicaReadiness
     | AttemptGone
 )
@@ -96,7 +109,7 @@ def command(turn: Turn, asked: Command) -> Entity:  # noqa: C901, PLR0911, PLR09
             return projects.revoke_key(turn, asked)
 
 
-def observation(turn: Turn, seen: Observation) -> None:
+def observation(turn: Turn, seen: Observation) -> None:  # noqa: C901 - one flat table
     """Take in what was seen. Seen again, it changes nothing."""
     match seen:
         case NodeSeen():
@@ -111,6 +124,10 @@ def observation(turn: Turn, seen: Observation) -> None:
             _environment_changed(turn, environments.failed(turn, seen))
         case EnvironmentDeleted():
             environments.deleted(turn, seen)
+        case CheckpointsFound():
+            checkpoints.found(turn, seen)
+        case CheckpointsRemoved():
+            checkpoints.removed(turn, seen)
         case ModelStored():
             jobs.model_stored(turn, seen)
         case DemandSeen():
@@ -140,7 +157,7 @@ def decision(turn: Turn, decided: Decision) -> None:
         attempts.start(turn, owner, start)
 
 
-def _of_attempt(turn: Turn, seen: OfAttempt) -> None:  # noqa: C901 - one flat table
+def _of_attempt(turn: Turn, seen: OfAttempt) -> None:  # noqa: C901, PLR0912 - one flat table
     found = attempts.find(turn, seen.key)
     if found is None:
         _disown(turn, seen)
@@ -166,7 +183,10 @@ def _of_attempt(turn: Turn, seen: OfAttempt) -> None:  # noqa: C901 - one flat t
                 jobs.progressed(turn, owner, attempt, seen)
         case CheckpointSaved():
             if isinstance(owner, Job):
-                jobs.checkpointed(turn, owner, attempt, seen.checkpoint)
+                checkpoints.reported(turn, owner, attempt, seen.checkpoint)
+        case ResumeChosen():
+            if isinstance(owner, Job):
+                checkpoints.chosen(turn, owner, attempt, seen)
 
 
 def _ended(turn: Turn, owner: Owner) -> None:

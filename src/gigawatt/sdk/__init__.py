@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     )
     from gigawatt.sdk.function import JobFunction, job
     from gigawatt.sdk.futures import Future, as_completed, wait
-    from gigawatt.sdk.jobs import Job
+    from gigawatt.sdk.job import Job
     from gigawatt.sdk.options import JobOptions
 
 __all__ = [

@@ -40,6 +40,8 @@ VERBS: dict[str, frozenset[Role]] = {
     "jobs.spec": _WRITERS,
     "jobs.cancel": _WRITERS,
     "jobs.retry": _WRITERS,
+    "checkpoints.page": _READERS | _RANK,
+    "checkpoints.verify": _WRITERS | _RANK,
     "explain.explain": _READERS | _RANK,
     "logs.of_job": _READERS | _RANK,
     "logs.lines": _READERS | _RANK,

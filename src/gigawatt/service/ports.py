@@ -13,7 +13,7 @@ from gigawatt.model.gang import Gang
 from gigawatt.model.job import Job
 from gigawatt.model.launch import Placement
 from gigawatt.model.ledger import NodeAccount
-from gigawatt.model.observation import DemandSeen
+from gigawatt.model.observation import CheckpointsFound, DemandSeen
 from gigawatt.model.reason import Reason
 from gigawatt.model.resources import Resources
 
@@ -111,6 +111,14 @@ class Leader(Protocol):
 
     async def gateway_config(self, *, after: int, wait_s: float) -> dict[str, Any]:
         """The gateways' configuration, once its revision differs from `after` or `wait_s` has passed."""
+        ...
+
+    def checkpoint_dir(self, job: Job) -> str:
+        """The directory that a job's checkpoints are below."""
+        ...
+
+    async def checkpoints_found(self, seen: CheckpointsFound) -> None:
+        """Take in what looking at a live job's checkpoints came to."""
         ...
 
     async def demand(self, seen: tuple[DemandSeen, ...]) -> None:
