@@ -48,7 +48,7 @@ _HOMES = {
     "Client": "gigawatt.sdk.client",
     "Future": "gigawatt.sdk.futures",
     "GigawattError": "gigawatt.sdk.errors",
-    "Job": "gigawatt.sdk.jobs",
+    "Job": "gigawatt.sdk.job",
     "JobFailedError": "gigawatt.sdk.errors",
     "JobFunction": "gigawatt.sdk.function",
     "JobOptions": "gigawatt.sdk.options",
