@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     )
     from gigawatt.sdk.function import JobFunction, job
     from gigawatt.sdk.futures import Future, as_completed, wait
-    from gigawatt.sdk.job import Job
+    from gigawatt.sdk.jobhandle import Job
     from gigawatt.sdk.options import JobOptions
 
 __all__ = [

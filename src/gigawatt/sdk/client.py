@@ -17,7 +17,7 @@ from gigawatt.sdk.cluster import Events, Ledger, Nodes
 from gigawatt.sdk.endpoints import Endpoints
 from gigawatt.sdk.environments import Environments
 from gigawatt.sdk.instance import ENV_PROJECT, Address, discover
-from gigawatt.sdk.job import Job
+from gigawatt.sdk.jobhandle import Job
 from gigawatt.sdk.jobs import Jobs
 from gigawatt.sdk.models import Models
 from gigawatt.sdk.secrets import Secrets
