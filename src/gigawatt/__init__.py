@@ -62,7 +62,16 @@ __all__ = [
     "wait",
 ]
 
-_RANK = frozenset({"checkpoint", "checkpoint_dir", "checkpoint_requested", "report", "resume_step"})
+_RANK = frozenset(
+    {
+        "checkpoint",
+        "checkpoint_dir",
+        "checkpoint_requested",
+        "report",
+        "resume_path",
+        "resume_step",
+    }
+)
 _HERE = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - pathlib costs too much here
 
 
