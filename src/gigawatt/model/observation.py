@@ -192,6 +192,16 @@ class DemandSeen:
     completion_tokens_more: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetentionNoted:
+    """What a pass of the retention removed, or what the disk has come to. `what` ends the event's kind."""
+
+    at_ms: int
+    what: str
+    message: str
+    data: tuple[tuple[str, str], ...] = ()
+
+
 Observation = (
     NodeSeen
     | NodeLost
@@ -212,4 +222,5 @@ Observation = (
     | EnvironmentDeleted
     | ModelStored
     | DemandSeen
+    | RetentionNoted
 )

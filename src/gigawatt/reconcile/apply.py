@@ -12,11 +12,14 @@ from gigawatt.model.command import (
     EnsureEnvironment,
     PutEndpoint,
     RegisterModel,
+    RemoveArtifact,
     RemoveEnvironment,
+    RemoveJob,
     RetryJob,
     RevokeKey,
     SetAlias,
     SetCard,
+    SetRetention,
     StopEndpoint,
     SubmitJob,
 )
@@ -45,6 +48,7 @@ from gigawatt.model.observation import (
     RankStarted,
     ReplicaReadiness,
     ResumeChosen,
+    RetentionNoted,
 )
 from gigawatt.reconcile import (
     attempts,
@@ -55,6 +59,7 @@ from gigawatt.reconcile import (
     models,
     nodes,
     projects,
+    removals,
 )
 from gigawatt.reconcile import replicas as replica_lives
 from gigawatt.reconcile.attempts import Owner
@@ -103,13 +108,19 @@ def command(turn: Turn, asked: Command) -> Entity:  # noqa: C901, PLR0911, PLR09
             return nodes.change(turn, asked)
         case CreateProject():
             return projects.create_project(turn, asked)
+        case SetRetention():
+            return removals.set_retention(turn, asked)
+        case RemoveJob():
+            return removals.remove_job(turn, asked)
+        case RemoveArtifact():
+            return removals.remove_artifact(turn, asked)
         case CreateKey():
             return projects.create_key(turn, asked)
         case RevokeKey():
             return projects.revoke_key(turn, asked)
 
 
-def observation(turn: Turn, seen: Observation) -> None:  # noqa: C901 - one flat table
+def observation(turn: Turn, seen: Observation) -> None:  # noqa: C901, PLR0912 - one flat table
     """Take in what was seen. Seen again, it changes nothing."""
     match seen:
         case NodeSeen():
@@ -130,6 +141,8 @@ def observation(turn: Turn, seen: Observation) -> None:  # noqa: C901 - one flat
             checkpoints.removed(turn, seen)
         case ModelStored():
             jobs.model_stored(turn, seen)
+        case RetentionNoted():
+            removals.noted(turn, seen)
         case DemandSeen():
             endpoint = turn.world.endpoints.get(seen.endpoint)
             if endpoint is not None:
