@@ -123,7 +123,9 @@ def _users_first(by_ref: Mapping[Ref, Item], going: set[Ref]) -> tuple[Item, ...
 
 def _followers(by_ref: Mapping[Ref, Item], going: set[Ref]) -> dict[Ref, set[Ref]]:
     """What may only go after each item: what it refers to, and what it owns."""
-    follow = {ref: set(by_ref[ref].refers) & going - {ref} for ref in going}
+    follow = {
+        ref: {used for used in by_ref[ref].refers if used in going and used != ref} for ref in going
+    }
     for ref in going:
         owner = by_ref[ref].owner
         if owner in going and owner != ref:
