@@ -92,6 +92,27 @@ def test_a_policy_is_shown_and_set_and_wrong_ones_are_named(play: Play) -> None:
     play(scenario)
 
 
+def test_what_a_kept_job_names_by_digest_stays_and_what_its_function_returned(
+    play: Play, tmp_path: Path
+) -> None:
+    async def scenario(site: Site) -> None:
+        value = await upload(site, b"a function that travelled as a value", kind="file")
+        data = await upload(site, b"a table", kind="file")
+        other = await upload(site, b"what nobody names", kind="file")
+        env = {"GW_CALL": "inline:", "GW_FUNCTION": value}
+        job = await ended(site, env=env, command=["python", "-c", "pass", f"--data={data}"])
+        work = work_of(site, tmp_path, job)
+        done = await pruned(site, "artifacts", "contents", "checkpoints", older_than="0s")
+        assert set(went(done)) == {("artifacts", f"default/{other}"), ("contents", other)}
+        assert work.exists()
+        done = await pruned(site, older_than="0s")
+        assert ("checkpoints", job["id"]) in went(done)
+        assert ("contents", value) in went(done)
+        assert not work.exists()
+
+    play(scenario)
+
+
 def test_a_job_goes_with_its_files_and_its_bundle_and_is_told_as_gone(
     play: Play, tmp_path: Path
 ) -> None:
