@@ -66,7 +66,12 @@ async def find_job(caller: Caller, services: Services, reference: str, project: 
     find = _finder(services.store, caller, Job, reference, project)
     task = task_reference(reference)
     if task is None:
-        return await services.read(find)
+        try:
+            return await services.read(find)
+        except RefusalError as error:
+            if error.code is RefusalCode.NOT_FOUND:
+                await _check_array(caller, services, reference, project)
+            raise
     array = await find_array(caller, services, task[0], project)
     of_task = task_id(array.id, task[1])
     if not contains(array.tasks.indices, task[1]):
@@ -80,6 +85,17 @@ async def find_job(caller: Caller, services: Services, reference: str, project: 
         detail = f"task {task[1]} of {array.spec.name} has not been started"
         hint = f"gw jobs {array.id} shows which are pending"
         raise RefusalError(error.code, detail, hint=hint) from error
+
+
+async def _check_array(caller: Caller, services: Services, reference: str, project: str) -> None:
+    """Tell of an array where one job was asked for."""
+    try:
+        array = await find_array(caller, services, reference, project)
+    except RefusalError:
+        return
+    detail = f"{reference} is an array of {array.count} tasks, and one job is asked for"
+    hint = f"name a task, e.g. '{array.spec.name}[{array.tasks.indices[0][0]}]'; gw jobs {reference} lists them"
+    raise RefusalError(RefusalCode.NOT_FOUND, detail, field="job", hint=hint)
 
 
 async def find_array(
