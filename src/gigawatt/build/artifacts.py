@@ -20,6 +20,7 @@ from gigawatt.build.remote import Remote
 from gigawatt.build.room import room_needed
 from gigawatt.build.tree_files import find_files, find_root, open_inside
 from gigawatt.build.trees import (
+    HEX,
     MANIFEST_BYTES_MAX,
     TreeFile,
     TreeManifest,
@@ -29,6 +30,7 @@ from gigawatt.build.trees import (
 )
 from gigawatt.build.uploads import Uploads
 from gigawatt.clock import now_ms
+from gigawatt.engine.local.aside import mark_used
 from gigawatt.model.refusal import RefusalCode, RefusalError
 
 STREAM_BUFFER_BYTES = 4 * 1024 * 1024
@@ -58,7 +60,7 @@ class ArtifactStore:
         Raises RefusalError: `invalid` (the digest's form), `digest-mismatch` with both digests, `too-large`,
         `disk-full`. Nothing is left then.
         """
-        if self.exists(digest):
+        if self.use(digest):
             return Stored(digest=digest, size_bytes=self.size(digest))
         with Incoming(self._root, limit_bytes) as writer:
             for chunk in chunks:
@@ -69,7 +71,7 @@ class ArtifactStore:
         self, digest: str, chunks: AsyncIterable[bytes], *, limit_bytes: int = FILE_BYTES_MAX
     ) -> Stored:
         """As `put_stream`, with the disk's work in threads."""
-        if await asyncio.to_thread(self.exists, digest):
+        if await asyncio.to_thread(self.use, digest):
             size_bytes = await asyncio.to_thread(self.size, digest)
             return Stored(digest=digest, size_bytes=size_bytes)
         writer = await asyncio.to_thread(Incoming, self._root, limit_bytes)
@@ -150,6 +152,25 @@ class ArtifactStore:
                 self._fetch(self._remote, digest)
         return path
 
+    def use(self, digest: str) -> bool:
+        """Whether it is there; from now on it counts as used just now, and no removal that was planned takes it."""
+        path = self.path(digest)
+        return mark_used(path) or (self._remote is not None and self._remote.has(path.name))
+
+    def contents(self) -> dict[str, Path]:
+        """Every file of the store, by digest."""
+        files = sorted((self._root / "sha256").glob("??/*"))
+        return {PREFIX + path.name: path for path in files}
+
+    def materialised(self) -> dict[str, Path]:
+        """Every directory that was made of a tree, by the hexadecimal digits of its digest."""
+        places = sorted((self._root / "trees").glob("*"))
+        return {path.name: path for path in places if HEX.fullmatch(path.name)}
+
+    def materialised_at(self, hex_digits: str) -> Path:
+        """Where the directory of that tree is or would be."""
+        return self._root / "trees" / hex_digits
+
     def size(self, digest: str) -> int:
         """Bytes of the file; for a tree, of its manifest. Raises RefusalError as `ready`."""
         return self.ready(digest).stat().st_size
@@ -183,7 +204,7 @@ class ArtifactStore:
         it is. It is made once, also when many ask at once. Raises RefusalError (not-found, invalid, disk-full).
         """
         place = target or self._root / "trees" / parse_digest(digest)
-        if place.exists():
+        if mark_used(place):
             return place
         manifest = self.tree(digest)
         with room_needed(place), making(place) as partial:
@@ -218,7 +239,7 @@ class ArtifactStore:
 
     def _take(self, path: Path, digest: str) -> None:
         """Move a file that is proven to have `digest` into the store."""
-        if not self.exists(digest):
+        if not self.use(digest):
             with path.open("rb") as file:
                 place_whole(self._root, parse_digest(digest), path, file.fileno(), keep=self._keep)
 

@@ -12,6 +12,7 @@ from typing import Self
 
 from gigawatt.build.digest import PREFIX, mismatch
 from gigawatt.build.room import room_needed
+from gigawatt.engine.local.aside import mark_used
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.sdk.copying import TooLongError, copy_hashed
 
@@ -109,9 +110,10 @@ def place_whole(
     Raises RefusalError: `disk-full`; what `keep` raises.
     """
     place = place_of(root, hex_digits)
-    if place.exists():
+    if mark_used(place):
         return
     with room_needed(root):
+        os.utime(fd)
         os.fchmod(fd, 0o444)
         os.fsync(fd)
     if keep is not None:

@@ -4,6 +4,7 @@ from gigawatt.model.action import ReleaseAttempt, StopAttempt
 from gigawatt.model.change import Entity
 from gigawatt.model.command import (
     AddArtifact,
+    CancelArray,
     CancelJob,
     ChangeNode,
     Command,
@@ -12,12 +13,17 @@ from gigawatt.model.command import (
     EnsureEnvironment,
     PutEndpoint,
     RegisterModel,
+    RemoveArtifact,
     RemoveEnvironment,
+    RemoveJob,
+    RetryArray,
     RetryJob,
     RevokeKey,
     SetAlias,
     SetCard,
+    SetRetention,
     StopEndpoint,
+    SubmitArray,
     SubmitJob,
 )
 from gigawatt.model.decision import Decision
@@ -27,6 +33,8 @@ from gigawatt.model.job import Job
 from gigawatt.model.observation import (
     AttemptGone,
     CheckpointSaved,
+    CheckpointsFound,
+    CheckpointsRemoved,
     DemandSeen,
     EnvironmentBuilt,
     EnvironmentDeleted,
@@ -42,8 +50,22 @@ from gigawatt.model.observation import (
     RankProgress,
     RankStarted,
     ReplicaReadiness,
+    ResumeChosen,
+    RetentionNoted,
+    TaskRecalled,
 )
-from gigawatt.reconcile import attempts, endpoints, environments, jobs, models, nodes, projects
+from gigawatt.reconcile import (
+    arrays,
+    attempts,
+    checkpoints,
+    endpoints,
+    environments,
+    jobs,
+    models,
+    nodes,
+    projects,
+    removals,
+)
 from gigawatt.reconcile import replicas as replica_lives
 from gigawatt.reconcile.attempts import Owner
 from gigawatt.reconcile.turn import Turn
@@ -55,6 +77,7 @@ OfAttempt = (
     | RankExited
     | RankProgress
     | CheckpointSaved
+    | ResumeChosen
     | ReplicaReadiness
     | AttemptGone
 )
@@ -69,6 +92,12 @@ def command(turn: Turn, asked: Command) -> Entity:  # noqa: C901, PLR0911, PLR09
             return jobs.cancel(turn, asked)
         case RetryJob():
             return jobs.retry(turn, asked)
+        case SubmitArray():
+            return arrays.submit(turn, asked)
+        case CancelArray():
+            return arrays.cancel(turn, asked)
+        case RetryArray():
+            return arrays.retry(turn, asked)
         case EnsureEnvironment():
             projects.check_project(turn, asked.environment.tenant, asked.environment.project)
             return environments.ensure(turn, asked.environment)
@@ -90,13 +119,19 @@ def command(turn: Turn, asked: Command) -> Entity:  # noqa: C901, PLR0911, PLR09
             return nodes.change(turn, asked)
         case CreateProject():
             return projects.create_project(turn, asked)
+        case SetRetention():
+            return removals.set_retention(turn, asked)
+        case RemoveJob():
+            return removals.remove_job(turn, asked)
+        case RemoveArtifact():
+            return removals.remove_artifact(turn, asked)
         case CreateKey():
             return projects.create_key(turn, asked)
         case RevokeKey():
             return projects.revoke_key(turn, asked)
 
 
-def observation(turn: Turn, seen: Observation) -> None:
+def observation(turn: Turn, seen: Observation) -> None:  # noqa: C901, PLR0912 - one flat table
     """Take in what was seen. Seen again, it changes nothing."""
     match seen:
         case NodeSeen():
@@ -111,8 +146,16 @@ def observation(turn: Turn, seen: Observation) -> None:
             _environment_changed(turn, environments.failed(turn, seen))
         case EnvironmentDeleted():
             environments.deleted(turn, seen)
+        case CheckpointsFound():
+            checkpoints.found(turn, seen)
+        case CheckpointsRemoved():
+            checkpoints.removed(turn, seen)
         case ModelStored():
             jobs.model_stored(turn, seen)
+        case RetentionNoted():
+            removals.noted(turn, seen)
+        case TaskRecalled():
+            arrays.recalled(turn, seen)
         case DemandSeen():
             endpoint = turn.world.endpoints.get(seen.endpoint)
             if endpoint is not None:
@@ -140,7 +183,7 @@ def decision(turn: Turn, decided: Decision) -> None:
         attempts.start(turn, owner, start)
 
 
-def _of_attempt(turn: Turn, seen: OfAttempt) -> None:  # noqa: C901 - one flat table
+def _of_attempt(turn: Turn, seen: OfAttempt) -> None:  # noqa: C901, PLR0912 - one flat table
     found = attempts.find(turn, seen.key)
     if found is None:
         _disown(turn, seen)
@@ -166,7 +209,10 @@ def _of_attempt(turn: Turn, seen: OfAttempt) -> None:  # noqa: C901 - one flat t
                 jobs.progressed(turn, owner, attempt, seen)
         case CheckpointSaved():
             if isinstance(owner, Job):
-                jobs.checkpointed(turn, owner, attempt, seen.checkpoint)
+                checkpoints.reported(turn, owner, attempt, seen.checkpoint)
+        case ResumeChosen():
+            if isinstance(owner, Job):
+                checkpoints.chosen(turn, owner, attempt, seen)
 
 
 def _ended(turn: Turn, owner: Owner) -> None:

@@ -12,16 +12,21 @@ from gigawatt.build.remote import open_remote
 from gigawatt.build.secrets import SecretFiles
 from gigawatt.clock import entropy
 from gigawatt.control.actuator import Actuator
+from gigawatt.control.archive import StoreArchive
+from gigawatt.control.caretaker import Caretaker
 from gigawatt.control.front import Front
 from gigawatt.control.leader import Config, Leader
+from gigawatt.control.premises import LocalPremises
 from gigawatt.control.workshop import LocalWorkshop
 from gigawatt.engine.local import LocalEngine
+from gigawatt.reconcile.pressure import Marks
 from gigawatt.reconcile.turn import Site
 from gigawatt.scheduler.policy import Policy
 from gigawatt.server.gateway import Address, GatewayProcess
 from gigawatt.server.instance import Instance, secret
 from gigawatt.server.keys import rank_token
 from gigawatt.service.authenticate import Keyring
+from gigawatt.service.disk import Disk
 from gigawatt.service.services import InstanceFacts, Services
 from gigawatt.service.tokens import RankTokens
 from gigawatt.settings import Settings
@@ -44,27 +49,25 @@ class Parts:
     services: Services
     gateway: GatewayProcess
     handoff: Handoff
+    caretaker: Caretaker
 
 
 def build(settings: Settings, instance: Instance, *, gateway_port: int) -> Parts:
     """The parts of one instance, each given what it needs of the others."""
     store = open_store(settings.store_url)
     artifacts = _artifacts(settings)
-    engine = LocalEngine(
-        settings.data,
-        nodes=settings.nodes,
-        orphan_s=settings.orphan_s,
-        api_url=instance.api_url,
-        unpack=unpack,
-        archive=artifacts.ready,
-    )
+    engine = _engine(settings, instance, artifacts)
     leader = Leader(store=store, engine=engine, config=_config(settings, instance))
     tokens = RankTokens(secret(settings.data / "secret"))
     secrets = SecretFiles(settings.data / "secrets")
-    workshop = _workshop(settings, artifacts, secrets)
+    builder = EnvironmentBuilder(
+        settings.data / "environments", artifact=artifacts.ready, secret_of=secrets.read
+    )
+    workshop = LocalWorkshop(builder=builder, artifacts=artifacts)
     actuator = Actuator(
         engine=engine,
         workshop=workshop,
+        archive=StoreArchive(store),
         token_of=partial(rank_token, tokens),
         observe=leader.observe,
         deposed=leader.depose,
@@ -80,6 +83,9 @@ def build(settings: Settings, instance: Instance, *, gateway_port: int) -> Parts
         instance=_facts(settings, instance),
         work_dir=_work_dir(settings),
         artifact_bytes_max=settings.artifact_bytes_max,
+        premises=LocalPremises(settings.data, artifacts=artifacts, builder=builder),
+        disk=_disk(settings),
+        retention=settings.retention,
     )
     address = Address(host=settings.host, port=gateway_port, api_url=instance.api_url)
     return Parts(
@@ -91,6 +97,7 @@ def build(settings: Settings, instance: Instance, *, gateway_port: int) -> Parts
         services=services,
         gateway=GatewayProcess(settings.data, address),
         handoff=Handoff(settings.data / SOCKET, services),
+        caretaker=Caretaker(services, observe=leader.observe, every_s=settings.retention_every_s),
     )
 
 
@@ -102,6 +109,17 @@ def _artifacts(settings: Settings) -> ArtifactStore:
     return ArtifactStore(root, remote)
 
 
+def _engine(settings: Settings, instance: Instance, artifacts: ArtifactStore) -> LocalEngine:
+    return LocalEngine(
+        settings.data,
+        nodes=settings.nodes,
+        orphan_s=settings.orphan_s,
+        api_url=instance.api_url,
+        unpack=unpack,
+        archive=artifacts.ready,
+    )
+
+
 def _facts(settings: Settings, instance: Instance) -> InstanceFacts:
     return InstanceFacts(
         api_url=instance.api_url,
@@ -111,11 +129,9 @@ def _facts(settings: Settings, instance: Instance) -> InstanceFacts:
     )
 
 
-def _workshop(settings: Settings, artifacts: ArtifactStore, secrets: SecretFiles) -> LocalWorkshop:
-    builder = EnvironmentBuilder(
-        settings.data / "environments", artifact=artifacts.ready, secret_of=secrets.read
-    )
-    return LocalWorkshop(builder=builder, artifacts=artifacts)
+def _disk(settings: Settings) -> Disk:
+    marks = Marks(soft_bytes=settings.disk_free_soft, hard_bytes=settings.disk_free_hard)
+    return Disk(place=settings.data, marks=marks)
 
 
 def _config(settings: Settings, instance: Instance) -> Config:

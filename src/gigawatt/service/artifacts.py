@@ -76,6 +76,7 @@ async def put(
     if upload.kind not in KINDS:
         detail = f"kind must be one of {', '.join(KINDS)}, not {upload.kind}"
         raise RefusalError(RefusalCode.INVALID, detail, field="kind")
+    await asyncio.to_thread(services.disk.check_room)
     size_bytes, files = await _received(services, upload), 1
     if upload.kind == "tree":
         files, size_bytes = await asyncio.to_thread(_check_tree, services, upload.digest)
@@ -89,6 +90,7 @@ async def put_open(
 ) -> tuple[ArtifactView, bool]:
     """Store a file that is handed over open, under whatever digest it has. Raises RefusalError; then nothing is kept."""
     _, project = home(caller, project)
+    await asyncio.to_thread(services.disk.check_room)
     stored = await asyncio.to_thread(
         services.artifacts.put_open, given.fd, limit_bytes=file_limit(services), tell=given.tell
     )
@@ -169,7 +171,7 @@ async def _received(services: Services, upload: Upload) -> int:
     """Store the bytes, or only hash them where they are there already; how many there were."""
     limit_bytes = _limit_bytes(services, upload.kind)
     store = services.artifacts
-    if not await asyncio.to_thread(store.exists, upload.digest):
+    if not await asyncio.to_thread(store.use, upload.digest):
         stored = await store.put_stream_async(upload.digest, upload.chunks, limit_bytes=limit_bytes)
         return stored.size_bytes
     sha256, size_bytes = hashlib.sha256(), 0
@@ -182,6 +184,9 @@ async def _received(services: Services, upload: Upload) -> int:
     got = PREFIX + sha256.hexdigest()
     if got != upload.digest:
         raise mismatch(wanted=upload.digest, got=got)
+    if not await asyncio.to_thread(store.use, upload.digest):
+        detail = "its bytes were removed while they were sent, as nothing used them"
+        raise RefusalError(RefusalCode.CONFLICT, detail, hint="send them again")
     return size_bytes
 
 

@@ -47,6 +47,7 @@ async def put(caller: Caller, services: Services, upload: PartUpload) -> PartVie
     if (upload.number + 1) * PART_BYTES > file_limit(services) + PART_BYTES:
         detail = f"part {upload.number} lies beyond the {file_limit(services)} bytes allowed"
         raise RefusalError(RefusalCode.TOO_LARGE, detail, field="number")
+    await asyncio.to_thread(services.disk.check_room)
     data = bytearray()
     async for chunk in upload.chunks:
         data += chunk

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+from gigawatt.engine.local.aside import mark_used
 from gigawatt.model.refusal import RefusalCode, RefusalError
 
 Archive = Callable[
@@ -33,7 +34,7 @@ class Bundles:
     def prepare(self, digest: str) -> Path:
         """Have it there. Raises RefusalError, also for a digest that the store does not have."""
         target = self.template(digest)
-        if target.is_dir():
+        if mark_used(target):
             return target
         archive = self._archive(digest)
         if self._unpack is None:
