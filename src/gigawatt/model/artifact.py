@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+from gigawatt.model.schedule import Fire
+from gigawatt.model.template import TemplateVersion
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Artifact:
@@ -119,4 +122,5 @@ class ModelCard:
     by: str
 
 
-Fixed = Artifact | ModelVersion | AliasMove | ModelCard  # never change, so the store alone has them
+# What never changes, so the store alone has it.
+Fixed = Artifact | ModelVersion | AliasMove | ModelCard | TemplateVersion | Fire

@@ -9,6 +9,9 @@ from gigawatt.model.event import Event
 from gigawatt.model.job import Job
 from gigawatt.model.ledger import LedgerEntry, NodeAccount
 from gigawatt.model.node import Node
+from gigawatt.model.notification import Delivery, Notification
+from gigawatt.model.schedule import Fire, Schedule
+from gigawatt.model.template import Template, TemplateVersion
 from gigawatt.model.tenant import ApiKey, Project, Tenant
 
 Entity = (
@@ -26,6 +29,12 @@ Entity = (
     | Tenant
     | Project
     | ApiKey
+    | Template
+    | TemplateVersion
+    | Schedule
+    | Fire
+    | Notification
+    | Delivery
 )
 
 

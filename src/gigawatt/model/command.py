@@ -11,6 +11,8 @@ from gigawatt.model.endpoint import EndpointSpec
 from gigawatt.model.environment import Environment
 from gigawatt.model.job import Job, JobSpec
 from gigawatt.model.node import NodeState
+from gigawatt.model.order import Order
+from gigawatt.model.origin import Origin
 from gigawatt.model.tenant import ApiKey
 
 
@@ -25,6 +27,7 @@ class SubmitJob:
     spec: JobSpec
     environment: Environment | None = None  # to be built if it is not there; None for the host's
     after_done: tuple[str, ...] = ()
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,4 +176,5 @@ Command = (
     | CreateProject
     | CreateKey
     | RevokeKey
+    | Order
 )

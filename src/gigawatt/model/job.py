@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from gigawatt.model.attempt import Attempt, Progress, Verdict
 from gigawatt.model.gang import Checkpoint, Gang, GangKind, Isolation, Shape, Window
+from gigawatt.model.origin import Origin
 
 
 class JobPhase(StrEnum):
@@ -114,6 +115,7 @@ class Job:
     ended_ms: int | None = None
     message: str = ""  # why it ended, in one sentence
     model_version: str = ""  # "name:version" once its output is registered
+    origin: Origin | None = None
     version: int = 1
 
     def moved(self, phase: JobPhase) -> "Job":

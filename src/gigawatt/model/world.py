@@ -15,6 +15,9 @@ from gigawatt.model.environment import Environment
 from gigawatt.model.job import Job, JobPhase
 from gigawatt.model.ledger import NodeAccount
 from gigawatt.model.node import Node
+from gigawatt.model.notification import Delivery, DeliveryPhase, Notification
+from gigawatt.model.schedule import Fire, Schedule, SchedulePhase
+from gigawatt.model.template import Template, TemplateVersion
 from gigawatt.model.tenant import ApiKey, Project, Tenant
 
 T = TypeVar("T")
@@ -30,6 +33,10 @@ _TABLES: dict[type, str] = {
     Tenant: "tenants",
     Project: "projects",
     ApiKey: "keys",
+    Template: "templates",
+    Schedule: "schedules",
+    Notification: "notifications",
+    Delivery: "deliveries",
 }
 
 RECENT_ENDED_MAX = 10_000  # jobs whose end is remembered for those that come after them
@@ -48,6 +55,10 @@ class World:
     tenants: dict[str, Tenant] = field(default_factory=dict[str, Tenant])
     projects: dict[str, Project] = field(default_factory=dict[str, Project])
     keys: dict[str, ApiKey] = field(default_factory=dict[str, ApiKey])
+    templates: dict[str, Template] = field(default_factory=dict[str, Template])
+    schedules: dict[str, Schedule] = field(default_factory=dict[str, Schedule])
+    notifications: dict[str, Notification] = field(default_factory=dict[str, Notification])
+    deliveries: dict[str, Delivery] = field(default_factory=dict[str, Delivery])  # not yet arrived
     dependents: dict[str, dict[str, None]] = field(default_factory=dict[str, dict[str, None]])
     saved_ms: dict[str, int] = field(default_factory=dict[str, int])
     recent_ended: OrderedDict[str, JobPhase] = field(default_factory=OrderedDict[str, JobPhase])
@@ -62,7 +73,17 @@ class World:
             case Endpoint():
                 live = entity.phase is not EndpointPhase.STOPPED
                 _hold(self.endpoints, entity.id, entity, live=live)
-            case Artifact() | ModelVersion() | AliasMove() | ModelCard():
+            case Schedule():
+                live = entity.phase is not SchedulePhase.DELETED
+                _hold(self.schedules, entity.id, entity, live=live)
+            case Notification():
+                _hold(self.notifications, entity.id, entity, live=entity.deleted_ms is None)
+            case Delivery():
+                live = entity.phase is DeliveryPhase.PENDING
+                _hold(self.deliveries, entity.id, entity, live=live)
+            case (
+                Artifact() | ModelVersion() | AliasMove() | ModelCard() | TemplateVersion() | Fire()
+            ):
                 pass
             case _:
                 getattr(self, _TABLES[type(entity)])[entity.id] = entity

@@ -9,7 +9,7 @@ from gigawatt.model.environment import EnvironmentPhase
 from gigawatt.model.job import Job, JobPhase
 from gigawatt.model.launch import AttemptKey
 from gigawatt.model.observation import AttemptGone, NodeLost, Observation, RankExited
-from gigawatt.reconcile import apply, attempts, endpoints, environments, jobs, nodes
+from gigawatt.reconcile import apply, attempts, endpoints, environments, jobs, nodes, schedules
 from gigawatt.reconcile.attempts import Owner
 from gigawatt.reconcile.launches import job_launch, replica_launch
 from gigawatt.reconcile.turn import Turn
@@ -85,6 +85,8 @@ def _resume(turn: Turn) -> None:
         _set_timers(turn, job)
     for replica in world.replicas.values():
         turn.due(turn.now_ms, replica.id)
+    for schedule in world.schedules.values():
+        schedules.arm(turn, schedule)
     for endpoint in tuple(world.endpoints.values()):
         endpoints.scale(turn, _quiet_from_now(turn, endpoint))
 

@@ -43,7 +43,18 @@ from gigawatt.model.observation import (
     RankStarted,
     ReplicaReadiness,
 )
-from gigawatt.reconcile import attempts, endpoints, environments, jobs, models, nodes, projects
+from gigawatt.model.tenant import ApiKey
+from gigawatt.reconcile import (
+    attempts,
+    endpoints,
+    environments,
+    jobs,
+    models,
+    nodes,
+    orders,
+    projects,
+    schedules,
+)
 from gigawatt.reconcile import replicas as replica_lives
 from gigawatt.reconcile.attempts import Owner
 from gigawatt.reconcile.turn import Turn
@@ -93,7 +104,9 @@ def command(turn: Turn, asked: Command) -> Entity:  # noqa: C901, PLR0911, PLR09
         case CreateKey():
             return projects.create_key(turn, asked)
         case RevokeKey():
-            return projects.revoke_key(turn, asked)
+            return _key_revoked(turn, asked)
+        case _:
+            return orders.order(turn, asked)
 
 
 def observation(turn: Turn, seen: Observation) -> None:
@@ -130,6 +143,8 @@ def due(turn: Turn, subject: str) -> None:
         replica_lives.due(turn, replica)
     elif endpoint := world.endpoints.get(subject):
         endpoints.due(turn, endpoint)
+    elif schedule := world.schedules.get(subject):
+        schedules.due(turn, schedule)
 
 
 def decision(turn: Turn, decided: Decision) -> None:
@@ -138,6 +153,12 @@ def decision(turn: Turn, decided: Decision) -> None:
         owner = turn.world.jobs.get(start.gang) or turn.world.replicas.get(start.gang)
         assert owner is not None, f"{start.gang} was placed and is not there"
         attempts.start(turn, owner, start)
+
+
+def _key_revoked(turn: Turn, asked: RevokeKey) -> ApiKey:
+    key = projects.revoke_key(turn, asked)
+    schedules.key_revoked(turn, key.id)
+    return key
 
 
 def _of_attempt(turn: Turn, seen: OfAttempt) -> None:  # noqa: C901 - one flat table

@@ -36,6 +36,7 @@ def submit(turn: Turn, command: SubmitJob) -> Job:
         created_ms=turn.now_ms,
         queued_ms=turn.now_ms,
         submitted_by=command.by,
+        origin=command.origin,
     )
     turn.put(job)
     turn.emit("job.submitted", job, f"{job.spec.name} is {job.phase.value}")
