@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import platformdirs
 
 from gigawatt.model.refusal import RefusalCode, RefusalError
+from gigawatt.service.networks import parse_networks
 
 RANGES = {
     "port": (0, 65_535),
@@ -47,6 +48,10 @@ class Settings:
         86_400
     )
 
+    webhook_networks: Annotated[
+        str, "Networks that webhooks may go to although they are not public: 10.0.0.0/8, fd00::/8."
+    ] = ""
+
     @property
     def store_url(self) -> str:
         return self.store or f"sqlite:///{self.data / 'gigawatt.db'}"
@@ -84,7 +89,21 @@ def _check(name: str, value: Any, source: str) -> None:
                 f"{source} is {value}; it must be from {low} to {high}",
                 field=name,
             )
+    if name == "webhook_networks":
+        _check_networks(value, source)
     if name == "engine" and value != "local":
         raise RefusalError(
             RefusalCode.UNSUPPORTED, f"{source} is {value!r}; this version has: local", field=name
         )
+
+
+def _check_networks(value: str, source: str) -> None:
+    try:
+        parse_networks(value)
+    except ValueError as error:
+        raise RefusalError(
+            RefusalCode.INVALID,
+            f"{source} is {value!r}: {error}",
+            field="webhook_networks",
+            hint="write networks one after another: 10.0.0.0/8, fd00::/8",
+        ) from None

@@ -17,10 +17,14 @@ from gigawatt.api.routes import (
     environments,
     health,
     jobs,
+    labels,
     live,
     models,
+    notifications,
+    schedules,
     secrets,
     site,
+    templates,
 )
 from gigawatt.model.refusal import RefusalError
 from gigawatt.service.services import Services
@@ -32,6 +36,10 @@ TITLE = "gigawatt"
 ALL_ROUTES: tuple[Routes, ...] = (
     jobs.ROUTES,
     live.ROUTES,
+    labels.ROUTES,
+    templates.ROUTES,
+    schedules.ROUTES,
+    notifications.ROUTES,
     endpoints.ROUTES,
     site.ROUTES,
     builds.ROUTES,

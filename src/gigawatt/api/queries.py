@@ -19,7 +19,7 @@ from gigawatt.service.watch import EventFilter
 from gigawatt.spec import limits
 from gigawatt.spec.faults import wrong
 from gigawatt.spec.limits import TEXT_CHARS_MAX
-from gigawatt.spec.requests import COUNT_MAX
+from gigawatt.spec.requests import COUNT_MAX, VERSION_MAX
 from gigawatt.spec.times import time_ms
 from gigawatt.spec.units import UnitError
 
@@ -67,6 +67,23 @@ class PlaceQuery(BaseModel):
 
     model_config = _QUERY
     project: Word = ""
+
+
+class NumberQuery(BaseModel):
+    """Which version; 0 is the newest."""
+
+    model_config = _QUERY
+    project: Word = ""
+    number: Annotated[int, Field(ge=0, le=VERSION_MAX)] = 0
+
+
+class PagingQuery(BaseModel):
+    """A place in a list, in a project."""
+
+    model_config = _QUERY
+    project: Word = ""
+    cursor: Annotated[str, Field(max_length=CURSOR_CHARS_MAX)] = ""
+    limit: Annotated[int, Field(ge=1, le=PAGE_LIMIT_MAX)] = PAGE_LIMIT
 
 
 class CompareQuery(BaseModel):
@@ -298,6 +315,8 @@ class ConfigQuery(BaseModel):
 
 Nothing = Annotated[NoQuery, Query()]
 Place = Annotated[PlaceQuery, Query()]
+Numbered = Annotated[NumberQuery, Query()]
+Paging = Annotated[PagingQuery, Query()]
 Comparing = Annotated[CompareQuery, Query()]
 Submit = Annotated[SubmitQuery, Query()]
 Ranks = Annotated[RanksQuery, Query()]

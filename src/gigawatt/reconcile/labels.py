@@ -12,6 +12,9 @@ from gigawatt.spec.limits import LABELS_MAX
 def change(turn: Turn, command: LabelJob) -> Job:
     """Refused where a label that is to go is not there, or there would be too many."""
     job = turn.world.jobs.get(command.job.id, command.job)
+    if not job.ended and job.id not in turn.world.jobs:
+        detail = f"job {job.id} has ended while its labels were changed"
+        raise RefusalError(RefusalCode.CONFLICT, detail, hint="ask again")
     labels = dict(job.spec.labels)
     for name in command.remove:
         if labels.pop(name, None) is None:

@@ -10,6 +10,7 @@ from gigawatt.build.interpreters import this_machine
 from gigawatt.build.secrets import SecretFiles
 from gigawatt.clock import entropy
 from gigawatt.control.actuator import Actuator
+from gigawatt.control.courier import Courier
 from gigawatt.control.front import Front
 from gigawatt.control.leader import Config, Leader
 from gigawatt.control.workshop import LocalWorkshop
@@ -20,8 +21,10 @@ from gigawatt.server.gateway import Address, GatewayProcess
 from gigawatt.server.instance import Instance, secret
 from gigawatt.server.keys import rank_token
 from gigawatt.service.authenticate import Keyring
+from gigawatt.service.networks import parse_networks
 from gigawatt.service.services import InstanceFacts, Services
 from gigawatt.service.tokens import RankTokens
+from gigawatt.service.webhooks import Webhooks
 from gigawatt.settings import Settings
 from gigawatt.store import open_store
 from gigawatt.store.base import Store
@@ -41,6 +44,7 @@ class Parts:
     workshop: LocalWorkshop
     services: Services
     gateway: GatewayProcess
+    courier: Courier
 
 
 def build(settings: Settings, instance: Instance, *, gateway_port: int) -> Parts:
@@ -65,6 +69,7 @@ def build(settings: Settings, instance: Instance, *, gateway_port: int) -> Parts
         observe=leader.observe,
         deposed=leader.depose,
     )
+    webhooks = Webhooks(parse_networks(settings.webhook_networks))
     services = Services(
         store=store,
         leader=Front(leader),
@@ -79,6 +84,7 @@ def build(settings: Settings, instance: Instance, *, gateway_port: int) -> Parts
             store=settings.store_url.partition(":")[0],
         ),
         work_dir=_work_dir(settings),
+        webhooks=webhooks,
     )
     address = Address(host=settings.host, port=gateway_port, api_url=instance.api_url)
     return Parts(
@@ -89,6 +95,7 @@ def build(settings: Settings, instance: Instance, *, gateway_port: int) -> Parts
         workshop=workshop,
         services=services,
         gateway=GatewayProcess(settings.data, address),
+        courier=Courier(leader=leader, store=store, secrets=secrets, webhooks=webhooks),
     )
 
 

@@ -9,6 +9,7 @@ from gigawatt.model.environment import HOST, Environment, EnvironmentKind, Envir
 from gigawatt.model.gang import Gang, GangKind
 from gigawatt.model.ids import make_id
 from gigawatt.model.job import Job, JobPhase, JobSpec
+from gigawatt.model.origin import Origin
 from gigawatt.model.tenant import Caller
 from gigawatt.service.lookup import Filters, find_environment, find_job
 from gigawatt.service.permissions import home, verb
@@ -42,7 +43,13 @@ LABEL_PAGES_MAX = 20  # of the store, looked through for one page of jobs with a
 
 @verb
 async def submit(
-    caller: Caller, services: Services, draft: JobDraft, *, project: str, terms: Terms
+    caller: Caller,
+    services: Services,
+    draft: JobDraft,
+    *,
+    project: str,
+    terms: Terms,
+    origin: Origin | None = None,
 ) -> JobView:
     """A new job. Raises RefusalError for what is not there and for what could never run."""
     tenant, project = home(caller, project)
@@ -50,7 +57,7 @@ async def submit(
     async def write() -> Entity:
         spec, environment, earlier = await _resolved(caller, services, draft, project)
         now_ms = clock.now_ms()
-        check_feasible(services, _gang(spec, tenant, project, now_ms))
+        check_feasible(services, gang_of(spec, tenant, project, now_ms))
         command = SubmitJob(
             id=make_id("job", now_ms=now_ms, entropy=clock.entropy(ENTROPY_BYTES)),
             tenant=tenant,
@@ -59,6 +66,7 @@ async def submit(
             spec=spec,
             environment=environment,
             after_done=earlier.done,
+            origin=origin,
         )
         return await services.leader.submit(command, receipt=terms.receipt(tenant))
 
@@ -72,7 +80,7 @@ async def dry_run(
     """What would become of a job, and where it would run. Raises RefusalError for what is not there."""
     tenant, project = home(caller, project)
     spec, _, _ = await _resolved(caller, services, draft, project)
-    gang = _gang(spec, tenant, project, clock.now_ms())
+    gang = gang_of(spec, tenant, project, clock.now_ms())
     fields = job_spec_fields(spec, draft.environment)
     return what_if_view(services, gang, fields)
 
@@ -158,6 +166,30 @@ def what_if_view(services: Services, gang: Gang, fields: dict[str, object]) -> D
     )
 
 
+def gang_of(spec: JobSpec, tenant: str, project: str, now_ms: int) -> Gang:
+    """What the scheduler would be asked to place."""
+    return Gang(
+        id="",
+        kind=GangKind.JOB,
+        tenant=tenant,
+        project=project,
+        shape=spec.shape,
+        priority=spec.priority,
+        queued_ms=now_ms,
+        isolation=spec.isolation,
+        labels=spec.labels,
+        windows=spec.windows,
+    )
+
+
+async def resolved(
+    caller: Caller, services: Services, draft: JobDraft, project: str
+) -> tuple[JobSpec, Environment | None]:
+    """The spec with ids for names, and its environment. Raises RefusalError."""
+    spec, environment, _ = await _resolved(caller, services, draft, project)
+    return spec, environment
+
+
 async def _resolved(
     caller: Caller, services: Services, draft: JobDraft, project: str
 ) -> tuple[JobSpec, Environment | None, Earlier]:
@@ -186,18 +218,3 @@ def _labelled(store: Store, query: Query, labels: tuple[tuple[str, str], ...]) -
     else:
         found += [job for job in page.items if wanted <= set(job.spec.labels)]
     return Page(items=tuple(found), next=page.next)
-
-
-def _gang(spec: JobSpec, tenant: str, project: str, now_ms: int) -> Gang:
-    return Gang(
-        id="",
-        kind=GangKind.JOB,
-        tenant=tenant,
-        project=project,
-        shape=spec.shape,
-        priority=spec.priority,
-        queued_ms=now_ms,
-        isolation=spec.isolation,
-        labels=spec.labels,
-        windows=spec.windows,
-    )

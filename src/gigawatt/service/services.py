@@ -13,6 +13,7 @@ from gigawatt.engine.base import Engine
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.service.authenticate import Keyring
 from gigawatt.service.ports import Leader, ReceiptRequest
+from gigawatt.service.webhooks import Webhooks
 from gigawatt.store.base import Store
 
 T = TypeVar("T")
@@ -50,6 +51,7 @@ class Services:
         ""  # where the directories of gangs are; empty where this process cannot read them
     )
     artifact_bytes_max: int = 64 << 30
+    webhooks: Webhooks = field(default_factory=Webhooks)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     readers: ThreadPoolExecutor = field(default_factory=_reader_threads)
 

@@ -16,6 +16,7 @@ from gigawatt.build.artifacts import ArtifactStore
 from gigawatt.build.interpreters import Interpreter, Machine
 from gigawatt.build.secrets import SecretFiles
 from gigawatt.control.actuator import Actuator
+from gigawatt.control.courier import Courier
 from gigawatt.control.front import Front
 from gigawatt.control.leader import Config, Leader
 from gigawatt.model.action import BuildEnvironment, DeleteEnvironment, StoreModel
@@ -32,8 +33,10 @@ from gigawatt.model.tenant import DEFAULT_TENANT, Role
 from gigawatt.reconcile.turn import Site as LoopSite
 from gigawatt.scheduler.policy import Policy
 from gigawatt.service.authenticate import Keyring
+from gigawatt.service.networks import parse_networks
 from gigawatt.service.services import InstanceFacts, Services
 from gigawatt.service.tokens import KEY_BYTES, Owner, RankTokens, new_key
+from gigawatt.service.webhooks import Webhooks
 from gigawatt.store import open_store
 from gigawatt.store.base import Store
 from tests.machines import Machines, a_report
@@ -43,6 +46,7 @@ T = TypeVar("T")
 
 WAIT_S = 20.0
 FACTS = InstanceFacts(api_url="http://api.test", gateway_url="http://gateway.test", store="sqlite")
+LOOPBACK = "127.0.0.0/8"  # where receivers of webhooks are in tests
 SECRET = b"0123456789abcdef0123456789abcdef"
 MACHINE = Machine(
     kinds=frozenset({EnvironmentKind.HOST, EnvironmentKind.UV}),
@@ -184,17 +188,8 @@ async def running_site(
         deposed=leader.depose,
     )
     await leader.start(actuator)
-    services = Services(
-        store=store,
-        leader=Front(leader),
-        engine=engine,
-        artifacts=artifacts,
-        secrets=SecretFiles(data / "secrets"),
-        machine=MACHINE,
-        keyring=Keyring(store, RankTokens(SECRET)),
-        instance=FACTS,
-        work_dir=str(data / "work"),
-    )
+    services = _services(data, store, leader, engine, artifacts)
+    telling = _telling(services, leader)
     app = create_app(services, body_bytes_max=body_bytes_max)
     transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
     async with httpx2.AsyncClient(transport=transport, base_url="http://api.test") as http:
@@ -213,8 +208,36 @@ async def running_site(
             yield site
         finally:
             services.closing.set()
+            telling.cancel()
             await leader.stop()
             store.close()
+
+
+def _services(
+    data: Path, store: Store, leader: Leader, engine: MachineEngine, artifacts: ArtifactStore
+) -> Services:
+    return Services(
+        store=store,
+        leader=Front(leader),
+        engine=engine,
+        artifacts=artifacts,
+        secrets=SecretFiles(data / "secrets"),
+        machine=MACHINE,
+        keyring=Keyring(store, RankTokens(SECRET)),
+        instance=FACTS,
+        work_dir=str(data / "work"),
+        webhooks=Webhooks(parse_networks(LOOPBACK)),
+    )
+
+
+def _telling(services: Services, leader: Leader) -> "asyncio.Task[None]":
+    courier = Courier(
+        leader=leader,
+        store=services.store,
+        secrets=services.secrets,
+        webhooks=services.webhooks,
+    )
+    return asyncio.create_task(courier.run())
 
 
 def _names(nodes: int) -> list[str]:

@@ -50,6 +50,11 @@ def test_whatever_a_caller_can_ask_of_the_services_is_a_verb() -> None:
         "model_lookup.find_version",
         "models.servable",
         "submissions.resolve_after",
+        "jobs.resolved",
+        "standing.find_template",
+        "standing.find_schedule",
+        "standing.find_notification",
+        "templates.filled_job",
     }
     asked = {
         name
@@ -178,5 +183,7 @@ def _reads(name: str) -> bool:
         "diff",
         "lines",
         "stacks",
+        "fires",
+        "deliveries",
     }
     return module in {"watch", "instance"} or function in reading

@@ -100,6 +100,7 @@ ENDED_AS_JSON: dict[str, Any] = {
         "gpu_kinds": [],
         "same": "",
     },
+    "origin": None,
     "after": ["job-0"],
     "version": 1,
     "attempts": [

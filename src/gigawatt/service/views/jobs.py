@@ -8,6 +8,7 @@ from gigawatt.model.attempt import Attempt, Evidence, Progress, RankStatus
 from gigawatt.model.gang import Checkpoint, Shape
 from gigawatt.model.job import Job, JobPhase
 from gigawatt.model.launch import Placement
+from gigawatt.model.origin import Origin
 from gigawatt.model.reason import Reason, ReasonCode
 from gigawatt.service.views.text import sentence
 
@@ -103,6 +104,17 @@ class GangView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OriginView:
+    """What a job came from: the schedule and its due time, the template with its version and values; empty for none."""
+
+    schedule: str
+    due_ms: int
+    template: str
+    template_number: int
+    parameters: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobView:
     """A job. `reason` and `position` while it waits."""
 
@@ -128,6 +140,7 @@ class JobView:
     command: tuple[str, ...]
     gang: GangView
     after: tuple[str, ...]
+    origin: OriginView | None
     version: int
     attempts: tuple[AttemptView, ...]
 
@@ -189,6 +202,7 @@ def job_view(
         command=spec.command,
         gang=gang_view(spec.shape),
         after=spec.after,
+        origin=_origin_view(job.origin) if job.origin else None,
         version=job.version,
         attempts=tuple(attempt_view(attempt) for attempt in job.attempts),
     )
@@ -289,4 +303,14 @@ def _rank_view(rank: RankStatus) -> RankView:
         started_ms=rank.started_ms,
         ended_ms=rank.ended_ms,
         last_lines=rank.last_lines,
+    )
+
+
+def _origin_view(origin: Origin) -> OriginView:
+    return OriginView(
+        schedule=origin.schedule,
+        due_ms=origin.due_ms,
+        template=origin.template,
+        template_number=origin.template_number,
+        parameters=dict(origin.parameters),
     )
