@@ -21,6 +21,7 @@ from gigawatt.api.routes import (
     live,
     models,
     notifications,
+    retention,
     schedules,
     secrets,
     site,
@@ -47,6 +48,7 @@ ALL_ROUTES: tuple[Routes, ...] = (
     secrets.ROUTES,
     models.ROUTES,
     accounts.ROUTES,
+    retention.ROUTES,
     health.ROUTES,
 )
 

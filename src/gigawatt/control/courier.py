@@ -13,7 +13,6 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import TypeVar, cast
 
-from gigawatt.build.secrets import SecretFiles
 from gigawatt.clock import entropy, monotonic_s, now_ms
 from gigawatt.control.leader import Leader
 from gigawatt.control.postage import AGE_MAX_MS, Allowance, pause_ms
@@ -24,8 +23,9 @@ from gigawatt.model.order import AdvanceNotification, Order, RecordDelivery
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.service.messages import EVENTS_MAX, Told, concerns, lets_through, written
 from gigawatt.service.notifications import keys_of
-from gigawatt.service.webhooks import Answer, Letter, Webhooks
-from gigawatt.store.base import EventQuery, Store
+from gigawatt.service.services import Services
+from gigawatt.service.webhooks import Answer, Letter
+from gigawatt.store.base import EventQuery
 
 AT_ONCE = 8  # messages on their way
 READ_EVENTS = 500  # of the log at once
@@ -52,13 +52,11 @@ class _Gathered:
 class Courier:
     """`run` it beside a leader that leads."""
 
-    def __init__(
-        self, *, leader: Leader, store: Store, secrets: SecretFiles, webhooks: Webhooks
-    ) -> None:
+    def __init__(self, services: Services, *, leader: Leader) -> None:
         self._leader = leader
-        self._store = store
-        self._secrets = secrets
-        self._webhooks = webhooks
+        self._store = services.store
+        self._secrets = services.secrets
+        self._webhooks = services.webhooks
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._news: dict[str, asyncio.Event] = {}
         self._places: dict[str, int] = {}

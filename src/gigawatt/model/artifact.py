@@ -2,9 +2,6 @@
 
 from dataclasses import dataclass
 
-from gigawatt.model.schedule import Fire
-from gigawatt.model.template import TemplateVersion
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Artifact:
@@ -120,7 +117,3 @@ class ModelCard:
     text: str
     at_ms: int
     by: str
-
-
-# What never changes, so the store alone has it.
-Fixed = Artifact | ModelVersion | AliasMove | ModelCard | TemplateVersion | Fire

@@ -7,12 +7,13 @@ now. 0 is any.
 from dataclasses import dataclass
 
 from gigawatt.model.artifact import Artifact, Lineage, Weights
+from gigawatt.model.cause import Cause
 from gigawatt.model.endpoint import EndpointSpec
 from gigawatt.model.environment import Environment
 from gigawatt.model.job import Job, JobSpec
 from gigawatt.model.node import NodeState
 from gigawatt.model.order import Order
-from gigawatt.model.origin import Origin
+from gigawatt.model.retention import Retention
 from gigawatt.model.tenant import ApiKey
 
 
@@ -27,7 +28,7 @@ class SubmitJob:
     spec: JobSpec
     environment: Environment | None = None  # to be built if it is not there; None for the host's
     after_done: tuple[str, ...] = ()
-    origin: Origin | None = None
+    cause: Cause | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +149,31 @@ class CreateProject:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SetRetention:
+    tenant: str
+    name: str  # of the project
+    retention: Retention
+    by: str
+    if_version: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveJob:
+    """`job` as the store had it: ended. What was used since `planned_ms` stays, here and below."""
+
+    job: Job
+    planned_ms: int
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveArtifact:
+    artifact: Artifact
+    planned_ms: int
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CreateKey:
     key: ApiKey
 
@@ -174,6 +200,9 @@ Command = (
     | StopEndpoint
     | ChangeNode
     | CreateProject
+    | SetRetention
+    | RemoveJob
+    | RemoveArtifact
     | CreateKey
     | RevokeKey
     | Order

@@ -4,8 +4,9 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from gigawatt.model.attempt import Attempt, Progress, Verdict
-from gigawatt.model.gang import Checkpoint, Gang, GangKind, Isolation, Shape, Window
-from gigawatt.model.origin import Origin
+from gigawatt.model.cause import Cause
+from gigawatt.model.checkpoint import Checkpoint, KeepPolicy, Origin
+from gigawatt.model.gang import Gang, GangKind, Isolation, Shape, Window
 
 
 class JobPhase(StrEnum):
@@ -96,6 +97,8 @@ class JobSpec:
     isolation: Isolation = Isolation.PROCESS
     windows: tuple[Window, ...] = ()
     model: ModelOutput | None = None
+    checkpoints: KeepPolicy | None = None  # None deletes nothing
+    origin: Origin | None = None  # where its first attempt starts from
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,12 +113,15 @@ class Job:
     submitted_by: str
     attempts: tuple[Attempt, ...] = ()
     attempts_before: int = 0  # attempts that budgets no longer count, from before a `gw retry`
-    checkpoint: Checkpoint | None = None
+    checkpoint: Checkpoint | None = None  # the newest valid one
+    checkpoints: tuple[
+        Checkpoint, ...
+    ] = ()  # all that are on record, in the order of their reports
     progress: Progress | None = None
     ended_ms: int | None = None
     message: str = ""  # why it ended, in one sentence
     model_version: str = ""  # "name:version" once its output is registered
-    origin: Origin | None = None
+    cause: Cause | None = None
     version: int = 1
 
     def moved(self, phase: JobPhase) -> "Job":
@@ -127,6 +133,11 @@ class Job:
     def attempt(self) -> Attempt | None:
         """The newest attempt."""
         return self.attempts[-1] if self.attempts else None
+
+    @property
+    def history(self) -> tuple[Checkpoint, ...]:
+        """Its checkpoints, oldest first; of a job from before they were all kept on record, the newest."""
+        return self.checkpoints or ((self.checkpoint,) if self.checkpoint else ())
 
     @property
     def ended(self) -> bool:

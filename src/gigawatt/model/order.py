@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
+from gigawatt.model.cause import Cause
 from gigawatt.model.environment import Environment
 from gigawatt.model.job import Job, JobSpec
 from gigawatt.model.notification import Delivery, Notification
-from gigawatt.model.origin import Origin
 from gigawatt.model.schedule import SchedulePhase, Timing
 
 
@@ -38,7 +38,7 @@ class CreateSchedule:
     timing: Timing
     spec: JobSpec
     environment: Environment | None
-    origin: Origin
+    cause: Cause
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gigawatt.model.cause import Cause
 from gigawatt.model.environment import Environment
 from gigawatt.model.job import JobSpec
-from gigawatt.model.origin import Origin
 
 
 class SchedulePhase(StrEnum):
@@ -60,7 +60,7 @@ class Schedule:
     timing: Timing
     spec: JobSpec
     environment: Environment | None  # to be built if it is not there; None for the host's
-    origin: Origin  # without the times: those of each fire are added
+    cause: Cause  # without the times: those of each fire are added
     phase: SchedulePhase
     created_ms: int
     owner: str  # the name of the key that it runs for

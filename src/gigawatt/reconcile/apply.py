@@ -12,11 +12,14 @@ from gigawatt.model.command import (
     EnsureEnvironment,
     PutEndpoint,
     RegisterModel,
+    RemoveArtifact,
     RemoveEnvironment,
+    RemoveJob,
     RetryJob,
     RevokeKey,
     SetAlias,
     SetCard,
+    SetRetention,
     StopEndpoint,
     SubmitJob,
 )
@@ -27,6 +30,8 @@ from gigawatt.model.job import Job
 from gigawatt.model.observation import (
     AttemptGone,
     CheckpointSaved,
+    CheckpointsFound,
+    CheckpointsRemoved,
     DemandSeen,
     EnvironmentBuilt,
     EnvironmentDeleted,
@@ -42,10 +47,13 @@ from gigawatt.model.observation import (
     RankProgress,
     RankStarted,
     ReplicaReadiness,
+    ResumeChosen,
+    RetentionNoted,
 )
 from gigawatt.model.tenant import ApiKey
 from gigawatt.reconcile import (
     attempts,
+    checkpoints,
     endpoints,
     environments,
     jobs,
@@ -53,6 +61,7 @@ from gigawatt.reconcile import (
     nodes,
     orders,
     projects,
+    removals,
     schedules,
 )
 from gigawatt.reconcile import replicas as replica_lives
@@ -66,6 +75,7 @@ OfAttempt = (
     | RankExited
     | RankProgress
     | CheckpointSaved
+    | ResumeChosen
     | ReplicaReadiness
     | AttemptGone
 )
@@ -101,6 +111,12 @@ def command(turn: Turn, asked: Command) -> Entity:  # noqa: C901, PLR0911, PLR09
             return nodes.change(turn, asked)
         case CreateProject():
             return projects.create_project(turn, asked)
+        case SetRetention():
+            return removals.set_retention(turn, asked)
+        case RemoveJob():
+            return removals.remove_job(turn, asked)
+        case RemoveArtifact():
+            return removals.remove_artifact(turn, asked)
         case CreateKey():
             return projects.create_key(turn, asked)
         case RevokeKey():
@@ -109,7 +125,7 @@ def command(turn: Turn, asked: Command) -> Entity:  # noqa: C901, PLR0911, PLR09
             return orders.order(turn, asked)
 
 
-def observation(turn: Turn, seen: Observation) -> None:
+def observation(turn: Turn, seen: Observation) -> None:  # noqa: C901, PLR0912 - one flat table
     """Take in what was seen. Seen again, it changes nothing."""
     match seen:
         case NodeSeen():
@@ -124,8 +140,14 @@ def observation(turn: Turn, seen: Observation) -> None:
             _environment_changed(turn, environments.failed(turn, seen))
         case EnvironmentDeleted():
             environments.deleted(turn, seen)
+        case CheckpointsFound():
+            checkpoints.found(turn, seen)
+        case CheckpointsRemoved():
+            checkpoints.removed(turn, seen)
         case ModelStored():
             jobs.model_stored(turn, seen)
+        case RetentionNoted():
+            removals.noted(turn, seen)
         case DemandSeen():
             endpoint = turn.world.endpoints.get(seen.endpoint)
             if endpoint is not None:
@@ -161,7 +183,7 @@ def _key_revoked(turn: Turn, asked: RevokeKey) -> ApiKey:
     return key
 
 
-def _of_attempt(turn: Turn, seen: OfAttempt) -> None:  # noqa: C901 - one flat table
+def _of_attempt(turn: Turn, seen: OfAttempt) -> None:  # noqa: C901, PLR0912 - one flat table
     found = attempts.find(turn, seen.key)
     if found is None:
         _disown(turn, seen)
@@ -187,7 +209,10 @@ def _of_attempt(turn: Turn, seen: OfAttempt) -> None:  # noqa: C901 - one flat t
                 jobs.progressed(turn, owner, attempt, seen)
         case CheckpointSaved():
             if isinstance(owner, Job):
-                jobs.checkpointed(turn, owner, attempt, seen.checkpoint)
+                checkpoints.reported(turn, owner, attempt, seen.checkpoint)
+        case ResumeChosen():
+            if isinstance(owner, Job):
+                checkpoints.chosen(turn, owner, attempt, seen)
 
 
 def _ended(turn: Turn, owner: Owner) -> None:

@@ -158,6 +158,7 @@ def _holders(world: World) -> dict[str, str]:
         endpoint.spec.environment: f"endpoint {endpoint.spec.name}"
         for endpoint in world.endpoints.values()
     }
+    found |= {each.spec.environment: f"schedule {each.name}" for each in world.schedules.values()}
     found |= {job.spec.environment: f"job {job.id}" for job in world.jobs.values()}
     return found
 

@@ -58,7 +58,7 @@ def create(turn: Turn, command: CreateSchedule) -> Schedule:
         timing=command.timing,
         spec=command.spec,
         environment=command.environment,
-        origin=command.origin,
+        cause=command.cause,
         phase=SchedulePhase.ACTIVE,
         created_ms=turn.now_ms,
         owner=command.owner,
@@ -218,8 +218,8 @@ def _submission(schedule: Schedule, id: str, *, due_ms: int, by: str) -> SubmitJ
         by=by,
         spec=replace(schedule.spec, labels=tuple(sorted(labels.items()))),
         environment=schedule.environment,
-        origin=replace(
-            schedule.origin, schedule=schedule.name, schedule_id=schedule.id, due_ms=due_ms
+        cause=replace(
+            schedule.cause, schedule=schedule.name, schedule_id=schedule.id, due_ms=due_ms
         ),
     )
 

@@ -68,6 +68,7 @@ async def _serve(
     serving = asyncio.create_task(api.serve(sockets=[claimed.api]))
     keeping = asyncio.create_task(parts.gateway.keep())
     telling = asyncio.create_task(parts.courier.run())
+    tidying = asyncio.create_task(parts.caretaker.keep())
     try:
         await _started(api, serving)
         await parts.gateway.ready()
@@ -76,6 +77,7 @@ async def _serve(
         await asyncio.wait([asked, parts.leader.ended], return_when=asyncio.FIRST_COMPLETED)
     finally:
         telling.cancel()
+        tidying.cancel()
         await _close(settings, parts, api, serving, keeping, how=_how(asked))
     if parts.leader.ended.done():
         log.error("stopped: %s", parts.leader.ended.result())

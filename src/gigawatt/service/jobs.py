@@ -3,14 +3,15 @@
 from dataclasses import replace
 
 from gigawatt import clock
+from gigawatt.model.cause import Cause
 from gigawatt.model.change import Entity
 from gigawatt.model.command import CancelJob, RetryJob, SubmitJob
 from gigawatt.model.environment import HOST, Environment, EnvironmentKind, EnvironmentSpec
 from gigawatt.model.gang import Gang, GangKind
 from gigawatt.model.ids import make_id
 from gigawatt.model.job import Job, JobPhase, JobSpec
-from gigawatt.model.origin import Origin
 from gigawatt.model.tenant import Caller
+from gigawatt.service.checkpoints import resolve_origin
 from gigawatt.service.lookup import Filters, find_environment, find_job
 from gigawatt.service.permissions import home, verb
 from gigawatt.service.receipts import once
@@ -49,7 +50,7 @@ async def submit(
     *,
     project: str,
     terms: Terms,
-    origin: Origin | None = None,
+    cause: Cause | None = None,
 ) -> JobView:
     """A new job. Raises RefusalError for what is not there and for what could never run."""
     tenant, project = home(caller, project)
@@ -66,7 +67,7 @@ async def submit(
             spec=spec,
             environment=environment,
             after_done=earlier.done,
-            origin=origin,
+            cause=cause,
         )
         return await services.leader.submit(command, receipt=terms.receipt(tenant))
 
@@ -201,7 +202,8 @@ async def _resolved(
         services, draft.environment, place, bundle=draft.spec.bundle
     )
     earlier = await resolve_after(caller, services, draft.spec.after, project)
-    spec = replace(draft.spec, environment=environment_id, after=earlier.ids)
+    origin = await resolve_origin(caller, services, draft.start_from, project)
+    spec = replace(draft.spec, environment=environment_id, after=earlier.ids, origin=origin)
     return spec, environment, earlier
 
 

@@ -3,11 +3,11 @@
 from dataclasses import dataclass, replace
 
 from gigawatt import clock
+from gigawatt.model.cause import Cause
 from gigawatt.model.change import Entity
 from gigawatt.model.ids import make_id
 from gigawatt.model.job import Job
 from gigawatt.model.order import ChangeSchedule, CreateSchedule, RunSchedule
-from gigawatt.model.origin import Origin
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.schedule import CatchUp, Fire, Overlap, Schedule, SchedulePhase, Timing
 from gigawatt.model.tenant import Caller
@@ -66,7 +66,7 @@ async def create(
             ),
             spec=spec,
             environment=environment,
-            origin=job.origin,
+            cause=job.cause,
         )
         return await services.leader.submit(command, receipt=terms.receipt(tenant))
 
@@ -154,7 +154,7 @@ async def _job(
         job = await filled_job(caller, services, filling.name, filling, project)
     else:
         assert request.job is not None
-        job = FilledJob(draft=job_draft(request.job), origin=Origin())
+        job = FilledJob(draft=job_draft(request.job), cause=Cause())
     if job.draft.spec.after:
         raise RefusalError(
             RefusalCode.UNSUPPORTED,

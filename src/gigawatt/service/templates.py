@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 
+from gigawatt.model.cause import Cause
 from gigawatt.model.change import Entity
 from gigawatt.model.order import DeleteTemplate, PushTemplate
-from gigawatt.model.origin import Origin
 from gigawatt.model.refusal import Fault, RefusalError
 from gigawatt.model.template import Template
 from gigawatt.model.tenant import Caller
@@ -36,7 +36,7 @@ class FilledJob:
     """A job that a template made, and what it is to remember of that."""
 
     draft: JobDraft
-    origin: Origin
+    cause: Cause
 
 
 @verb
@@ -113,7 +113,7 @@ async def submit(
     """A new job, made of a template. Raises RefusalError for a parameter that is not allowed, with what is."""
     job = await filled_job(caller, services, name, request, project)
     return await jobs.submit(
-        caller, services, job.draft, project=project, terms=terms, origin=job.origin
+        caller, services, job.draft, project=project, terms=terms, cause=job.cause
     )
 
 
@@ -135,12 +135,12 @@ async def filled_job(
     found = filled(json.loads(version.document), request.parameters)
     fields = merged(found.data, request.changes)
     fields.setdefault("name", name)
-    origin = Origin(
+    cause = Cause(
         template=name,
         template_number=version.number,
         parameters=tuple(sorted((key, text_of(each)) for key, each in found.values.items())),
     )
-    return FilledJob(draft=job_from(fields), origin=origin)
+    return FilledJob(draft=job_from(fields), cause=cause)
 
 
 def _check_name(name: str) -> None:

@@ -11,6 +11,7 @@ from gigawatt.model.job import Job
 from gigawatt.model.ledger import NodeAccount
 from gigawatt.model.node import Node
 from gigawatt.model.notification import Delivery, DeliveryPhase, Notification
+from gigawatt.model.retention import RemovedJob
 from gigawatt.model.schedule import Fire, Schedule, SchedulePhase
 from gigawatt.model.template import Template, TemplateVersion
 from gigawatt.model.tenant import ApiKey, Project, Tenant
@@ -66,6 +67,17 @@ def facts_of(entity: Entity) -> Facts:
             return _facts_of_schedule(entity)
         case Notification() | Delivery():
             return _facts_of_notification(entity)
+        case RemovedJob():
+            return Facts(
+                id=entity.id,
+                created_ms=entity.removed_ms,
+                tenant=entity.tenant,
+                project=entity.project,
+                name=entity.name,
+                phase=entity.phase,
+                live=False,
+                version=entity.version,
+            )
 
 
 def replica_phase(replica: Replica) -> str:

@@ -4,7 +4,9 @@ from dataclasses import replace
 
 from gigawatt.model.artifact import AliasMove, Artifact, Lineage, ModelCard, ModelName, ModelVersion
 from gigawatt.model.attempt import Attempt, AttemptPhase, Evidence, Progress, RankStatus, Verdict
+from gigawatt.model.cause import Cause
 from gigawatt.model.change import Batch, Entity, Receipt
+from gigawatt.model.checkpoint import Checkpoint
 from gigawatt.model.endpoint import Demand, Endpoint, EndpointPhase, EndpointSpec, Replica
 from gigawatt.model.environment import (
     Environment,
@@ -13,12 +15,11 @@ from gigawatt.model.environment import (
     EnvironmentSpec,
 )
 from gigawatt.model.event import Event
-from gigawatt.model.gang import Checkpoint, Shape
+from gigawatt.model.gang import Shape
 from gigawatt.model.job import Job, JobPhase, JobSpec
 from gigawatt.model.ledger import LedgerEntry, NodeAccount, TimeClass, Use
 from gigawatt.model.node import Gpu, Node, NodeReport, NodeState
 from gigawatt.model.notification import Delivery, LabelTerm, Notification
-from gigawatt.model.origin import Origin
 from gigawatt.model.resources import Resources
 from gigawatt.model.schedule import Fire, FireOutcome, Schedule, SchedulePhase, Timing
 from gigawatt.model.template import Template, TemplateVersion
@@ -346,7 +347,7 @@ def schedule() -> Schedule:
         timing=Timing(cron="0 3 * * *", timezone="Europe/Berlin", deadline_s=60),
         spec=job(1).spec,
         environment=environment(),
-        origin=Origin(template="train", template_number=2, parameters=(("lr", "0.1"),)),
+        cause=Cause(template="train", template_number=2, parameters=(("lr", "0.1"),)),
         phase=SchedulePhase.ACTIVE,
         created_ms=1,
         owner="ada",

@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 
 import pytest
 
+from gigawatt.model.cause import Cause
 from gigawatt.model.command import CreateKey, RevokeKey
 from gigawatt.model.job import JobPhase
 from gigawatt.model.launch import AttemptKey
 from gigawatt.model.order import ChangeSchedule, CreateSchedule, RunSchedule
-from gigawatt.model.origin import Origin
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.schedule import (
     CatchUp,
@@ -64,7 +64,7 @@ def a_schedule(timing: Timing = HOURLY, *, name: str = "nightly") -> CreateSched
         timing=timing,
         spec=a_spec("train", milli_cpu=100),
         environment=None,
-        origin=Origin(template="train", template_number=3),
+        cause=Cause(template="train", template_number=3),
     )
 
 
@@ -109,7 +109,7 @@ def test_at_its_time_it_submits_a_job_that_says_where_it_came_from() -> None:
     assert job.phase is JobPhase.RUNNING
     assert (job.submitted_by, job.spec.name) == ("ada", "train")
     assert dict(job.spec.labels) == {LABEL: "nightly"}
-    assert job.origin == Origin(
+    assert job.cause == Cause(
         schedule="nightly",
         schedule_id="sched-nightly",
         due_ms=THREE_MS,
@@ -254,7 +254,7 @@ def test_it_can_be_run_now_whatever_it_is() -> None:
     for number in (1, 2):
         loop.ask(RunSchedule(id="sched-nightly", job=f"job-{number}", by="bob"))
     assert [outcome for _, outcome, _ in fires(loop)] == [FireOutcome.STARTED] * 2
-    origin = loop.job("job-2").origin
-    assert origin is not None
-    assert (origin.schedule, origin.due_ms, loop.job("job-2").submitted_by) == ("nightly", 0, "bob")
+    cause = loop.job("job-2").cause
+    assert cause is not None
+    assert (cause.schedule, cause.due_ms, loop.job("job-2").submitted_by) == ("nightly", 0, "bob")
     assert schedule(loop).jobs == ("job-1", "job-2")

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from gigawatt.model.attempt import Attempt, Evidence, Progress, RankStatus
-from gigawatt.model.gang import Checkpoint, Shape
+from gigawatt.model.cause import Cause
+from gigawatt.model.checkpoint import Checkpoint
+from gigawatt.model.gang import Shape
 from gigawatt.model.job import Job, JobPhase
 from gigawatt.model.launch import Placement
-from gigawatt.model.origin import Origin
 from gigawatt.model.reason import Reason, ReasonCode
 from gigawatt.service.views.text import sentence
 
@@ -104,7 +105,7 @@ class GangView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OriginView:
+class CauseView:
     """What a job came from: the schedule and its due time, the template with its version and values; empty for none."""
 
     schedule: str
@@ -140,7 +141,7 @@ class JobView:
     command: tuple[str, ...]
     gang: GangView
     after: tuple[str, ...]
-    origin: OriginView | None
+    cause: CauseView | None
     version: int
     attempts: tuple[AttemptView, ...]
 
@@ -202,7 +203,7 @@ def job_view(
         command=spec.command,
         gang=gang_view(spec.shape),
         after=spec.after,
-        origin=_origin_view(job.origin) if job.origin else None,
+        cause=_cause_view(job.cause) if job.cause else None,
         version=job.version,
         attempts=tuple(attempt_view(attempt) for attempt in job.attempts),
     )
@@ -306,11 +307,11 @@ def _rank_view(rank: RankStatus) -> RankView:
     )
 
 
-def _origin_view(origin: Origin) -> OriginView:
-    return OriginView(
-        schedule=origin.schedule,
-        due_ms=origin.due_ms,
-        template=origin.template,
-        template_number=origin.template_number,
-        parameters=dict(origin.parameters),
+def _cause_view(cause: Cause) -> CauseView:
+    return CauseView(
+        schedule=cause.schedule,
+        due_ms=cause.due_ms,
+        template=cause.template,
+        template_number=cause.template_number,
+        parameters=dict(cause.parameters),
     )

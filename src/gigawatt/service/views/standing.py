@@ -152,7 +152,7 @@ def template_view(template: Template, shown: TemplateVersion | None = None) -> T
 
 def schedule_view(schedule: Schedule, *, now_ms: int) -> ScheduleView:
     """With the times that it is due at next, where it runs."""
-    timing, origin = schedule.timing, schedule.origin
+    timing, cause = schedule.timing, schedule.cause
     due: tuple[int, ...] = ()
     if schedule.next_ms is not None:
         after_ms = min(now_ms, schedule.next_ms - 1)
@@ -170,9 +170,9 @@ def schedule_view(schedule: Schedule, *, now_ms: int) -> ScheduleView:
         catch_up=timing.catch_up.value,
         deadline_s=timing.deadline_s,
         job=schedule.spec.name,
-        template=origin.template,
-        template_number=origin.template_number,
-        parameters=dict(origin.parameters),
+        template=cause.template,
+        template_number=cause.template_number,
+        parameters=dict(cause.parameters),
         owner=schedule.owner,
         created_ms=schedule.created_ms,
         next_ms=schedule.next_ms,

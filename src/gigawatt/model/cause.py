@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
+class Cause:
     """Names, as they were then. `due_ms` is the time that the schedule was due at; 0 where a person had it run."""
 
     schedule: str = ""
