@@ -123,4 +123,4 @@ def _unread() -> int:
     return UNREAD
 
 
-_WIDEST = 11
+_WIDEST = 13

@@ -45,12 +45,25 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TemplateUse:
+    """A template of the instance, a version of it (0 for the newest), and values for its parameters."""
+
+    name: str
+    number: int = 0
+    parameters: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ready:
-    """What the API takes, except for the bundle: a directory still to be packed, or None."""
+    """What the API takes, except for the bundle: a directory still to be packed, or None.
+
+    With a template, `fields` are those that are to be others than the template's.
+    """
 
     kind: str
     fields: dict[str, Any]
     bundle: Path | None
+    template: TemplateUse | None = None
 
 
 def read_file(path: Path) -> tuple[Written, ...]:
@@ -69,7 +82,7 @@ def read_written(text: str, *, source: str, base: Path) -> tuple[Written, ...]:
     )
 
 
-def made_ready(written: Written) -> Ready:
+def made_ready(written: Written, *, template: TemplateUse | None = None) -> Ready:
     """Read the files that a job names. Raises RefusalError for missing files, and for a file's every mistake."""
     if _has_parameters(written):
         (written,) = with_values((written,), {})
@@ -82,7 +95,19 @@ def made_ready(written: Written) -> Ready:
 
         checked = fields if bundle is None else {**fields, "bundle": _ANY_DIGEST}
         draft_of(replace(written.document, data=checked))
-    return Ready(kind=written.kind, fields=fields, bundle=bundle)
+    return Ready(kind=written.kind, fields=fields, bundle=bundle, template=template)
+
+
+def template_ready(written: Written) -> Ready:
+    """A job file with its parameters as they are, to be pushed. Raises RefusalError with line and column."""
+    from gigawatt.spec.placeholders import checked
+
+    try:
+        checked(written.fields)
+        fields, bundle = _inlined(written)
+    except RefusalError as error:
+        raise written.located(error) from error
+    return Ready(kind="template", fields=fields, bundle=bundle)
 
 
 def with_values(written: tuple[Written, ...], given: Mapping[str, object]) -> tuple[Written, ...]:

@@ -5,6 +5,8 @@ Times end in `_ms` and count from the Unix epoch; sizes end in `_bytes`.
 
 from typing import Any, Generic, TypedDict, TypeVar
 
+from gigawatt.sdk.standing_views import CauseView
+
 Item = TypeVar("Item")
 
 
@@ -136,6 +138,7 @@ class JobView(TypedDict):
     command: list[str]
     gang: dict[str, Any]
     after: list[str]
+    cause: CauseView | None
     version: int
     attempts: list[AttemptView]
 
