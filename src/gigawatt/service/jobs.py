@@ -10,6 +10,7 @@ from gigawatt.model.environment import HOST, Environment, EnvironmentKind, Envir
 from gigawatt.model.gang import Gang, GangKind
 from gigawatt.model.ids import make_id
 from gigawatt.model.job import Job, JobPhase, JobSpec
+from gigawatt.model.notification import LabelTerm
 from gigawatt.model.tenant import Caller
 from gigawatt.service.checkpoints import resolve_origin
 from gigawatt.service.lookup import Filters, find_environment, find_job
@@ -167,6 +168,12 @@ def what_if_view(services: Services, gang: Gang, fields: dict[str, object]) -> D
     )
 
 
+def all_hold(terms: tuple[LabelTerm, ...], job: Job) -> bool:
+    """Whether a job has the labels that are asked for, and none that are ruled out."""
+    labels = dict(job.spec.labels)
+    return all(term.holds(labels) for term in terms)
+
+
 def gang_of(spec: JobSpec, tenant: str, project: str, now_ms: int) -> Gang:
     """What the scheduler would be asked to place."""
     return Gang(
@@ -207,16 +214,16 @@ async def _resolved(
     return spec, environment, earlier
 
 
-def _labelled(store: Store, query: Query, labels: tuple[tuple[str, str], ...]) -> Page[Job]:
+def _labelled(store: Store, query: Query, terms: tuple[LabelTerm, ...]) -> Page[Job]:
     """A page of those that have all of the labels, from a bounded number of pages of the store."""
-    wanted, found = set(labels), list[Job]()
+    found = list[Job]()
     page: Page[Job] = store.page(Job, query)
     for _ in range(LABEL_PAGES_MAX):
-        found += [job for job in page.items if wanted <= set(job.spec.labels)]
+        found += [job for job in page.items if all_hold(terms, job)]
         left = query.limit - len(found)
         if not page.next or left <= 0:
             break
         page = store.page(Job, replace(query, cursor=page.next, limit=left))
     else:
-        found += [job for job in page.items if wanted <= set(job.spec.labels)]
+        found += [job for job in page.items if all_hold(terms, job)]
     return Page(items=tuple(found), next=page.next)

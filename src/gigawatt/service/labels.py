@@ -1,10 +1,7 @@
-"""Labels of jobs: changed after they were submitted, and what jobs are found by."""
-
-from collections.abc import Sequence
+"""Labels of jobs, changed after they were submitted."""
 
 from gigawatt.model.change import Entity
 from gigawatt.model.job import Job
-from gigawatt.model.notification import LabelTerm
 from gigawatt.model.order import LabelJob
 from gigawatt.model.tenant import Caller
 from gigawatt.service.jobs import live_view
@@ -40,9 +37,3 @@ async def change(
         return await services.leader.submit(command, receipt=terms.receipt(job.tenant))
 
     return live_view(services, await once(Job, services, terms, job.tenant, write))
-
-
-def all_hold(terms: Sequence[LabelTerm], job: Job) -> bool:
-    """Whether a job has what the filters ask for."""
-    labels = dict(job.spec.labels)
-    return all(term.holds(labels) for term in terms)

@@ -9,6 +9,7 @@ from gigawatt.model.change import Entity
 from gigawatt.model.endpoint import Endpoint, EndpointPhase
 from gigawatt.model.environment import Environment
 from gigawatt.model.job import Job
+from gigawatt.model.notification import LabelTerm
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.retention import RemovedJob
 from gigawatt.model.tenant import Caller
@@ -32,7 +33,7 @@ class Filters:
     project: str = ""
     phases: tuple[str, ...] = ()
     name: str = ""
-    labels: tuple[tuple[str, str], ...] = ()  # of jobs
+    labels: tuple[LabelTerm, ...] = ()  # of jobs
     since_ms: int = 0
     until_ms: int = 0
     cursor: str = ""

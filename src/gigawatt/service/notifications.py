@@ -27,7 +27,8 @@ from gigawatt.service.views.standing import (
 )
 from gigawatt.service.views.text import PageView
 from gigawatt.service.webhooks import Letter, signing_key
-from gigawatt.spec.standing import NotificationForm, parse_term
+from gigawatt.spec.label_terms import parse_term
+from gigawatt.spec.standing import NotificationForm
 from gigawatt.store.base import Query
 
 ENTROPY_BYTES = 5

@@ -6,19 +6,17 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, WithJsonSchema
 
 from gigawatt.model.event import KINDS
-from gigawatt.model.notification import LabelTerm
-from gigawatt.spec import limits, names
+from gigawatt.spec import limits
 from gigawatt.spec.cron import parse_cron, parse_zone
 from gigawatt.spec.faults import nearest, wrong
 from gigawatt.spec.fields import FORM, Name, Seconds, Text
 from gigawatt.spec.forms import JobForm, Labels
+from gigawatt.spec.label_terms import parse_term
 from gigawatt.spec.parameters import PARAMETERS_MAX, VALUE_CHARS_MAX
 from gigawatt.spec.requests import VERSION_MAX
 from gigawatt.spec.units import UnitError, shown
 
 OWN_KINDS = "notification."  # what is said of messages is not told by messages
-TERM = re.compile(rf"(?P<not>!?)(?P<key>{names.LABEL_KEY_PATTERN[1:-1]})(?:=(?P<value>.*))?")
-TERM_HINT = "write key=value, key, or !key"
 PATTERN = r"[a-z0-9*?-]{1,63}"
 WEBHOOK = re.compile(
     r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(:(?P<port>[0-9]{1,5}))?([/?][!\"$-~]*)?"
@@ -56,15 +54,6 @@ def _webhook(value: str) -> str:
         hint = "write it like https://example.com/hook, without user, password or fragment"
         raise wrong("must be an http or https URL", hint)
     return value
-
-
-def parse_term(text: str) -> LabelTerm:
-    """`key=value`, `key` or `!key`. Raises UnitError."""
-    found = TERM.fullmatch(text)
-    value = found["value"] if found else None
-    if not found or (value is not None and len(value) > limits.LABEL_CHARS_MAX):
-        raise UnitError(f"is no filter by label: {shown(text)}", TERM_HINT)
-    return LabelTerm(key=found["key"], value=value, negated=bool(found["not"]))
 
 
 def _term(value: str) -> str:

@@ -10,6 +10,7 @@ import click
 from gigawatt.cli import format as form
 from gigawatt.cli import saved_filters
 from gigawatt.cli.complete import job_names
+from gigawatt.cli.lazy import NounGroup
 from gigawatt.cli.session import Session, pairs, with_project, with_session
 
 if TYPE_CHECKING:
@@ -31,7 +32,12 @@ LIMIT = 30
 PAGE_MAX = 500
 
 
-@click.command("jobs")
+@click.group("jobs", cls=NounGroup)
+def jobs() -> None:
+    """List jobs, show one, and change labels. `gw jobs` lists the newest, `gw jobs JOB` shows one."""
+
+
+@jobs.command("show")
 @click.argument("job", required=False, shell_complete=job_names)
 @click.option(
     "--phase",
@@ -43,7 +49,11 @@ PAGE_MAX = 500
 )
 @click.option("--name", default="", help="Only jobs of this name.")
 @click.option(
-    "--label", "labels", multiple=True, metavar="NAME=VALUE", help="Only jobs with this label."
+    "--label",
+    "labels",
+    multiple=True,
+    metavar="NAME[=VALUE]|!NAME",
+    help="Only jobs with this label, or without it.",
 )
 @click.option("--save", default="", metavar="NAME", help="Keep these filters under a name.")
 @click.option("--filter", "saved", default="", metavar="NAME", help="Use filters that were saved.")
@@ -51,7 +61,7 @@ PAGE_MAX = 500
 @click.option("--all", "everything", is_flag=True, help="All of them, not only the newest.")
 @with_project
 @with_session
-def jobs(session: Session, *, job: str | None, **given: Any) -> None:
+def show(session: Session, *, job: str | None, **given: Any) -> None:
     """List the newest jobs, or show JOB: a name, an id, or the beginning of one."""
     if job:
         _show_one(session, job)
@@ -66,6 +76,40 @@ def jobs(session: Session, *, job: str | None, **given: Any) -> None:
         session.say("no such jobs" if wanted.narrowed else "no jobs yet: gw run -- COMMAND")
     elif page["next"]:
         session.say(f"the newest {len(page['items'])}; --all for every one")
+
+
+@jobs.command("label")
+@click.argument("job", shell_complete=job_names)
+@click.argument("labels", nargs=-1, required=True, metavar="NAME=VALUE|NAME-…")
+@with_project
+@with_session
+def label(session: Session, *, job: str, labels: tuple[str, ...]) -> None:
+    """Give JOB labels, also when it runs or has ended; `NAME-` takes one away."""
+    remove = [each[:-1] for each in labels if each.endswith("-") and "=" not in each]
+    put = pairs(tuple(each for each in labels if each[:-1] not in remove), "LABEL")
+    view = session.client.jobs.label(job, put, remove=remove)
+    if session.as_json:
+        session.show_json(view)
+        return
+    said = " ".join(f"{name}={value}" for name, value in sorted(view["labels"].items()))
+    session.say(f"{view['name']} has {said or 'no labels'}")
+
+
+@jobs.command("filters")
+@click.option("--remove", default="", metavar="NAME", help="Forget the filters of this name.")
+@click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table")
+def filters(*, remove: str, output: str) -> None:
+    """List filters that were saved with `gw jobs … --save NAME`; `gw jobs --filter NAME` uses them."""
+    import json
+
+    if remove:
+        saved_filters.remove(remove)
+        return
+    kept = saved_filters.every()
+    if output == "json":
+        click.echo(json.dumps(kept, indent=2, ensure_ascii=False))
+    for name, saved in sorted(kept.items() if output == "table" else ()):
+        click.echo(f"{name}: gw jobs {saved_filters.options(saved)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +195,7 @@ def _wanted(
     **rest: Any,
 ) -> _Listing:
     """What was asked for, over what was saved. Raises RefusalError, click.BadParameter."""
-    pairs(labels, "--label")
+    _check_terms(labels)
     filters: dict[str, Any] = {"phases": phases, "name": name, "labels": labels}
     if saved:
         filters = saved_filters.load(saved) | {key: each for key, each in filters.items() if each}
@@ -163,6 +207,19 @@ def _wanted(
         labels=tuple(filters["labels"]),
         **rest,
     )
+
+
+def _check_terms(labels: tuple[str, ...]) -> None:
+    from gigawatt.spec.label_terms import parse_term
+    from gigawatt.spec.units import UnitError
+
+    for each in labels:
+        try:
+            parse_term(each)
+        except UnitError as error:
+            said = f"{error.detail}: {error.hint}"
+            context = click.get_current_context()
+            raise click.BadParameter(said, param_hint="--label", ctx=context) from error
 
 
 def _show_list(session: Session, items: "Sequence[JobView]") -> None:
