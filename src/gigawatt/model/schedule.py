@@ -69,14 +69,18 @@ class Schedule:
     message: str = ""  # why it stopped
     jobs: tuple[str, ...] = ()  # those it started that had not ended at its last fire
     last_job: str = ""
+    fires: int = 0  # how many there were
     version: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fire:
-    """What became of one due time; of several, where they were missed together: `count` of them up to `due_ms`."""
+    """What became of one due time; of several, where they were missed together: `count` of them up to `due_ms`.
 
-    id: str  # the schedule's, "/" and the due time
+    The newest of a schedule are kept: a later one takes the place of the oldest.
+    """
+
+    id: str  # the schedule's, "/" and a place among those that are kept
     tenant: str
     project: str
     schedule: str

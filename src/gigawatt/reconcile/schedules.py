@@ -32,6 +32,7 @@ CATCH_UP_MAX = 24  # fires that are made up for at once
 MISSED_COUNTED_MAX = 1_000
 JOBS_MAX = 100  # jobs of one schedule that have not ended
 SCHEDULES_MAX = 1_000  # of one project
+FIRES_KEPT = 1_000  # of one schedule
 LABEL = "gigawatt/schedule"
 
 
@@ -92,10 +93,10 @@ def run(turn: Turn, command: RunSchedule) -> Job:
     """Its job, now. It counts as one of the schedule's, and its other fires stay as they are."""
     schedule = _found(turn, command.id)
     job = jobs.submit(turn, _submission(schedule, command.job, due_ms=0, by=command.by))
-    schedule = turn.put(_with_job(turn, schedule, job.id))
-    fire = _fire(turn, schedule, turn.now_ms, FireOutcome.STARTED)
-    fire = replace(fire, id=f"{fire.id}-{job.id}", job=job.id, detail=f"asked for by {command.by}")
-    turn.put(fire)
+    schedule = _with_job(turn, schedule, job.id)
+    detail = f"asked for by {command.by}"
+    fire = replace(_fire(turn, schedule, turn.now_ms), job=job.id, detail=detail)
+    schedule = turn.put(_recorded(turn, schedule, fire))
     turn.emit("schedule.started", schedule, f"{schedule.name}: {job.id}, by {command.by}")
     return job
 
@@ -119,7 +120,7 @@ def due(turn: Turn, schedule: Schedule) -> None:
     wanted = starts(schedule.timing, times, now_ms=turn.now_ms)
     missed = [each for each in times if each not in wanted]
     if missed:
-        _miss(turn, schedule, missed)
+        schedule = _miss(turn, schedule, missed)
     for due_ms in wanted:
         schedule = _start(turn, schedule, due_ms)
     schedule = turn.put(replace(schedule, next_ms=_next(schedule.timing, turn.now_ms)))
@@ -196,17 +197,16 @@ def _start(turn: Turn, schedule: Schedule, due_ms: int) -> Schedule:
         return _skip(turn, schedule, due_ms, f"{open_jobs[0]} has not ended")
     if len(open_jobs) >= JOBS_MAX:
         return _skip(turn, schedule, due_ms, f"{JOBS_MAX} jobs of it have not ended")
-    fire = _fire(turn, schedule, due_ms, FireOutcome.STARTED)
+    fire = _fire(turn, schedule, due_ms)
     command = _submission(schedule, job_id(schedule.id, due_ms), due_ms=due_ms, by=schedule.owner)
     try:
         job = jobs.submit(turn, command)
     except RefusalError as refusal:
-        turn.put(replace(fire, outcome=FireOutcome.REFUSED, detail=refusal.detail))
         turn.emit("schedule.refused", schedule, f"{schedule.name}: {refusal.detail}")
-        return schedule
-    turn.put(replace(fire, job=job.id))
+        refused = replace(fire, outcome=FireOutcome.REFUSED, detail=refusal.detail)
+        return _recorded(turn, schedule, refused)
     turn.emit("schedule.started", schedule, f"{schedule.name}: {job.id}")
-    return _with_job(turn, schedule, job.id)
+    return _recorded(turn, _with_job(turn, schedule, job.id), replace(fire, job=job.id))
 
 
 def _submission(schedule: Schedule, id: str, *, due_ms: int, by: str) -> SubmitJob:
@@ -239,26 +239,33 @@ def _cancel(turn: Turn, id: str, *, by: str) -> None:
 
 
 def _skip(turn: Turn, schedule: Schedule, due_ms: int, why: str) -> Schedule:
-    turn.put(replace(_fire(turn, schedule, due_ms, FireOutcome.SKIPPED), detail=why))
     turn.emit("schedule.skipped", schedule, f"{schedule.name}: {why}")
-    return schedule
+    fire = _fire(turn, schedule, due_ms)
+    return _recorded(turn, schedule, replace(fire, outcome=FireOutcome.SKIPPED, detail=why))
 
 
-def _miss(turn: Turn, schedule: Schedule, missed: list[int]) -> None:
+def _miss(turn: Turn, schedule: Schedule, missed: list[int]) -> Schedule:
     count, late_s = len(missed), (turn.now_ms - missed[-1]) // 1_000
     detail = f"looked at {late_s} s late"
-    fire = _fire(turn, schedule, missed[-1], FireOutcome.MISSED)
-    turn.put(replace(fire, count=count, detail=detail))
     turn.emit("schedule.missed", schedule, f"{schedule.name}: {count} due times, {detail}")
+    fire = _fire(turn, schedule, missed[-1])
+    fire = replace(fire, outcome=FireOutcome.MISSED, count=count, detail=detail)
+    return _recorded(turn, schedule, fire)
 
 
-def _fire(turn: Turn, schedule: Schedule, due_ms: int, outcome: FireOutcome) -> Fire:
+def _fire(turn: Turn, schedule: Schedule, due_ms: int) -> Fire:
+    """One that starts its job; whoever finds that it does not says so."""
     return Fire(
-        id=f"{schedule.id}/{due_ms}",
+        id=f"{schedule.id}/{schedule.fires % FIRES_KEPT}",
         tenant=schedule.tenant,
         project=schedule.project,
         schedule=schedule.id,
         due_ms=due_ms,
         at_ms=turn.now_ms,
-        outcome=outcome,
+        outcome=FireOutcome.STARTED,
     )
+
+
+def _recorded(turn: Turn, schedule: Schedule, fire: Fire) -> Schedule:
+    turn.put(fire)
+    return replace(schedule, fires=schedule.fires + 1)
