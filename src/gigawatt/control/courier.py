@@ -16,6 +16,7 @@ from typing import TypeVar, cast
 from gigawatt.clock import entropy, monotonic_s, now_ms
 from gigawatt.control.leader import Leader
 from gigawatt.control.postage import AGE_MAX_MS, Allowance, pause_ms
+from gigawatt.model.array import JobArray
 from gigawatt.model.event import Event
 from gigawatt.model.job import Job
 from gigawatt.model.notification import Delivery, DeliveryPhase, Notification
@@ -222,8 +223,8 @@ class Courier:
     def _told(self, notification: Notification, event: Event) -> Told | None:
         if not concerns(notification, event):
             return None
-        job = self._store.read(Job, event.subject) if event.kind.startswith("job.") else None
-        told = Told(event=event, job=job)
+        kind = {"job": Job, "array": JobArray}.get(event.kind.partition(".")[0])
+        told = Told(event=event, job=self._store.read(kind, event.subject) if kind else None)
         return told if lets_through(notification, told) else None
 
     async def _read(self, call: Callable[[], T]) -> T:

@@ -92,7 +92,7 @@ class JobSpec:
     grace_s: int = 10
     retries_user: int = 0
     retries_infrastructure: int = 3
-    after: tuple[str, ...] = ()  # ids of jobs that must have succeeded
+    after: tuple[str, ...] = ()  # ids of jobs and arrays that must have succeeded
     labels: tuple[tuple[str, str], ...] = ()
     isolation: Isolation = Isolation.PROCESS
     windows: tuple[Window, ...] = ()
@@ -122,6 +122,8 @@ class Job:
     message: str = ""  # why it ended, in one sentence
     model_version: str = ""  # "name:version" once its output is registered
     cause: Cause | None = None
+    array: str = ""  # the id of the array that it is a task of
+    index: int = 0  # its number there
     version: int = 1
 
     def moved(self, phase: JobPhase) -> "Job":

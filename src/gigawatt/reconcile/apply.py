@@ -4,6 +4,7 @@ from gigawatt.model.action import ReleaseAttempt, StopAttempt
 from gigawatt.model.change import Entity
 from gigawatt.model.command import (
     AddArtifact,
+    CancelArray,
     CancelJob,
     ChangeNode,
     Command,
@@ -15,12 +16,14 @@ from gigawatt.model.command import (
     RemoveArtifact,
     RemoveEnvironment,
     RemoveJob,
+    RetryArray,
     RetryJob,
     RevokeKey,
     SetAlias,
     SetCard,
     SetRetention,
     StopEndpoint,
+    SubmitArray,
     SubmitJob,
 )
 from gigawatt.model.decision import Decision
@@ -49,9 +52,11 @@ from gigawatt.model.observation import (
     ReplicaReadiness,
     ResumeChosen,
     RetentionNoted,
+    TaskRecalled,
 )
 from gigawatt.model.tenant import ApiKey
 from gigawatt.reconcile import (
+    arrays,
     attempts,
     checkpoints,
     endpoints,
@@ -90,6 +95,12 @@ def command(turn: Turn, asked: Command) -> Entity:  # noqa: C901, PLR0911, PLR09
             return jobs.cancel(turn, asked)
         case RetryJob():
             return jobs.retry(turn, asked)
+        case SubmitArray():
+            return arrays.submit(turn, asked)
+        case CancelArray():
+            return arrays.cancel(turn, asked)
+        case RetryArray():
+            return arrays.retry(turn, asked)
         case EnsureEnvironment():
             projects.check_project(turn, asked.environment.tenant, asked.environment.project)
             return environments.ensure(turn, asked.environment)
@@ -148,6 +159,8 @@ def observation(turn: Turn, seen: Observation) -> None:  # noqa: C901, PLR0912 -
             jobs.model_stored(turn, seen)
         case RetentionNoted():
             removals.noted(turn, seen)
+        case TaskRecalled():
+            arrays.recalled(turn, seen)
         case DemandSeen():
             endpoint = turn.world.endpoints.get(seen.endpoint)
             if endpoint is not None:

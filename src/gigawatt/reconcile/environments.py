@@ -159,7 +159,8 @@ def _holders(world: World) -> dict[str, str]:
         for endpoint in world.endpoints.values()
     }
     found |= {each.spec.environment: f"schedule {each.name}" for each in world.schedules.values()}
-    found |= {job.spec.environment: f"job {job.id}" for job in world.jobs.values()}
+    for work in (*world.arrays.values(), *world.jobs.values()):
+        found[work.spec.environment] = f"job {work.id}"
     return found
 
 

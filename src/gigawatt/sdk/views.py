@@ -1,7 +1,4 @@
-"""What the API answers with, as types. The values are the API's own JSON, untouched: nothing is renamed or dropped.
-
-Times end in `_ms` and count from the Unix epoch; sizes end in `_bytes`.
-"""
+"""What the API answers with, as types: its own JSON, untouched. Times end in `_ms`, sizes in `_bytes`."""
 
 from typing import Any, Generic, TypedDict, TypeVar
 
@@ -140,6 +137,8 @@ class JobView(TypedDict):
     after: list[str]
     cause: CauseView | None
     version: int
+    array: str
+    index: int | None
     attempts: list[AttemptView]
 
 

@@ -10,6 +10,7 @@ from gigawatt.build.interpreters import this_machine
 from gigawatt.build.secrets import SecretFiles
 from gigawatt.clock import entropy
 from gigawatt.control.actuator import Actuator
+from gigawatt.control.archive import StoreArchive
 from gigawatt.control.caretaker import Caretaker
 from gigawatt.control.courier import Courier
 from gigawatt.control.front import Front
@@ -67,6 +68,7 @@ def build(settings: Settings, instance: Instance, *, gateway_port: int) -> Parts
     actuator = Actuator(
         engine=engine,
         workshop=workshop,
+        archive=StoreArchive(store),
         token_of=partial(rank_token, tokens),
         observe=leader.observe,
         deposed=leader.depose,

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from gigawatt import clock
+from gigawatt.model.array import JobArray
 from gigawatt.model.cause import Cause
 from gigawatt.model.change import Entity
 from gigawatt.model.command import CancelJob, RetryJob, SubmitJob
@@ -10,9 +11,10 @@ from gigawatt.model.environment import HOST, Environment, EnvironmentKind, Envir
 from gigawatt.model.gang import Gang, GangKind
 from gigawatt.model.ids import make_id
 from gigawatt.model.job import Job, JobPhase, JobSpec
-from gigawatt.model.notification import LabelTerm
+from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.tenant import Caller
 from gigawatt.service.checkpoints import resolve_origin
+from gigawatt.service.labels import labelled
 from gigawatt.service.lookup import Filters, find_environment, find_job
 from gigawatt.service.permissions import home, verb
 from gigawatt.service.receipts import once
@@ -36,11 +38,9 @@ from gigawatt.service.views.jobs import (
 from gigawatt.service.views.specs import job_spec_fields
 from gigawatt.service.views.text import PageView
 from gigawatt.spec.parse import JobDraft
-from gigawatt.store.base import Page, Query, Store
 
 PHASES = tuple(phase.value for phase in JobPhase)
 ENTROPY_BYTES = 5
-LABEL_PAGES_MAX = 20  # of the store, looked through for one page of jobs with a label
 
 
 @verb
@@ -54,10 +54,11 @@ async def submit(
     cause: Cause | None = None,
 ) -> JobView:
     """A new job. Raises RefusalError for what is not there and for what could never run."""
+    _one_job(draft)
     tenant, project = home(caller, project)
 
     async def write() -> Entity:
-        spec, environment, earlier = await _resolved(caller, services, draft, project)
+        spec, environment, earlier = await resolved(caller, services, draft, project)
         now_ms = clock.now_ms()
         check_feasible(services, gang_of(spec, tenant, project, now_ms))
         command = SubmitJob(
@@ -80,8 +81,9 @@ async def dry_run(
     caller: Caller, services: Services, draft: JobDraft, *, project: str
 ) -> DryRunView:
     """What would become of a job, and where it would run. Raises RefusalError for what is not there."""
+    _one_job(draft)
     tenant, project = home(caller, project)
-    spec, _, _ = await _resolved(caller, services, draft, project)
+    spec, _, _ = await resolved(caller, services, draft, project)
     gang = gang_of(spec, tenant, project, clock.now_ms())
     fields = job_spec_fields(spec, draft.environment)
     return what_if_view(services, gang, fields)
@@ -89,9 +91,12 @@ async def dry_run(
 
 @verb
 async def page(caller: Caller, services: Services, filters: Filters) -> PageView[JobView]:
-    """Jobs, newest first. With labels, a page may hold fewer than the limit and still have a next."""
-    query = filters.query(caller, phases=PHASES)
-    found = await services.read(lambda: _labelled(services.store, query, filters.labels))
+    """Jobs, newest first. Tasks of arrays are listed with their array, and here where they are named.
+
+    With labels, a page may hold fewer than the limit and still have a next.
+    """
+    query = replace(filters.query(caller, phases=PHASES), orphans=not filters.name)
+    found = await services.read(lambda: labelled(services.store, Job, query, filters.labels))
     return PageView(items=[live_view(services, job) for job in found.items], next=found.next)
 
 
@@ -136,7 +141,8 @@ async def retry(
 
     async def write() -> Entity:
         terms.check(job.version)  # the leader takes an ended job as it is given
-        command = RetryJob(job=job, by=caller.name)
+        array = await services.read(lambda: services.store.read(JobArray, job.array))
+        command = RetryJob(job=job, by=caller.name, array=array)
         return await services.leader.submit(command, receipt=terms.receipt(job.tenant))
 
     return live_view(services, await once(Job, services, terms, job.tenant, write))
@@ -168,37 +174,7 @@ def what_if_view(services: Services, gang: Gang, fields: dict[str, object]) -> D
     )
 
 
-def all_hold(terms: tuple[LabelTerm, ...], job: Job) -> bool:
-    """Whether a job has the labels that are asked for, and none that are ruled out."""
-    labels = dict(job.spec.labels)
-    return all(term.holds(labels) for term in terms)
-
-
-def gang_of(spec: JobSpec, tenant: str, project: str, now_ms: int) -> Gang:
-    """What the scheduler would be asked to place."""
-    return Gang(
-        id="",
-        kind=GangKind.JOB,
-        tenant=tenant,
-        project=project,
-        shape=spec.shape,
-        priority=spec.priority,
-        queued_ms=now_ms,
-        isolation=spec.isolation,
-        labels=spec.labels,
-        windows=spec.windows,
-    )
-
-
 async def resolved(
-    caller: Caller, services: Services, draft: JobDraft, project: str
-) -> tuple[JobSpec, Environment | None]:
-    """The spec with ids for names, and its environment. Raises RefusalError."""
-    spec, environment, _ = await _resolved(caller, services, draft, project)
-    return spec, environment
-
-
-async def _resolved(
     caller: Caller, services: Services, draft: JobDraft, project: str
 ) -> tuple[JobSpec, Environment | None, Earlier]:
     """The spec with ids for names. Raises RefusalError."""
@@ -214,16 +190,27 @@ async def _resolved(
     return spec, environment, earlier
 
 
-def _labelled(store: Store, query: Query, terms: tuple[LabelTerm, ...]) -> Page[Job]:
-    """A page of those that have all of the labels, from a bounded number of pages of the store."""
-    found = list[Job]()
-    page: Page[Job] = store.page(Job, query)
-    for _ in range(LABEL_PAGES_MAX):
-        found += [job for job in page.items if all_hold(terms, job)]
-        left = query.limit - len(found)
-        if not page.next or left <= 0:
-            break
-        page = store.page(Job, replace(query, cursor=page.next, limit=left))
-    else:
-        found += [job for job in page.items if all_hold(terms, job)]
-    return Page(items=tuple(found), next=page.next)
+def gang_of(spec: JobSpec, tenant: str, project: str, now_ms: int) -> Gang:
+    """The gang that a job of this spec would be, without an id."""
+    return Gang(
+        id="",
+        kind=GangKind.JOB,
+        tenant=tenant,
+        project=project,
+        shape=spec.shape,
+        priority=spec.priority,
+        queued_ms=now_ms,
+        isolation=spec.isolation,
+        labels=spec.labels,
+        windows=spec.windows,
+    )
+
+
+def _one_job(draft: JobDraft) -> None:
+    if draft.array is not None:
+        raise RefusalError(
+            RefusalCode.INVALID,
+            "array: this is many tasks, not one job",
+            field="array",
+            hint="submit it to /v1/arrays, or leave array and sweep out",
+        )

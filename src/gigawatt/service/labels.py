@@ -1,39 +1,35 @@
-"""Labels of jobs, changed after they were submitted."""
+"""Lists by label: the store knows none, so its pages are looked through."""
 
-from gigawatt.model.change import Entity
+from dataclasses import replace
+from typing import TypeVar
+
+from gigawatt.model.array import JobArray
 from gigawatt.model.job import Job
-from gigawatt.model.order import LabelJob
-from gigawatt.model.tenant import Caller
-from gigawatt.service.jobs import live_view
-from gigawatt.service.lookup import find_job
-from gigawatt.service.permissions import verb
-from gigawatt.service.receipts import once
-from gigawatt.service.services import Services, Terms
-from gigawatt.service.views.jobs import JobView
-from gigawatt.spec.standing import LabelsForm
+from gigawatt.model.notification import LabelTerm
+from gigawatt.store.base import Page, Query, Store
+
+Work = TypeVar("Work", Job, JobArray)
+
+PAGES_MAX = 20  # of the store, that one page with labels is looked for in
 
 
-@verb
-async def change(
-    caller: Caller,
-    services: Services,
-    reference: str,
-    request: LabelsForm,
-    *,
-    project: str,
-    terms: Terms,
-) -> JobView:
-    """Give a job labels and take some from it, whether it runs or has ended."""
-    job = await find_job(caller, services, reference, project)
+def labelled(
+    store: Store, kind: type[Work], query: Query, terms: tuple[LabelTerm, ...]
+) -> Page[Work]:
+    """A page of those with all of the labels that are asked for, and none that are ruled out, from a bounded number of pages of the store."""
+    found = list[Work]()
+    page: Page[Work] = store.page(kind, query)
+    for _ in range(PAGES_MAX):
+        found += [work for work in page.items if _all_hold(terms, work)]
+        left = query.limit - len(found)
+        if not page.next or left <= 0:
+            break
+        page = store.page(kind, replace(query, cursor=page.next, limit=left))
+    else:
+        found += [work for work in page.items if _all_hold(terms, work)]
+    return Page(items=tuple(found), next=page.next)
 
-    async def write() -> Entity:
-        command = LabelJob(
-            job=job,
-            by=caller.name,
-            put=tuple(sorted(request.put.items())),
-            remove=tuple(dict.fromkeys(request.remove)),
-            if_version=terms.check(job.version),
-        )
-        return await services.leader.submit(command, receipt=terms.receipt(job.tenant))
 
-    return live_view(services, await once(Job, services, terms, job.tenant, write))
+def _all_hold(terms: tuple[LabelTerm, ...], work: Work) -> bool:
+    labels = dict(work.spec.labels)
+    return all(term.holds(labels) for term in terms)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
+from gigawatt.model.array import JobArray
 from gigawatt.model.event import Event
 from gigawatt.model.job import Job
 from gigawatt.model.notification import Notification, WebhookFormat
@@ -16,10 +17,10 @@ MESSAGE_CHARS_MAX = 500  # of an event's own text
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """An event, and the job that it is about, as it is now."""
+    """An event, and the job or the array that it is about, as it is now."""
 
     event: Event
-    job: Job | None
+    job: Job | JobArray | None
 
 
 def concerns(notification: Notification, event: Event) -> bool:

@@ -46,7 +46,7 @@ async def create(
     job = await _job(caller, services, request, project)
 
     async def write() -> Entity:
-        spec, environment = await jobs.resolved(caller, services, job.draft, project)
+        spec, environment, _ = await jobs.resolved(caller, services, job.draft, project)
         now_ms = clock.now_ms()
         check_feasible(services, jobs.gang_of(spec, tenant, project, now_ms))
         entropy = clock.entropy(ENTROPY_BYTES)
@@ -155,6 +155,13 @@ async def _job(
     else:
         assert request.job is not None
         job = FilledJob(draft=job_draft(request.job), cause=Cause())
+    if job.draft.array is not None:
+        raise RefusalError(
+            RefusalCode.UNSUPPORTED,
+            "a schedule submits one job, and this is many tasks",
+            field="job.array",
+            hint="leave array and sweep out, or loop over what they would be in one job",
+        )
     if job.draft.spec.after:
         raise RefusalError(
             RefusalCode.UNSUPPORTED,

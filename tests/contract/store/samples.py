@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
+from gigawatt.model.array import ArraySpec, JobArray
 from gigawatt.model.artifact import AliasMove, Artifact, Lineage, ModelCard, ModelName, ModelVersion
 from gigawatt.model.attempt import Attempt, AttemptPhase, Evidence, Progress, RankStatus, Verdict
-from gigawatt.model.cause import Cause
 from gigawatt.model.change import Batch, Entity, Receipt
 from gigawatt.model.checkpoint import Checkpoint
 from gigawatt.model.endpoint import Demand, Endpoint, EndpointPhase, EndpointSpec, Replica
@@ -19,11 +19,9 @@ from gigawatt.model.gang import Shape
 from gigawatt.model.job import Job, JobPhase, JobSpec
 from gigawatt.model.ledger import LedgerEntry, NodeAccount, TimeClass, Use
 from gigawatt.model.node import Gpu, Node, NodeReport, NodeState
-from gigawatt.model.notification import Delivery, LabelTerm, Notification
 from gigawatt.model.resources import Resources
-from gigawatt.model.schedule import Fire, FireOutcome, Schedule, SchedulePhase, Timing
-from gigawatt.model.template import Template, TemplateVersion
 from gigawatt.model.tenant import ApiKey, Project, Role, Tenant
+from tests.contract.store.standing_samples import standing
 
 SHAPE = Shape(per_node=Resources(milli_cpu=500, memory_bytes=1 << 30))
 
@@ -145,8 +143,33 @@ def model_version(number: int, *, name: str = "tiny") -> ModelVersion:
     )
 
 
+def array(number: int, *, phase: JobPhase = JobPhase.RUNNING) -> JobArray:
+    """Everything that an array can hold."""
+    indices = ((0, 9), (12, 12))
+    return JobArray(
+        id=f"array-{number:06d}",
+        tenant="acme",
+        project="nlp",
+        spec=job(0, name="sweep").spec,
+        tasks=ArraySpec(
+            indices=indices, parallel=2, max_failures=3, sweep=(("LR", ("0.1", "0.2")),)
+        ),
+        phase=phase,
+        created_ms=1_000 + number,
+        submitted_by="ada",
+        pending=((4, 9), (12, 12)),
+        running=((2, 3),),
+        succeeded=((0, 0),),
+        failed=((1, 1),),
+        again=((5, 5),),
+        ending=JobPhase.CANCELLED,
+        message="cancelled by ada",
+    )
+
+
 def one_of_every_kind() -> tuple[Entity, ...]:
     return (
+        array(1),
         job_with_history(1),
         endpoint(1),
         replica(1),
@@ -161,7 +184,7 @@ def one_of_every_kind() -> tuple[Entity, ...]:
         Tenant(id="acme", created_ms=1),
         Project(id="acme/nlp", tenant="acme", name="nlp", created_ms=1),
         api_key(1),
-        *standing(),
+        *standing(job(1).spec, environment()),
     )
 
 
@@ -301,85 +324,4 @@ def model_card(number: int) -> ModelCard:
         text="# Tiny\n",
         at_ms=number,
         by="ada",
-    )
-
-
-def standing() -> tuple[Entity, ...]:
-    """Templates, schedules and notifications, and what they leave behind."""
-    template = Template(
-        id="acme/nlp/train",
-        tenant="acme",
-        project="nlp",
-        name="train",
-        newest=2,
-        digest="sha256:00",
-        updated_ms=2,
-    )
-    made = TemplateVersion(
-        id="acme/nlp/train:2",
-        tenant="acme",
-        project="nlp",
-        name="train",
-        number=2,
-        document="{}",
-        at_ms=2,
-        by="ada",
-    )
-    fire = Fire(
-        id="sched-1/4",
-        tenant="acme",
-        project="nlp",
-        schedule="sched-1",
-        due_ms=4,
-        at_ms=5,
-        outcome=FireOutcome.STARTED,
-        job="job-1",
-    )
-    return (template, made, schedule(), fire, notification(), delivery())
-
-
-def schedule() -> Schedule:
-    return Schedule(
-        id="sched-1",
-        tenant="acme",
-        project="nlp",
-        name="nightly",
-        timing=Timing(cron="0 3 * * *", timezone="Europe/Berlin", deadline_s=60),
-        spec=job(1).spec,
-        environment=environment(),
-        cause=Cause(template="train", template_number=2, parameters=(("lr", "0.1"),)),
-        phase=SchedulePhase.ACTIVE,
-        created_ms=1,
-        owner="ada",
-        key="key-1",
-        next_ms=5,
-        jobs=("job-1",),
-    )
-
-
-def notification() -> Notification:
-    return Notification(
-        id="notif-1",
-        tenant="acme",
-        project="nlp",
-        name="ops",
-        kinds=("job.failed",),
-        webhook="https://example.com/hook",
-        labels=(LabelTerm(key="team", value="x"), LabelTerm(key="test", negated=True)),
-        created_ms=1,
-        created_by="ada",
-        after_seq=3,
-    )
-
-
-def delivery() -> Delivery:
-    return Delivery(
-        id="notif-1/0",
-        tenant="acme",
-        project="nlp",
-        notification="notif-1",
-        message="notif-1-4",
-        body="{}",
-        events=1,
-        at_ms=6,
     )

@@ -17,6 +17,7 @@ from gigawatt.build.environments import EnvironmentBuilder
 from gigawatt.build.interpreters import Interpreter, Machine
 from gigawatt.build.secrets import SecretFiles
 from gigawatt.control.actuator import Actuator
+from gigawatt.control.archive import StoreArchive
 from gigawatt.control.courier import Courier
 from gigawatt.control.front import Front
 from gigawatt.control.leader import Config, Leader
@@ -185,14 +186,7 @@ async def running_site(
     artifacts = ArtifactStore(data / "artifacts")
     leader = Leader(store=store, engine=engine, config=_config(data))
     workshop = Workshop(artifacts, data / "environments")
-    actuator = Actuator(
-        engine=engine,
-        workshop=workshop,
-        token_of=lambda _: "",
-        observe=leader.observe,
-        deposed=leader.depose,
-    )
-    await leader.start(actuator)
+    await leader.start(_actuator(store, engine, leader, workshop))
     services = _services(data, store, leader, engine, artifacts)
     telling = _telling(services, leader)
     app = create_app(services, body_bytes_max=body_bytes_max)
@@ -238,6 +232,17 @@ def _services(
 
 def _telling(services: Services, leader: Leader) -> "asyncio.Task[None]":
     return asyncio.create_task(Courier(services, leader=leader).run())
+
+
+def _actuator(store: Store, engine: MachineEngine, leader: Leader, workshop: Workshop) -> Actuator:
+    return Actuator(
+        engine=engine,
+        workshop=workshop,
+        archive=StoreArchive(store),
+        token_of=lambda _: "",
+        observe=leader.observe,
+        deposed=leader.depose,
+    )
 
 
 def _client(app: FastAPI) -> httpx2.AsyncClient:

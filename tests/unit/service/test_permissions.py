@@ -44,6 +44,8 @@ def test_whatever_a_caller_can_ask_of_the_services_is_a_verb() -> None:
     """Helpers of verbs are told by what they are given: they are called with what a verb has resolved."""
     helpers = {
         "lookup.find_job",
+        "lookup.find_array",
+        "jobs.resolved",
         "lookup.find_endpoint",
         "lookup.find_environment",
         "model_lookup.find_model",
@@ -51,7 +53,6 @@ def test_whatever_a_caller_can_ask_of_the_services_is_a_verb() -> None:
         "models.servable",
         "checkpoints.resolve_origin",
         "submissions.resolve_after",
-        "jobs.resolved",
         "standing.find_template",
         "standing.find_schedule",
         "standing.find_notification",
@@ -187,5 +188,6 @@ def _reads(name: str) -> bool:
         "stacks",
         "fires",
         "deliveries",
+        "tasks",
     }
     return module in {"watch", "instance"} or function in reading

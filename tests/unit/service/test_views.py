@@ -104,6 +104,8 @@ ENDED_AS_JSON: dict[str, Any] = {
     "cause": None,
     "after": ["job-0"],
     "version": 1,
+    "array": "",
+    "index": None,
     "attempts": [
         {
             "n": 1,

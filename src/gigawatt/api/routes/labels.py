@@ -6,7 +6,7 @@ from gigawatt.api.call import Call
 from gigawatt.api.operations import Operation, Routes
 from gigawatt.api.queries import Place
 from gigawatt.api.replies import reply
-from gigawatt.service import labels
+from gigawatt.service import relabelling
 from gigawatt.service.views.jobs import JobView
 from gigawatt.spec.requests import parse_request
 from gigawatt.spec.standing import LabelsForm
@@ -18,7 +18,7 @@ ROUTES = Routes()
     "POST",
     "/v1/jobs/{job}/labels",
     Operation(
-        verb="labels.change",
+        verb="relabelling.change",
         summary="Give a job labels, and take some from it",
         responds=JobView,
         accepts=LabelsForm,
@@ -29,7 +29,7 @@ ROUTES = Routes()
 async def change_labels(call: Call, job: str, query: Place) -> Response:
     request = parse_request(LabelsForm, await call.body())
     terms = await call.terms()
-    view = await labels.change(
+    view = await relabelling.change(
         call.caller, call.services, job, request, project=query.project, terms=terms
     )
     return reply(view, version=view.version)

@@ -117,7 +117,7 @@ class CauseView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobView:
-    """A job. `reason` and `position` while it waits."""
+    """A job. `reason` and `position` while it waits; `array` and `index` if it is the task of one."""
 
     id: str
     name: str
@@ -143,6 +143,8 @@ class JobView:
     after: tuple[str, ...]
     cause: CauseView | None
     version: int
+    array: str
+    index: int | None
     attempts: tuple[AttemptView, ...]
 
 
@@ -205,6 +207,8 @@ def job_view(
         after=spec.after,
         cause=_cause_view(job.cause) if job.cause else None,
         version=job.version,
+        array=job.array,
+        index=job.index if job.array else None,
         attempts=tuple(attempt_view(attempt) for attempt in job.attempts),
     )
 
