@@ -11,6 +11,7 @@ import platformdirs
 from gigawatt.build.remote import check_url
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.retention import Retention
+from gigawatt.service.networks import parse_networks
 
 RANGES = {
     "port": (0, 65_535),
@@ -88,6 +89,10 @@ class Settings:
         86_400
     )
 
+    webhook_networks: Annotated[
+        str, "Networks that webhooks may go to although they are not public: 10.0.0.0/8, fd00::/8."
+    ] = ""
+
     @property
     def retention(self) -> Retention:
         return Retention(
@@ -140,7 +145,21 @@ def _check(name: str, value: Any, source: str) -> None:
     if name == "artifacts_credentials" and value and not Path(value).is_absolute():
         detail = f"{source} is {value!r}, which is not an absolute path"
         raise RefusalError(RefusalCode.INVALID, detail, field=name)
+    if name == "webhook_networks":
+        _check_networks(value, source)
     if name == "engine" and value != "local":
         raise RefusalError(
             RefusalCode.UNSUPPORTED, f"{source} is {value!r}; this version has: local", field=name
         )
+
+
+def _check_networks(value: str, source: str) -> None:
+    try:
+        parse_networks(value)
+    except ValueError as error:
+        raise RefusalError(
+            RefusalCode.INVALID,
+            f"{source} is {value!r}: {error}",
+            field="webhook_networks",
+            hint="write networks one after another: 10.0.0.0/8, fd00::/8",
+        ) from None

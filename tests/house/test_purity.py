@@ -42,7 +42,9 @@ ALLOWED = frozenset(
     }
 )
 ALLOWED_IN = {
-    "spec": frozenset({"pydantic", "pydantic_core", "yaml", "datetime", "packaging"}),
+    "spec": frozenset(
+        {"pydantic", "pydantic_core", "yaml", "datetime", "packaging", "cronsim", "zoneinfo"}
+    ),
 }
 FORBIDDEN_CALLS = frozenset({"open", "print", "input", "exec", "eval", "breakpoint", "hash", "id"})
 

@@ -8,6 +8,7 @@ from fastapi import Query
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from gigawatt.build.trees import PATH_BYTES_MAX
+from gigawatt.model.notification import LabelTerm
 from gigawatt.service.events import EVENTS_LIMIT_MAX, EventFilters
 from gigawatt.service.ledger import LedgerFilter
 from gigawatt.service.live import RANKS_MAX
@@ -18,14 +19,15 @@ from gigawatt.service.promotions import MoveFilters
 from gigawatt.service.watch import EventFilter
 from gigawatt.spec import limits
 from gigawatt.spec.faults import wrong
+from gigawatt.spec.label_terms import parse_term
 from gigawatt.spec.limits import TEXT_CHARS_MAX
-from gigawatt.spec.requests import COUNT_MAX
+from gigawatt.spec.requests import COUNT_MAX, VERSION_MAX
 from gigawatt.spec.times import time_ms
 from gigawatt.spec.units import UnitError
 
 VALUES_MAX = 32
 CURSOR_CHARS_MAX = 1_024
-LABEL_CHARS_MAX = 2 * limits.LABEL_CHARS_MAX + 1  # name, =, value
+LABEL_CHARS_MAX = 2 * limits.LABEL_CHARS_MAX + 2  # !, name, =, value
 _SEQ = re.compile(r"[0-9]{1,18}")
 _QUERY = ConfigDict(extra="forbid", frozen=True)
 
@@ -37,8 +39,19 @@ def _time(value: object) -> int:
         raise wrong(error.detail, error.hint) from error
 
 
+def _label(value: object) -> LabelTerm:
+    try:
+        return parse_term(str(value)[: LABEL_CHARS_MAX + 1])
+    except UnitError as error:
+        raise wrong(error.detail, error.hint) from error
+
+
 Word = Annotated[str, Field(max_length=REFERENCE_CHARS_MAX)]
-Label = Annotated[str, Field(max_length=LABEL_CHARS_MAX, pattern=r"^[^=]+=[^\n]*$")]
+Label = Annotated[
+    LabelTerm,
+    BeforeValidator(_label),
+    WithJsonSchema({"type": "string", "maxLength": LABEL_CHARS_MAX, "examples": ["team=nlp"]}),
+]
 Words = Annotated[list[Word], Field(max_length=VALUES_MAX)]
 Moment = Annotated[
     int,
@@ -67,6 +80,23 @@ class PlaceQuery(BaseModel):
 
     model_config = _QUERY
     project: Word = ""
+
+
+class NumberQuery(BaseModel):
+    """Which version; 0 is the newest."""
+
+    model_config = _QUERY
+    project: Word = ""
+    number: Annotated[int, Field(ge=0, le=VERSION_MAX)] = 0
+
+
+class PagingQuery(BaseModel):
+    """A place in a list, in a project."""
+
+    model_config = _QUERY
+    project: Word = ""
+    cursor: Annotated[str, Field(max_length=CURSOR_CHARS_MAX)] = ""
+    limit: Annotated[int, Field(ge=1, le=PAGE_LIMIT_MAX)] = PAGE_LIMIT
 
 
 class CompareQuery(BaseModel):
@@ -143,14 +173,12 @@ class ReasonQuery(BaseModel):
 
 
 class JobListQuery(ListQuery):
-    """A list of jobs: also by labels, each as NAME=VALUE."""
+    """A list of jobs: also by labels, each as NAME=VALUE, NAME or !NAME."""
 
     label: Annotated[list[Label], Field(max_length=VALUES_MAX)] = []
 
     def filters(self) -> Filters:
-        parts = (each.partition("=") for each in self.label)
-        labels = tuple((name, value) for name, _, value in parts)
-        return replace(super().filters(), labels=labels)
+        return replace(super().filters(), labels=tuple(self.label))
 
 
 class LogQuery(BaseModel):
@@ -321,6 +349,8 @@ class ConfigQuery(BaseModel):
 
 Nothing = Annotated[NoQuery, Query()]
 Place = Annotated[PlaceQuery, Query()]
+Numbered = Annotated[NumberQuery, Query()]
+Paging = Annotated[PagingQuery, Query()]
 Comparing = Annotated[CompareQuery, Query()]
 Submit = Annotated[SubmitQuery, Query()]
 Ranks = Annotated[RanksQuery, Query()]

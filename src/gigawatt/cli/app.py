@@ -28,6 +28,10 @@ SECTIONS = {
         ),
         "cancel": _entry("cancel", "cancel", "Stop jobs; ranks get their grace."),
         "retry": _entry("retry", "retry", "Put ended jobs back in the line."),
+        "templates": _entry(
+            "templates", "templates", "Push, list and show job files with parameters."
+        ),
+        "schedules": _entry("schedules", "schedules", "Have jobs submitted again and again."),
         "import": _entry("import_file", "import_file", "Turn another system's file into ours."),
     },
     "Build": {
@@ -50,6 +54,7 @@ SECTIONS = {
         "down": _entry("down", "down", "Stop the instance that `gw up` started."),
         "nodes": _entry("nodes", "nodes", "List, show, cordon and drain nodes."),
         "events": _entry("events", "events", "Print what happened, and what happens."),
+        "notifications": _entry("notifications", "notifications", "Tell webhooks what happens."),
         "login": _entry("login", "login", "Store the address and key of an instance."),
         "context": _entry("context", "context", "List, choose, show and remove instances."),
         "projects": _entry("projects", "projects", "List and create projects."),

@@ -28,6 +28,18 @@ def node_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> l
     return _offered(ctx, "nodes", "id", incomplete)
 
 
+def template_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    return _offered(ctx, "templates", "name", incomplete)
+
+
+def schedule_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    return _offered(ctx, "schedules", "name", incomplete)
+
+
+def notification_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    return _offered(ctx, "notifications", "name", incomplete)
+
+
 def context_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Names of the contexts that are stored, and of the one that always is."""
     import os

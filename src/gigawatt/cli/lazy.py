@@ -108,8 +108,10 @@ class NounGroup(click.Group):
         return super().parse_args(ctx, [SHOW, *args])
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
-        """Verbs, and the names that `show` takes."""
+        """Verbs, and the names and options that `show` takes."""
         found = super().shell_complete(ctx, incomplete)
+        if incomplete.startswith("-"):
+            return found + self.commands[SHOW].shell_complete(ctx, incomplete)
         for parameter in self.commands[SHOW].params:
             if isinstance(parameter, click.Argument):
                 found += parameter.shell_complete(ctx, incomplete)
@@ -123,4 +125,4 @@ def _unread() -> int:
     return UNREAD
 
 
-_WIDEST = 11
+_WIDEST = 13

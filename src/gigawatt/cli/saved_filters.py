@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,12 +21,28 @@ def save(name: str, filters: dict[str, Any]) -> None:
     kept = _read() | {name: filters}
     if len(kept) > FILTERS_MAX:
         detail = f"there are {FILTERS_MAX} saved filters, which is the limit"
-        raise RefusalError(RefusalCode.LIMIT, detail, hint=f"take some out of {_path()}")
-    path = _path()
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    fresh = path.with_name(f"{FILE}.{os.getpid()}.new")
-    fresh.write_text(json.dumps(kept, indent=2, sort_keys=True) + "\n")
-    fresh.replace(path)
+        raise RefusalError(RefusalCode.LIMIT, detail, hint="gw jobs filters --remove NAME")
+    _write(kept)
+
+
+def remove(name: str) -> None:
+    """Forget those of this name. Raises RefusalError, with the nearest name there is."""
+    load(name)
+    _write({key: each for key, each in _read().items() if key != name})
+
+
+def every() -> dict[str, dict[str, Any]]:
+    """All of them, by name. Raises RefusalError."""
+    return _read()
+
+
+def options(filters: dict[str, Any]) -> str:
+    """The same as options of `gw jobs`."""
+    words = [f"--phase {each}" for each in filters.get("phases", ())]
+    words += [f"--name {shlex.quote(filters['name'])}"] if filters.get("name") else []
+    return " ".join(
+        [*words, *(f"--label {shlex.quote(each)}" for each in filters.get("labels", ()))]
+    )
 
 
 def load(name: str) -> dict[str, Any]:
@@ -39,6 +56,14 @@ def load(name: str) -> dict[str, Any]:
     raise RefusalError(
         RefusalCode.INVALID, f"there is no saved filter {name}", field="filter", hint=hint
     )
+
+
+def _write(kept: dict[str, dict[str, Any]]) -> None:
+    path = _path()
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    fresh = path.with_name(f"{FILE}.{os.getpid()}.new")
+    fresh.write_text(json.dumps(kept, indent=2, sort_keys=True) + "\n")
+    fresh.replace(path)
 
 
 def _read() -> dict[str, dict[str, Any]]:

@@ -10,7 +10,10 @@ from gigawatt.model.event import Event
 from gigawatt.model.job import Job
 from gigawatt.model.ledger import LedgerEntry, NodeAccount
 from gigawatt.model.node import Node
+from gigawatt.model.notification import Delivery, Notification
 from gigawatt.model.retention import RemovedJob
+from gigawatt.model.schedule import Fire, Schedule
+from gigawatt.model.template import Template, TemplateVersion
 from gigawatt.model.tenant import ApiKey, Project, Tenant
 
 Entity = (
@@ -29,12 +32,17 @@ Entity = (
     | Tenant
     | Project
     | ApiKey
+    | Template
+    | TemplateVersion
+    | Schedule
+    | Fire
+    | Notification
+    | Delivery
     | RemovedJob
 )
 
-Fixed = (
-    Artifact | ModelVersion | AliasMove | ModelCard | RemovedJob
-)  # never change, so the store alone has them
+# What never changes, so the store alone has it.
+Fixed = Artifact | ModelVersion | AliasMove | ModelCard | RemovedJob | TemplateVersion | Fire
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

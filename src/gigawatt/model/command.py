@@ -8,10 +8,12 @@ from dataclasses import dataclass
 
 from gigawatt.model.array import ArraySpec, JobArray
 from gigawatt.model.artifact import Artifact, Lineage, Weights
+from gigawatt.model.cause import Cause
 from gigawatt.model.endpoint import EndpointSpec
 from gigawatt.model.environment import Environment
 from gigawatt.model.job import Job, JobSpec
 from gigawatt.model.node import NodeState
+from gigawatt.model.order import Order
 from gigawatt.model.retention import Retention
 from gigawatt.model.tenant import ApiKey
 
@@ -27,6 +29,7 @@ class SubmitJob:
     spec: JobSpec
     environment: Environment | None = None  # to be built if it is not there; None for the host's
     after_done: tuple[str, ...] = ()
+    cause: Cause | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,4 +239,5 @@ Command = (
     | RemoveArtifact
     | CreateKey
     | RevokeKey
+    | Order
 )

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from gigawatt.model.attempt import Attempt, Progress, Verdict
+from gigawatt.model.cause import Cause
 from gigawatt.model.checkpoint import Checkpoint, KeepPolicy, Origin
 from gigawatt.model.gang import Gang, GangKind, Isolation, Shape, Window
 
@@ -120,6 +121,7 @@ class Job:
     ended_ms: int | None = None
     message: str = ""  # why it ended, in one sentence
     model_version: str = ""  # "name:version" once its output is registered
+    cause: Cause | None = None
     array: str = ""  # the id of the array that it is a task of
     index: int = 0  # its number there
     version: int = 1

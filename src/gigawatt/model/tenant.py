@@ -64,3 +64,4 @@ class Caller:
     tenant: str
     project: str  # empty: every project of the tenant
     job: str = ""
+    key: str = ""  # the id of the key; empty for a rank

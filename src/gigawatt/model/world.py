@@ -17,7 +17,10 @@ from gigawatt.model.environment import Environment
 from gigawatt.model.job import Job, JobPhase
 from gigawatt.model.ledger import NodeAccount
 from gigawatt.model.node import Node
+from gigawatt.model.notification import Delivery, DeliveryPhase, Notification
 from gigawatt.model.retention import RemovedJob
+from gigawatt.model.schedule import Fire, Schedule, SchedulePhase
+from gigawatt.model.template import Template, TemplateVersion
 from gigawatt.model.tenant import ApiKey, Project, Tenant
 
 T = TypeVar("T")
@@ -34,6 +37,10 @@ _TABLES: dict[type, str] = {
     Tenant: "tenants",
     Project: "projects",
     ApiKey: "keys",
+    Template: "templates",
+    Schedule: "schedules",
+    Notification: "notifications",
+    Delivery: "deliveries",
 }
 
 RECENT_MAX = 10_000  # removals and uses that requests under way may not know of yet
@@ -54,6 +61,10 @@ class World:
     tenants: dict[str, Tenant] = field(default_factory=dict[str, Tenant])
     projects: dict[str, Project] = field(default_factory=dict[str, Project])
     keys: dict[str, ApiKey] = field(default_factory=dict[str, ApiKey])
+    templates: dict[str, Template] = field(default_factory=dict[str, Template])
+    schedules: dict[str, Schedule] = field(default_factory=dict[str, Schedule])
+    notifications: dict[str, Notification] = field(default_factory=dict[str, Notification])
+    deliveries: dict[str, Delivery] = field(default_factory=dict[str, Delivery])  # not yet arrived
     dependents: dict[str, dict[str, None]] = field(default_factory=dict[str, dict[str, None]])
     saved_ms: dict[str, int] = field(default_factory=dict[str, int])
     recent_ended: OrderedDict[str, JobPhase] = field(default_factory=OrderedDict[str, JobPhase])
@@ -74,7 +85,17 @@ class World:
             case Endpoint():
                 live = entity.phase is not EndpointPhase.STOPPED
                 _hold(self.endpoints, entity.id, entity, live=live)
+            case Schedule():
+                live = entity.phase is not SchedulePhase.DELETED
+                _hold(self.schedules, entity.id, entity, live=live)
+            case Notification():
+                _hold(self.notifications, entity.id, entity, live=entity.deleted_ms is None)
+            case Delivery():
+                live = entity.phase is DeliveryPhase.PENDING
+                _hold(self.deliveries, entity.id, entity, live=live)
             case Artifact() | ModelVersion() | AliasMove() | ModelCard() | RemovedJob():
+                pass
+            case TemplateVersion() | Fire():
                 pass
             case _:
                 getattr(self, _TABLES[type(entity)])[entity.id] = entity

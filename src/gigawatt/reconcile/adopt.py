@@ -18,6 +18,7 @@ from gigawatt.reconcile import (
     environments,
     jobs,
     nodes,
+    schedules,
 )
 from gigawatt.reconcile.attempts import Owner
 from gigawatt.reconcile.launches import job_launch, replica_launch
@@ -97,6 +98,8 @@ def _resume(turn: Turn) -> None:
         arrays.resume(turn, array)
     for replica in world.replicas.values():
         turn.due(turn.now_ms, replica.id)
+    for schedule in world.schedules.values():
+        schedules.arm(turn, schedule)
     for endpoint in tuple(world.endpoints.values()):
         endpoints.scale(turn, _quiet_from_now(turn, endpoint))
 

@@ -54,6 +54,7 @@ from gigawatt.model.observation import (
     RetentionNoted,
     TaskRecalled,
 )
+from gigawatt.model.tenant import ApiKey
 from gigawatt.reconcile import (
     arrays,
     attempts,
@@ -63,8 +64,10 @@ from gigawatt.reconcile import (
     jobs,
     models,
     nodes,
+    orders,
     projects,
     removals,
+    schedules,
 )
 from gigawatt.reconcile import replicas as replica_lives
 from gigawatt.reconcile.attempts import Owner
@@ -128,7 +131,9 @@ def command(turn: Turn, asked: Command) -> Entity:  # noqa: C901, PLR0911, PLR09
         case CreateKey():
             return projects.create_key(turn, asked)
         case RevokeKey():
-            return projects.revoke_key(turn, asked)
+            return _key_revoked(turn, asked)
+        case _:
+            return orders.order(turn, asked)
 
 
 def observation(turn: Turn, seen: Observation) -> None:  # noqa: C901, PLR0912 - one flat table
@@ -173,6 +178,8 @@ def due(turn: Turn, subject: str) -> None:
         replica_lives.due(turn, replica)
     elif endpoint := world.endpoints.get(subject):
         endpoints.due(turn, endpoint)
+    elif schedule := world.schedules.get(subject):
+        schedules.due(turn, schedule)
 
 
 def decision(turn: Turn, decided: Decision) -> None:
@@ -181,6 +188,12 @@ def decision(turn: Turn, decided: Decision) -> None:
         owner = turn.world.jobs.get(start.gang) or turn.world.replicas.get(start.gang)
         assert owner is not None, f"{start.gang} was placed and is not there"
         attempts.start(turn, owner, start)
+
+
+def _key_revoked(turn: Turn, asked: RevokeKey) -> ApiKey:
+    key = projects.revoke_key(turn, asked)
+    schedules.key_revoked(turn, key.id)
+    return key
 
 
 def _of_attempt(turn: Turn, seen: OfAttempt) -> None:  # noqa: C901, PLR0912 - one flat table

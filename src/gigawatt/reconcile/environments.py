@@ -158,6 +158,7 @@ def _holders(world: World) -> dict[str, str]:
         endpoint.spec.environment: f"endpoint {endpoint.spec.name}"
         for endpoint in world.endpoints.values()
     }
+    found |= {each.spec.environment: f"schedule {each.name}" for each in world.schedules.values()}
     for work in (*world.arrays.values(), *world.jobs.values()):
         found[work.spec.environment] = f"job {work.id}"
     return found

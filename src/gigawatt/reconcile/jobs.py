@@ -50,6 +50,7 @@ def submit(turn: Turn, command: SubmitJob) -> Job:
         created_ms=turn.now_ms,
         queued_ms=turn.now_ms,
         submitted_by=command.by,
+        cause=command.cause,
     )
     turn.put(job)
     turn.emit("job.submitted", job, f"{job.spec.name} is {job.phase.value}")

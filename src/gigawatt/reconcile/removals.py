@@ -71,7 +71,8 @@ def remove_artifact(turn: Turn, command: RemoveArtifact) -> Artifact:
     artifact = command.artifact
     key = entity_id(artifact)
     world = turn.world
-    for user in (*world.jobs.values(), *world.arrays.values(), *world.endpoints.values()):
+    users = (*world.jobs.values(), *world.arrays.values(), *world.endpoints.values())
+    for user in (*users, *world.schedules.values()):
         if user.tenant == artifact.tenant and user.spec.bundle == artifact.digest:
             raise _needed(artifact.digest, f"{user.id} uses it")
     _check_since(turn, key, command.planned_ms)

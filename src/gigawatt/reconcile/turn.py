@@ -28,7 +28,7 @@ class Site:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Due:
-    """Look at `subject` (a job, replica or endpoint) again at `at_ms`."""
+    """Look at `subject` (a job, replica, endpoint or schedule) again at `at_ms`."""
 
     at_ms: int
     subject: str

@@ -21,8 +21,11 @@ from gigawatt.sdk.instance import ENV_PROJECT, Address, discover
 from gigawatt.sdk.jobhandle import Job
 from gigawatt.sdk.jobs import Jobs
 from gigawatt.sdk.models import Models
+from gigawatt.sdk.notifications import Notifications
 from gigawatt.sdk.retention import Retention
+from gigawatt.sdk.schedules import Schedules
 from gigawatt.sdk.secrets import Secrets
+from gigawatt.sdk.templates import Templates
 from gigawatt.sdk.tracker import Tracker
 from gigawatt.sdk.transport import Transport
 from gigawatt.sdk.views import CallerView, InstanceView
@@ -47,6 +50,9 @@ class Client:
         ledger: where the device time went.
         projects: holders of quota.
         keys: who may call.
+        templates: job files with parameters: push, find, submit.
+        schedules: jobs that are submitted again and again.
+        notifications: webhooks that are told what happens.
         tracker: what settles the futures of functions that ran as jobs.
     """
 
@@ -90,6 +96,9 @@ class Client:
         self.ledger = Ledger(transport)
         self.projects = Projects(transport)
         self.keys = Keys(transport)
+        self.templates = Templates(transport)
+        self.schedules = Schedules(transport)
+        self.notifications = Notifications(transport)
         self.tracker = Tracker(self.address)
         self.retention = Retention(transport)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gigawatt.spec.documents import Document
 
 DIGEST_PREFIX = "sha256:"
-WHOLE = {"environment"}  # fields whose parts do not go with those of another
+PARAMETERS = "parameters"
 _ANY_DIGEST = DIGEST_PREFIX + "0" * 64  # stands for a bundle that is not packed yet
 
 
@@ -35,10 +35,9 @@ class Written:
 
     def over(self, changes: Mapping[str, Any]) -> "Written":
         """The same with `changes` merged into its own fields; an environment is replaced as a whole."""
-        below = {
-            name: each for name, each in self.fields.items() if name not in WHOLE & set(changes)
-        }
-        return replace(self, fields=_merged(below, changes))
+        from gigawatt.spec.merge import merged
+
+        return replace(self, fields=merged(self.fields, changes))
 
     def located(self, error: RefusalError) -> RefusalError:
         """The same refusal with the line and column of the file, where there is a file."""
@@ -46,12 +45,25 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TemplateUse:
+    """A template of the instance, a version of it (0 for the newest), and values for its parameters."""
+
+    name: str
+    number: int = 0
+    parameters: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ready:
-    """What the API takes, except for the bundle: a directory still to be packed, or None."""
+    """What the API takes, except for the bundle: a directory still to be packed, or None.
+
+    With a template, `fields` are those that are to be others than the template's.
+    """
 
     kind: str
     fields: dict[str, Any]
     bundle: Path | None
+    template: TemplateUse | None = None
 
 
 def read_file(path: Path) -> tuple[Written, ...]:
@@ -70,8 +82,10 @@ def read_written(text: str, *, source: str, base: Path) -> tuple[Written, ...]:
     )
 
 
-def made_ready(written: Written) -> Ready:
+def made_ready(written: Written, *, template: TemplateUse | None = None) -> Ready:
     """Read the files that a job names. Raises RefusalError for missing files, and for a file's every mistake."""
+    if _has_parameters(written):
+        (written,) = with_values((written,), {})
     try:
         fields, bundle = _inlined(written)
     except RefusalError as error:
@@ -81,7 +95,42 @@ def made_ready(written: Written) -> Ready:
 
         checked = fields if bundle is None else {**fields, "bundle": _ANY_DIGEST}
         draft_of(replace(written.document, data=checked))
-    return Ready(kind=written.kind, fields=fields, bundle=bundle)
+    return Ready(kind=written.kind, fields=fields, bundle=bundle, template=template)
+
+
+def template_ready(written: Written) -> Ready:
+    """A job file with its parameters as they are, to be pushed. Raises RefusalError with line and column."""
+    from gigawatt.spec.placeholders import checked
+
+    try:
+        checked(written.fields)
+        fields, bundle = _inlined(written)
+    except RefusalError as error:
+        raise written.located(error) from error
+    return Ready(kind="template", fields=fields, bundle=bundle)
+
+
+def with_values(written: tuple[Written, ...], given: Mapping[str, object]) -> tuple[Written, ...]:
+    """The same with these values, or defaults, in the place of parameters. Each of `given` must be declared somewhere.
+
+    Raises RefusalError with line and column.
+    """
+    from gigawatt.spec.parameters import Parameter, refuse_unknown
+    from gigawatt.spec.placeholders import checked, filled
+
+    known: dict[str, Parameter] = {}
+    done: list[Written] = []
+    for each in written:
+        try:
+            names = checked(each.fields) if _has_parameters(each) else {}
+            known |= names
+            values = {name: value for name, value in given.items() if name in names}
+            fields = filled(each.fields, values).data if names else each.fields
+        except RefusalError as error:
+            raise each.located(error) from error
+        done.append(replace(each, fields=fields))
+    refuse_unknown(known, given)
+    return tuple(done)
 
 
 def written_job(job: "str | Path | Mapping[str, Any] | Written | None") -> Written:
@@ -96,6 +145,10 @@ def written_job(job: "str | Path | Mapping[str, Any] | Written | None") -> Writt
         hint = "read it with gigawatt.sdk.jobfile.read_file and submit each"
         raise RefusalError(RefusalCode.INVALID, detail, field="job", hint=hint)
     return found[0]
+
+
+def _has_parameters(written: Written) -> bool:
+    return PARAMETERS in written.fields and written.kind == "job"
 
 
 def _inlined(written: Written) -> tuple[dict[str, Any], Path | None]:
@@ -131,17 +184,3 @@ def _environment(environment: Mapping[str, Any], base: Path) -> dict[str, Any]:
         path = base / Path(lock).expanduser()
         fields["lock"] = read_text(path, field="environment.lock")
     return fields
-
-
-def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """`above` over `below`, mapping by mapping."""
-    merged = dict(below)
-    for name, value in above.items():
-        under = merged.get(name)
-        if isinstance(under, Mapping) and isinstance(value, Mapping):
-            merged[name] = _merged(
-                cast("Mapping[str, Any]", under), cast("Mapping[str, Any]", value)
-            )
-        else:
-            merged[name] = value
-    return merged

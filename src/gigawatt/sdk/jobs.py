@@ -1,6 +1,6 @@
 """Jobs: submit, find, list and compare."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, cast
@@ -12,10 +12,10 @@ from gigawatt.sdk.comparison import ComparisonView, Side, compared
 from gigawatt.sdk.environments import Environments
 from gigawatt.sdk.errors import ApiError
 from gigawatt.sdk.idprefix import JOB_PREFIX, prefix_range_ms
-from gigawatt.sdk.jobfile import Ready, Written, made_ready, written_job
+from gigawatt.sdk.jobfile import Ready, Written, made_ready, with_values, written_job
 from gigawatt.sdk.jobhandle import Job
 from gigawatt.sdk.paging import Listing
-from gigawatt.sdk.submission import sent, with_bundle
+from gigawatt.sdk.submission import sent, target, with_bundle
 from gigawatt.sdk.transport import NOT_FOUND, Transport
 from gigawatt.sdk.views import (
     DryRunView,
@@ -40,18 +40,20 @@ class Jobs:
         job: "str | Path | Mapping[str, Any] | Written | None" = None,
         *,
         progress: Progress | None = None,
+        parameters: Mapping[str, object] | None = None,
         **fields: Any,
     ) -> Job:
         """Submit a job: the path of a file, or the same fields as a mapping, or as keywords; keywords win.
 
-        Files that it names are read here, and its bundle is packed and uploaded if the store does not have it.
+        `parameters` are values for those that the file declares. Files that it names are read here, and its bundle is packed and uploaded if the store does not have it.
 
         Raises:
             RefusalError: found wrong before anything was sent: a missing file, a mistake in a job file.
             ApiError: refused by the API; nothing has changed.
             UnreachableError.
         """
-        ready = made_ready(written_job(job).over(fields))
+        (written,) = with_values((written_job(job),), parameters or {})
+        ready = made_ready(written.over(fields))
         return self.send(self.with_bundle(ready, progress=progress))
 
     def with_bundle(self, ready: Ready, *, progress: Progress | None = None) -> Ready:
@@ -65,7 +67,8 @@ class Jobs:
     def dry_run(self, ready: Ready) -> DryRunView:
         """What would happen if this were submitted now. Raises ApiError, UnreachableError."""
         params = {**self._transport.place, "dry_run": True}
-        found = self._transport.write("POST", "/v1/jobs", ready.fields, params=params)
+        path, body = target(ready)
+        found = self._transport.write("POST", path, body, params=params)
         return cast("DryRunView", found)
 
     def find(self, ref: str) -> Job:
@@ -96,6 +99,15 @@ class Jobs:
         return cast(
             "Page[JobView]", self._transport.read("/v1/jobs", {**self._transport.place, **filters})
         )
+
+    def label(
+        self, ref: str, put: Mapping[str, str] | None = None, *, remove: Sequence[str] = ()
+    ) -> JobView:
+        """Give a job labels, and take some from it. Raises ApiError, UnreachableError."""
+        job = self.find(ref)
+        body = {"put": dict(put or {}), "remove": list(remove)}
+        path = f"/v1/jobs/{quote(job.id, safe='')}/labels"
+        return cast("JobView", self._transport.write("POST", path, body))
 
     def list(self, **filters: Any) -> Listing[JobView]:
         """Every job that the filters let through, newest first, page by page. Raises ApiError, UnreachableError."""

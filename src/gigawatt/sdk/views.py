@@ -1,9 +1,8 @@
-"""What the API answers with, as types. The values are the API's own JSON, untouched: nothing is renamed or dropped.
-
-Times end in `_ms` and count from the Unix epoch; sizes end in `_bytes`.
-"""
+"""What the API answers with, as types: its own JSON, untouched. Times end in `_ms`, sizes in `_bytes`."""
 
 from typing import Any, Generic, TypedDict, TypeVar
+
+from gigawatt.sdk.standing_views import CauseView
 
 Item = TypeVar("Item")
 
@@ -136,6 +135,7 @@ class JobView(TypedDict):
     command: list[str]
     gang: dict[str, Any]
     after: list[str]
+    cause: CauseView | None
     version: int
     array: str
     index: int | None

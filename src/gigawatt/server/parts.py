@@ -14,6 +14,7 @@ from gigawatt.clock import entropy
 from gigawatt.control.actuator import Actuator
 from gigawatt.control.archive import StoreArchive
 from gigawatt.control.caretaker import Caretaker
+from gigawatt.control.courier import Courier
 from gigawatt.control.front import Front
 from gigawatt.control.leader import Config, Leader
 from gigawatt.control.premises import LocalPremises
@@ -27,8 +28,10 @@ from gigawatt.server.instance import Instance, secret
 from gigawatt.server.keys import rank_token
 from gigawatt.service.authenticate import Keyring
 from gigawatt.service.disk import Disk
+from gigawatt.service.networks import parse_networks
 from gigawatt.service.services import InstanceFacts, Services
 from gigawatt.service.tokens import RankTokens
+from gigawatt.service.webhooks import Webhooks
 from gigawatt.settings import Settings
 from gigawatt.store import open_store
 from gigawatt.store.base import Store
@@ -49,6 +52,7 @@ class Parts:
     services: Services
     gateway: GatewayProcess
     handoff: Handoff
+    courier: Courier
     caretaker: Caretaker
 
 
@@ -83,6 +87,7 @@ def build(settings: Settings, instance: Instance, *, gateway_port: int) -> Parts
         instance=_facts(settings, instance),
         work_dir=_work_dir(settings),
         artifact_bytes_max=settings.artifact_bytes_max,
+        webhooks=Webhooks(parse_networks(settings.webhook_networks)),
         premises=LocalPremises(settings.data, artifacts=artifacts, builder=builder),
         disk=_disk(settings),
         retention=settings.retention,
@@ -97,6 +102,7 @@ def build(settings: Settings, instance: Instance, *, gateway_port: int) -> Parts
         services=services,
         gateway=GatewayProcess(settings.data, address),
         handoff=Handoff(settings.data / SOCKET, services),
+        courier=Courier(services, leader=leader),
         caretaker=Caretaker(services, observe=leader.observe, every_s=settings.retention_every_s),
     )
 

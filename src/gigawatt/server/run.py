@@ -67,6 +67,7 @@ async def _serve(
     api = _api(parts, settings)
     serving = asyncio.create_task(api.serve(sockets=[claimed.api]))
     keeping = asyncio.create_task(parts.gateway.keep())
+    telling = asyncio.create_task(parts.courier.run())
     tidying = asyncio.create_task(parts.caretaker.keep())
     try:
         parts.handoff.open()
@@ -76,6 +77,7 @@ async def _serve(
         ready(instance)
         await asyncio.wait([asked, parts.leader.ended], return_when=asyncio.FIRST_COMPLETED)
     finally:
+        telling.cancel()
         tidying.cancel()
         await _close(settings, parts, api, serving, keeping, how=_how(asked))
     if parts.leader.ended.done():

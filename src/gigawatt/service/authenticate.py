@@ -64,7 +64,9 @@ class Keyring:
             raise _refused(f"the key {key.name} was revoked")
         if key.expires_ms and key.expires_ms <= now_ms:
             raise _refused(f"the key {key.name} has expired")
-        caller = Caller(name=key.name, role=key.role, tenant=key.tenant, project=key.project)
+        caller = Caller(
+            name=key.name, role=key.role, tenant=key.tenant, project=key.project, key=key.id
+        )
         until_ms = now_ms + KEY_FRESH_MS
         if key.expires_ms:
             until_ms = min(until_ms, key.expires_ms)

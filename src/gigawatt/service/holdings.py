@@ -16,6 +16,8 @@ from gigawatt.model.endpoint import Endpoint, EndpointPhase, Replica
 from gigawatt.model.environment import HOST, Environment, EnvironmentPhase
 from gigawatt.model.job import Job, JobPhase
 from gigawatt.model.retention import Kind
+from gigawatt.model.schedule import Schedule, SchedulePhase
+from gigawatt.model.template import TemplateVersion
 from gigawatt.rank.call import CALL
 from gigawatt.reconcile.prune_plan import Item, Ref
 from gigawatt.service.ports import Found, Premises
@@ -53,6 +55,8 @@ def gather(store: Store, premises: Premises) -> Holdings:
     _each(store, ModelVersion, gathering.version)
     _each(store, Artifact, gathering.artifact)
     _each(store, Environment, gathering.environment)
+    _each(store, Schedule, gathering.schedule)
+    _each(store, TemplateVersion, gathering.template)
     gathering.leftovers()
     return Holdings(items=tuple(gathering.items.values()), entities=gathering.entities)
 
@@ -143,6 +147,22 @@ class _Gathering:
         refers += _caches(spec.bundle, spec.model_path.rpartition("/")[2])
         self._user("endpoint", spec.name, endpoint, refers)
 
+    def schedule(self, schedule: Schedule) -> None:
+        """What it will submit again."""
+        if schedule.phase is SchedulePhase.DELETED:
+            return
+        spec = schedule.spec
+        refers = _made_of(schedule.tenant, spec.environment, spec.bundle)
+        refers += _said(schedule.tenant, *(value for _, value in spec.env), *spec.command)
+        if spec.origin is not None:
+            refers.append((Kind.CHECKPOINTS, spec.origin.job))
+        self._user("schedule", schedule.name, schedule, refers)
+
+    def template(self, version: TemplateVersion) -> None:
+        """Its versions stay, with the code that they name; also a deleted one's, of which schedules may be made."""
+        refers = _said(version.tenant, version.document)
+        self._user("template", f"{version.name}@{version.number}", version, refers)
+
     def version(self, version: ModelVersion) -> None:
         """A registered model stays, and with it all that it came from."""
         lineage = version.lineage
@@ -221,7 +241,11 @@ class _Gathering:
             self.items[whole.ref] = whole
 
     def _user(
-        self, kind: str, name: str, entity: Endpoint | ModelVersion, refers: list[Ref]
+        self,
+        kind: str,
+        name: str,
+        entity: Endpoint | ModelVersion | Schedule | TemplateVersion,
+        refers: list[Ref],
     ) -> None:
         """What never goes, and keeps what it needs."""
         called = f"{entity.tenant}/{entity.project}/{name}"
@@ -245,11 +269,14 @@ def _made_of(tenant: str, environment: str, bundle: str) -> list[Ref]:
 
 def _named(job: Job | JobArray) -> list[Ref]:
     """Artifacts that its variables and its command name by digest, as calls of functions do."""
-    said = (*(value for _, value in job.spec.env), *job.spec.command)
-    digests = dict.fromkeys(each for text in said for each in DIGEST.findall(text))
+    return _said(job.tenant, *(value for _, value in job.spec.env), *job.spec.command)
+
+
+def _said(tenant: str, *texts: str) -> list[Ref]:
+    digests = dict.fromkeys(each for text in texts for each in DIGEST.findall(text))
     refers: list[Ref] = []
     for digest in digests:
-        refers += [(Kind.ARTIFACTS, artifact_key(job.tenant, digest)), (Kind.CONTENTS, digest)]
+        refers += [(Kind.ARTIFACTS, artifact_key(tenant, digest)), (Kind.CONTENTS, digest)]
     return refers
 
 

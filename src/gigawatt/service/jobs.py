@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from gigawatt import clock
 from gigawatt.model.array import JobArray
+from gigawatt.model.cause import Cause
 from gigawatt.model.change import Entity
 from gigawatt.model.command import CancelJob, RetryJob, SubmitJob
 from gigawatt.model.environment import HOST, Environment, EnvironmentKind, EnvironmentSpec
@@ -44,7 +45,13 @@ ENTROPY_BYTES = 5
 
 @verb
 async def submit(
-    caller: Caller, services: Services, draft: JobDraft, *, project: str, terms: Terms
+    caller: Caller,
+    services: Services,
+    draft: JobDraft,
+    *,
+    project: str,
+    terms: Terms,
+    cause: Cause | None = None,
 ) -> JobView:
     """A new job. Raises RefusalError for what is not there and for what could never run."""
     _one_job(draft)
@@ -62,6 +69,7 @@ async def submit(
             spec=spec,
             environment=environment,
             after_done=earlier.done,
+            cause=cause,
         )
         return await services.leader.submit(command, receipt=terms.receipt(tenant))
 

@@ -10,6 +10,7 @@ from gigawatt.model.change import Entity
 from gigawatt.model.endpoint import Endpoint, EndpointPhase
 from gigawatt.model.environment import Environment
 from gigawatt.model.job import Job
+from gigawatt.model.notification import LabelTerm
 from gigawatt.model.ranges import contains, text
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.retention import RemovedJob
@@ -34,7 +35,7 @@ class Filters:
     project: str = ""
     phases: tuple[str, ...] = ()
     name: str = ""
-    labels: tuple[tuple[str, str], ...] = ()  # of jobs
+    labels: tuple[LabelTerm, ...] = ()  # of jobs
     since_ms: int = 0
     until_ms: int = 0
     cursor: str = ""

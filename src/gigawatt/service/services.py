@@ -15,6 +15,7 @@ from gigawatt.model.retention import NO_POLICY, Retention
 from gigawatt.service.authenticate import Keyring
 from gigawatt.service.disk import Disk
 from gigawatt.service.ports import Leader, Premises, ReceiptRequest
+from gigawatt.service.webhooks import Webhooks
 from gigawatt.store.base import Store
 
 T = TypeVar("T")
@@ -57,6 +58,7 @@ class Services:
     finishing: dict[str, "asyncio.Task[None]"] = field(
         default_factory=dict[str, "asyncio.Task[None]"]
     )  # uploads whose parts are put together, by tenant and digest
+    webhooks: Webhooks = field(default_factory=Webhooks)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     pruning: asyncio.Lock = field(default_factory=asyncio.Lock)  # one plan is carried out at a time
     readers: ThreadPoolExecutor = field(default_factory=_reader_threads)

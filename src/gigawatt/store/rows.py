@@ -11,7 +11,10 @@ from gigawatt.model.environment import Environment
 from gigawatt.model.job import Job
 from gigawatt.model.ledger import NodeAccount
 from gigawatt.model.node import Node
+from gigawatt.model.notification import Delivery, DeliveryPhase, Notification
 from gigawatt.model.retention import RemovedJob
+from gigawatt.model.schedule import Fire, Schedule, SchedulePhase
+from gigawatt.model.template import Template, TemplateVersion
 from gigawatt.model.tenant import ApiKey, Project, Tenant
 from gigawatt.store.codec import encode
 
@@ -49,7 +52,7 @@ def row(entity: Entity) -> dict[str, Any]:
     }
 
 
-def facts_of(entity: Entity) -> Facts:
+def facts_of(entity: Entity) -> Facts:  # noqa: PLR0911 - one flat table
     match entity:
         case Job() | JobArray():
             return _facts_of_job(entity)
@@ -61,6 +64,12 @@ def facts_of(entity: Entity) -> Facts:
             return _facts_of_model(entity)
         case Tenant() | Project() | ApiKey():
             return _facts_of_tenant(entity)
+        case Template() | TemplateVersion():
+            return _facts_of_template(entity)
+        case Schedule() | Fire():
+            return _facts_of_schedule(entity)
+        case Notification() | Delivery():
+            return _facts_of_notification(entity)
         case RemovedJob():
             return Facts(
                 id=entity.id,
@@ -224,5 +233,78 @@ def _facts_of_tenant(entity: Tenant | Project | ApiKey) -> Facts:
                 name=entity.name,
                 phase="active" if entity.revoked_ms is None else "revoked",
                 live=entity.revoked_ms is None,
+                version=entity.version,
+            )
+
+
+def _facts_of_template(entity: Template | TemplateVersion) -> Facts:
+    match entity:
+        case Template():
+            return Facts(
+                id=entity.id,
+                created_ms=entity.updated_ms,
+                tenant=entity.tenant,
+                project=entity.project,
+                name=entity.name,
+                phase="active" if entity.deleted_ms is None else "deleted",
+                version=entity.version,
+            )
+        case TemplateVersion():
+            return Facts(
+                id=entity.id,
+                created_ms=entity.at_ms,
+                tenant=entity.tenant,
+                project=entity.project,
+                name=entity.name,
+                parent=entity.name,
+            )
+
+
+def _facts_of_schedule(entity: Schedule | Fire) -> Facts:
+    match entity:
+        case Schedule():
+            return Facts(
+                id=entity.id,
+                created_ms=entity.created_ms,
+                tenant=entity.tenant,
+                project=entity.project,
+                name=entity.name,
+                phase=entity.phase.value,
+                live=entity.phase is not SchedulePhase.DELETED,
+                version=entity.version,
+            )
+        case Fire():
+            return Facts(
+                id=entity.id,
+                created_ms=entity.due_ms,
+                tenant=entity.tenant,
+                project=entity.project,
+                parent=entity.schedule,
+                phase=entity.outcome.value,
+            )
+
+
+def _facts_of_notification(entity: Notification | Delivery) -> Facts:
+    match entity:
+        case Notification():
+            return Facts(
+                id=entity.id,
+                created_ms=entity.created_ms,
+                tenant=entity.tenant,
+                project=entity.project,
+                name=entity.name,
+                phase="active" if entity.deleted_ms is None else "deleted",
+                live=entity.deleted_ms is None,
+                version=entity.version,
+            )
+        case Delivery():
+            return Facts(
+                id=entity.id,
+                created_ms=entity.at_ms,
+                tenant=entity.tenant,
+                project=entity.project,
+                parent=entity.notification,
+                phase=entity.phase.value,
+                live=entity.phase is DeliveryPhase.PENDING,
                 version=entity.version,
             )

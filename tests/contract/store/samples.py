@@ -21,6 +21,7 @@ from gigawatt.model.ledger import LedgerEntry, NodeAccount, TimeClass, Use
 from gigawatt.model.node import Gpu, Node, NodeReport, NodeState
 from gigawatt.model.resources import Resources
 from gigawatt.model.tenant import ApiKey, Project, Role, Tenant
+from tests.contract.store.standing_samples import standing
 
 SHAPE = Shape(per_node=Resources(milli_cpu=500, memory_bytes=1 << 30))
 
@@ -183,6 +184,7 @@ def one_of_every_kind() -> tuple[Entity, ...]:
         Tenant(id="acme", created_ms=1),
         Project(id="acme/nlp", tenant="acme", name="nlp", created_ms=1),
         api_key(1),
+        *standing(job(1).spec, environment()),
     )
 
 

@@ -19,6 +19,7 @@ from gigawatt.build.remote import Remote
 from gigawatt.build.secrets import SecretFiles
 from gigawatt.control.actuator import Actuator
 from gigawatt.control.archive import StoreArchive
+from gigawatt.control.courier import Courier
 from gigawatt.control.front import Front
 from gigawatt.control.leader import Config, Leader
 from gigawatt.control.premises import LocalPremises
@@ -38,8 +39,10 @@ from gigawatt.reconcile.turn import Site as LoopSite
 from gigawatt.scheduler.policy import Policy
 from gigawatt.service.authenticate import Keyring
 from gigawatt.service.disk import Disk
+from gigawatt.service.networks import parse_networks
 from gigawatt.service.services import InstanceFacts, Services
 from gigawatt.service.tokens import KEY_BYTES, Owner, RankTokens, new_key
+from gigawatt.service.webhooks import Webhooks
 from gigawatt.store import open_store
 from gigawatt.store.base import Store
 from tests.machines import Machines, a_report
@@ -49,6 +52,7 @@ T = TypeVar("T")
 
 WAIT_S = 20.0
 FACTS = InstanceFacts(api_url="http://api.test", gateway_url="http://gateway.test", store="sqlite")
+LOOPBACK = "127.0.0.0/8"  # where receivers of webhooks are in tests
 SECRET = b"0123456789abcdef0123456789abcdef"
 NO_MARKS = Marks(soft_bytes=0, hard_bytes=0)
 MACHINE = Machine(
@@ -184,19 +188,8 @@ async def running_site(
     leader = Leader(store=store, engine=engine, config=_config(data))
     workshop = Workshop(artifacts, data / "environments")
     await leader.start(_actuator(store, engine, leader, workshop))
-    services = Services(
-        store=store,
-        leader=Front(leader),
-        engine=engine,
-        artifacts=artifacts,
-        secrets=SecretFiles(data / "secrets"),
-        machine=MACHINE,
-        keyring=Keyring(store, RankTokens(SECRET)),
-        instance=FACTS,
-        work_dir=str(data / "work"),
-        premises=_premises(data, artifacts),
-        disk=Disk(place=data, marks=NO_MARKS),
-    )
+    services = _services(data, store, leader, engine, artifacts)
+    telling = _telling(services, leader)
     app = create_app(services, body_bytes_max=body_bytes_max)
     async with _client(app) as http:
         site = Site(
@@ -214,8 +207,32 @@ async def running_site(
             yield site
         finally:
             services.closing.set()
+            telling.cancel()
             await leader.stop()
             store.close()
+
+
+def _services(
+    data: Path, store: Store, leader: Leader, engine: MachineEngine, artifacts: ArtifactStore
+) -> Services:
+    return Services(
+        store=store,
+        leader=Front(leader),
+        engine=engine,
+        artifacts=artifacts,
+        secrets=SecretFiles(data / "secrets"),
+        machine=MACHINE,
+        keyring=Keyring(store, RankTokens(SECRET)),
+        instance=FACTS,
+        work_dir=str(data / "work"),
+        premises=_premises(data, artifacts),
+        disk=Disk(place=data, marks=NO_MARKS),
+        webhooks=Webhooks(parse_networks(LOOPBACK)),
+    )
+
+
+def _telling(services: Services, leader: Leader) -> "asyncio.Task[None]":
+    return asyncio.create_task(Courier(services, leader=leader).run())
 
 
 def _actuator(store: Store, engine: MachineEngine, leader: Leader, workshop: Workshop) -> Actuator:

@@ -86,6 +86,6 @@ def test_choosing_says_what_wins_over_it(logged_in: Gw) -> None:
 
 def test_names_are_completed(logged_in: Gw) -> None:
     words = {**AFAR, "_GW_COMPLETE": "bash_complete"}
-    for line, offered in (("gw jobs --context p", "prod"), ("gw context use l", "local")):
+    for line, offered in (("gw logs --context p", "prod"), ("gw context use l", "local")):
         env = {**words, "COMP_WORDS": line, "COMP_CWORD": str(len(line.split()) - 1)}
         assert logged_in(env=env).stdout.splitlines() == [f"plain,{offered}"]

@@ -16,10 +16,15 @@ DONE, FAILED, WRONG = 0, 1, 2
     [
         (["jbos"], WRONG, "no such command: gw jbos", "did you mean `gw jobs`?"),
         (["xyzzy"], WRONG, "no such command: gw xyzzy", "gw --help"),
-        (["jobs", "--pase"], WRONG, "no such option of gw jobs: --pase", "did you mean `--phase`"),
+        (
+            ["jobs", "--pase"],
+            WRONG,
+            "no such option of gw jobs show: --pase",
+            "did you mean `--phase`",
+        ),
         (["nodes", "cordn", "n"], WRONG, "no such command: gw nodes cordn", "did you mean"),
         (["jobs", "--phase", "runing"], WRONG, "invalid value for '--phase'", "`running`?"),
-        (["jobs", "--limit", "0"], WRONG, "invalid value for '--limit'", "gw jobs --help"),
+        (["jobs", "--limit", "0"], WRONG, "invalid value for '--limit'", "gw jobs show --help"),
         (["logs"], WRONG, "missing argument 'JOB'", "gw logs --help"),
         (["logs", "nope"], FAILED, "there is no job nope", "gw jobs lists those there are"),
         (["run"], WRONG, "nothing to run", "gw run --help"),

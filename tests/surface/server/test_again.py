@@ -112,7 +112,18 @@ def test_jobs_are_listed_by_label_and_by_filters_that_were_saved(
     assert missing.returncode == 2
     assert "there is no saved filter odd one" in missing.stderr
     assert "odd ones" in missing.stderr
-    assert gw(instance, "jobs", "--label", "nothing").returncode == 2
+    assert listed("--label", "suite", "--label", "!parity") == []
+    assert listed("--label", "suite", "--label", "!nothing", "--limit", "1") == ["labelled-6"]
+    shown = gw(instance, "jobs", "filters", environ=environ).stdout
+    assert shown == "odd ones: gw jobs --label suite=labels --label parity=odd\n"
+    assert gw(instance, "jobs", "filters", "--remove", "odd ones", environ=environ).returncode == 0
+    assert gw(instance, "jobs", "filters", environ=environ).stdout == ""
+    assert gw(instance, "jobs", "--label", "=nothing").returncode == 2
+    changed = gw(instance, "jobs", "label", jobs[0]["id"], "parity=none", "kept=yes", "suite-")
+    assert changed.stderr == "labelled-0 has kept=yes parity=none\n"
+    assert listed("--label", "kept") == ["labelled-0"]
+    gone = gw(instance, "jobs", "label", jobs[0]["id"], "suite-")
+    assert (gone.returncode, "has no label suite; it has: kept, parity" in gone.stderr) == (2, True)
     status, page = api.call("GET", "/v1/jobs?label=suite%3Dlabels&limit=2")
     assert (status, [job["name"] for job in page["items"]]) == (200, ["labelled-6", "labelled-5"])
-    assert api.call("GET", "/v1/jobs?label=nothing")[0] == 422
+    assert api.call("GET", "/v1/jobs?label=%3Dnothing")[0] == 422

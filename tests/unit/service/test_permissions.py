@@ -53,6 +53,10 @@ def test_whatever_a_caller_can_ask_of_the_services_is_a_verb() -> None:
         "models.servable",
         "checkpoints.resolve_origin",
         "submissions.resolve_after",
+        "standing.find_template",
+        "standing.find_schedule",
+        "standing.find_notification",
+        "templates.filled_job",
     }
     asked = {
         name
@@ -183,6 +187,8 @@ def _reads(name: str) -> bool:
         "diff",
         "lines",
         "stacks",
+        "fires",
+        "deliveries",
         "tasks",
     }
     return module in {"watch", "instance"} or function in reading

@@ -101,6 +101,7 @@ ENDED_AS_JSON: dict[str, Any] = {
         "gpu_kinds": [],
         "same": "",
     },
+    "cause": None,
     "after": ["job-0"],
     "version": 1,
     "array": "",

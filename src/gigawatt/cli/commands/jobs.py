@@ -12,8 +12,10 @@ from gigawatt.cli import format as form
 from gigawatt.cli import saved_filters
 from gigawatt.cli.commands.arrays import list_row as array_row
 from gigawatt.cli.commands.arrays import list_tasks, show_array
+from gigawatt.cli.commands.job_labels import check_terms, filters, label
 from gigawatt.cli.complete import job_names
-from gigawatt.cli.session import Session, pairs, with_project, with_session
+from gigawatt.cli.lazy import NounGroup
+from gigawatt.cli.session import Session, with_project, with_session
 
 if TYPE_CHECKING:
     from gigawatt.sdk.array_views import ArrayView
@@ -39,7 +41,12 @@ PAGE_MAX = 500
 _NO_JOBS: "Page[JobView]" = {"items": [], "next": ""}
 
 
-@click.command("jobs")
+@click.group("jobs", cls=NounGroup)
+def jobs() -> None:
+    """List jobs, show one, and change labels. `gw jobs` lists the newest, `gw jobs JOB` shows one."""
+
+
+@jobs.command("show")
 @click.argument("job", required=False, shell_complete=job_names)
 @click.option(
     "--phase",
@@ -51,7 +58,11 @@ _NO_JOBS: "Page[JobView]" = {"items": [], "next": ""}
 )
 @click.option("--name", default="", help="Only jobs of this name.")
 @click.option(
-    "--label", "labels", multiple=True, metavar="NAME=VALUE", help="Only jobs with this label."
+    "--label",
+    "labels",
+    multiple=True,
+    metavar="NAME[=VALUE]|!NAME",
+    help="Only jobs with this label, or without it.",
 )
 @click.option("--save", default="", metavar="NAME", help="Keep these filters under a name.")
 @click.option("--filter", "saved", default="", metavar="NAME", help="Use filters that were saved.")
@@ -60,7 +71,7 @@ _NO_JOBS: "Page[JobView]" = {"items": [], "next": ""}
 @click.option("--arrays", "only_arrays", is_flag=True, help="Only job arrays.")
 @with_project
 @with_session
-def jobs(session: Session, *, job: str | None, only_arrays: bool, **given: Any) -> None:
+def show(session: Session, *, job: str | None, only_arrays: bool, **given: Any) -> None:
     """List the newest jobs, or show JOB: a name, an id, or the beginning of one.
 
     An array is one line; `gw jobs ARRAY` shows where its tasks stand, `gw jobs ARRAY[17]` one of them.
@@ -78,6 +89,10 @@ def jobs(session: Session, *, job: str | None, only_arrays: bool, **given: Any) 
         session.say("no such jobs" if wanted.narrowed else "no jobs yet: gw run -- COMMAND")
     elif arrays["next"] or found["next"]:
         session.say(f"the newest {shown}; --all for every one")
+
+
+jobs.add_command(label)
+jobs.add_command(filters)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +194,7 @@ def _wanted(
     **rest: Any,
 ) -> _Listing:
     """What was asked for, over what was saved. Raises RefusalError, click.BadParameter."""
-    pairs(labels, "--label")
+    check_terms(labels)
     filters: dict[str, Any] = {"phases": phases, "name": name, "labels": labels}
     if saved:
         filters = saved_filters.load(saved) | {key: each for key, each in filters.items() if each}
@@ -262,6 +277,7 @@ def _fields(job: "JobView", now_ms: int) -> list[tuple[str, str]]:
         ("bundle", form.short_digest(job["bundle"]) if job["bundle"] else ""),
         ("after", " ".join(job["after"])),
         ("labels", labels),
+        ("made by", _cause(job)),
         ("priority", str(job["priority"] or "")),
         ("age", form.age(job["created_ms"], now_ms)),
         ("took", form.duration(ended - job["created_ms"]) if ended else ""),
@@ -276,6 +292,21 @@ def _fields(job: "JobView", now_ms: int) -> list[tuple[str, str]]:
     if checkpoint:
         fields.append(("checkpoint", f"step {checkpoint['step']}, {checkpoint['path']}"))
     return [*fields, ("model", job["model_version"])]
+
+
+def _cause(job: "JobView") -> str:
+    """The schedule and the template that it came from, with the values that were given."""
+    cause = job.get("cause")
+    if not cause:
+        return ""
+    values = " ".join(f"{name}={value}" for name, value in cause["parameters"].items())
+    template = f"template {cause['template']}@{cause['template_number']}"
+    parts = [
+        f"schedule {cause['schedule']}" if cause["schedule"] else "",
+        template if cause["template"] else "",
+        values,
+    ]
+    return " ".join(part for part in parts if part)
 
 
 def _gang(gang: dict[str, Any]) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gigawatt.cli.commands.run_filling import Filling, filling_options
 from gigawatt.cli.commands.run_spec import Flags, written_jobs
 from gigawatt.cli.failure import FAILED
 from gigawatt.cli.session import Command, Session, with_project, with_session
@@ -23,6 +24,8 @@ Examples:
   gw run -- python train.py --lr 3e-4    a command, with this directory's code
   gw run --nodes 2 --gpus 8 -- torchrun-like.sh
   gw run job.yaml --env LR=3e-4 --follow
+  gw run job.yaml -p lr=3e-4             a file that declares parameters
+  gw run --template train -p lr=3e-4     a template: see gw templates
   gw run --array 0-9999%50 -- ./task.sh  ten thousand tasks, fifty at once
   gw run --sweep LR=1e-4,3e-4 --sweep SEED=1,2,3 -- python train.py
 """
@@ -94,6 +97,7 @@ def job_options(command: Command) -> Command:
 
 @click.command("run", cls=RunCommand, epilog=EXAMPLES)
 @click.argument("files", nargs=-1, metavar="FILE", type=click.Path(path_type=Path))
+@filling_options
 @job_options
 @with_project
 @with_session
@@ -104,7 +108,8 @@ def run(session: Session, *, files: tuple[Path, ...], **given: Any) -> None:
     """
     how = How.taken_from(given)
     command: tuple[str, ...] = click.get_current_context().meta["command"]
-    ready = written_jobs(files, command, Flags(**given))
+    filling = Filling.taken_from(given)
+    ready = written_jobs(files, command, Flags(**given), filling)
     checked(session, how, jobs=len(ready))
     carry_out(session, ready, how)
 

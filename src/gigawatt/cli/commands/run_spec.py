@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gigawatt.cli.commands.run_filling import NO_FILLING, Filling
 from gigawatt.cli.session import pairs
 
 if TYPE_CHECKING:
@@ -20,28 +21,28 @@ PROGRAMS = {".py": "python", ".sh": "bash"}
 class Flags:
     """The flags of `gw run` that say what a job is; None or empty where one was not given."""
 
-    name: str | None
-    nodes: str | None
-    ranks_per_node: int | None
-    cpus: float | None
-    memory: str | None
-    gpus: float | None
-    env: tuple[str, ...]
-    environment: str | None
-    requirements: Path | None
-    python: str | None
-    bundle: Path | None
-    no_bundle: bool
-    priority: int | None
-    timeout: str | None
-    retries: int | None
-    after: tuple[str, ...]
-    start_from: str | None
-    labels: tuple[str, ...]
-    model: str | None
-    array: str | None
-    sweep: tuple[str, ...]
-    max_failures: int | None
+    name: str | None = None
+    nodes: str | None = None
+    ranks_per_node: int | None = None
+    cpus: float | None = None
+    memory: str | None = None
+    gpus: float | None = None
+    env: tuple[str, ...] = ()
+    environment: str | None = None
+    requirements: Path | None = None
+    python: str | None = None
+    bundle: Path | None = None
+    no_bundle: bool = False
+    priority: int | None = None
+    timeout: str | None = None
+    retries: int | None = None
+    after: tuple[str, ...] = ()
+    start_from: str | None = None
+    labels: tuple[str, ...] = ()
+    model: str | None = None
+    array: str | None = None
+    sweep: tuple[str, ...] = ()
+    max_failures: int | None = None
 
     def fields(self) -> dict[str, Any]:
         """The fields of a job that they set, in the job file's words. Raises click.UsageError."""
@@ -102,7 +103,12 @@ class Flags:
         return {"name": name, "path": path}
 
 
-def written_jobs(files: tuple[Path, ...], command: tuple[str, ...], flags: Flags) -> "list[Ready]":
+def written_jobs(
+    files: tuple[Path, ...],
+    command: tuple[str, ...],
+    flags: Flags,
+    filling: Filling = NO_FILLING,
+) -> "list[Ready]":
     """Everything to submit, with the files read that it names; each job after those it names in `after`.
 
     Raises:
@@ -110,14 +116,21 @@ def written_jobs(files: tuple[Path, ...], command: tuple[str, ...], flags: Flags
         RefusalError: a file is missing, is not YAML, or says something that no job can be; jobs that come after
             each other in a circle.
     """
-    from gigawatt.sdk.jobfile import made_ready
+    from gigawatt.sdk.jobfile import made_ready, with_values
 
+    if filling.template:
+        if files or command:
+            raise click.UsageError("--template takes the place of files and commands")
+        return [filling.job(flags.fields())]
     if files and command:
         raise click.UsageError("give files or a command after `--`, not both")
     if not files and not command:
         raise click.UsageError("nothing to run: name a file, or write a command after `--`")
+    if command and filling.parameters:
+        raise click.UsageError("-p gives values to a file or a template that declares parameters")
     fields = flags.fields()
-    written = [_of_command(command)] if command else [job for file in files for job in _read(file)]
+    read = [_of_command(command)] if command else [job for file in files for job in _read(file)]
+    written = read if command else with_values(tuple(read), filling.values())
     if flags.name and len(written) > 1:
         raise click.UsageError(f"--name takes one job, and there are {len(written)}")
     ready = [made_ready(each.over(fields)) for each in written]

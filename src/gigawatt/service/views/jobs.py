@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gigawatt.model.attempt import Attempt, Evidence, Progress, RankStatus
+from gigawatt.model.cause import Cause
 from gigawatt.model.checkpoint import Checkpoint
 from gigawatt.model.gang import Shape
 from gigawatt.model.job import Job, JobPhase
@@ -104,6 +105,17 @@ class GangView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CauseView:
+    """What a job came from: the schedule and its due time, the template with its version and values; empty for none."""
+
+    schedule: str
+    due_ms: int
+    template: str
+    template_number: int
+    parameters: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobView:
     """A job. `reason` and `position` while it waits; `array` and `index` if it is the task of one."""
 
@@ -129,6 +141,7 @@ class JobView:
     command: tuple[str, ...]
     gang: GangView
     after: tuple[str, ...]
+    cause: CauseView | None
     version: int
     array: str
     index: int | None
@@ -192,6 +205,7 @@ def job_view(
         command=spec.command,
         gang=gang_view(spec.shape),
         after=spec.after,
+        cause=_cause_view(job.cause) if job.cause else None,
         version=job.version,
         array=job.array,
         index=job.index if job.array else None,
@@ -294,4 +308,14 @@ def _rank_view(rank: RankStatus) -> RankView:
         started_ms=rank.started_ms,
         ended_ms=rank.ended_ms,
         last_lines=rank.last_lines,
+    )
+
+
+def _cause_view(cause: Cause) -> CauseView:
+    return CauseView(
+        schedule=cause.schedule,
+        due_ms=cause.due_ms,
+        template=cause.template,
+        template_number=cause.template_number,
+        parameters=dict(cause.parameters),
     )

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from gigawatt.model.refusal import RefusalCode
+from gigawatt.spec.cron import parse_cron
 from gigawatt.spec.faults import nearest
 from gigawatt.spec.foreign.amounts import range_of, shown_span
 from gigawatt.spec.foreign.dstack_resources import CLOUD, gang_of
@@ -14,7 +15,7 @@ from gigawatt.spec.foreign.names import env_of, told_name
 from gigawatt.spec.foreign.packages import environment_of, with_setup
 from gigawatt.spec.foreign.section import Section, sections_of, told_alike
 from gigawatt.spec.foreign.services import endpoint_model, endpoint_of, on_given_port
-from gigawatt.spec.units import UnitError, duration_s
+from gigawatt.spec.units import UnitError, duration_s, shown
 
 DIALECT = Dialect(
     name="dstack",
@@ -64,7 +65,6 @@ _TOLD = {
     "startup_order": "a gang's ranks start together",
     "stop_criteria": "a gang ends when all of its ranks have",
     "utilization_policy": "`gw watch` shows what a job does with its GPUs",
-    "schedule": "submit it at that time",
     "tags": "write `labels`",
     "dev_environment": "leave it out",
 }
@@ -90,6 +90,7 @@ _TAKEN = frozenset(
             "working_dir",
         ),
         *("repos", "files", "max_duration", "stop_duration", "retry", "retry_policy", "setup"),
+        "schedule",
     }
 )
 _SERVICE_TAKEN = frozenset({"port", "model", "replicas", "scaling", "probes"})
@@ -124,10 +125,26 @@ def _run(section: Section) -> dict[str, Any]:
     )
     if name or service:
         job["name"] = name or "service"
+    _schedule(section, job.get("name", "NAME"))
     gang = gang_of(section)
     _program(section, job, gang)
     _rest(section, job, replica=service)
     return _endpoint(section, job) if service else job
+
+
+def _schedule(section: Section, name: str) -> None:
+    """A schedule stands beside a job here: each expression, which is in UTC there, is told as its command."""
+    schedule = section.section("schedule")
+    if schedule is None:
+        return
+    schedule.expect({"cron"}, {})
+    for text in schedule.texts("cron"):
+        try:
+            cron = parse_cron(text)
+        except UnitError as error:
+            raise schedule.wrong("cron", error.detail, error.hint) from error
+        advice = f'`gw schedules create {name} --cron "{cron}" FILE`'
+        schedule.note("cron", f"{shown(text)} is no part of a job", advice)
 
 
 def _program(section: Section, job: dict[str, Any], gang: dict[str, Any]) -> None:

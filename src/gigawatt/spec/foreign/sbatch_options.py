@@ -72,7 +72,7 @@ FLAGS = frozenset(
 _LOGS = "`gw logs JOB --rank N` prints it"
 _PLACE = "nodes are chosen by what they have: gang.gpu_kinds, and gang.same for one level of the topology"
 _BOUND = "cores are not pinned one by one: gang.cpus is what each node gives"
-_WATCH = "`gw watch JOB` and `gw events -f` tell it"
+_WATCH = "`gw notifications create` has a webhook told of it; `gw watch JOB` shows it"
 _NONE = "leave it out"
 TOLD: Mapping[str, str] = {
     "dependency": "write `after: [NAME]` with the names or ids of jobs here; it waits for their success",
@@ -86,7 +86,7 @@ TOLD: Mapping[str, str] = {
     "comment": "write it as a label", "mail-type": _WATCH, "mail-user": _WATCH,
     "exclusive": "ask for all of a node's CPUs and GPUs in the gang", "oversubscribe": _NONE,
     "overcommit": "ask for fewer CPUs in gang.cpus; a fraction is allowed",
-    "time-min": "`timeout` is one number, and no less is offered", "begin": "submit it at that time",
+    "time-min": "`timeout` is one number, and no less is offered", "begin": "submit it at that time, or `gw schedules create` for one that comes again",
     "deadline": "write `timeout`, and submit it in time", "hold": "submit it when it may start",
     "licenses": "nothing counts licences; limit how many run with `after`", "gres-flags": _BOUND,
     "mincpus": "write gang.cpus", "tmp": "disk is not counted; a full one refuses new work",

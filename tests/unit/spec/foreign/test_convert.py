@@ -166,6 +166,15 @@ def test_a_dstack_task_becomes_a_job_of_its_ranges_lower_ends() -> None:
     }
 
 
+def test_a_dstack_schedule_is_told_as_the_command_that_makes_one() -> None:
+    text = "type: task\nname: nightly\ncommands: [x]\nschedule:\n  cron: ['0 8 * * *', '@daily']\n"
+    notes = [note for note in convert("dstack", text, "file").notes if note.key == "schedule.cron"]
+    assert [(note.line, note.advice) for note in notes] == [
+        (5, '`gw schedules create nightly --cron "0 8 * * *" FILE`'),
+        (5, '`gw schedules create nightly --cron "0 0 * * *" FILE`'),
+    ]
+
+
 def test_a_dstack_service_becomes_an_endpoint() -> None:
     endpoint = only("service.dstack.yml")
     assert endpoint["served_name"] == "Qwen/Qwen3-8B"
@@ -227,6 +236,12 @@ REFUSED = [
     ("dstack", "commands: [x]\n", "file:1: type is missing", "task"),
     ("dstack", "type: dev-environment\nide: vscode\n", "file:1: type dev-environment", "gw run"),
     ("dstack", "type: task\nimage: x\n", "file:1: commands is missing", "commands"),
+    (
+        "dstack",
+        "type: task\ncommands: [x]\nschedule: {cron: 61 * * * *}\n",
+        "file:3: schedule.cron has a minute that is not allowed",
+        "0 to 59",
+    ),
     ("dstack", "type: task\ncommand: [x]\n", "file:2: command is not a known key", "commands"),
     ("dstack", "type: task\ncommands: [x]\nmax_duration: long\n", "file:3: max_duration", "2h"),
     ("torchx", "name: a\n", "file:1: roles is missing or empty", "component_name"),

@@ -1,0 +1,113 @@
+"""What callers ask of templates, schedules and notifications, and the courier of its deliveries."""
+
+from dataclasses import dataclass
+
+from gigawatt.model.cause import Cause
+from gigawatt.model.environment import Environment
+from gigawatt.model.job import Job, JobSpec
+from gigawatt.model.notification import Delivery, Notification
+from gigawatt.model.schedule import SchedulePhase, Timing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PushTemplate:
+    """Make `document` the newest version, unless it is already."""
+
+    tenant: str
+    project: str
+    by: str
+    name: str
+    document: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteTemplate:
+    id: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateSchedule:
+    id: str
+    tenant: str
+    project: str
+    name: str
+    owner: str
+    key: str
+    timing: Timing
+    spec: JobSpec
+    environment: Environment | None
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeSchedule:
+    """Pause, resume or delete it. Resumed, it runs for `key`."""
+
+    id: str
+    phase: SchedulePhase
+    by: str
+    key: str
+    if_version: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSchedule:
+    """Have it submit its job now, whatever it is. `job` is the new job's id."""
+
+    id: str
+    job: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelJob:
+    """`job` as the store had it, if it has ended. Labels of `remove` go, those of `put` come."""
+
+    job: Job
+    by: str
+    put: tuple[tuple[str, str], ...] = ()
+    remove: tuple[str, ...] = ()
+    if_version: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateNotification:
+    notification: Notification
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteNotification:
+    id: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdvanceNotification:
+    """The events up to `after_seq` are dealt with: `delivery` is to tell those that matter, None where none does."""
+
+    id: str
+    after_seq: int
+    delivery: Delivery | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordDelivery:
+    """How a try went."""
+
+    delivery: Delivery
+
+
+Order = (
+    PushTemplate
+    | DeleteTemplate
+    | CreateSchedule
+    | ChangeSchedule
+    | RunSchedule
+    | LabelJob
+    | CreateNotification
+    | DeleteNotification
+    | AdvanceNotification
+    | RecordDelivery
+)

@@ -1,0 +1,43 @@
+"""What callers ask of templates, schedules, notifications and labels: one flat table."""
+
+from gigawatt.model.change import Entity
+from gigawatt.model.order import (
+    AdvanceNotification,
+    ChangeSchedule,
+    CreateNotification,
+    CreateSchedule,
+    DeleteNotification,
+    DeleteTemplate,
+    LabelJob,
+    Order,
+    PushTemplate,
+    RecordDelivery,
+    RunSchedule,
+)
+from gigawatt.reconcile import labels, notifications, schedules, templates
+from gigawatt.reconcile.turn import Turn
+
+
+def order(turn: Turn, asked: Order) -> Entity:  # noqa: C901, PLR0911 - one flat table
+    """The changed or made object. Raises RefusalError, having changed nothing."""
+    match asked:
+        case PushTemplate():
+            return templates.push(turn, asked)
+        case DeleteTemplate():
+            return templates.delete(turn, asked)
+        case CreateSchedule():
+            return schedules.create(turn, asked)
+        case ChangeSchedule():
+            return schedules.change(turn, asked)
+        case RunSchedule():
+            return schedules.run(turn, asked)
+        case LabelJob():
+            return labels.change(turn, asked)
+        case CreateNotification():
+            return notifications.create(turn, asked)
+        case DeleteNotification():
+            return notifications.delete(turn, asked)
+        case AdvanceNotification():
+            return notifications.advance(turn, asked)
+        case RecordDelivery():
+            return notifications.record(turn, asked)

@@ -1,0 +1,107 @@
+"""What a webhook is told: events as JSON, or as lines of text for a chat."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+from gigawatt.model.array import JobArray
+from gigawatt.model.event import Event
+from gigawatt.model.job import Job
+from gigawatt.model.notification import Notification, WebhookFormat
+
+EVENTS_MAX = 20  # of one message; more are counted
+MESSAGE_CHARS_MAX = 500  # of an event's own text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """An event, and the job or the array that it is about, as it is now."""
+
+    event: Event
+    job: Job | JobArray | None
+
+
+def concerns(notification: Notification, event: Event) -> bool:
+    """Whether it is of a kind and a place that the notification is about. Nodes are everybody's."""
+    owned = (event.tenant, event.project) == (notification.tenant, notification.project)
+    return event.kind in notification.kinds and (owned or not event.tenant)
+
+
+def lets_through(notification: Notification, told: Told) -> bool:
+    """Whether labels and names of jobs let it through. Where they are asked for, what is no job has none."""
+    if told.job is None:
+        return not notification.jobs and not notification.labels
+    labels = dict(told.job.spec.labels)
+    named = not notification.jobs or fnmatchcase(told.job.spec.name, notification.jobs)
+    return named and all(term.holds(labels) for term in notification.labels)
+
+
+def written(notification: Notification, message: str, told: Sequence[Told], *, more: int) -> bytes:
+    """The body of a message."""
+    if notification.format is WebhookFormat.SLACK:
+        return _json({"text": "\n".join(_lines(notification, told, more))})
+    return _json(
+        {
+            "type": "gigawatt.events",
+            "id": message,
+            "notification": notification.name,
+            "tenant": notification.tenant,
+            "project": notification.project,
+            "events": [_fields(each) for each in told],
+            "more": more,
+        }
+    )
+
+
+def trial(notification: Notification, message: str, *, at_ms: int) -> bytes:
+    """The body of a message that tries a webhook out."""
+    event = Event(
+        at_ms=at_ms,
+        kind="notification.test",
+        tenant=notification.tenant,
+        project=notification.project,
+        subject=notification.id,
+        message="this is a test",
+    )
+    return written(notification, message, [Told(event=event, job=None)], more=0)
+
+
+def _fields(told: Told) -> dict[str, Any]:
+    event, job = told.event, told.job
+    fields: dict[str, Any] = {
+        "id": f"event-{event.seq}",
+        "at_ms": event.at_ms,
+        "kind": event.kind,
+        "subject": event.subject,
+        "message": event.message[:MESSAGE_CHARS_MAX],
+        "data": dict(event.data),
+    }
+    if job is not None:
+        labels = dict(job.spec.labels)
+        fields["job"] = {"id": job.id, "name": job.spec.name, "labels": labels}
+    return fields
+
+
+def _lines(notification: Notification, told: Sequence[Told], more: int) -> list[str]:
+    place = f"{notification.tenant}/{notification.project}"
+    lines = [_line(each, place) for each in told]
+    return [*lines, f"and {more} more"] if more else lines
+
+
+def _line(told: Told, place: str) -> str:
+    event, job = told.event, told.job
+    subject = f"{job.spec.name} ({job.id})" if job else event.subject
+    text = event.message[:MESSAGE_CHARS_MAX]
+    said = f"{subject}: {text}" if text else subject
+    return f"*{event.kind}* {_plain(said)} [{_plain(place)}]"
+
+
+def _plain(text: str) -> str:
+    """Slack reads these three as its own."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _json(value: Mapping[str, Any]) -> bytes:
+    return json.dumps(value, ensure_ascii=False).encode()
