@@ -11,6 +11,7 @@ from gigawatt.model.action import (
     BuildEnvironment,
     ReleaseAttempt,
     RemoveCheckpoints,
+    RemoveHome,
     StartAttempt,
     StopAttempt,
     StoreModel,
@@ -24,6 +25,7 @@ from gigawatt.model.observation import (
     CheckpointSaved,
     CheckpointsRemoved,
     EnvironmentBuilt,
+    HomeRemoved,
     LaunchAccepted,
     ModelStored,
     NodeLost,
@@ -109,6 +111,9 @@ class Machines:
                 self.told.append(
                     CheckpointsRemoved(at_ms=self.now_ms, job=action.job, findings=findings)
                 )
+            case RemoveHome():
+                self.removed.append(action.path)
+                self.told.append(HomeRemoved(at_ms=self.now_ms, workspace=action.workspace))
             case _:
                 pass
 
@@ -197,7 +202,7 @@ class Machines:
         self.attempts[key] = Running(launch, pids, set(ranks))
         self.told.append(LaunchAccepted(at_ms=self.now_ms, key=key, port=PORT))
         self.told += [self._started(key, rank, pid) for rank, pid in pids.items()]
-        if launch.kind is GangKind.REPLICA and self.replicas_become_ready:
+        if launch.kind is not GangKind.JOB and self.replicas_become_ready:
             self.told.append(ReplicaReadiness(at_ms=self.now_ms, key=key, ready=True))
 
     def _chosen(self, key: AttemptKey, launch: Launch) -> ResumeChosen:

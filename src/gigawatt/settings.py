@@ -13,9 +13,14 @@ from gigawatt.model.refusal import RefusalCode, RefusalError
 RANGES = {
     "port": (0, 65_535),
     "gateway_port": (0, 65_535),
+    "workspace_port": (0, 65_535),
     "nodes": (1, 256),
     "hold_after_s": (0, 1 << 31),
     "orphan_s": (1, 1 << 31),
+    "workspace_idle_s": (60, 1 << 31),
+    "workspace_idle_max_s": (60, 1 << 31),
+    "workspace_lease_s": (60, 1 << 31),
+    "workspace_lease_max_s": (0, 1 << 31),
 }
 
 
@@ -46,6 +51,33 @@ class Settings:
     orphan_s: Annotated[int, "How long supervisors keep ranks running without a control plane."] = (
         86_400
     )
+
+    workspace_port: Annotated[
+        int,
+        "The port of the proxy that workspaces are opened at; 0, or the default where it is taken, is a free one.",
+    ] = 8486
+    workspace_url: Annotated[
+        str, "Where browsers reach that proxy, if not at its own host and port."
+    ] = ""
+    workspace_idle_s: Annotated[
+        int, "How long a workspace may be unused before it is suspended, where it says nothing."
+    ] = 3_600
+    workspace_idle_max_s: Annotated[int, "The longest that a workspace may ask to be unused."] = (
+        86_400
+    )
+    workspace_lease_s: Annotated[
+        int, "How long after its start a workspace is suspended, where it says nothing."
+    ] = 43_200
+    workspace_lease_max_s: Annotated[
+        int, "The longest lease that a workspace may have from now on; 0 is without limit."
+    ] = 604_800
+    jupyter: Annotated[str, "The requirements that JupyterLab is built from."] = (
+        "jupyterlab>=4.4,<5 ipykernel>=6.29"
+    )
+    homes: Annotated[
+        str,
+        "A directory that all nodes share, for the homes of workspaces; empty for one in the data directory.",
+    ] = ""
 
     @property
     def store_url(self) -> str:

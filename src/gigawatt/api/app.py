@@ -21,6 +21,7 @@ from gigawatt.api.routes import (
     models,
     secrets,
     site,
+    workspaces,
 )
 from gigawatt.model.refusal import RefusalError
 from gigawatt.service.services import Services
@@ -33,6 +34,7 @@ ALL_ROUTES: tuple[Routes, ...] = (
     jobs.ROUTES,
     live.ROUTES,
     endpoints.ROUTES,
+    workspaces.ROUTES,
     site.ROUTES,
     builds.ROUTES,
     environments.ROUTES,

@@ -19,6 +19,7 @@ from gigawatt.model.action import (
     DeleteEnvironment,
     ReleaseAttempt,
     RemoveCheckpoints,
+    RemoveHome,
     SetNode,
     StartAttempt,
     StopAttempt,
@@ -32,6 +33,7 @@ from gigawatt.model.observation import (
     EnvironmentDeleted,
     EnvironmentFailed,
     EnvironmentStage,
+    HomeRemoved,
     LaunchFailed,
     ModelStored,
     Observation,
@@ -40,6 +42,8 @@ from gigawatt.model.observation import (
 from gigawatt.model.refusal import RefusalCode, RefusalError
 
 log = logging.getLogger(__name__)
+
+Secrets = tuple[tuple[str, str], ...]  # by name: what ranks are given in files, and nobody is shown
 
 
 class Workshop(Protocol):
@@ -53,6 +57,8 @@ class Workshop(Protocol):
 
     async def store_model(self, action: StoreModel) -> ModelStored: ...
 
+    async def remove_home(self, action: RemoveHome) -> HomeRemoved: ...
+
 
 class Actuator:
     """`observe` takes what comes of actions; `deposed` is called when an engine knows a later leader."""
@@ -62,13 +68,13 @@ class Actuator:
         *,
         engine: Engine,
         workshop: Workshop,
-        token_of: Callable[[Launch], str],
+        secrets_of: Callable[[Launch], Secrets],
         observe: Callable[[Observation], None],
         deposed: Callable[[], None],
     ) -> None:
         self._engine = engine
         self._workshop = workshop
-        self._token_of = token_of
+        self._secrets_of = secrets_of
         self._observe = observe
         self._deposed = deposed
         self._last: dict[str, asyncio.Task[None]] = {}
@@ -93,6 +99,8 @@ class Actuator:
                 self._chain(f"{action.job} model", partial(self._store_model, action))
             case RemoveCheckpoints():
                 self._chain(action.job, partial(self._remove_checkpoints, action))
+            case RemoveHome():
+                self._chain(action.workspace, partial(self._remove_home, action))
 
     async def settle(self, *, timeout_s: float) -> None:
         """Wait for what is under way, at most so long, and give up the rest."""
@@ -127,13 +135,14 @@ class Actuator:
 
     async def _launch(self, launch: Launch) -> None:
         key = AttemptKey(gang=launch.gang, attempt=launch.attempt)
-        secrets = (("GIGAWATT_TOKEN", self._token_of(launch)),)
         try:
             if launch.bundle:
                 nodes = sorted({placement.node for placement in launch.placements})
                 await _all(self._engine.prepare(node, (launch.bundle,)) for node in nodes)
             launch = await self._resumed(launch)
-            await self._engine.launch(replace(launch, secrets=secrets), epoch=self.epoch)
+            await self._engine.launch(
+                replace(launch, secrets=self._secrets_of(launch)), epoch=self.epoch
+            )
         except RefusalError as refusal:
             full = refusal.code is RefusalCode.DISK_FULL
             self._observe(
@@ -185,6 +194,9 @@ class Actuator:
         seen = await self._workshop.delete(action)
         if seen is not None:
             self._observe(seen)
+
+    async def _remove_home(self, action: RemoveHome) -> None:
+        self._observe(await self._workshop.remove_home(action))
 
     async def _store_model(self, action: StoreModel) -> None:
         self._observe(await self._workshop.store_model(action))

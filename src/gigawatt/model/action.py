@@ -63,6 +63,14 @@ class RemoveCheckpoints:
     paths: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveHome:
+    """Delete a workspace's home with all that is in it."""
+
+    workspace: str
+    path: str
+
+
 Action = (
     StartAttempt
     | StopAttempt
@@ -72,4 +80,5 @@ Action = (
     | DeleteEnvironment
     | StoreModel
     | RemoveCheckpoints
+    | RemoveHome
 )

@@ -10,11 +10,13 @@ from gigawatt.model.job import Job
 from gigawatt.model.ledger import LedgerEntry, NodeAccount
 from gigawatt.model.node import Node
 from gigawatt.model.tenant import ApiKey, Project, Tenant
+from gigawatt.model.workspace import Workspace
 
 Entity = (
     Job
     | Endpoint
     | Replica
+    | Workspace
     | Environment
     | Node
     | NodeAccount

@@ -192,6 +192,23 @@ class DemandSeen:
     completion_tokens_more: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkspaceTouched:
+    """The proxy saw a person do something in it, rather than a page by itself."""
+
+    at_ms: int
+    workspace: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HomeRemoved:
+    """Nothing of a workspace's home is left, or `error` says why."""
+
+    at_ms: int
+    workspace: str
+    error: str = ""
+
+
 Observation = (
     NodeSeen
     | NodeLost
@@ -212,4 +229,6 @@ Observation = (
     | EnvironmentDeleted
     | ModelStored
     | DemandSeen
+    | WorkspaceTouched
+    | HomeRemoved
 )

@@ -1,6 +1,6 @@
 """The world: every live object, in memory, written by the leader alone.
 
-Finished jobs, replicas and endpoints leave it and are read from the store. `dependents` names, for a job, the blocked
+Finished jobs, replicas, endpoints and workspaces leave it and are read from the store. `dependents` names, for a job, the blocked
 jobs that come after it.
 """
 
@@ -16,6 +16,7 @@ from gigawatt.model.job import Job, JobPhase
 from gigawatt.model.ledger import NodeAccount
 from gigawatt.model.node import Node
 from gigawatt.model.tenant import ApiKey, Project, Tenant
+from gigawatt.model.workspace import Workspace, WorkspacePhase
 
 T = TypeVar("T")
 
@@ -23,6 +24,7 @@ _TABLES: dict[type, str] = {
     Job: "jobs",
     Endpoint: "endpoints",
     Replica: "replicas",
+    Workspace: "workspaces",
     Environment: "environments",
     Node: "nodes",
     NodeAccount: "accounts",
@@ -41,6 +43,7 @@ class World:
     jobs: dict[str, Job] = field(default_factory=dict[str, Job])
     endpoints: dict[str, Endpoint] = field(default_factory=dict[str, Endpoint])
     replicas: dict[str, Replica] = field(default_factory=dict[str, Replica])
+    workspaces: dict[str, Workspace] = field(default_factory=dict[str, Workspace])
     environments: dict[str, Environment] = field(default_factory=dict[str, Environment])
     nodes: dict[str, Node] = field(default_factory=dict[str, Node])
     accounts: dict[str, NodeAccount] = field(default_factory=dict[str, NodeAccount])
@@ -62,6 +65,9 @@ class World:
             case Endpoint():
                 live = entity.phase is not EndpointPhase.STOPPED
                 _hold(self.endpoints, entity.id, entity, live=live)
+            case Workspace():
+                live = entity.phase is not WorkspacePhase.DELETED
+                _hold(self.workspaces, entity.id, entity, live=live)
             case Artifact() | ModelVersion() | AliasMove() | ModelCard():
                 pass
             case _:

@@ -9,7 +9,10 @@ from gigawatt.model.command import (
     Command,
     CreateKey,
     CreateProject,
+    DeleteWorkspace,
     EnsureEnvironment,
+    ExtendWorkspace,
+    MakeWorkspace,
     PutEndpoint,
     RegisterModel,
     RemoveEnvironment,
@@ -17,8 +20,10 @@ from gigawatt.model.command import (
     RevokeKey,
     SetAlias,
     SetCard,
+    StartWorkspace,
     StopEndpoint,
     SubmitJob,
+    SuspendWorkspace,
 )
 from gigawatt.model.decision import Decision
 from gigawatt.model.endpoint import Replica
@@ -34,6 +39,7 @@ from gigawatt.model.observation import (
     EnvironmentDeleted,
     EnvironmentFailed,
     EnvironmentStage,
+    HomeRemoved,
     LaunchAccepted,
     LaunchFailed,
     ModelStored,
@@ -45,7 +51,9 @@ from gigawatt.model.observation import (
     RankStarted,
     ReplicaReadiness,
     ResumeChosen,
+    WorkspaceTouched,
 )
+from gigawatt.model.workspace import Workspace
 from gigawatt.reconcile import (
     attempts,
     checkpoints,
@@ -55,6 +63,8 @@ from gigawatt.reconcile import (
     models,
     nodes,
     projects,
+    workspace_use,
+    workspaces,
 )
 from gigawatt.reconcile import replicas as replica_lives
 from gigawatt.reconcile.attempts import Owner
@@ -99,6 +109,14 @@ def command(turn: Turn, asked: Command) -> Entity:  # noqa: C901, PLR0911, PLR09
             return endpoints.put(turn, asked)
         case StopEndpoint():
             return endpoints.stop(turn, asked)
+        case (
+            MakeWorkspace()
+            | StartWorkspace()
+            | SuspendWorkspace()
+            | ExtendWorkspace()
+            | DeleteWorkspace()
+        ):
+            return workspaces.command(turn, asked)
         case ChangeNode():
             return nodes.change(turn, asked)
         case CreateProject():
@@ -109,7 +127,7 @@ def command(turn: Turn, asked: Command) -> Entity:  # noqa: C901, PLR0911, PLR09
             return projects.revoke_key(turn, asked)
 
 
-def observation(turn: Turn, seen: Observation) -> None:  # noqa: C901 - one flat table
+def observation(turn: Turn, seen: Observation) -> None:  # noqa: C901, PLR0912 - one flat table
     """Take in what was seen. Seen again, it changes nothing."""
     match seen:
         case NodeSeen():
@@ -134,6 +152,12 @@ def observation(turn: Turn, seen: Observation) -> None:  # noqa: C901 - one flat
             endpoint = turn.world.endpoints.get(seen.endpoint)
             if endpoint is not None:
                 endpoints.scale(turn, replica_lives.demand(turn, endpoint, seen))
+        case WorkspaceTouched():
+            workspace = turn.world.workspaces.get(seen.workspace)
+            if workspace is not None:
+                workspace_use.touched(turn, workspace)
+        case HomeRemoved():
+            workspaces.home_removed(turn, seen)
         case _:
             _of_attempt(turn, seen)
 
@@ -147,12 +171,14 @@ def due(turn: Turn, subject: str) -> None:
         replica_lives.due(turn, replica)
     elif endpoint := world.endpoints.get(subject):
         endpoints.due(turn, endpoint)
+    elif workspace := world.workspaces.get(subject):
+        workspaces.due(turn, workspace)
 
 
 def decision(turn: Turn, decided: Decision) -> None:
     """Start what the scheduler placed."""
     for start in decided.starts:
-        owner = turn.world.jobs.get(start.gang) or turn.world.replicas.get(start.gang)
+        owner = attempts.owner_of(turn, start.gang)
         assert owner is not None, f"{start.gang} was placed and is not there"
         attempts.start(turn, owner, start)
 
@@ -178,9 +204,13 @@ def _of_attempt(turn: Turn, seen: OfAttempt) -> None:  # noqa: C901, PLR0912 - o
             if isinstance(owner, Replica):
                 replica_lives.readiness(turn, owner, attempt, seen)
                 endpoints.scale(turn, turn.world.endpoints[owner.endpoint])
+            elif isinstance(owner, Workspace):
+                workspaces.readiness(turn, owner, attempt, seen)
         case RankProgress():
             if isinstance(owner, Job):
                 jobs.progressed(turn, owner, attempt, seen)
+            elif isinstance(owner, Workspace):
+                workspace_use.measured(turn, owner, attempt, seen)
         case CheckpointSaved():
             if isinstance(owner, Job):
                 checkpoints.reported(turn, owner, attempt, seen.checkpoint)
@@ -194,6 +224,8 @@ def _ended(turn: Turn, owner: Owner) -> None:
     assert attempt is not None
     if isinstance(owner, Job):
         jobs.attempt_ended(turn, owner, attempt)
+    elif isinstance(owner, Workspace):
+        workspaces.attempt_ended(turn, owner, attempt)
     else:
         replica_lives.attempt_ended(turn, owner, attempt)
         endpoints.scale(turn, turn.world.endpoints[owner.endpoint])
@@ -211,3 +243,4 @@ def _environment_changed(turn: Turn, environment: Environment | None) -> None:
     if environment is not None:
         jobs.environment_changed(turn, environment)
         endpoints.environment_changed(turn, environment)
+        workspaces.environment_changed(turn, environment)

@@ -159,6 +159,8 @@ def _holders(world: World) -> dict[str, str]:
         for endpoint in world.endpoints.values()
     }
     found |= {job.spec.environment: f"job {job.id}" for job in world.jobs.values()}
+    for workspace in world.workspaces.values():
+        found |= dict.fromkeys(workspace.environments, f"workspace {workspace.spec.name}")
     return found
 
 

@@ -24,6 +24,7 @@ from gigawatt.sdk.secrets import Secrets
 from gigawatt.sdk.tracker import Tracker
 from gigawatt.sdk.transport import Transport
 from gigawatt.sdk.views import CallerView, InstanceView
+from gigawatt.sdk.workspaces import Workspaces
 
 if TYPE_CHECKING:
     from gigawatt.sdk.futures import Future
@@ -40,6 +41,7 @@ class Client:
         environments: locked sets of packages: have them built, wait for them, list them.
         models: registered, versioned artifacts: push, register, alias.
         endpoints: named model services: serve, stop, read logs.
+        workspaces: places to work on a node: make, open, suspend, start, extend, delete.
         nodes: what the cluster consists of; cordon and drain.
         events: what has happened, and as it happens.
         ledger: where the device time went.
@@ -82,6 +84,7 @@ class Client:
         self.secrets = Secrets(transport)
         self.models = Models(transport)
         self.endpoints = Endpoints(transport)
+        self.workspaces = Workspaces(transport)
         self.nodes = Nodes(transport)
         self.events = Events(transport)
         self.ledger = Ledger(transport)

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from gigawatt.build.artifacts import ArtifactStore
 from gigawatt.build.bundles import unpack
 from gigawatt.build.environments import EnvironmentBuilder
+from gigawatt.build.homes import Homes
 from gigawatt.build.interpreters import this_machine
 from gigawatt.build.secrets import SecretFiles
 from gigawatt.clock import entropy
@@ -18,9 +20,10 @@ from gigawatt.reconcile.turn import Site
 from gigawatt.scheduler.policy import Policy
 from gigawatt.server.gateway import Address, GatewayProcess
 from gigawatt.server.instance import Instance, secret
-from gigawatt.server.keys import rank_token
+from gigawatt.server.keys import rank_secrets
 from gigawatt.service.authenticate import Keyring
-from gigawatt.service.services import InstanceFacts, Services
+from gigawatt.service.doors import Doors
+from gigawatt.service.services import InstanceFacts, Services, WorkspaceRules
 from gigawatt.service.tokens import RankTokens
 from gigawatt.settings import Settings
 from gigawatt.store import open_store
@@ -55,19 +58,23 @@ def build(settings: Settings, instance: Instance, *, gateway_port: int) -> Parts
     )
     artifacts = ArtifactStore(settings.data / "artifacts")
     leader = Leader(store=store, engine=engine, config=_config(settings, instance))
-    tokens = RankTokens(secret(settings.data / "secret"))
+    key = secret(settings.data / "secret")
+    tokens = RankTokens(key)
+    front = Front(leader)
+    doors = Doors(store=store, leader=front, secret=key)
+    homes = Homes(Path(settings.homes) if settings.homes else settings.data / "homes")
     secrets = SecretFiles(settings.data / "secrets")
-    workshop = _workshop(settings, artifacts, secrets)
+    workshop = _workshop(settings, artifacts, secrets, homes)
     actuator = Actuator(
         engine=engine,
         workshop=workshop,
-        token_of=partial(rank_token, tokens),
+        secrets_of=partial(rank_secrets, tokens, doors),
         observe=leader.observe,
         deposed=leader.depose,
     )
     services = Services(
         store=store,
-        leader=Front(leader),
+        leader=front,
         engine=engine,
         artifacts=artifacts,
         secrets=secrets,
@@ -78,6 +85,8 @@ def build(settings: Settings, instance: Instance, *, gateway_port: int) -> Parts
             gateway_url=instance.gateway_url,
             store=settings.store_url.partition(":")[0],
         ),
+        doors=doors,
+        workspaces=_workspaces(settings, instance, homes),
         work_dir=_work_dir(settings),
     )
     address = Address(host=settings.host, port=gateway_port, api_url=instance.api_url)
@@ -92,11 +101,25 @@ def build(settings: Settings, instance: Instance, *, gateway_port: int) -> Parts
     )
 
 
-def _workshop(settings: Settings, artifacts: ArtifactStore, secrets: SecretFiles) -> LocalWorkshop:
+def _workshop(
+    settings: Settings, artifacts: ArtifactStore, secrets: SecretFiles, homes: Homes
+) -> LocalWorkshop:
     builder = EnvironmentBuilder(
         settings.data / "environments", artifact=artifacts.path, secret_of=secrets.read
     )
-    return LocalWorkshop(builder=builder, artifacts=artifacts)
+    return LocalWorkshop(builder=builder, artifacts=artifacts, homes=homes)
+
+
+def _workspaces(settings: Settings, instance: Instance, homes: Homes) -> WorkspaceRules:
+    return WorkspaceRules(
+        homes=homes,
+        url=instance.workspace_url,
+        jupyter=tuple(settings.jupyter.split()),
+        idle_s=settings.workspace_idle_s,
+        idle_max_s=settings.workspace_idle_max_s,
+        lease_s=settings.workspace_lease_s,
+        lease_max_s=settings.workspace_lease_max_s,
+    )
 
 
 def _config(settings: Settings, instance: Instance) -> Config:

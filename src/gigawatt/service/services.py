@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from gigawatt.build.artifacts import ArtifactStore
+from gigawatt.build.homes import Homes
 from gigawatt.build.interpreters import Machine
 from gigawatt.build.secrets import SecretFiles
 from gigawatt.engine.base import Engine
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.service.authenticate import Keyring
+from gigawatt.service.doors import Doors
 from gigawatt.service.ports import Leader, ReceiptRequest
 from gigawatt.store.base import Store
 
@@ -30,6 +32,19 @@ class InstanceFacts:
     store: str  # sqlite or postgresql
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkspaceRules:
+    """What this instance gives to workspaces and allows them. `homes` is None where nodes share no directory."""
+
+    homes: Homes | None = None
+    url: str = ""  # of the proxy, as browsers have it
+    jupyter: tuple[str, ...] = ("jupyterlab",)  # requirements that JupyterLab is built from
+    idle_s: int = 3_600
+    idle_max_s: int = 86_400
+    lease_s: int = 43_200
+    lease_max_s: int = 604_800  # 0 is without limit
+
+
 def _reader_threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(READERS_MAX, thread_name_prefix="store-read")
 
@@ -46,6 +61,8 @@ class Services:
     machine: Machine
     keyring: Keyring
     instance: InstanceFacts
+    doors: Doors
+    workspaces: WorkspaceRules = field(default_factory=WorkspaceRules)
     work_dir: str = (
         ""  # where the directories of gangs are; empty where this process cannot read them
     )

@@ -11,6 +11,7 @@ from gigawatt.model.job import Job
 from gigawatt.model.ledger import NodeAccount
 from gigawatt.model.node import Node
 from gigawatt.model.tenant import ApiKey, Project, Tenant
+from gigawatt.model.workspace import Workspace, WorkspacePhase
 from gigawatt.store.codec import encode
 
 
@@ -51,6 +52,8 @@ def facts_of(entity: Entity) -> Facts:
     match entity:
         case Job() | Endpoint() | Replica() | Environment():
             return _facts_of_work(entity)
+        case Workspace():
+            return _facts_of_workspace(entity)
         case Node() | NodeAccount():
             return _facts_of_node(entity)
         case Artifact() | ModelVersion() | ModelName() | AliasMove() | ModelCard():
@@ -111,6 +114,19 @@ def _facts_of_work(entity: Job | Endpoint | Replica | Environment) -> Facts:
                 phase=entity.phase.value,
                 version=entity.version,
             )
+
+
+def _facts_of_workspace(entity: Workspace) -> Facts:
+    return Facts(
+        id=entity.id,
+        created_ms=entity.created_ms,
+        tenant=entity.tenant,
+        project=entity.project,
+        name=entity.spec.name,
+        phase=entity.phase.value,
+        live=entity.phase is not WorkspacePhase.DELETED,
+        version=entity.version,
+    )
 
 
 def _facts_of_node(entity: Node | NodeAccount) -> Facts:

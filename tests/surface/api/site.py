@@ -13,12 +13,13 @@ from fastapi import FastAPI
 from gigawatt import clock
 from gigawatt.api.app import create_app
 from gigawatt.build.artifacts import ArtifactStore
+from gigawatt.build.homes import Homes
 from gigawatt.build.interpreters import Interpreter, Machine
 from gigawatt.build.secrets import SecretFiles
 from gigawatt.control.actuator import Actuator
 from gigawatt.control.front import Front
 from gigawatt.control.leader import Config, Leader
-from gigawatt.model.action import BuildEnvironment, DeleteEnvironment, StoreModel
+from gigawatt.model.action import BuildEnvironment, DeleteEnvironment, RemoveHome, StoreModel
 from gigawatt.model.command import CreateKey
 from gigawatt.model.environment import EnvironmentKind
 from gigawatt.model.launch import AttemptKey
@@ -26,13 +27,15 @@ from gigawatt.model.observation import (
     EnvironmentBuilt,
     EnvironmentDeleted,
     EnvironmentFailed,
+    HomeRemoved,
     ModelStored,
 )
 from gigawatt.model.tenant import DEFAULT_TENANT, Role
 from gigawatt.reconcile.turn import Site as LoopSite
 from gigawatt.scheduler.policy import Policy
 from gigawatt.service.authenticate import Keyring
-from gigawatt.service.services import InstanceFacts, Services
+from gigawatt.service.doors import Doors
+from gigawatt.service.services import InstanceFacts, Services, WorkspaceRules
 from gigawatt.service.tokens import KEY_BYTES, Owner, RankTokens, new_key
 from gigawatt.store import open_store
 from gigawatt.store.base import Store
@@ -43,6 +46,7 @@ T = TypeVar("T")
 
 WAIT_S = 20.0
 FACTS = InstanceFacts(api_url="http://api.test", gateway_url="http://gateway.test", store="sqlite")
+PROXY_URL = "http://workspaces.test"
 SECRET = b"0123456789abcdef0123456789abcdef"
 MACHINE = Machine(
     kinds=frozenset({EnvironmentKind.HOST, EnvironmentKind.UV}),
@@ -79,6 +83,10 @@ class Workshop:
 
     async def delete(self, action: DeleteEnvironment) -> EnvironmentDeleted:
         return EnvironmentDeleted(at_ms=clock.now_ms(), environment=action.environment)
+
+    async def remove_home(self, action: RemoveHome) -> HomeRemoved:
+        await asyncio.to_thread(Homes(self.work.parent / "homes").remove, action.path)
+        return HomeRemoved(at_ms=clock.now_ms(), workspace=action.workspace)
 
     async def store_model(self, action: StoreModel) -> ModelStored:
         tree = await asyncio.to_thread(self.artifacts.put_tree, Path(action.path))
@@ -179,20 +187,23 @@ async def running_site(
     actuator = Actuator(
         engine=engine,
         workshop=workshop,
-        token_of=lambda _: "",
+        secrets_of=lambda _: (),
         observe=leader.observe,
         deposed=leader.depose,
     )
     await leader.start(actuator)
+    front = Front(leader)
     services = Services(
         store=store,
-        leader=Front(leader),
+        leader=front,
         engine=engine,
         artifacts=artifacts,
         secrets=SecretFiles(data / "secrets"),
         machine=MACHINE,
         keyring=Keyring(store, RankTokens(SECRET)),
         instance=FACTS,
+        doors=Doors(store=store, leader=front, secret=SECRET),
+        workspaces=WorkspaceRules(homes=Homes(data / "homes"), url=PROXY_URL),
         work_dir=str(data / "work"),
     )
     app = create_app(services, body_bytes_max=body_bytes_max)
