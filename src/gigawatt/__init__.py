@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     )
     from gigawatt.sdk.function import JobFunction, job
     from gigawatt.sdk.futures import Future, as_completed, wait
-    from gigawatt.sdk.job import Job
+    from gigawatt.sdk.jobhandle import Job
     from gigawatt.sdk.options import JobOptions
 
 __all__ = [
@@ -62,7 +62,16 @@ __all__ = [
     "wait",
 ]
 
-_RANK = frozenset({"checkpoint", "checkpoint_dir", "checkpoint_requested", "report", "resume_step"})
+_RANK = frozenset(
+    {
+        "checkpoint",
+        "checkpoint_dir",
+        "checkpoint_requested",
+        "report",
+        "resume_path",
+        "resume_step",
+    }
+)
 _HERE = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - pathlib costs too much here
 
 

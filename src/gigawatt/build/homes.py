@@ -9,6 +9,8 @@ from pathlib import Path
 
 
 class Homes:
+    """Below `root`: a directory for each tenant, in it one for each project, in it the homes by name."""
+
     def __init__(self, root: Path) -> None:
         self._root = root
 

@@ -54,6 +54,10 @@ SECTIONS = {
         "login": _entry("login", "login", "Store the address and key of an instance."),
         "context": _entry("context", "context", "List, choose, show and remove instances."),
         "projects": _entry("projects", "projects", "List and create projects."),
+        "retention": _entry(
+            "retention", "retention", "Show or set how long a project's things are kept."
+        ),
+        "prune": _entry("prune", "prune", "Remove what need not be kept any more."),
         "keys": _entry("keys", "keys", "List, create and revoke API keys."),
         "secrets": _entry("secrets", "secrets", "List, set and remove a project's secrets."),
         "conformance": _entry("conformance", "conformance", "Try an engine against its contract."),

@@ -209,6 +209,16 @@ class HomeRemoved:
     error: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetentionNoted:
+    """What a pass of the retention removed, or what the disk has come to. `what` ends the event's kind."""
+
+    at_ms: int
+    what: str
+    message: str
+    data: tuple[tuple[str, str], ...] = ()
+
+
 Observation = (
     NodeSeen
     | NodeLost
@@ -231,4 +241,5 @@ Observation = (
     | DemandSeen
     | WorkspaceTouched
     | HomeRemoved
+    | RetentionNoted
 )

@@ -15,11 +15,14 @@ from gigawatt.model.command import (
     MakeWorkspace,
     PutEndpoint,
     RegisterModel,
+    RemoveArtifact,
     RemoveEnvironment,
+    RemoveJob,
     RetryJob,
     RevokeKey,
     SetAlias,
     SetCard,
+    SetRetention,
     StartWorkspace,
     StopEndpoint,
     SubmitJob,
@@ -51,6 +54,7 @@ from gigawatt.model.observation import (
     RankStarted,
     ReplicaReadiness,
     ResumeChosen,
+    RetentionNoted,
     WorkspaceTouched,
 )
 from gigawatt.model.workspace import Workspace
@@ -63,6 +67,7 @@ from gigawatt.reconcile import (
     models,
     nodes,
     projects,
+    removals,
     workspace_use,
     workspaces,
 )
@@ -121,6 +126,12 @@ def command(turn: Turn, asked: Command) -> Entity:  # noqa: C901, PLR0911, PLR09
             return nodes.change(turn, asked)
         case CreateProject():
             return projects.create_project(turn, asked)
+        case SetRetention():
+            return removals.set_retention(turn, asked)
+        case RemoveJob():
+            return removals.remove_job(turn, asked)
+        case RemoveArtifact():
+            return removals.remove_artifact(turn, asked)
         case CreateKey():
             return projects.create_key(turn, asked)
         case RevokeKey():
@@ -148,6 +159,8 @@ def observation(turn: Turn, seen: Observation) -> None:  # noqa: C901, PLR0912 -
             checkpoints.removed(turn, seen)
         case ModelStored():
             jobs.model_stored(turn, seen)
+        case RetentionNoted():
+            removals.noted(turn, seen)
         case DemandSeen():
             endpoint = turn.world.endpoints.get(seen.endpoint)
             if endpoint is not None:

@@ -26,6 +26,7 @@ def submit(turn: Turn, command: SubmitJob) -> Job:
     check_project(turn, command.tenant, command.project)
     _check_dependencies(turn, command.spec.after, command.after_done)
     checkpoints.check_origin(turn, command.spec)
+    models.use_artifact(turn, command.tenant, command.spec.bundle)
     if command.environment is not None:
         environments.ensure(turn, command.environment)
     job = Job(
@@ -69,6 +70,7 @@ def retry(turn: Turn, command: RetryJob) -> Job:
             RefusalCode.CONFLICT,
             f"job {job.id} is {job.phase.value}; only failed and cancelled jobs can be retried",
         )
+    _check_there(turn, job)
     environment = turn.world.environments.get(job.spec.environment)
     if environment is not None:
         environments.ensure(turn, environment)
@@ -199,6 +201,14 @@ def _check_dependencies(turn: Turn, after: tuple[str, ...], done: tuple[str, ...
             field="after",
             hint=f"gw retry {earlier} runs it again" if phase else "gw jobs lists them",
         )
+
+
+def _check_there(turn: Turn, job: Job) -> None:
+    """Refuse to run again what was removed, or what needs code that was."""
+    if job.id in turn.world.removed_ids:
+        raise RefusalError(RefusalCode.GONE, f"job {job.id} was removed")
+    models.use_artifact(turn, job.tenant, job.spec.bundle)
+    turn.world.use(job.id, now_ms=turn.now_ms)
 
 
 def _succeed(turn: Turn, job: Job) -> None:

@@ -16,7 +16,7 @@ from gigawatt.model.environment import HOST, Environment, EnvironmentPhase
 from gigawatt.model.observation import HomeRemoved, ReplicaReadiness
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.workspace import GOING, RESTING, Workspace, WorkspacePhase
-from gigawatt.reconcile import attempts, environments
+from gigawatt.reconcile import attempts, environments, models
 from gigawatt.reconcile import workspace_use as in_use
 from gigawatt.reconcile.projects import check_project
 from gigawatt.reconcile.turn import Turn
@@ -124,6 +124,7 @@ def _make(turn: Turn, asked: MakeWorkspace) -> Workspace:
                 field="name",
                 hint=f"gw dev start {other.spec.name}, or choose another name",
             )
+    models.use_artifact(turn, asked.tenant, asked.spec.bundle)
     for each in asked.environments:
         environments.ensure(turn, each)
     workspace = turn.put(

@@ -12,8 +12,8 @@ from gigawatt.sdk.comparison import ComparisonView, Side, compared
 from gigawatt.sdk.environments import Environments
 from gigawatt.sdk.errors import ApiError
 from gigawatt.sdk.idprefix import JOB_PREFIX, prefix_range_ms
-from gigawatt.sdk.job import Job
 from gigawatt.sdk.jobfile import Ready, Written, made_ready, written_job
+from gigawatt.sdk.jobhandle import Job
 from gigawatt.sdk.paging import Listing
 from gigawatt.sdk.submission import sent, with_bundle
 from gigawatt.sdk.transport import NOT_FOUND, Transport

@@ -79,35 +79,6 @@ class CheckpointView(TypedDict):
     at_ms: int
 
 
-class CheckpointRecordView(TypedDict):
-    """One checkpoint on record. `state` is valid, invalid or removing."""
-
-    step: int
-    path: str
-    at_ms: int
-    attempt: int
-    rank: int
-    size_bytes: int
-    files: int
-    state: str
-    why: str
-    newest: bool
-    manifest: str
-    digest: str
-    metrics: dict[str, float]
-
-
-class VerifiedView(TypedDict):
-    """What reading a checkpoint again came to: `fault` is empty where it is valid."""
-
-    step: int
-    path: str
-    size_bytes: int
-    valid: bool
-    fault: str
-    digest: str
-
-
 class EvidenceView(TypedDict):
     at_ms: int
     what: str
@@ -298,15 +269,15 @@ class EnvironmentCheckView(TypedDict):
     faults: list[str]
 
 
-class PrunedView(TypedDict):
+class PrunedEnvironmentView(TypedDict):
     id: str
     size_bytes: int
     freed_bytes: int
     used_ms: int
 
 
-class PruneView(TypedDict):
-    items: list[PrunedView]
+class EnvironmentPruneView(TypedDict):
+    items: list[PrunedEnvironmentView]
     size_bytes: int
     freed_bytes: int
     left: int

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from gigawatt.build.artifacts import ArtifactStore
 from gigawatt.build.bundles import unpack
@@ -12,16 +11,20 @@ from gigawatt.build.interpreters import this_machine
 from gigawatt.build.secrets import SecretFiles
 from gigawatt.clock import entropy
 from gigawatt.control.actuator import Actuator
+from gigawatt.control.caretaker import Caretaker
 from gigawatt.control.front import Front
 from gigawatt.control.leader import Config, Leader
+from gigawatt.control.premises import LocalPremises
 from gigawatt.control.workshop import LocalWorkshop
 from gigawatt.engine.local import LocalEngine
+from gigawatt.reconcile.pressure import Marks
 from gigawatt.reconcile.turn import Site
 from gigawatt.scheduler.policy import Policy
 from gigawatt.server.gateway import Address, GatewayProcess
 from gigawatt.server.instance import Instance, secret
 from gigawatt.server.keys import rank_secrets
 from gigawatt.service.authenticate import Keyring
+from gigawatt.service.disk import Disk
 from gigawatt.service.doors import Doors
 from gigawatt.service.services import InstanceFacts, Services, WorkspaceRules
 from gigawatt.service.tokens import RankTokens
@@ -44,27 +47,25 @@ class Parts:
     workshop: LocalWorkshop
     services: Services
     gateway: GatewayProcess
+    caretaker: Caretaker
 
 
 def build(settings: Settings, instance: Instance, *, gateway_port: int) -> Parts:
     """The parts of one instance, each given what it needs of the others."""
     store = open_store(settings.store_url)
-    engine = LocalEngine(
-        settings.data,
-        nodes=settings.nodes,
-        orphan_s=settings.orphan_s,
-        api_url=instance.api_url,
-        unpack=unpack,
-    )
+    engine = _engine(settings, instance)
     artifacts = ArtifactStore(settings.data / "artifacts")
     leader = Leader(store=store, engine=engine, config=_config(settings, instance))
     key = secret(settings.data / "secret")
     tokens = RankTokens(key)
     front = Front(leader)
     doors = Doors(store=store, leader=front, secret=key)
-    homes = Homes(Path(settings.homes) if settings.homes else settings.data / "homes")
+    homes = Homes(settings.homes_dir)
     secrets = SecretFiles(settings.data / "secrets")
-    workshop = _workshop(settings, artifacts, secrets, homes)
+    builder = EnvironmentBuilder(
+        settings.data / "environments", artifact=artifacts.path, secret_of=secrets.read
+    )
+    workshop = LocalWorkshop(builder=builder, artifacts=artifacts, homes=homes)
     actuator = Actuator(
         engine=engine,
         workshop=workshop,
@@ -80,14 +81,13 @@ def build(settings: Settings, instance: Instance, *, gateway_port: int) -> Parts
         secrets=secrets,
         machine=this_machine(),
         keyring=Keyring(store, tokens),
-        instance=InstanceFacts(
-            api_url=instance.api_url,
-            gateway_url=instance.gateway_url,
-            store=settings.store_url.partition(":")[0],
-        ),
+        instance=_facts(settings, instance),
         doors=doors,
         workspaces=_workspaces(settings, instance, homes),
         work_dir=_work_dir(settings),
+        premises=LocalPremises(settings.data, artifacts=artifacts, builder=builder),
+        disk=_disk(settings),
+        retention=settings.retention,
     )
     address = Address(host=settings.host, port=gateway_port, api_url=instance.api_url)
     return Parts(
@@ -98,16 +98,18 @@ def build(settings: Settings, instance: Instance, *, gateway_port: int) -> Parts
         workshop=workshop,
         services=services,
         gateway=GatewayProcess(settings.data, address),
+        caretaker=Caretaker(services, observe=leader.observe, every_s=settings.retention_every_s),
     )
 
 
-def _workshop(
-    settings: Settings, artifacts: ArtifactStore, secrets: SecretFiles, homes: Homes
-) -> LocalWorkshop:
-    builder = EnvironmentBuilder(
-        settings.data / "environments", artifact=artifacts.path, secret_of=secrets.read
+def _engine(settings: Settings, instance: Instance) -> LocalEngine:
+    return LocalEngine(
+        settings.data,
+        nodes=settings.nodes,
+        orphan_s=settings.orphan_s,
+        api_url=instance.api_url,
+        unpack=unpack,
     )
-    return LocalWorkshop(builder=builder, artifacts=artifacts, homes=homes)
 
 
 def _workspaces(settings: Settings, instance: Instance, homes: Homes) -> WorkspaceRules:
@@ -120,6 +122,19 @@ def _workspaces(settings: Settings, instance: Instance, homes: Homes) -> Workspa
         lease_s=settings.workspace_lease_s,
         lease_max_s=settings.workspace_lease_max_s,
     )
+
+
+def _facts(settings: Settings, instance: Instance) -> InstanceFacts:
+    return InstanceFacts(
+        api_url=instance.api_url,
+        gateway_url=instance.gateway_url,
+        store=settings.store_url.partition(":")[0],
+    )
+
+
+def _disk(settings: Settings) -> Disk:
+    marks = Marks(soft_bytes=settings.disk_free_soft, hard_bytes=settings.disk_free_hard)
+    return Disk(place=settings.data, marks=marks)
 
 
 def _config(settings: Settings, instance: Instance) -> Config:

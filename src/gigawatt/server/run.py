@@ -71,6 +71,7 @@ async def _serve(
     workspaces = _workspaces(proxy)
     passing = asyncio.create_task(workspaces.serve(sockets=[claimed.workspaces]))
     keeping = asyncio.create_task(parts.gateway.keep())
+    tidying = asyncio.create_task(parts.caretaker.keep())
     try:
         await _started(api, serving)
         await _started(workspaces, passing)
@@ -82,6 +83,7 @@ async def _serve(
         workspaces.leave()
         await passing
         await proxy.close()
+        tidying.cancel()
         await _close(settings, parts, api, serving, keeping, how=_how(asked))
     if parts.leader.ended.done():
         log.error("stopped: %s", parts.leader.ended.result())

@@ -36,6 +36,8 @@ class _Code:
 
 
 class Doors:
+    """Gives out codes, exchanges them for cookies, and says what a cookie opens. Codes are kept in memory alone."""
+
     def __init__(self, *, store: Store, leader: Leader, secret: bytes) -> None:
         self._store = store
         self._leader = leader

@@ -1,6 +1,6 @@
 """What the service needs of the leader, which `control` has, and the shapes that go between them."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -16,6 +16,7 @@ from gigawatt.model.ledger import NodeAccount
 from gigawatt.model.observation import CheckpointsFound, DemandSeen, WorkspaceTouched
 from gigawatt.model.reason import Reason
 from gigawatt.model.resources import Resources
+from gigawatt.model.retention import Kind, Retention
 from gigawatt.model.workspace import Workspace
 
 
@@ -53,6 +54,44 @@ class WhatIf:
 
     placements: tuple[Placement, ...]
     reason: Reason | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """Files that may be removed together. `used_ms` is when they were last changed or marked as used."""
+
+    kind: Kind
+    id: str
+    size_bytes: int
+    used_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """Of the disk that holds the data directory."""
+
+    total_bytes: int
+    free_bytes: int
+
+
+class Premises(Protocol):
+    """The files of the instance that may be removed. Calls block."""
+
+    def survey(self) -> tuple[Found, ...]: ...
+
+    def files_of(self, digest: str) -> tuple[str, ...]:
+        """Digests of the files that a stored tree names."""
+        ...
+
+    def discard(
+        self, kind: Kind, id: str, *, unused_since_ms: int, unless: Callable[[], bool]
+    ) -> None:
+        """Remove one thing, unless it was used since then or `unless` says no. Raises OSError, RefusalError."""
+        ...
+
+    def sweep(self) -> None:
+        """Delete what a killed process had set aside. Raises OSError."""
+        ...
 
 
 class Leader(Protocol):
@@ -113,6 +152,14 @@ class Leader(Protocol):
     def what_if(self, gang: Gang) -> WhatIf: ...
 
     def accounts_now(self) -> tuple[NodeAccount, ...]: ...
+
+    def policies(self) -> dict[tuple[str, str], Retention]:
+        """Of every project, by tenant and name."""
+        ...
+
+    def needs(self, kind: Kind, id: str) -> bool:
+        """Whether anything live uses it. Safe to call from any thread."""
+        ...
 
     def subscribe(self) -> AsyncIterator[Event]:
         """Events committed from this call on; ends when the watcher fell behind or the leader stops."""

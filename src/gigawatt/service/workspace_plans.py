@@ -19,6 +19,8 @@ IDLE_MIN_S = 60  # less, and a pause for thought suspends it
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
+    """What is to be made: a spec with everything resolved, and the environments that it needs."""
+
     spec: WorkspaceSpec
     environments: tuple[Environment, ...]
 

@@ -68,12 +68,12 @@ def kept(loop: Loop) -> Workspace:
     return workspace
 
 
-def measure(loop: Loop, *, n: int = 1, **figures: float) -> None:
+def measure(loop: Loop, **figures: float) -> None:
     """What the desk says, with nothing going on unless told otherwise."""
     quiet = {"desk_milli_cpu": 5.0, "desk_gpu_percent": 0.0, "desk_busy": 0.0, "desk_moved": 0.0}
     metrics = tuple(sorted({**quiet, **figures}.items()))
     progress = Progress(at_ms=loop.now_ms, metrics=metrics)
-    loop.step([RankProgress(key=AttemptKey(gang="ws-1", attempt=n), rank=0, progress=progress)])
+    loop.step([RankProgress(key=AttemptKey(gang="ws-1", attempt=1), rank=0, progress=progress)])
 
 
 def sums(loop: Loop) -> dict[TimeClass, int]:

@@ -46,11 +46,13 @@ def test_whatever_a_caller_can_ask_of_the_services_is_a_verb() -> None:
         "lookup.find_job",
         "lookup.find_endpoint",
         "lookup.find_environment",
+        "lookup.find_workspace",
         "model_lookup.find_model",
         "model_lookup.find_version",
         "models.servable",
         "checkpoints.resolve_origin",
         "submissions.resolve_after",
+        "workspace_plans.planned",
     }
     asked = {
         name
@@ -176,6 +178,7 @@ def _reads(name: str) -> bool:
         "totals",
         "of_job",
         "of_endpoint",
+        "of_workspace",
         "tenants",
         "diff",
         "lines",

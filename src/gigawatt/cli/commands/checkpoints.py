@@ -10,7 +10,7 @@ from gigawatt.cli.failure import FAILED
 from gigawatt.cli.session import Session, with_project, with_session
 
 if TYPE_CHECKING:
-    from gigawatt.sdk.views import CheckpointRecordView, VerifiedView
+    from gigawatt.sdk.checkpoint_views import CheckpointRecordView, VerifiedView
 
 DIGEST_CHARS = 12
 

@@ -11,8 +11,8 @@ from gigawatt.cli.failure import FAILED
 from gigawatt.cli.session import Command, Session, with_project, with_session
 
 if TYPE_CHECKING:
-    from gigawatt.sdk.job import Job
     from gigawatt.sdk.jobfile import Ready
+    from gigawatt.sdk.jobhandle import Job
 
 EXAMPLES = """\b
 Examples:

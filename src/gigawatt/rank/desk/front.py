@@ -26,6 +26,8 @@ OURS = frozenset({"connection", "keep-alive", "proxy-connection", TOKEN_HEADER})
 
 
 class Head(NamedTuple):
+    """The first line of a request and its headers."""
+
     method: str
     target: str
     lines: tuple[tuple[str, str], ...]  # headers as they came

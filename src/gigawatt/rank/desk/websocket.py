@@ -35,6 +35,8 @@ def handshake(headers: Mapping[str, str]) -> bytes:
 
 
 class WebSocket:
+    """One connection after its handshake. Messages of the client are whole, ours are never in parts."""
+
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer

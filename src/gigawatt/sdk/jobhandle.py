@@ -9,6 +9,7 @@ from typing import Any, cast
 from urllib.parse import quote
 
 from gigawatt import clock
+from gigawatt.sdk.checkpoint_views import CheckpointRecordView, VerifiedView
 from gigawatt.sdk.errors import JobFailedError
 from gigawatt.sdk.jobfile import Ready, Written, made_ready
 from gigawatt.sdk.logs import (
@@ -22,7 +23,6 @@ from gigawatt.sdk.logs import (
 from gigawatt.sdk.submission import sent, with_bundle
 from gigawatt.sdk.transport import Transport
 from gigawatt.sdk.views import (
-    CheckpointRecordView,
     ExecView,
     ExplanationView,
     GoodputView,
@@ -30,7 +30,6 @@ from gigawatt.sdk.views import (
     LineView,
     Page,
     StacksView,
-    VerifiedView,
 )
 from gigawatt.sdk.watch import events
 
