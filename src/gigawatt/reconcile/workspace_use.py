@@ -63,7 +63,7 @@ def end_of(workspace: Workspace) -> End:
     idle_ms = workspace.active_ms + workspace.spec.idle_s * 1000
     if 0 < workspace.lease_end_ms <= idle_ms:
         return End(at_ms=workspace.lease_end_ms, why="its lease ended")
-    return End(at_ms=idle_ms, why=f"it was not used for {workspace.spec.idle_s} s")
+    return End(at_ms=idle_ms, why=f"it was not used for {_span(workspace.spec.idle_s)}")
 
 
 def warn_ms(workspace: Workspace) -> int:
@@ -80,6 +80,14 @@ def look_again(turn: Turn, workspace: Workspace) -> None:
     warning_ms = warn_ms(workspace)
     if warning_ms:
         turn.due(warning_ms, workspace.id)
+
+
+def _span(seconds: int) -> str:
+    """As people say it."""
+    for unit, size in (("h", 3_600), ("min", 60)):
+        if seconds % size == 0:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
 
 
 def _noted(turn: Turn, workspace: Workspace, attempt: Attempt, *, active: bool) -> None:

@@ -126,7 +126,7 @@ def test_one_that_nobody_uses_is_suspended_and_holds_nothing() -> None:
     loop.step()
     workspace = kept(loop)
     assert workspace.phase is WorkspacePhase.SUSPENDED
-    assert workspace.message == "it was not used for 600 s"
+    assert workspace.message == "it was not used for 10 min"
     assert loop.machines.attempts == {}
     assert loop.unaccounted() == 0
 

@@ -1,6 +1,7 @@
 """`gw dev`: a place to work on a node, opened in a browser or a terminal."""
 
 import sys
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,12 +21,20 @@ DEFAULT_NAME = "dev"
 
 
 class DevGroup(click.Group):
-    """`gw dev [NAME]` makes, starts and opens; `gw dev VERB …` does something else."""
+    """`gw dev [NAME]` makes, starts and opens; `gw dev VERB …` does something else.
+
+    A name that looks like a misspelt verb makes nothing: `gw dev make lsit` does.
+    """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         first = args[0] if args else ""
         known = first in self.commands or first in self.get_help_option_names(ctx)
-        return super().parse_args(ctx, args if known or ctx.resilient_parsing else [MAKE, *args])
+        if known or ctx.resilient_parsing:
+            return super().parse_args(ctx, args)
+        words = [each for each in args[:2] if not each.startswith("-")]
+        if len(words) == 2 or (words == args and get_close_matches(first, self.commands, n=1)):
+            raise click.exceptions.NoSuchCommand(first, possibilities=self.commands, ctx=ctx)
+        return super().parse_args(ctx, [MAKE, *args])
 
 
 @click.group("dev", cls=DevGroup)
