@@ -22,6 +22,10 @@ FEATURES = (
 )
 
 
+# Of kernels' Python. JupyterLab's would compile its thousand modules at every start.
+NOT_ITS_OWN = ("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX")
+
+
 class MissingError(Exception):
     """The program is not on this node; the text says what to install."""
 
@@ -85,7 +89,8 @@ def _jupyter(facts: Facts, private: Path, code: Path) -> Program:
         "JUPYTER_PATH": _joined(str(data), os.environ.get("JUPYTER_PATH", "")),
         "JUPYTER_RUNTIME_DIR": str(private / "runtime"),
     }
-    environ.pop("JUPYTER_TOKEN", None)
+    for name in (*NOT_ITS_OWN, "JUPYTER_TOKEN"):
+        environ.pop(name, None)
     argv = (f"{facts.tools}/bin/python", "-m", "jupyterlab", f"--config={config}")
     return Program(argv, environ, facts.home, socket, finish=finish)
 
@@ -105,6 +110,7 @@ def _kernel(facts: Facts) -> dict[str, object]:
         "argv": [python, "-c", KERNEL.format(more=[packages]), "-f", "{connection_file}"],
         "display_name": f"Python {version} ({name or 'host'})",
         "language": "python",
+        "env": {name: os.environ[name] for name in NOT_ITS_OWN if name in os.environ},
         "metadata": {"debugger": True},
     }
 
