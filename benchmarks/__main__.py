@@ -10,6 +10,7 @@ ALL = (
     "startup",
     "latency",
     "writes",
+    "arrays",
     "crash",
     "durability",
     "environments",

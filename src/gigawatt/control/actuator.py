@@ -17,6 +17,7 @@ from gigawatt.model.action import (
     Action,
     BuildEnvironment,
     DeleteEnvironment,
+    RecallTask,
     ReleaseAttempt,
     RemoveCheckpoints,
     RemoveHome,
@@ -25,6 +26,7 @@ from gigawatt.model.action import (
     StopAttempt,
     StoreModel,
 )
+from gigawatt.model.array import task_id
 from gigawatt.model.checkpoint import Candidate, Finding
 from gigawatt.model.launch import AttemptKey, Launch
 from gigawatt.model.observation import (
@@ -38,6 +40,7 @@ from gigawatt.model.observation import (
     ModelStored,
     Observation,
     ResumeChosen,
+    TaskRecalled,
 )
 from gigawatt.model.refusal import RefusalCode, RefusalError
 
@@ -60,6 +63,12 @@ class Workshop(Protocol):
     async def remove_home(self, action: RemoveHome) -> HomeRemoved: ...
 
 
+class Archive(Protocol):
+    """What has ended, and left the world."""
+
+    async def task(self, action: RecallTask) -> TaskRecalled: ...
+
+
 class Actuator:
     """`observe` takes what comes of actions; `deposed` is called when an engine knows a later leader."""
 
@@ -68,19 +77,21 @@ class Actuator:
         *,
         engine: Engine,
         workshop: Workshop,
+        archive: Archive,
         secrets_of: Callable[[Launch], Secrets],
         observe: Callable[[Observation], None],
         deposed: Callable[[], None],
     ) -> None:
         self._engine = engine
         self._workshop = workshop
+        self._archive = archive
         self._secrets_of = secrets_of
         self._observe = observe
         self._deposed = deposed
         self._last: dict[str, asyncio.Task[None]] = {}
         self.epoch = 0
 
-    def carry_out(self, action: Action) -> None:
+    def carry_out(self, action: Action) -> None:  # noqa: C901 - one flat table
         """Start an action; those of the same gang wait for the ones before."""
         match action:
             case StartAttempt():
@@ -101,6 +112,8 @@ class Actuator:
                 self._chain(action.job, partial(self._remove_checkpoints, action))
             case RemoveHome():
                 self._chain(action.workspace, partial(self._remove_home, action))
+            case RecallTask():
+                self._chain(task_id(action.array, action.index), partial(self._recall, action))
 
     async def settle(self, *, timeout_s: float) -> None:
         """Wait for what is under way, at most so long, and give up the rest."""
@@ -200,6 +213,9 @@ class Actuator:
 
     async def _store_model(self, action: StoreModel) -> None:
         self._observe(await self._workshop.store_model(action))
+
+    async def _recall(self, action: RecallTask) -> None:
+        self._observe(await self._archive.task(action))
 
 
 async def _all(calls: Iterable[Awaitable[None]]) -> None:

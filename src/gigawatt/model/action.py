@@ -71,6 +71,14 @@ class RemoveHome:
     path: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecallTask:
+    """Read the ended job of an array's task, which is to run again."""
+
+    array: str
+    index: int
+
+
 Action = (
     StartAttempt
     | StopAttempt
@@ -81,4 +89,5 @@ Action = (
     | StoreModel
     | RemoveCheckpoints
     | RemoveHome
+    | RecallTask
 )

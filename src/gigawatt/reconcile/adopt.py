@@ -11,6 +11,7 @@ from gigawatt.model.launch import AttemptKey
 from gigawatt.model.observation import AttemptGone, NodeLost, Observation, RankExited
 from gigawatt.reconcile import (
     apply,
+    arrays,
     attempts,
     checkpoints,
     endpoints,
@@ -91,6 +92,8 @@ def _resume(turn: Turn) -> None:
             jobs.save_output(turn, job)
         checkpoints.prune(turn, job)
         _set_timers(turn, job)
+    for array in tuple(world.arrays.values()):
+        arrays.resume(turn, array)
     for replica in world.replicas.values():
         turn.due(turn.now_ms, replica.id)
     for endpoint in tuple(world.endpoints.values()):

@@ -4,29 +4,28 @@ from gigawatt.model.action import ReleaseAttempt, StopAttempt
 from gigawatt.model.change import Entity
 from gigawatt.model.command import (
     AddArtifact,
+    CancelArray,
     CancelJob,
     ChangeNode,
     Command,
     CreateKey,
     CreateProject,
-    DeleteWorkspace,
     EnsureEnvironment,
-    ExtendWorkspace,
-    MakeWorkspace,
+    OfWorkspace,
     PutEndpoint,
     RegisterModel,
     RemoveArtifact,
     RemoveEnvironment,
     RemoveJob,
+    RetryArray,
     RetryJob,
     RevokeKey,
     SetAlias,
     SetCard,
     SetRetention,
-    StartWorkspace,
     StopEndpoint,
+    SubmitArray,
     SubmitJob,
-    SuspendWorkspace,
 )
 from gigawatt.model.decision import Decision
 from gigawatt.model.endpoint import Replica
@@ -55,10 +54,12 @@ from gigawatt.model.observation import (
     ReplicaReadiness,
     ResumeChosen,
     RetentionNoted,
+    TaskRecalled,
     WorkspaceTouched,
 )
 from gigawatt.model.workspace import Workspace
 from gigawatt.reconcile import (
+    arrays,
     attempts,
     checkpoints,
     endpoints,
@@ -90,6 +91,8 @@ OfAttempt = (
 
 def command(turn: Turn, asked: Command) -> Entity:  # noqa: C901, PLR0911, PLR0912 - one flat table
     """Do what a caller asked; the changed or made object. Raises RefusalError, having changed nothing."""
+    if isinstance(asked, OfWorkspace):
+        return workspaces.command(turn, asked)
     match asked:
         case SubmitJob():
             return jobs.submit(turn, asked)
@@ -97,6 +100,12 @@ def command(turn: Turn, asked: Command) -> Entity:  # noqa: C901, PLR0911, PLR09
             return jobs.cancel(turn, asked)
         case RetryJob():
             return jobs.retry(turn, asked)
+        case SubmitArray():
+            return arrays.submit(turn, asked)
+        case CancelArray():
+            return arrays.cancel(turn, asked)
+        case RetryArray():
+            return arrays.retry(turn, asked)
         case EnsureEnvironment():
             projects.check_project(turn, asked.environment.tenant, asked.environment.project)
             return environments.ensure(turn, asked.environment)
@@ -114,14 +123,6 @@ def command(turn: Turn, asked: Command) -> Entity:  # noqa: C901, PLR0911, PLR09
             return endpoints.put(turn, asked)
         case StopEndpoint():
             return endpoints.stop(turn, asked)
-        case (
-            MakeWorkspace()
-            | StartWorkspace()
-            | SuspendWorkspace()
-            | ExtendWorkspace()
-            | DeleteWorkspace()
-        ):
-            return workspaces.command(turn, asked)
         case ChangeNode():
             return nodes.change(turn, asked)
         case CreateProject():
@@ -161,6 +162,8 @@ def observation(turn: Turn, seen: Observation) -> None:  # noqa: C901, PLR0912 -
             jobs.model_stored(turn, seen)
         case RetentionNoted():
             removals.noted(turn, seen)
+        case TaskRecalled():
+            arrays.recalled(turn, seen)
         case DemandSeen():
             endpoint = turn.world.endpoints.get(seen.endpoint)
             if endpoint is not None:

@@ -11,6 +11,7 @@ from gigawatt.build.interpreters import this_machine
 from gigawatt.build.secrets import SecretFiles
 from gigawatt.clock import entropy
 from gigawatt.control.actuator import Actuator
+from gigawatt.control.archive import StoreArchive
 from gigawatt.control.caretaker import Caretaker
 from gigawatt.control.front import Front
 from gigawatt.control.leader import Config, Leader
@@ -69,6 +70,7 @@ def build(settings: Settings, instance: Instance, *, gateway_port: int) -> Parts
     actuator = Actuator(
         engine=engine,
         workshop=workshop,
+        archive=StoreArchive(store),
         secrets_of=partial(rank_secrets, tokens, doors),
         observe=leader.observe,
         deposed=leader.depose,
@@ -89,7 +91,6 @@ def build(settings: Settings, instance: Instance, *, gateway_port: int) -> Parts
         disk=_disk(settings),
         retention=settings.retention,
     )
-    address = Address(host=settings.host, port=gateway_port, api_url=instance.api_url)
     return Parts(
         store=store,
         engine=engine,
@@ -97,9 +98,14 @@ def build(settings: Settings, instance: Instance, *, gateway_port: int) -> Parts
         actuator=actuator,
         workshop=workshop,
         services=services,
-        gateway=GatewayProcess(settings.data, address),
+        gateway=_gateway(settings, instance, gateway_port),
         caretaker=Caretaker(services, observe=leader.observe, every_s=settings.retention_every_s),
     )
+
+
+def _gateway(settings: Settings, instance: Instance, port: int) -> GatewayProcess:
+    address = Address(host=settings.host, port=port, api_url=instance.api_url)
+    return GatewayProcess(settings.data, address)
 
 
 def _engine(settings: Settings, instance: Instance) -> LocalEngine:

@@ -18,6 +18,7 @@ from gigawatt.build.homes import Homes
 from gigawatt.build.interpreters import Interpreter, Machine
 from gigawatt.build.secrets import SecretFiles
 from gigawatt.control.actuator import Actuator
+from gigawatt.control.archive import StoreArchive
 from gigawatt.control.front import Front
 from gigawatt.control.leader import Config, Leader
 from gigawatt.control.premises import LocalPremises
@@ -189,14 +190,7 @@ async def running_site(
     artifacts = ArtifactStore(data / "artifacts")
     leader = Leader(store=store, engine=engine, config=_config(data))
     workshop = Workshop(artifacts, data / "environments")
-    actuator = Actuator(
-        engine=engine,
-        workshop=workshop,
-        secrets_of=lambda _: (),
-        observe=leader.observe,
-        deposed=leader.depose,
-    )
-    await leader.start(actuator)
+    await leader.start(_actuator(store, engine, leader, workshop))
     services = _services(data, leader, store=store, engine=engine, artifacts=artifacts)
     app = create_app(services, body_bytes_max=body_bytes_max)
     async with _client(app) as http:
@@ -237,6 +231,17 @@ def _services(
         work_dir=str(data / "work"),
         premises=_premises(data, artifacts),
         disk=Disk(place=data, marks=NO_MARKS),
+    )
+
+
+def _actuator(store: Store, engine: MachineEngine, leader: Leader, workshop: Workshop) -> Actuator:
+    return Actuator(
+        engine=engine,
+        workshop=workshop,
+        archive=StoreArchive(store),
+        secrets_of=lambda _: (),
+        observe=leader.observe,
+        deposed=leader.depose,
     )
 
 
