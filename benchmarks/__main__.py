@@ -16,6 +16,7 @@ ALL = (
     "environments",
     "weights",
     "artifacts",
+    "workspaces",
 )
 
 

@@ -11,6 +11,7 @@ from gigawatt.model.action import (
     BuildEnvironment,
     ReleaseAttempt,
     RemoveCheckpoints,
+    RemoveHome,
     StartAttempt,
     StopAttempt,
     StoreModel,
@@ -24,6 +25,7 @@ from gigawatt.model.observation import (
     CheckpointSaved,
     CheckpointsRemoved,
     EnvironmentBuilt,
+    HomeRemoved,
     LaunchAccepted,
     ModelStored,
     NodeLost,
@@ -74,6 +76,7 @@ class Machines:
     starts: list[AttemptKey] = field(default_factory=list[AttemptKey])
     down: set[str] = field(default_factory=set[str])
     replicas_become_ready: bool = True
+    port: int = PORT  # where whatever is launched is said to answer
     broken: dict[str, str] = field(default_factory=dict[str, str])  # paths of checkpoints, and why
     removed: list[str] = field(default_factory=list[str])
     _pid: int = 100
@@ -109,6 +112,9 @@ class Machines:
                 self.told.append(
                     CheckpointsRemoved(at_ms=self.now_ms, job=action.job, findings=findings)
                 )
+            case RemoveHome():
+                self.removed.append(action.path)
+                self.told.append(HomeRemoved(at_ms=self.now_ms, workspace=action.workspace))
             case _:
                 pass
 
@@ -120,7 +126,7 @@ class Machines:
             if name not in self.down
         ]
         for key, running in self.attempts.items():
-            retold.append(LaunchAccepted(at_ms=self.now_ms, key=key, port=PORT))
+            retold.append(LaunchAccepted(at_ms=self.now_ms, key=key, port=self.port))
             retold += [self._started(key, rank, pid) for rank, pid in running.pids.items()]
             ended = [rank for rank in running.pids if rank not in running.live]
             retold += [
@@ -195,9 +201,9 @@ class Machines:
         pids = {rank: self._pid + rank for rank in ranks}
         self._pid += len(ranks)
         self.attempts[key] = Running(launch, pids, set(ranks))
-        self.told.append(LaunchAccepted(at_ms=self.now_ms, key=key, port=PORT))
+        self.told.append(LaunchAccepted(at_ms=self.now_ms, key=key, port=self.port))
         self.told += [self._started(key, rank, pid) for rank, pid in pids.items()]
-        if launch.kind is GangKind.REPLICA and self.replicas_become_ready:
+        if launch.kind is not GangKind.JOB and self.replicas_become_ready:
             self.told.append(ReplicaReadiness(at_ms=self.now_ms, key=key, ready=True))
 
     def _chosen(self, key: AttemptKey, launch: Launch) -> ResumeChosen:

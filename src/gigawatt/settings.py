@@ -16,9 +16,14 @@ from gigawatt.service.networks import parse_networks
 RANGES = {
     "port": (0, 65_535),
     "gateway_port": (0, 65_535),
+    "workspace_port": (0, 65_535),
     "nodes": (1, 256),
     "hold_after_s": (0, 1 << 31),
     "orphan_s": (1, 1 << 31),
+    "workspace_idle_s": (60, 1 << 31),
+    "workspace_idle_max_s": (60, 1 << 31),
+    "workspace_lease_s": (60, 1 << 31),
+    "workspace_lease_max_s": (0, 1 << 31),
     **{
         f"keep_{kind}_s": (0, 1 << 31)
         for kind in ("jobs", "logs", "checkpoints", "environments", "artifacts")
@@ -92,6 +97,32 @@ class Settings:
     webhook_networks: Annotated[
         str, "Networks that webhooks may go to although they are not public: 10.0.0.0/8, fd00::/8."
     ] = ""
+    workspace_port: Annotated[
+        int,
+        "The port of the proxy that workspaces are opened at; 0, or the default where it is taken, is a free one.",
+    ] = 8486
+    workspace_url: Annotated[
+        str, "Where browsers reach that proxy, if not at its own host and port."
+    ] = ""
+    workspace_idle_s: Annotated[
+        int, "How long a workspace may be unused before it is suspended, where it says nothing."
+    ] = 3_600
+    workspace_idle_max_s: Annotated[int, "The longest that a workspace may ask to be unused."] = (
+        86_400
+    )
+    workspace_lease_s: Annotated[
+        int, "How long after its start a workspace is suspended, where it says nothing."
+    ] = 43_200
+    workspace_lease_max_s: Annotated[
+        int, "The longest lease that a workspace may have from now on; 0 is without limit."
+    ] = 604_800
+    jupyter: Annotated[str, "The requirements that JupyterLab is built from."] = (
+        "jupyterlab>=4.4,<5 ipykernel>=6.29"
+    )
+    homes: Annotated[
+        str,
+        "A directory that all nodes share, for the homes of workspaces; empty for one in the data directory.",
+    ] = ""
 
     @property
     def retention(self) -> Retention:
@@ -102,6 +133,10 @@ class Settings:
             environments_ms=self.keep_environments_s * 1000,
             artifacts_ms=self.keep_artifacts_s * 1000,
         )
+
+    @property
+    def homes_dir(self) -> Path:
+        return Path(self.homes) if self.homes else self.data / "homes"
 
     @property
     def store_url(self) -> str:

@@ -28,6 +28,7 @@ from gigawatt.api.routes import (
     site,
     templates,
     uploads,
+    workspaces,
 )
 from gigawatt.model.refusal import RefusalError
 from gigawatt.service.services import Services
@@ -45,6 +46,7 @@ ALL_ROUTES: tuple[Routes, ...] = (
     schedules.ROUTES,
     notifications.ROUTES,
     endpoints.ROUTES,
+    workspaces.ROUTES,
     site.ROUTES,
     builds.ROUTES,
     uploads.ROUTES,

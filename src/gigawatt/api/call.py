@@ -10,6 +10,7 @@ from starlette.requests import Request
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.tenant import Caller
 from gigawatt.service.services import IDEMPOTENCY_KEY_CHARS_MAX, Services, Terms
+from gigawatt.service.tokens import key_id, secret_sha256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +20,12 @@ class Authenticated:
     request: Request
     services: Services
     caller: Caller
+
+    @property
+    def key_id(self) -> str:
+        """The id of the API key that it came with."""
+        secret = self.request.headers.get("authorization", "").partition(" ")[2].strip()
+        return key_id(secret_sha256(secret))
 
     async def body(self) -> bytes:
         """The whole body. Raises RefusalError over the limit and for what does not say it is JSON."""

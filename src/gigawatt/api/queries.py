@@ -115,6 +115,14 @@ class SubmitQuery(BaseModel):
     dry_run: bool = False
 
 
+class PurgeQuery(BaseModel):
+    """With `purge`, what outlives a workspace goes too."""
+
+    model_config = _QUERY
+    project: Word = ""
+    purge: bool = False
+
+
 class RanksQuery(BaseModel):
     """Some ranks of a job; without any, all of them."""
 
@@ -351,6 +359,7 @@ Nothing = Annotated[NoQuery, Query()]
 Place = Annotated[PlaceQuery, Query()]
 Numbered = Annotated[NumberQuery, Query()]
 Paging = Annotated[PagingQuery, Query()]
+Purge = Annotated[PurgeQuery, Query()]
 Comparing = Annotated[CompareQuery, Query()]
 Submit = Annotated[SubmitQuery, Query()]
 Ranks = Annotated[RanksQuery, Query()]

@@ -35,6 +35,7 @@ SECTIONS = {
         "import": _entry("import_file", "import_file", "Turn another system's file into ours."),
     },
     "Build": {
+        "dev": _entry("dev", "dev", "Work on a node: JupyterLab, VS Code or a shell."),
         "env": _entry("env", "env", "Build, list, compare and prune environments."),
         "models": _entry("models", "models", "List, show, push, import and alias models."),
         "lineage": _entry(

@@ -20,6 +20,11 @@ def endpoint_names(ctx: click.Context, param: click.Parameter, incomplete: str) 
     return _offered(ctx, "endpoints", "name", incomplete)
 
 
+def workspace_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Names of workspaces that are not deleted."""
+    return _offered(ctx, "workspaces", "name", incomplete)
+
+
 def model_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     return _offered(ctx, "models", "name", incomplete)
 

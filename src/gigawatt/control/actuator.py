@@ -20,6 +20,7 @@ from gigawatt.model.action import (
     RecallTask,
     ReleaseAttempt,
     RemoveCheckpoints,
+    RemoveHome,
     SetNode,
     StartAttempt,
     StopAttempt,
@@ -34,6 +35,7 @@ from gigawatt.model.observation import (
     EnvironmentDeleted,
     EnvironmentFailed,
     EnvironmentStage,
+    HomeRemoved,
     LaunchFailed,
     ModelStored,
     Observation,
@@ -43,6 +45,8 @@ from gigawatt.model.observation import (
 from gigawatt.model.refusal import RefusalCode, RefusalError
 
 log = logging.getLogger(__name__)
+
+Secrets = tuple[tuple[str, str], ...]  # by name: what ranks are given in files, and nobody is shown
 
 
 class Workshop(Protocol):
@@ -55,6 +59,8 @@ class Workshop(Protocol):
     async def delete(self, action: DeleteEnvironment) -> EnvironmentDeleted | None: ...
 
     async def store_model(self, action: StoreModel) -> ModelStored: ...
+
+    async def remove_home(self, action: RemoveHome) -> HomeRemoved: ...
 
 
 class Archive(Protocol):
@@ -72,20 +78,20 @@ class Actuator:
         engine: Engine,
         workshop: Workshop,
         archive: Archive,
-        token_of: Callable[[Launch], str],
+        secrets_of: Callable[[Launch], Secrets],
         observe: Callable[[Observation], None],
         deposed: Callable[[], None],
     ) -> None:
         self._engine = engine
         self._workshop = workshop
         self._archive = archive
-        self._token_of = token_of
+        self._secrets_of = secrets_of
         self._observe = observe
         self._deposed = deposed
         self._last: dict[str, asyncio.Task[None]] = {}
         self.epoch = 0
 
-    def carry_out(self, action: Action) -> None:
+    def carry_out(self, action: Action) -> None:  # noqa: C901 - one flat table
         """Start an action; those of the same gang wait for the ones before."""
         match action:
             case StartAttempt():
@@ -104,6 +110,8 @@ class Actuator:
                 self._chain(f"{action.job} model", partial(self._store_model, action))
             case RemoveCheckpoints():
                 self._chain(action.job, partial(self._remove_checkpoints, action))
+            case RemoveHome():
+                self._chain(action.workspace, partial(self._remove_home, action))
             case RecallTask():
                 self._chain(task_id(action.array, action.index), partial(self._recall, action))
 
@@ -140,13 +148,14 @@ class Actuator:
 
     async def _launch(self, launch: Launch) -> None:
         key = AttemptKey(gang=launch.gang, attempt=launch.attempt)
-        secrets = (("GIGAWATT_TOKEN", self._token_of(launch)),)
         try:
             if launch.bundle:
                 nodes = sorted({placement.node for placement in launch.placements})
                 await _all(self._engine.prepare(node, (launch.bundle,)) for node in nodes)
             launch = await self._resumed(launch)
-            await self._engine.launch(replace(launch, secrets=secrets), epoch=self.epoch)
+            await self._engine.launch(
+                replace(launch, secrets=self._secrets_of(launch)), epoch=self.epoch
+            )
         except RefusalError as refusal:
             full = refusal.code is RefusalCode.DISK_FULL
             self._observe(
@@ -198,6 +207,9 @@ class Actuator:
         seen = await self._workshop.delete(action)
         if seen is not None:
             self._observe(seen)
+
+    async def _remove_home(self, action: RemoveHome) -> None:
+        self._observe(await self._workshop.remove_home(action))
 
     async def _store_model(self, action: StoreModel) -> None:
         self._observe(await self._workshop.store_model(action))

@@ -15,10 +15,11 @@ from gigawatt.model.gang import Gang
 from gigawatt.model.job import Job
 from gigawatt.model.launch import Placement
 from gigawatt.model.ledger import NodeAccount
-from gigawatt.model.observation import CheckpointsFound, DemandSeen
+from gigawatt.model.observation import CheckpointsFound, DemandSeen, WorkspaceTouched
 from gigawatt.model.reason import Reason, ReasonCode
 from gigawatt.model.resources import Resources
 from gigawatt.model.retention import Kind, Retention
+from gigawatt.model.workspace import Workspace
 from gigawatt.model.world import World
 from gigawatt.reconcile.checkpoints import checkpoint_dir
 from gigawatt.reconcile.environments import unused
@@ -68,6 +69,12 @@ class Front:
     def progress(self, gang: str) -> Progress | None:
         job = self._world.jobs.get(gang)
         return job.progress if job else None
+
+    def workspace(self, id: str) -> Workspace | None:
+        return self._world.workspaces.get(id)
+
+    def workspace_touched(self, seen: WorkspaceTouched) -> None:
+        self._leader.observe(seen)
 
     def environment(self, id: str) -> Environment | None:
         """A live environment, with the stage that its build is at."""

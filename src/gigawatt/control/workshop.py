@@ -7,13 +7,15 @@ from pathlib import Path
 
 from gigawatt.build.artifacts import ArtifactStore
 from gigawatt.build.environments import BuildFailedError, EnvironmentBuilder
+from gigawatt.build.homes import Homes
 from gigawatt.build.stored_weights import stored_weights
 from gigawatt.clock import now_ms
-from gigawatt.model.action import BuildEnvironment, DeleteEnvironment, StoreModel
+from gigawatt.model.action import BuildEnvironment, DeleteEnvironment, RemoveHome, StoreModel
 from gigawatt.model.observation import (
     EnvironmentBuilt,
     EnvironmentDeleted,
     EnvironmentFailed,
+    HomeRemoved,
     ModelStored,
 )
 from gigawatt.model.refusal import RefusalError
@@ -24,9 +26,12 @@ log = logging.getLogger(__name__)
 class LocalWorkshop:
     """Environments and artifacts below the data directory of this instance."""
 
-    def __init__(self, *, builder: EnvironmentBuilder, artifacts: ArtifactStore) -> None:
+    def __init__(
+        self, *, builder: EnvironmentBuilder, artifacts: ArtifactStore, homes: Homes
+    ) -> None:
         self._builder = builder
         self._artifacts = artifacts
+        self._homes = homes
 
     def sweep(self) -> None:
         """Clear what killed builds and uploads left half made, and have artifacts where they are kept.
@@ -94,3 +99,11 @@ class LocalWorkshop:
             files=tree.files,
             weights=weights,
         )
+
+    async def remove_home(self, action: RemoveHome) -> HomeRemoved:
+        error = ""
+        try:
+            await asyncio.to_thread(self._homes.remove, action.path)
+        except OSError as failure:
+            error = f"{failure.strerror}: {failure.filename}"
+        return HomeRemoved(at_ms=now_ms(), workspace=action.workspace, error=error)

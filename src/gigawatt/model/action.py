@@ -64,6 +64,14 @@ class RemoveCheckpoints:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveHome:
+    """Delete a workspace's home with all that is in it."""
+
+    workspace: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RecallTask:
     """Read the ended job of an array's task, which is to run again."""
 
@@ -80,5 +88,6 @@ Action = (
     | DeleteEnvironment
     | StoreModel
     | RemoveCheckpoints
+    | RemoveHome
     | RecallTask
 )

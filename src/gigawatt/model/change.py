@@ -15,12 +15,14 @@ from gigawatt.model.retention import RemovedJob
 from gigawatt.model.schedule import Fire, Schedule
 from gigawatt.model.template import Template, TemplateVersion
 from gigawatt.model.tenant import ApiKey, Project, Tenant
+from gigawatt.model.workspace import Workspace
 
 Entity = (
     Job
     | JobArray
     | Endpoint
     | Replica
+    | Workspace
     | Environment
     | Node
     | NodeAccount

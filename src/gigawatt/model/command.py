@@ -16,6 +16,7 @@ from gigawatt.model.node import NodeState
 from gigawatt.model.order import Order
 from gigawatt.model.retention import Retention
 from gigawatt.model.tenant import ApiKey
+from gigawatt.model.workspace import WorkspaceSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +163,55 @@ class StopEndpoint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MakeWorkspace:
+    """A new workspace, started at once. `environments` are to be built where they are not there."""
+
+    id: str
+    tenant: str
+    project: str
+    by: str
+    spec: WorkspaceSpec
+    environments: tuple[Environment, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartWorkspace:
+    id: str
+    by: str
+    if_version: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuspendWorkspace:
+    id: str
+    by: str
+    if_version: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtendWorkspace:
+    """Its lease ends at `lease_end_ms`, which is later than it was."""
+
+    id: str
+    by: str
+    lease_end_ms: int
+    if_version: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteWorkspace:
+    """`purge`: together with its home."""
+
+    id: str
+    by: str
+    purge: bool = False
+    if_version: int = 0
+
+
+OfWorkspace = MakeWorkspace | StartWorkspace | SuspendWorkspace | ExtendWorkspace | DeleteWorkspace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeNode:
     """`state` is ready, cordoned or draining: what a person may ask for."""
 
@@ -232,6 +282,7 @@ Command = (
     | SetCard
     | PutEndpoint
     | StopEndpoint
+    | OfWorkspace
     | ChangeNode
     | CreateProject
     | SetRetention

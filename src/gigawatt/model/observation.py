@@ -194,6 +194,23 @@ class DemandSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WorkspaceTouched:
+    """The proxy saw a person do something in it, rather than a page by itself."""
+
+    at_ms: int
+    workspace: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HomeRemoved:
+    """Nothing of a workspace's home is left, or `error` says why."""
+
+    at_ms: int
+    workspace: str
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RetentionNoted:
     """What a pass of the retention removed, or what the disk has come to. `what` ends the event's kind."""
 
@@ -233,6 +250,8 @@ Observation = (
     | EnvironmentDeleted
     | ModelStored
     | DemandSeen
+    | WorkspaceTouched
+    | HomeRemoved
     | RetentionNoted
     | TaskRecalled
 )

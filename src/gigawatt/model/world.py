@@ -1,6 +1,6 @@
 """The world: every live object, in memory, written by the leader alone.
 
-Finished jobs, arrays, replicas and endpoints leave it and are read from the store. `dependents` names, for a job or an
+Finished jobs, arrays, replicas, endpoints and workspaces leave it and are read from the store. `dependents` names, for a job or an
 array, the blocked ones that come after it. `removed_ids` and `used_ms` settle what a removal and a request that
 overtake each other mean: artifacts and jobs by their ids in the store.
 """
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from gigawatt.model.array import JobArray
-from gigawatt.model.artifact import AliasMove, Artifact, ModelCard, ModelName, ModelVersion
+from gigawatt.model.artifact import Artifact, ModelName
 from gigawatt.model.change import Entity, Fixed
 from gigawatt.model.endpoint import Endpoint, EndpointPhase, Replica
 from gigawatt.model.environment import Environment
@@ -18,10 +18,10 @@ from gigawatt.model.job import Job, JobPhase
 from gigawatt.model.ledger import NodeAccount
 from gigawatt.model.node import Node
 from gigawatt.model.notification import Delivery, DeliveryPhase, Notification
-from gigawatt.model.retention import RemovedJob
-from gigawatt.model.schedule import Fire, Schedule, SchedulePhase
-from gigawatt.model.template import Template, TemplateVersion
+from gigawatt.model.schedule import Schedule, SchedulePhase
+from gigawatt.model.template import Template
 from gigawatt.model.tenant import ApiKey, Project, Tenant
+from gigawatt.model.workspace import Workspace, WorkspacePhase
 
 T = TypeVar("T")
 
@@ -30,6 +30,7 @@ _TABLES: dict[type, str] = {
     JobArray: "arrays",
     Endpoint: "endpoints",
     Replica: "replicas",
+    Workspace: "workspaces",
     Environment: "environments",
     Node: "nodes",
     NodeAccount: "accounts",
@@ -54,6 +55,7 @@ class World:
     arrays: dict[str, JobArray] = field(default_factory=dict[str, JobArray])
     endpoints: dict[str, Endpoint] = field(default_factory=dict[str, Endpoint])
     replicas: dict[str, Replica] = field(default_factory=dict[str, Replica])
+    workspaces: dict[str, Workspace] = field(default_factory=dict[str, Workspace])
     environments: dict[str, Environment] = field(default_factory=dict[str, Environment])
     nodes: dict[str, Node] = field(default_factory=dict[str, Node])
     accounts: dict[str, NodeAccount] = field(default_factory=dict[str, NodeAccount])
@@ -73,32 +75,11 @@ class World:
 
     def put(self, entity: Entity) -> None:
         """Hold `entity` if it is live; let go of it if it has ended."""
-        match entity:
-            case Job():
-                _hold(self.jobs, entity.id, entity, live=not entity.ended)
-                self._remember(entity)
-            case JobArray():
-                _hold(self.arrays, entity.id, entity, live=not entity.ended)
-                self._remember(entity)
-            case Replica():
-                _hold(self.replicas, entity.id, entity, live=entity.ended_ms is None)
-            case Endpoint():
-                live = entity.phase is not EndpointPhase.STOPPED
-                _hold(self.endpoints, entity.id, entity, live=live)
-            case Schedule():
-                live = entity.phase is not SchedulePhase.DELETED
-                _hold(self.schedules, entity.id, entity, live=live)
-            case Notification():
-                _hold(self.notifications, entity.id, entity, live=entity.deleted_ms is None)
-            case Delivery():
-                live = entity.phase is DeliveryPhase.PENDING
-                _hold(self.deliveries, entity.id, entity, live=live)
-            case Artifact() | ModelVersion() | AliasMove() | ModelCard() | RemovedJob():
-                pass
-            case TemplateVersion() | Fire():
-                pass
-            case _:
-                getattr(self, _TABLES[type(entity)])[entity.id] = entity
+        if isinstance(entity, Fixed):
+            return
+        if isinstance(entity, Job | JobArray):
+            self._remember(entity)
+        _hold(getattr(self, _TABLES[type(entity)]), entity.id, entity, live=_lives(entity))
 
     def remove(self, entity: Entity) -> None:
         """Let go of an object that is removed for good."""
@@ -131,6 +112,27 @@ class World:
                 self.recent_ended.popitem(last=False)
         else:
             self.recent_ended.pop(work.id, None)
+
+
+def _lives(entity: Entity) -> bool:
+    """Whether it is held; what has ended is in the store alone."""
+    match entity:
+        case Job() | JobArray():
+            return not entity.ended
+        case Replica():
+            return entity.ended_ms is None
+        case Endpoint():
+            return entity.phase is not EndpointPhase.STOPPED
+        case Schedule():
+            return entity.phase is not SchedulePhase.DELETED
+        case Notification():
+            return entity.deleted_ms is None
+        case Delivery():
+            return entity.phase is DeliveryPhase.PENDING
+        case Workspace():
+            return entity.phase is not WorkspacePhase.DELETED
+        case _:
+            return True
 
 
 def _remember(table: OrderedDict[str, T], key: str, value: T) -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from gigawatt.model.action import StartAttempt, StopAttempt
 from gigawatt.model.attempt import Attempt, AttemptPhase
-from gigawatt.model.endpoint import Endpoint
+from gigawatt.model.endpoint import Endpoint, Replica
 from gigawatt.model.environment import EnvironmentPhase
 from gigawatt.model.job import Job, JobPhase
 from gigawatt.model.launch import AttemptKey
@@ -19,9 +19,9 @@ from gigawatt.reconcile import (
     jobs,
     nodes,
     schedules,
+    workspaces,
 )
 from gigawatt.reconcile.attempts import Owner
-from gigawatt.reconcile.launches import job_launch, replica_launch
 from gigawatt.reconcile.turn import Turn
 
 
@@ -54,24 +54,23 @@ def adopt(turn: Turn, found: Found) -> None:
 
 def owner_grace_s(owner: Owner) -> int:
     """Seconds between SIGTERM and SIGKILL when a stop is asked for again."""
-    return owner.spec.grace_s if isinstance(owner, Job) else 0
+    return 0 if isinstance(owner, Replica) else owner.spec.grace_s
 
 
 def _with_live_attempts(turn: Turn) -> list[Owner]:
-    owners: list[Owner] = [*turn.world.jobs.values(), *turn.world.replicas.values()]
+    world = turn.world
+    owners: list[Owner] = [
+        *world.jobs.values(),
+        *world.replicas.values(),
+        *world.workspaces.values(),
+    ]
     return [owner for owner in owners if owner.attempt and owner.attempt.live]
 
 
 def _missing(turn: Turn, owner: Owner, attempt: Attempt) -> None:
     """An attempt on record that no engine knows: launched again if it never was, lost otherwise."""
     if attempt.phase is AttemptPhase.PLACED:
-        world = turn.world
-        if isinstance(owner, Job):
-            launch = job_launch(owner, attempt, world=world, site=turn.site)
-        else:
-            endpoint = world.endpoints[owner.endpoint]
-            launch = replica_launch(owner, endpoint, attempt, world=world)
-        turn.act(StartAttempt(launch=launch))
+        turn.act(StartAttempt(launch=attempts.launch_of(turn, owner, attempt)))
         return
     key = attempts.key_of(owner, attempt)
     for rank in attempt.ranks:
@@ -102,6 +101,7 @@ def _resume(turn: Turn) -> None:
         schedules.arm(turn, schedule)
     for endpoint in tuple(world.endpoints.values()):
         endpoints.scale(turn, _quiet_from_now(turn, endpoint))
+    workspaces.resume(turn)
 
 
 def _quiet_from_now(turn: Turn, endpoint: Endpoint) -> Endpoint:

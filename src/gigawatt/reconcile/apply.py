@@ -11,6 +11,7 @@ from gigawatt.model.command import (
     CreateKey,
     CreateProject,
     EnsureEnvironment,
+    OfWorkspace,
     PutEndpoint,
     RegisterModel,
     RemoveArtifact,
@@ -40,6 +41,7 @@ from gigawatt.model.observation import (
     EnvironmentDeleted,
     EnvironmentFailed,
     EnvironmentStage,
+    HomeRemoved,
     LaunchAccepted,
     LaunchFailed,
     ModelStored,
@@ -53,8 +55,10 @@ from gigawatt.model.observation import (
     ResumeChosen,
     RetentionNoted,
     TaskRecalled,
+    WorkspaceTouched,
 )
 from gigawatt.model.tenant import ApiKey
+from gigawatt.model.workspace import Workspace
 from gigawatt.reconcile import (
     arrays,
     attempts,
@@ -68,6 +72,8 @@ from gigawatt.reconcile import (
     projects,
     removals,
     schedules,
+    workspace_use,
+    workspaces,
 )
 from gigawatt.reconcile import replicas as replica_lives
 from gigawatt.reconcile.attempts import Owner
@@ -88,6 +94,8 @@ OfAttempt = (
 
 def command(turn: Turn, asked: Command) -> Entity:  # noqa: C901, PLR0911, PLR0912 - one flat table
     """Do what a caller asked; the changed or made object. Raises RefusalError, having changed nothing."""
+    if isinstance(asked, OfWorkspace):
+        return workspaces.command(turn, asked)
     match asked:
         case SubmitJob():
             return jobs.submit(turn, asked)
@@ -165,6 +173,12 @@ def observation(turn: Turn, seen: Observation) -> None:  # noqa: C901, PLR0912 -
             endpoint = turn.world.endpoints.get(seen.endpoint)
             if endpoint is not None:
                 endpoints.scale(turn, replica_lives.demand(turn, endpoint, seen))
+        case WorkspaceTouched():
+            workspace = turn.world.workspaces.get(seen.workspace)
+            if workspace is not None:
+                workspace_use.touched(turn, workspace)
+        case HomeRemoved():
+            workspaces.home_removed(turn, seen)
         case _:
             _of_attempt(turn, seen)
 
@@ -180,12 +194,14 @@ def due(turn: Turn, subject: str) -> None:
         endpoints.due(turn, endpoint)
     elif schedule := world.schedules.get(subject):
         schedules.due(turn, schedule)
+    elif workspace := world.workspaces.get(subject):
+        workspaces.due(turn, workspace)
 
 
 def decision(turn: Turn, decided: Decision) -> None:
     """Start what the scheduler placed."""
     for start in decided.starts:
-        owner = turn.world.jobs.get(start.gang) or turn.world.replicas.get(start.gang)
+        owner = attempts.owner_of(turn, start.gang)
         assert owner is not None, f"{start.gang} was placed and is not there"
         attempts.start(turn, owner, start)
 
@@ -217,9 +233,13 @@ def _of_attempt(turn: Turn, seen: OfAttempt) -> None:  # noqa: C901, PLR0912 - o
             if isinstance(owner, Replica):
                 replica_lives.readiness(turn, owner, attempt, seen)
                 endpoints.scale(turn, turn.world.endpoints[owner.endpoint])
+            elif isinstance(owner, Workspace):
+                workspaces.readiness(turn, owner, attempt, seen)
         case RankProgress():
             if isinstance(owner, Job):
                 jobs.progressed(turn, owner, attempt, seen)
+            elif isinstance(owner, Workspace):
+                workspace_use.measured(turn, owner, attempt, seen)
         case CheckpointSaved():
             if isinstance(owner, Job):
                 checkpoints.reported(turn, owner, attempt, seen.checkpoint)
@@ -233,6 +253,8 @@ def _ended(turn: Turn, owner: Owner) -> None:
     assert attempt is not None
     if isinstance(owner, Job):
         jobs.attempt_ended(turn, owner, attempt)
+    elif isinstance(owner, Workspace):
+        workspaces.attempt_ended(turn, owner, attempt)
     else:
         replica_lives.attempt_ended(turn, owner, attempt)
         endpoints.scale(turn, turn.world.endpoints[owner.endpoint])
@@ -250,3 +272,4 @@ def _environment_changed(turn: Turn, environment: Environment | None) -> None:
     if environment is not None:
         jobs.environment_changed(turn, environment)
         endpoints.environment_changed(turn, environment)
+        workspaces.environment_changed(turn, environment)

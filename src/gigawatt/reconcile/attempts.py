@@ -1,21 +1,24 @@
-"""The life of an attempt, the same for jobs and replicas: placed, started, watched, stopped, ended and judged."""
+"""The life of an attempt, the same for all that has gangs: placed, started, watched, stopped, ended and judged."""
 
 from dataclasses import replace
 
 from gigawatt.model.action import ReleaseAttempt, StartAttempt, StopAttempt
 from gigawatt.model.attempt import Attempt, AttemptPhase, Evidence, RankStatus, Verdict
 from gigawatt.model.decision import Start
-from gigawatt.model.endpoint import Replica
+from gigawatt.model.endpoint import Readiness, Replica
 from gigawatt.model.job import Job, JobPhase
-from gigawatt.model.launch import AttemptKey
+from gigawatt.model.launch import AttemptKey, Launch
 from gigawatt.model.ledger import TimeClass
 from gigawatt.model.observation import LaunchAccepted, LaunchFailed, RankExited, RankStarted
+from gigawatt.model.work import Work
+from gigawatt.model.workspace import Workspace, WorkspacePhase
 from gigawatt.reconcile import uses
 from gigawatt.reconcile.launches import job_launch, new_attempt, replica_launch
 from gigawatt.reconcile.turn import Turn
 from gigawatt.reconcile.verdict import CHARGED_TO, evidence_of_exit, judge
+from gigawatt.reconcile.workspace_launch import workspace_launch
 
-Owner = Job | Replica
+Owner = Work
 
 LAUNCH_OVERDUE_MS = 60_000  # a launch that no engine accepts in this time has failed
 STOP_OVERDUE_MS = 15_000  # beyond its grace, a stop is asked for again
@@ -25,11 +28,17 @@ STOPPABLE = frozenset({AttemptPhase.PLACED, AttemptPhase.STARTING, AttemptPhase.
 
 def find(turn: Turn, key: AttemptKey) -> tuple[Owner, Attempt] | None:
     """The live attempt that `key` names; None for one that has ended or was never made."""
-    owner = turn.world.jobs.get(key.gang) or turn.world.replicas.get(key.gang)
+    owner = owner_of(turn, key.gang)
     attempt = owner.attempt if owner else None
     if owner is None or attempt is None or attempt.n != key.attempt or not attempt.live:
         return None
     return owner, attempt
+
+
+def owner_of(turn: Turn, gang: str) -> Owner | None:
+    """What a gang belongs to, if that is live."""
+    world = turn.world
+    return world.jobs.get(gang) or world.replicas.get(gang) or world.workspaces.get(gang)
 
 
 def key_of(owner: Owner, attempt: Attempt) -> AttemptKey:
@@ -41,17 +50,26 @@ def start(turn: Turn, owner: Owner, placement: Start) -> None:
     attempt = new_attempt(owner, placement, world=turn.world, now_ms=turn.now_ms)
     if isinstance(owner, Job):
         placed = turn.put(owner.moved(JobPhase.STARTING).with_attempt(attempt))
-        launch = job_launch(placed, attempt, world=turn.world, site=turn.site)
+    elif isinstance(owner, Workspace):
+        placed = turn.put(owner.moved(WorkspacePhase.STARTING).with_attempt(attempt))
     else:
         placed = turn.put(owner.with_attempt(attempt))
-        endpoint = turn.world.endpoints[owner.endpoint]
-        launch = replica_launch(placed, endpoint, attempt, world=turn.world)
     uses.begin(turn, placed, attempt)
     turn.emit(
         f"{_noun(owner)}.placed", placed, f"attempt {attempt.n} on {', '.join(attempt.nodes)}"
     )
-    turn.act(StartAttempt(launch=launch))
+    turn.act(StartAttempt(launch=launch_of(turn, placed, attempt)))
     turn.due(turn.now_ms + LAUNCH_OVERDUE_MS, owner.id)
+
+
+def launch_of(turn: Turn, owner: Owner, attempt: Attempt) -> Launch:
+    """What an engine needs to start it."""
+    if isinstance(owner, Job):
+        return job_launch(owner, attempt, world=turn.world, site=turn.site)
+    if isinstance(owner, Workspace):
+        return workspace_launch(owner, attempt, world=turn.world)
+    endpoint = turn.world.endpoints[owner.endpoint]
+    return replica_launch(owner, endpoint, attempt, world=turn.world)
 
 
 def accepted(turn: Turn, owner: Owner, attempt: Attempt, seen: LaunchAccepted) -> None:
@@ -154,6 +172,8 @@ def finish(turn: Turn, owner: Owner, attempt: Attempt) -> Owner:
         charged_to=CHARGED_TO.get(verdict, ""),
         ready=False,
     )
+    if isinstance(owner, Workspace):
+        uses.confirm(turn, owner, attempt)  # what a person did is done, however it ended
     uses.end(turn, owner, attempt, verdict)
     owner = turn.put(owner.with_attempt(ended))
     turn.emit(
@@ -198,8 +218,7 @@ def _runs(turn: Turn, owner: Owner, attempt: Attempt, at_ms: int) -> Owner:
             turn.due(at_ms + running.spec.timeout_s * 1000, running.id)
     else:
         running = turn.put(running)
-        readiness = turn.world.endpoints[running.endpoint].spec.readiness
-        turn.due(at_ms + readiness.timeout_s * 1000, running.id)
+        turn.due(at_ms + _readiness(turn, running).timeout_s * 1000, running.id)
     turn.emit(f"{_noun(owner)}.running", running, f"attempt {after.n} runs")
     return running
 
@@ -213,11 +232,17 @@ def _started(rank: RankStatus) -> bool:
 
 
 def _grace_s(turn: Turn, owner: Owner) -> int:
-    if isinstance(owner, Job):
+    if isinstance(owner, Job | Workspace):
         return owner.spec.grace_s
     endpoint = turn.world.endpoints.get(owner.endpoint)
     return endpoint.spec.grace_s if endpoint else 0
 
 
+def _readiness(turn: Turn, owner: Replica | Workspace) -> Readiness:
+    if isinstance(owner, Workspace):
+        return owner.spec.readiness
+    return turn.world.endpoints[owner.endpoint].spec.readiness
+
+
 def _noun(owner: Owner) -> str:
-    return "job" if isinstance(owner, Job) else "replica"
+    return type(owner).__name__.lower()

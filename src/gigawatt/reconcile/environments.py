@@ -161,6 +161,8 @@ def _holders(world: World) -> dict[str, str]:
     found |= {each.spec.environment: f"schedule {each.name}" for each in world.schedules.values()}
     for work in (*world.arrays.values(), *world.jobs.values()):
         found[work.spec.environment] = f"job {work.id}"
+    for workspace in world.workspaces.values():
+        found |= dict.fromkeys(workspace.environments, f"workspace {workspace.spec.name}")
     return found
 
 

@@ -16,9 +16,10 @@ def stop_all(turn: Turn) -> None:
 
 
 def live(world: World) -> list[Owner]:
-    """Jobs and replicas with a live attempt, jobs first, each sorted by id."""
+    """All that has a live attempt, jobs first, then replicas, then workspaces, each sorted by id."""
     owners: list[Owner] = [
         *sorted(world.jobs.values(), key=lambda job: job.id),
         *sorted(world.replicas.values(), key=lambda replica: replica.id),
+        *sorted(world.workspaces.values(), key=lambda workspace: workspace.id),
     ]
     return [owner for owner in owners if owner.attempt is not None and owner.attempt.live]

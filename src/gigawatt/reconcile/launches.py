@@ -9,13 +9,14 @@ from gigawatt.model.gang import GangKind, Shape
 from gigawatt.model.job import Job
 from gigawatt.model.launch import Launch, Placement
 from gigawatt.model.resources import Resources
+from gigawatt.model.work import Work
 from gigawatt.model.world import World
 from gigawatt.reconcile.checkpoints import candidates, checkpoint_dir
 from gigawatt.reconcile.turn import Site
 
 
-def new_attempt(owner: Job | Replica, start: Start, *, world: World, now_ms: int) -> Attempt:
-    """The next attempt of a job or replica, placed."""
+def new_attempt(owner: Work, start: Start, *, world: World, now_ms: int) -> Attempt:
+    """The next attempt of a gang, placed."""
     shape = owner.gang().shape
     ranks = [
         RankStatus(
@@ -28,7 +29,7 @@ def new_attempt(owner: Job | Replica, start: Start, *, world: World, now_ms: int
         for local_rank in range(shape.ranks_per_node)
     ]
     return Attempt(
-        n=len(owner.attempts) + 1,
+        n=owner.attempt.n + 1 if owner.attempt else 1,
         phase=AttemptPhase.PLACED,
         nodes=start.nodes,
         ranks=tuple(ranks),
@@ -49,9 +50,9 @@ def job_launch(job: Job, attempt: Attempt, *, world: World, site: Site) -> Launc
         project=job.project,
         command=spec.command,
         env=spec.env,
-        placements=_placements(attempt),
-        per_rank=_per_rank(spec.shape),
-        environment=_environment_path(world, spec.environment),
+        placements=placements(attempt),
+        per_rank=per_rank(spec.shape),
+        environment=environment_path(world, spec.environment),
         bundle=spec.bundle,
         workdir=spec.workdir,
         checkpoint_dir=checkpoint_dir(job, site),
@@ -74,9 +75,9 @@ def replica_launch(
         project=replica.project,
         command=spec.command,
         env=spec.env,
-        placements=_placements(attempt),
-        per_rank=_per_rank(spec.shape),
-        environment=_environment_path(world, spec.environment),
+        placements=placements(attempt),
+        per_rank=per_rank(spec.shape),
+        environment=environment_path(world, spec.environment),
         bundle=spec.bundle,
         workdir=spec.workdir,
         model_path=spec.model_path,
@@ -85,20 +86,16 @@ def replica_launch(
     )
 
 
-def _resumes_from(job: Job) -> Checkpoint | None:
-    """What it will most likely resume from; the launch looks at it again, and says what it was."""
-    origin = job.spec.origin
-    return job.checkpoint or (origin.checkpoint if origin else None)
-
-
-def _placements(attempt: Attempt) -> tuple[Placement, ...]:
+def placements(attempt: Attempt) -> tuple[Placement, ...]:
+    """Where each rank goes."""
     return tuple(
         Placement(rank=rank.rank, node=rank.node, local_rank=rank.local_rank, gpus=rank.gpus)
         for rank in attempt.ranks
     )
 
 
-def _per_rank(shape: Shape) -> Resources:
+def per_rank(shape: Shape) -> Resources:
+    """One rank's even share of its node's part."""
     return Resources(
         milli_gpu=shape.per_node.milli_gpu // shape.ranks_per_node,
         milli_cpu=shape.per_node.milli_cpu // shape.ranks_per_node,
@@ -106,8 +103,15 @@ def _per_rank(shape: Shape) -> Resources:
     )
 
 
-def _environment_path(world: World, environment: str) -> str:
+def environment_path(world: World, environment: str) -> str:
+    """Where it is built; empty for the host's."""
     return "" if environment == HOST else world.environments[environment].path
+
+
+def _resumes_from(job: Job) -> Checkpoint | None:
+    """What it will most likely resume from; the launch looks at it again, and says what it was."""
+    origin = job.spec.origin
+    return job.checkpoint or (origin.checkpoint if origin else None)
 
 
 def _devices(

@@ -71,10 +71,10 @@ def change(turn: Turn, command: ChangeNode) -> Node:
 
 
 def gangs_on(turn: Turn, node: str) -> list[Owner]:
-    """Jobs and replicas with a live attempt on a node, sorted by id."""
+    """What has a live attempt on a node, sorted by id."""
     account = turn.world.accounts.get(node)
     ids = sorted({use.gang for use in account.uses}) if account else []
-    owners = [turn.world.jobs.get(each) or turn.world.replicas.get(each) for each in ids]
+    owners = [attempts.owner_of(turn, each) for each in ids]
     return [owner for owner in owners if owner and owner.attempt and owner.attempt.live]
 
 

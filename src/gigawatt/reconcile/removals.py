@@ -71,8 +71,14 @@ def remove_artifact(turn: Turn, command: RemoveArtifact) -> Artifact:
     artifact = command.artifact
     key = entity_id(artifact)
     world = turn.world
-    users = (*world.jobs.values(), *world.arrays.values(), *world.endpoints.values())
-    for user in (*users, *world.schedules.values()):
+    users = (
+        *world.jobs.values(),
+        *world.arrays.values(),
+        *world.endpoints.values(),
+        *world.workspaces.values(),
+        *world.schedules.values(),
+    )
+    for user in users:
         if user.tenant == artifact.tenant and user.spec.bundle == artifact.digest:
             raise _needed(artifact.digest, f"{user.id} uses it")
     _check_since(turn, key, command.planned_ms)

@@ -5,9 +5,8 @@ from collections.abc import Callable
 from gigawatt.ledger import account as ledger
 from gigawatt.ledger.account import Settled
 from gigawatt.model.attempt import Attempt, Verdict
-from gigawatt.model.endpoint import Replica
-from gigawatt.model.job import Job
 from gigawatt.model.ledger import NodeAccount, TimeClass, Use
+from gigawatt.model.work import Work
 from gigawatt.reconcile.turn import Turn
 
 LOST_TO = {
@@ -19,7 +18,7 @@ LOST_TO = {
 }
 
 
-def begin(turn: Turn, owner: Job | Replica, attempt: Attempt) -> None:
+def begin(turn: Turn, owner: Work, attempt: Attempt) -> None:
     """From placement on, the nodes' share is the attempt's, and it is starting."""
     for node in attempt.nodes:
         account = turn.world.accounts[node]
@@ -27,7 +26,7 @@ def begin(turn: Turn, owner: Job | Replica, attempt: Attempt) -> None:
         turn.account(ledger.begin(account, use, now_ms=turn.now_ms))
 
 
-def use_of(owner: Job | Replica, attempt: Attempt, account: NodeAccount) -> Use:
+def use_of(owner: Work, attempt: Attempt, account: NodeAccount) -> Use:
     """What an attempt takes of a node, as it begins."""
     per_node = owner.gang().shape.per_node
     return Use(
@@ -40,7 +39,7 @@ def use_of(owner: Job | Replica, attempt: Attempt, account: NodeAccount) -> Use:
     )
 
 
-def provisional_ms(turn: Turn, owner: Job | Replica, attempt: Attempt) -> int:
+def provisional_ms(turn: Turn, owner: Work, attempt: Attempt) -> int:
     """How long its time has counted as useful since it was last confirmed: the same on each of its nodes."""
     account = turn.world.accounts.get(attempt.nodes[0]) if attempt.nodes else None
     if account is None:
@@ -52,7 +51,7 @@ def provisional_ms(turn: Turn, owner: Job | Replica, attempt: Attempt) -> int:
     return 0
 
 
-def reclass(turn: Turn, owner: Job | Replica, attempt: Attempt, time_class: TimeClass) -> None:
+def reclass(turn: Turn, owner: Work, attempt: Attempt, time_class: TimeClass) -> None:
     """From now on its time is `time_class`."""
 
     def change(account: NodeAccount) -> Settled:
@@ -61,7 +60,7 @@ def reclass(turn: Turn, owner: Job | Replica, attempt: Attempt, time_class: Time
     _each(turn, attempt, change)
 
 
-def confirm(turn: Turn, owner: Job | Replica, attempt: Attempt) -> None:
+def confirm(turn: Turn, owner: Work, attempt: Attempt) -> None:
     """What was provisionally useful stays so."""
 
     def change(account: NodeAccount) -> Settled:
@@ -70,7 +69,7 @@ def confirm(turn: Turn, owner: Job | Replica, attempt: Attempt) -> None:
     _each(turn, attempt, change)
 
 
-def withdraw(turn: Turn, owner: Job | Replica, attempt: Attempt, into: TimeClass) -> None:
+def withdraw(turn: Turn, owner: Work, attempt: Attempt, into: TimeClass) -> None:
     """What was provisionally useful was really `into`."""
 
     def change(account: NodeAccount) -> Settled:
@@ -79,7 +78,7 @@ def withdraw(turn: Turn, owner: Job | Replica, attempt: Attempt, into: TimeClass
     _each(turn, attempt, change)
 
 
-def end(turn: Turn, owner: Job | Replica, attempt: Attempt, verdict: Verdict) -> None:
+def end(turn: Turn, owner: Work, attempt: Attempt, verdict: Verdict) -> None:
     """Give the share back; what the verdict makes of the unconfirmed time is moved there."""
     into = LOST_TO.get(verdict)
     if into is not None:
@@ -91,7 +90,7 @@ def end(turn: Turn, owner: Job | Replica, attempt: Attempt, verdict: Verdict) ->
     _each(turn, attempt, change)
 
 
-def time_class_of(turn: Turn, owner: Job | Replica, attempt: Attempt) -> TimeClass | None:
+def time_class_of(turn: Turn, owner: Work, attempt: Attempt) -> TimeClass | None:
     """What its time counts as now; None once it has given back its share."""
     account = turn.world.accounts.get(attempt.nodes[0]) if attempt.nodes else None
     for use in account.uses if account else ():

@@ -8,6 +8,7 @@ from gigawatt.model.change import Entity
 from gigawatt.model.endpoint import Replica
 from gigawatt.model.job import Job
 from gigawatt.model.node import Node
+from gigawatt.model.workspace import Workspace
 from gigawatt.model.world import World
 from gigawatt.scheduler.cold import cold_gangs, cold_nodes
 from gigawatt.scheduler.encode_gangs import GangRows
@@ -28,7 +29,7 @@ class Encoder:
     def of(cls, world: World) -> "Encoder":
         """An encoder that knows all of `world`."""
         encoder = cls()
-        for table in (world.nodes, world.jobs, world.replicas):
+        for table in (world.nodes, world.jobs, world.replicas, world.workspaces):
             for entity in table.values():
                 encoder.apply(entity)
         return encoder
@@ -41,7 +42,7 @@ class Encoder:
         match entity:
             case Node():
                 return self._nodes.put(entity)
-            case Job() | Replica():
+            case Job() | Replica() | Workspace():
                 held, now = self._held.get(entity.id), footprint(entity)
                 if held != now:
                     self._nodes.occupy(entity.id, held, now)
@@ -72,7 +73,7 @@ class Encoder:
 
 def encode_cold(world: World, now_ms: int, *, resume: str = "") -> Snapshot:
     """The snapshot of a world, made from scratch."""
-    work = [*world.jobs.values(), *world.replicas.values()]
+    work = [*world.jobs.values(), *world.replicas.values(), *world.workspaces.values()]
     uses: dict[str, list[Footprint]] = {}
     for use in map(footprint, work):
         if use is not None:

@@ -12,6 +12,8 @@ from gigawatt.model.gang import Gang, Isolation, Shape
 from gigawatt.model.job import Job, JobPhase
 from gigawatt.model.node import TOPOLOGY_LEVELS, Node
 from gigawatt.model.resources import Resources
+from gigawatt.model.work import Work
+from gigawatt.model.workspace import Workspace, WorkspacePhase
 from gigawatt.scheduler.snapshot import DEVICE_MILLI, ISOLATIONS, NONE
 
 
@@ -35,7 +37,7 @@ class Rest:
     sealed: bool
 
 
-def footprint(work: Job | Replica) -> Footprint | None:
+def footprint(work: Work) -> Footprint | None:
     """What the newest attempt occupies while it lives."""
     attempt = work.attempt
     if attempt is None or not attempt.live:
@@ -49,7 +51,7 @@ def footprint(work: Job | Replica) -> Footprint | None:
     )
 
 
-def waiting(work: Job | Replica) -> Gang | None:
+def waiting(work: Work) -> Gang | None:
     """Its entry in the line, if it waits for nodes."""
     attempt = work.attempt
     if attempt is not None and attempt.live:
@@ -59,6 +61,8 @@ def waiting(work: Job | Replica) -> Gang | None:
             waits = work.phase is JobPhase.QUEUED
         case Replica():
             waits = work.ended_ms is None and not work.stopping
+        case Workspace():
+            waits = work.phase is WorkspacePhase.QUEUED
     return work.gang() if waits else None
 
 
@@ -129,9 +133,11 @@ def gang_values(gang: Gang) -> tuple[object, ...]:
     )
 
 
-def _shape(work: Job | Replica) -> tuple[Shape, Isolation]:
+def _shape(work: Work) -> tuple[Shape, Isolation]:
     if isinstance(work, Job):
         return work.spec.shape, work.spec.isolation
+    if isinstance(work, Workspace):
+        return work.spec.shape, Isolation.PROCESS
     return work.shape, Isolation.PROCESS
 
 

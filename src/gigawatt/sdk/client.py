@@ -29,6 +29,7 @@ from gigawatt.sdk.templates import Templates
 from gigawatt.sdk.tracker import Tracker
 from gigawatt.sdk.transport import Transport
 from gigawatt.sdk.views import CallerView, InstanceView
+from gigawatt.sdk.workspaces import Workspaces
 
 if TYPE_CHECKING:
     from gigawatt.sdk.futures import Future
@@ -45,6 +46,7 @@ class Client:
         environments: locked sets of packages: have them built, wait for them, list them.
         models: registered, versioned artifacts: push, register, alias.
         endpoints: named model services: serve, stop, read logs.
+        workspaces: places to work on a node: make, open, suspend, start, extend, delete.
         nodes: what the cluster consists of; cordon and drain.
         events: what has happened, and as it happens.
         ledger: where the device time went.
@@ -91,6 +93,7 @@ class Client:
         self.secrets = Secrets(transport)
         self.models = Models(transport)
         self.endpoints = Endpoints(transport)
+        self.workspaces = Workspaces(transport)
         self.nodes = Nodes(transport)
         self.events = Events(transport)
         self.ledger = Ledger(transport)

@@ -5,9 +5,11 @@ from pathlib import Path
 from gigawatt.clock import now_ms
 from gigawatt.control.leader import Leader
 from gigawatt.model.command import CreateKey
-from gigawatt.model.launch import Launch
+from gigawatt.model.gang import GangKind
+from gigawatt.model.launch import AttemptKey, Launch
 from gigawatt.model.tenant import DEFAULT_TENANT, Role
 from gigawatt.server.instance import token
+from gigawatt.service.doors import Doors
 from gigawatt.service.tokens import Claims, Owner, RankTokens, kept_key
 
 RANK_TOKEN_MS = 7 * 24 * 3600 * 1000  # at most; it is worth nothing once its attempt has ended
@@ -23,6 +25,15 @@ async def ensure_keys(leader: Leader, data: Path) -> None:
         key = kept_key(token(path), owner, now_ms=now_ms())
         if key.id not in leader.state.world.keys:
             await leader.submit(CreateKey(key=key), receipt=None)
+
+
+def rank_secrets(tokens: RankTokens, doors: Doors, launch: Launch) -> tuple[tuple[str, str], ...]:
+    """What a launch's ranks are given in files: their token, and a workspace's desk how it knows us."""
+    found = (("GIGAWATT_TOKEN", rank_token(tokens, launch)),)
+    if launch.kind is not GangKind.WORKSPACE:
+        return found
+    key = AttemptKey(gang=launch.gang, attempt=launch.attempt)
+    return (*found, ("GIGAWATT_DESK", doors.desk_token(key)))
 
 
 def rank_token(tokens: RankTokens, launch: Launch) -> str:

@@ -7,6 +7,7 @@ from gigawatt.api.handoff import SOCKET, Handoff
 from gigawatt.build.artifacts import ArtifactStore
 from gigawatt.build.bundles import unpack
 from gigawatt.build.environments import EnvironmentBuilder
+from gigawatt.build.homes import Homes
 from gigawatt.build.interpreters import this_machine
 from gigawatt.build.remote import open_remote
 from gigawatt.build.secrets import SecretFiles
@@ -25,11 +26,12 @@ from gigawatt.reconcile.turn import Site
 from gigawatt.scheduler.policy import Policy
 from gigawatt.server.gateway import Address, GatewayProcess
 from gigawatt.server.instance import Instance, secret
-from gigawatt.server.keys import rank_token
+from gigawatt.server.keys import rank_secrets
 from gigawatt.service.authenticate import Keyring
 from gigawatt.service.disk import Disk
+from gigawatt.service.doors import Doors
 from gigawatt.service.networks import parse_networks
-from gigawatt.service.services import InstanceFacts, Services
+from gigawatt.service.services import InstanceFacts, Services, WorkspaceRules
 from gigawatt.service.tokens import RankTokens
 from gigawatt.service.webhooks import Webhooks
 from gigawatt.settings import Settings
@@ -58,53 +60,106 @@ class Parts:
 
 def build(settings: Settings, instance: Instance, *, gateway_port: int) -> Parts:
     """The parts of one instance, each given what it needs of the others."""
-    store = open_store(settings.store_url)
-    artifacts = _artifacts(settings)
-    engine = _engine(settings, instance, artifacts)
-    leader = Leader(store=store, engine=engine, config=_config(settings, instance))
-    tokens = RankTokens(secret(settings.data / "secret"))
-    secrets = SecretFiles(settings.data / "secrets")
-    builder = EnvironmentBuilder(
-        settings.data / "environments", artifact=artifacts.ready, secret_of=secrets.read
-    )
-    workshop = LocalWorkshop(builder=builder, artifacts=artifacts)
+    stores = _stores(settings)
+    engine = _engine(settings, instance, stores.artifacts)
+    leader = Leader(store=stores.store, engine=engine, config=_config(settings, instance))
+    access = _access(settings, stores.store, leader)
+    workshop = LocalWorkshop(builder=stores.builder, artifacts=stores.artifacts, homes=stores.homes)
     actuator = Actuator(
         engine=engine,
         workshop=workshop,
-        archive=StoreArchive(store),
-        token_of=partial(rank_token, tokens),
+        archive=StoreArchive(stores.store),
+        secrets_of=partial(rank_secrets, access.tokens, access.doors),
         observe=leader.observe,
         deposed=leader.depose,
     )
-    services = Services(
-        store=store,
-        leader=Front(leader),
-        engine=engine,
-        artifacts=artifacts,
-        secrets=secrets,
-        machine=this_machine(),
-        keyring=Keyring(store, tokens),
-        instance=_facts(settings, instance),
-        work_dir=_work_dir(settings),
-        artifact_bytes_max=settings.artifact_bytes_max,
-        webhooks=Webhooks(parse_networks(settings.webhook_networks)),
-        premises=LocalPremises(settings.data, artifacts=artifacts, builder=builder),
-        disk=_disk(settings),
-        retention=settings.retention,
-    )
-    address = Address(host=settings.host, port=gateway_port, api_url=instance.api_url)
+    services = _services(settings, instance, stores, access, engine)
     return Parts(
-        store=store,
+        store=stores.store,
         engine=engine,
         leader=leader,
         actuator=actuator,
         workshop=workshop,
         services=services,
-        gateway=GatewayProcess(settings.data, address),
+        gateway=_gateway(settings, instance, gateway_port),
         handoff=Handoff(settings.data / SOCKET, services),
         courier=Courier(services, leader=leader),
         caretaker=Caretaker(services, observe=leader.observe, every_s=settings.retention_every_s),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stores:
+    """What keeps things, in the data directory or where the settings say."""
+
+    store: Store
+    artifacts: ArtifactStore
+    secrets: SecretFiles
+    homes: Homes
+    builder: EnvironmentBuilder
+
+
+def _stores(settings: Settings) -> _Stores:
+    artifacts, secrets = _artifacts(settings), SecretFiles(settings.data / "secrets")
+    builder = EnvironmentBuilder(
+        settings.data / "environments", artifact=artifacts.ready, secret_of=secrets.read
+    )
+    return _Stores(
+        store=open_store(settings.store_url),
+        artifacts=artifacts,
+        secrets=secrets,
+        homes=Homes(settings.homes_dir),
+        builder=builder,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Access:
+    """Who may do what, and the way to the leader."""
+
+    front: Front
+    tokens: RankTokens
+    doors: Doors
+    keyring: Keyring
+
+
+def _access(settings: Settings, store: Store, leader: Leader) -> _Access:
+    key, front = secret(settings.data / "secret"), Front(leader)
+    tokens = RankTokens(key)
+    return _Access(
+        front=front,
+        tokens=tokens,
+        doors=Doors(store=store, leader=front, secret=key),
+        keyring=Keyring(store, tokens),
+    )
+
+
+def _services(
+    settings: Settings, instance: Instance, stores: _Stores, access: _Access, engine: LocalEngine
+) -> Services:
+    return Services(
+        store=stores.store,
+        leader=access.front,
+        engine=engine,
+        artifacts=stores.artifacts,
+        secrets=stores.secrets,
+        machine=this_machine(),
+        keyring=access.keyring,
+        instance=_facts(settings, instance),
+        doors=access.doors,
+        workspaces=_workspaces(settings, instance, stores.homes),
+        work_dir=_work_dir(settings),
+        artifact_bytes_max=settings.artifact_bytes_max,
+        webhooks=Webhooks(parse_networks(settings.webhook_networks)),
+        premises=LocalPremises(settings.data, artifacts=stores.artifacts, builder=stores.builder),
+        disk=_disk(settings),
+        retention=settings.retention,
+    )
+
+
+def _gateway(settings: Settings, instance: Instance, port: int) -> GatewayProcess:
+    address = Address(host=settings.host, port=port, api_url=instance.api_url)
+    return GatewayProcess(settings.data, address)
 
 
 def _artifacts(settings: Settings) -> ArtifactStore:
@@ -123,6 +178,18 @@ def _engine(settings: Settings, instance: Instance, artifacts: ArtifactStore) ->
         api_url=instance.api_url,
         unpack=unpack,
         archive=artifacts.ready,
+    )
+
+
+def _workspaces(settings: Settings, instance: Instance, homes: Homes) -> WorkspaceRules:
+    return WorkspaceRules(
+        homes=homes,
+        url=instance.workspace_url,
+        jupyter=tuple(settings.jupyter.split()),
+        idle_s=settings.workspace_idle_s,
+        idle_max_s=settings.workspace_idle_max_s,
+        lease_s=settings.workspace_lease_s,
+        lease_max_s=settings.workspace_lease_max_s,
     )
 
 

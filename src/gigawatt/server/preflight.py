@@ -19,6 +19,7 @@ class Claimed:
     lock: int
     api: socket.socket
     gateway_port: int
+    workspaces: socket.socket
 
 
 def claim(settings: Settings) -> Claimed:
@@ -37,8 +38,15 @@ def claim(settings: Settings) -> Claimed:
         os.close(lock)
         raise
     gateway_port: int = gateway.getsockname()[1]
-    gateway.close()
-    return Claimed(lock=lock, api=api, gateway_port=gateway_port)
+    try:
+        workspaces = _listen_for_workspaces(settings)
+    except RefusalError:
+        api.close()
+        os.close(lock)
+        raise
+    finally:
+        gateway.close()
+    return Claimed(lock=lock, api=api, gateway_port=gateway_port, workspaces=workspaces)
 
 
 def directory(settings: Settings) -> None:
@@ -78,6 +86,17 @@ def take_lock(data: Path) -> int:
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, str(os.getpid()).encode(), 0)
     return descriptor
+
+
+def _listen_for_workspaces(settings: Settings) -> socket.socket:
+    """On the port that was asked for; on a free one where only the default is taken, for its URL is told anyway."""
+    port = settings.workspace_port
+    try:
+        return _listen(settings.host, port, "--workspace-port")
+    except RefusalError:
+        if port != Settings().workspace_port:
+            raise
+        return _listen(settings.host, 0, "--workspace-port")
 
 
 def _listen(host: str, port: int, flag: str) -> socket.socket:

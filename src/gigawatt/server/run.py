@@ -12,6 +12,8 @@ from collections.abc import Callable, Generator
 import uvicorn
 
 from gigawatt.api.app import create_app
+from gigawatt.api.proxy.app import Proxy
+from gigawatt.api.proxy.sockets import MESSAGE_BYTES_MAX
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.server import preflight
 from gigawatt.server.gateway import stop_gateway
@@ -64,20 +66,26 @@ async def _serve(
     await _lead(settings, parts)
     _calm_collector()
     await ensure_keys(parts.leader, settings.data)
-    api = _api(parts, settings)
+    api, proxy = _api(parts), Proxy(parts.services)
     serving = asyncio.create_task(api.serve(sockets=[claimed.api]))
+    workspaces = _workspaces(proxy)
+    passing = asyncio.create_task(workspaces.serve(sockets=[claimed.workspaces]))
     keeping = asyncio.create_task(parts.gateway.keep())
     telling = asyncio.create_task(parts.courier.run())
     tidying = asyncio.create_task(parts.caretaker.keep())
     try:
         parts.handoff.open()
         await _started(api, serving)
+        await _started(workspaces, passing)
         await parts.gateway.ready()
         write_instance(settings.data, instance)
         ready(instance)
         await asyncio.wait([asked, parts.leader.ended], return_when=asyncio.FIRST_COMPLETED)
     finally:
         telling.cancel()
+        workspaces.leave()
+        await passing
+        await proxy.close()
         tidying.cancel()
         await _close(settings, parts, api, serving, keeping, how=_how(asked))
     if parts.leader.ended.done():
@@ -134,11 +142,13 @@ def _how(asked: "asyncio.Future[str]") -> str:
 def _instance(settings: Settings, claimed: preflight.Claimed) -> Instance:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     port: int = claimed.api.getsockname()[1]
+    workspace_port: int = claimed.workspaces.getsockname()[1]
     return Instance(
         pid=os.getpid(),
         api_url=f"http://{host}:{port}",
         gateway_url=f"http://{host}:{claimed.gateway_port}",
         token_path=str(settings.data / "token"),
+        workspace_url=settings.workspace_url.rstrip("/") or f"http://{host}:{workspace_port}",
     )
 
 
@@ -166,7 +176,24 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _api(parts: Parts, settings: Settings) -> _Server:
+def _workspaces(proxy: Proxy) -> _Server:
+    """The proxy to workspaces. Nobody is waited for at its end: a browser comes back."""
+    config = uvicorn.Config(
+        proxy,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        date_header=False,
+        ws="websockets-sansio",
+        ws_max_size=MESSAGE_BYTES_MAX,
+        timeout_graceful_shutdown=1,
+        timeout_keep_alive=75,
+    )
+    return _Server(config)
+
+
+def _api(parts: Parts) -> _Server:
     config = uvicorn.Config(
         create_app(parts.services),
         log_config=None,

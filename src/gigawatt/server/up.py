@@ -57,6 +57,7 @@ def _check(settings: Settings) -> None:
     """Find faults here, where they can be shown; the process that is started claims for itself."""
     claimed = preflight.claim(settings)
     claimed.api.close()
+    claimed.workspaces.close()
     os.close(claimed.lock)
 
 

@@ -10,6 +10,7 @@ from gigawatt.model.endpoint import Replica
 from gigawatt.model.job import Job
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.tenant import ApiKey, Caller, Role
+from gigawatt.model.workspace import Workspace
 from gigawatt.service.tokens import TOKEN_PREFIX, Claims, RankTokens, key_id, secret_sha256
 from gigawatt.store.base import Store
 
@@ -92,7 +93,9 @@ class Keyring:
         return caller
 
     def _lives(self, claims: Claims) -> bool:
-        owner = self._store.read(Job, claims.gang) or self._store.read(Replica, claims.gang)
+        kinds = (Job, Replica, Workspace)
+        found = (self._store.read(kind, claims.gang) for kind in kinds)
+        owner = next((each for each in found if each is not None), None)
         attempt = owner.attempt if owner else None
         return attempt is not None and attempt.n == claims.attempt and attempt.live
 

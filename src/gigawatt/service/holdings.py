@@ -18,6 +18,7 @@ from gigawatt.model.job import Job, JobPhase
 from gigawatt.model.retention import Kind
 from gigawatt.model.schedule import Schedule, SchedulePhase
 from gigawatt.model.template import TemplateVersion
+from gigawatt.model.workspace import Workspace, WorkspacePhase
 from gigawatt.rank.call import CALL
 from gigawatt.reconcile.prune_plan import Item, Ref
 from gigawatt.service.ports import Found, Premises
@@ -52,6 +53,7 @@ def gather(store: Store, premises: Premises) -> Holdings:
     _each(store, Job, gathering.job)
     _each(store, Replica, gathering.replica)
     _each(store, Endpoint, gathering.endpoint)
+    _each(store, Workspace, gathering.workspace)
     _each(store, ModelVersion, gathering.version)
     _each(store, Artifact, gathering.artifact)
     _each(store, Environment, gathering.environment)
@@ -163,6 +165,20 @@ class _Gathering:
         refers = _said(version.tenant, version.document)
         self._user("template", f"{version.name}@{version.number}", version, refers)
 
+    def workspace(self, workspace: Workspace) -> None:
+        """Suspended, it is there: it starts again with what it was made of. Its home is nobody's to prune."""
+        deleted = workspace.phase is WorkspacePhase.DELETED
+        used_ms = workspace.ended_ms or workspace.queued_ms
+        live = "" if deleted else f"workspace {workspace.id} is there"
+        logs = Item(kind=Kind.LOGS, id=workspace.id, used_ms=used_ms, pinned=live)
+        self._left_by(workspace, logs)
+        if not deleted:
+            spec = workspace.spec
+            refers = _made_of(workspace.tenant, spec.environment, spec.bundle)
+            refers += _made_of(workspace.tenant, spec.tools, "")
+            refers += _caches(spec.bundle, "")
+            self._user("workspace", spec.name, workspace, refers)
+
     def version(self, version: ModelVersion) -> None:
         """A registered model stays, and with it all that it came from."""
         lineage = version.lineage
@@ -224,7 +240,7 @@ class _Gathering:
                 refers=refers,
             )
 
-    def _left_by(self, owner: Job | Replica, item: Item) -> None:
+    def _left_by(self, owner: Job | Replica | Workspace, item: Item) -> None:
         """What is on disk of a gang, where anything is."""
         found = self.found.pop(item.ref, None)
         if found is not None:
@@ -244,7 +260,7 @@ class _Gathering:
         self,
         kind: str,
         name: str,
-        entity: Endpoint | ModelVersion | Schedule | TemplateVersion,
+        entity: Endpoint | Workspace | ModelVersion | Schedule | TemplateVersion,
         refers: list[Ref],
     ) -> None:
         """What never goes, and keeps what it needs."""

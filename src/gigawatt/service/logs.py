@@ -11,9 +11,17 @@ from gigawatt.model.job import Job
 from gigawatt.model.launch import AttemptKey
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.tenant import Caller
+from gigawatt.model.work import Work
+from gigawatt.model.workspace import Workspace
 from gigawatt.service.lines import LogLine, LogLines
 from gigawatt.service.live_ranks import check_rank
-from gigawatt.service.lookup import attempt_of, find_endpoint, find_job, not_found
+from gigawatt.service.lookup import (
+    attempt_of,
+    find_endpoint,
+    find_job,
+    find_workspace,
+    not_found,
+)
 from gigawatt.service.patterns import Pattern
 from gigawatt.service.permissions import verb
 from gigawatt.service.services import Services
@@ -112,6 +120,26 @@ async def of_endpoint(
     return await reader.open(owner.attempts[-1])
 
 
+@verb
+async def of_workspace(
+    caller: Caller, services: Services, reference: str, wanted: LogRange, *, project: str = ""
+) -> LogBytes:
+    """What a workspace's program wrote. Raises RefusalError."""
+    workspace = await find_workspace(caller, services, reference, project)
+    check_rank(1, wanted.rank)
+
+    async def newest() -> Workspace | None:
+        return await services.read(lambda: services.store.read(Workspace, workspace.id))
+
+    kept = {each.n: each for each in workspace.attempts}
+    attempt = workspace.attempt if wanted.attempt is None else kept.get(wanted.attempt)
+    if attempt is None and wanted.attempt is not None:
+        detail = f"workspace {workspace.spec.name} has no attempt {wanted.attempt} on record"
+        raise RefusalError(RefusalCode.NOT_FOUND, detail, field="attempt")
+    reader = _Reader(services=services, wanted=wanted, gang=workspace.id, newest=newest)
+    return await reader.open(attempt)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Piece:
     attempt: int
@@ -123,7 +151,7 @@ class _Reader:
     services: Services
     wanted: LogRange
     gang: str
-    newest: Callable[[], Awaitable[Job | Replica | None]]
+    newest: Callable[[], Awaitable[Work | None]]
 
     async def open(self, attempt: Attempt | None) -> LogBytes:
         """Read the first bytes, so that it is known where they begin."""

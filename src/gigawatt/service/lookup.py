@@ -15,12 +15,13 @@ from gigawatt.model.ranges import contains, text
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.retention import RemovedJob
 from gigawatt.model.tenant import Caller
+from gigawatt.model.workspace import Workspace, WorkspacePhase
 from gigawatt.service.permissions import sees, within
 from gigawatt.service.services import Services
 from gigawatt.spec.faults import nearest
 from gigawatt.store.base import Query, Store
 
-Owned = TypeVar("Owned", Job, JobArray, Endpoint, Environment)
+Owned = TypeVar("Owned", Job, JobArray, Endpoint, Environment, Workspace)
 
 PAGE_LIMIT = 50
 PAGE_LIMIT_MAX = 500
@@ -106,6 +107,27 @@ async def find_endpoint(
     return endpoint
 
 
+async def find_workspace(
+    caller: Caller, services: Services, reference: str, project: str = ""
+) -> Workspace:
+    """The workspace of that id, or of that name and not gone. Raises RefusalError (not-found)."""
+    try:
+        workspace = await services.read(
+            _finder(services.store, caller, Workspace, reference, project)
+        )
+    except RefusalError as error:
+        raise RefusalError(
+            error.code, error.detail, hint="gw dev list shows those there are"
+        ) from error
+    if workspace.phase is WorkspacePhase.DELETED and workspace.id != reference:
+        raise RefusalError(
+            RefusalCode.NOT_FOUND,
+            f"there is no workspace {reference}",
+            hint=f"gw dev {reference} makes one",
+        )
+    return workspace
+
+
 async def find_environment(caller: Caller, services: Services, reference: str) -> Environment:
     """The environment of that id. Raises RefusalError (not-found)."""
     return await services.read(_finder(services.store, caller, Environment, reference, ""))
@@ -159,7 +181,7 @@ def _finder(
     word = "array" if kind is JobArray else kind.__name__.lower()
 
     def visible(found: Entity | None) -> bool:
-        if not isinstance(found, Job | JobArray | Endpoint | Environment):
+        if not isinstance(found, Job | JobArray | Endpoint | Environment | Workspace):
             return False
         gang = found.id if isinstance(found, Job) else ""
         return sees(caller, found.tenant, found.project, gang=gang)

@@ -111,6 +111,15 @@ VERBS: dict[str, frozenset[Role]] = {
     "notifications.deliveries": _READERS,
     "notifications.trial": _WRITERS,
     "notifications.remove": _WRITERS,
+    "logs.of_workspace": _READERS,
+    "workspaces.make": _WRITERS,
+    "workspaces.page": _READERS,
+    "workspaces.show": _READERS,
+    "workspaces.start": _WRITERS,
+    "workspaces.suspend": _WRITERS,
+    "workspaces.extend": _WRITERS,
+    "workspaces.delete": _WRITERS,
+    "workspaces.enter": _WRITERS,
     "nodes.page": _READERS,
     "nodes.show": _READERS,
     "nodes.set_state": _OPERATORS,
@@ -151,11 +160,16 @@ def verb(function: Callable[Concatenate[Caller, P], R]) -> Callable[Concatenate[
 
     @wraps(function)
     def checked(caller: Caller, *args: P.args, **kwargs: P.kwargs) -> R:
-        if caller.role not in roles:
+        if not may(caller, name):
             raise _forbidden(caller, name, roles)
         return function(caller, *args, **kwargs)
 
     return checked
+
+
+def may(caller: Caller, name: str) -> bool:
+    """Whether the table gives a verb to the caller's role."""
+    return caller.role in VERBS[name]
 
 
 def sees(caller: Caller, tenant: str, project: str, *, gang: str = "") -> bool:

@@ -13,10 +13,11 @@ from gigawatt.model.gang import Gang
 from gigawatt.model.job import Job
 from gigawatt.model.launch import Placement
 from gigawatt.model.ledger import NodeAccount
-from gigawatt.model.observation import CheckpointsFound, DemandSeen
+from gigawatt.model.observation import CheckpointsFound, DemandSeen, WorkspaceTouched
 from gigawatt.model.reason import Reason
 from gigawatt.model.resources import Resources
 from gigawatt.model.retention import Kind, Retention
+from gigawatt.model.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +113,14 @@ class Leader(Protocol):
 
     def progress(self, gang: str) -> Progress | None:
         """The newest that a live job reported."""
+        ...
+
+    def workspace(self, id: str) -> Workspace | None:
+        """A workspace that is not gone, with what was last measured of it."""
+        ...
+
+    def workspace_touched(self, seen: WorkspaceTouched) -> None:
+        """Take in that a person is at one."""
         ...
 
     def waiting(self, gang: str) -> tuple[int, Reason] | None:

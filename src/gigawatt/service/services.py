@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from gigawatt.build.artifacts import ArtifactStore
+from gigawatt.build.homes import Homes
 from gigawatt.build.interpreters import Machine
 from gigawatt.build.secrets import SecretFiles
 from gigawatt.engine.base import Engine
@@ -14,6 +15,7 @@ from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.retention import NO_POLICY, Retention
 from gigawatt.service.authenticate import Keyring
 from gigawatt.service.disk import Disk
+from gigawatt.service.doors import Doors
 from gigawatt.service.ports import Leader, Premises, ReceiptRequest
 from gigawatt.service.webhooks import Webhooks
 from gigawatt.store.base import Store
@@ -34,6 +36,19 @@ class InstanceFacts:
     handoff: str = ""  # the socket over which clients on this machine hand in open files
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkspaceRules:
+    """What this instance gives to workspaces and allows them. `homes` is None where nodes share no directory."""
+
+    homes: Homes | None = None
+    url: str = ""  # of the proxy, as browsers have it
+    jupyter: tuple[str, ...] = ("jupyterlab",)  # requirements that JupyterLab is built from
+    idle_s: int = 3_600
+    idle_max_s: int = 86_400
+    lease_s: int = 43_200
+    lease_max_s: int = 604_800  # 0 is without limit
+
+
 def _reader_threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(READERS_MAX, thread_name_prefix="store-read")
 
@@ -50,8 +65,10 @@ class Services:
     machine: Machine
     keyring: Keyring
     instance: InstanceFacts
+    doors: Doors
     premises: Premises
     disk: Disk
+    workspaces: WorkspaceRules = field(default_factory=WorkspaceRules)
     retention: Retention = NO_POLICY  # where a project has no policy of its own
     work_dir: str = ""  # where the directories of gangs are; empty where they cannot be read here
     artifact_bytes_max: int = 64 << 30

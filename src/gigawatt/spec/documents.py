@@ -15,10 +15,13 @@ from gigawatt.model.refusal import Fault, RefusalCode, RefusalError
 from gigawatt.spec import limits
 from gigawatt.spec.faults import nearest, refusal
 from gigawatt.spec.parse import EndpointDraft, JobDraft, endpoint_from, job_from
+from gigawatt.spec.workspaces import WorkspaceDraft, workspace_from
 from gigawatt.spec.yaml_core import TAG, CoreLoader
 
-KINDS = ("job", "endpoint")
+KINDS = ("job", "endpoint", "workspace")
 DEFAULT_KIND = "job"
+
+Draft = JobDraft | EndpointDraft | WorkspaceDraft
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,16 +63,18 @@ class Document:
         return f"{self.source}:{position.line}:{position.column}"
 
 
-def parse_yaml(text: str, source: str) -> tuple[JobDraft | EndpointDraft, ...]:
-    """Every job and endpoint of a file, as the API would take it. Raises RefusalError with line and column."""
+def parse_yaml(text: str, source: str) -> tuple[Draft, ...]:
+    """Every job, endpoint and workspace of a file, as the API would take it. Raises RefusalError with line and column."""
     return tuple(draft_of(document) for document in read_documents(text, source))
 
 
-def draft_of(document: Document) -> JobDraft | EndpointDraft:
-    """The job or endpoint of one document. Raises RefusalError with line and column."""
+def draft_of(document: Document) -> Draft:
+    """The job, endpoint or workspace of one document. Raises RefusalError with line and column."""
     try:
         if document.kind == "endpoint":
             return endpoint_from(document.data)
+        if document.kind == "workspace":
+            return workspace_from(document.data)
         return job_from(document.data)
     except RefusalError as error:
         raise document.located(error) from error

@@ -6,7 +6,7 @@ What only the instance knows stays open and is filled in by the service: an envi
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import BaseModel, ValidationError
 
@@ -22,8 +22,21 @@ from gigawatt.spec import limits, names
 from gigawatt.spec.arrays import array_faults, array_spec
 from gigawatt.spec.environments import environment_faults, environment_spec
 from gigawatt.spec.faults import faults_of, refusal
-from gigawatt.spec.forms import EndpointForm, GangForm, JobForm
+from gigawatt.spec.forms import EndpointForm, EnvironmentForm, GangForm, JobForm
 from gigawatt.spec.units import shown
+
+
+class Runs(Protocol):
+    """Whatever has processes."""
+
+    @property
+    def environment(self) -> EnvironmentForm: ...
+    @property
+    def gang(self) -> GangForm: ...
+    @property
+    def env(self) -> dict[str, str]: ...
+    @property
+    def bundle(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +91,7 @@ def job_draft(form: JobForm) -> JobDraft:
     """The draft of a form whose fields are each valid. Raises RefusalError where they do not go together."""
     faults = [
         *_program_faults(form),
-        *_together_faults(form, replica=False),
+        *together_faults(form, replica=False),
         *_keep_faults(form),
         *array_faults(form.array, form.sweep, env=form.env),
     ]
@@ -89,18 +102,18 @@ def job_draft(form: JobForm) -> JobDraft:
     spec = JobSpec(
         name=form.name or names.default_name(written),
         command=tuple(command),
-        shape=_shape(form.gang),
+        shape=shape_of(form.gang),
         environment="",
         bundle=form.bundle,
         workdir=form.workdir,
-        env=_pairs(form.env),
+        env=pairs(form.env),
         priority=form.priority,
         timeout_s=form.timeout,
         grace_s=form.grace,
         retries_user=form.retries.user,
         retries_infrastructure=form.retries.infrastructure,
         after=tuple(dict.fromkeys(form.after)),
-        labels=_pairs(form.labels),
+        labels=pairs(form.labels),
         model=_model_output(form),
         checkpoints=_keep_policy(form),
     )
@@ -114,7 +127,7 @@ def job_draft(form: JobForm) -> JobDraft:
 
 def endpoint_draft(form: EndpointForm) -> EndpointDraft:
     """The draft of a form whose fields are each valid. Raises RefusalError where they do not go together."""
-    faults = [*_replica_faults(form), *_together_faults(form, replica=True)]
+    faults = [*_replica_faults(form), *together_faults(form, replica=True)]
     if faults:
         raise refusal(faults)
     spec = EndpointSpec(
@@ -123,11 +136,11 @@ def endpoint_draft(form: EndpointForm) -> EndpointDraft:
         model_path="",
         served_name=form.served_name or form.name,
         command=tuple(form.command),
-        shape=_shape(form.gang),
+        shape=shape_of(form.gang),
         environment="",
         bundle=form.bundle,
         workdir=form.workdir,
-        env=_pairs(form.env),
+        env=pairs(form.env),
         replicas_min=form.replicas.min,
         replicas_max=form.replicas.max,
         concurrency=form.concurrency,
@@ -141,9 +154,42 @@ def endpoint_draft(form: EndpointForm) -> EndpointDraft:
         ),
         priority=form.priority,
         grace_s=form.grace,
-        labels=_pairs(form.labels),
+        labels=pairs(form.labels),
     )
     return EndpointDraft(spec=spec, environment=environment_spec(form.environment))
+
+
+def together_faults(form: Runs, *, replica: bool) -> list[Fault]:
+    """What does not go together in fields that jobs, endpoints and workspaces share."""
+    found = list(environment_faults(form.environment, field="environment"))
+    found += _gang_faults(form.gang)
+    for name in form.env:
+        fault = names.env_name_fault(name, replica=replica)
+        if fault:
+            found.append(Fault(field=f"env.{name}", detail=f"env.{name} {fault[0]}", hint=fault[1]))
+    digest = form.bundle.removeprefix("sha256:")
+    if form.bundle and (len(digest) != 64 or digest == form.bundle or not _is_hex(digest)):
+        detail = f"bundle is not a digest: {shown(form.bundle)}"
+        hint = "the API takes the digest of an uploaded bundle; gw packs and uploads directories"
+        found.append(Fault(field="bundle", detail=detail, hint=hint))
+    return found
+
+
+def shape_of(gang: GangForm) -> Shape:
+    """A gang as the model has it."""
+    return Shape(
+        nodes_min=gang.nodes.min,
+        nodes_max=gang.nodes.max,
+        ranks_per_node=gang.ranks_per_node,
+        per_node=Resources(milli_gpu=gang.gpus, milli_cpu=gang.cpus, memory_bytes=gang.memory),
+        gpu_kinds=tuple(gang.gpu_kinds),
+        same=gang.same,
+    )
+
+
+def pairs(values: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    """A mapping as the model has it, in order."""
+    return tuple(sorted(values.items()))
 
 
 def _all_faults(error: ValidationError, form: type[BaseModel]) -> RefusalError:
@@ -176,21 +222,6 @@ def _replica_faults(form: EndpointForm) -> list[Fault]:
     return []
 
 
-def _together_faults(form: JobForm | EndpointForm, *, replica: bool) -> list[Fault]:
-    found = list(environment_faults(form.environment, field="environment"))
-    found += _gang_faults(form.gang)
-    for name in form.env:
-        fault = names.env_name_fault(name, replica=replica)
-        if fault:
-            found.append(Fault(field=f"env.{name}", detail=f"env.{name} {fault[0]}", hint=fault[1]))
-    digest = form.bundle.removeprefix("sha256:")
-    if form.bundle and (len(digest) != 64 or digest == form.bundle or not _is_hex(digest)):
-        detail = f"bundle is not a digest: {shown(form.bundle)}"
-        hint = "the API takes the digest of an uploaded bundle; gw packs and uploads directories"
-        found.append(Fault(field="bundle", detail=detail, hint=hint))
-    return found
-
-
 def _gang_faults(gang: GangForm) -> list[Fault]:
     found: list[Fault] = []
     ranks = gang.nodes.max * gang.ranks_per_node
@@ -210,17 +241,6 @@ def _gang_faults(gang: GangForm) -> list[Fault]:
         detail = "gang.gpu_kinds is given, but gang.gpus is 0"
         found.append(Fault(field="gang.gpu_kinds", detail=detail, hint="set gang.gpus"))
     return found
-
-
-def _shape(gang: GangForm) -> Shape:
-    return Shape(
-        nodes_min=gang.nodes.min,
-        nodes_max=gang.nodes.max,
-        ranks_per_node=gang.ranks_per_node,
-        per_node=Resources(milli_gpu=gang.gpus, milli_cpu=gang.cpus, memory_bytes=gang.memory),
-        gpu_kinds=tuple(gang.gpu_kinds),
-        same=gang.same,
-    )
 
 
 def _model_output(form: JobForm) -> ModelOutput | None:
@@ -252,7 +272,3 @@ def _as_written(command: list[str]) -> list[str]:
 
 def _is_hex(text: str) -> bool:
     return all(digit in "0123456789abcdef" for digit in text)
-
-
-def _pairs(values: dict[str, Any]) -> tuple[tuple[str, str], ...]:
-    return tuple(sorted(values.items()))

@@ -16,6 +16,7 @@ from gigawatt.model.retention import RemovedJob
 from gigawatt.model.schedule import Fire, Schedule, SchedulePhase
 from gigawatt.model.template import Template, TemplateVersion
 from gigawatt.model.tenant import ApiKey, Project, Tenant
+from gigawatt.model.workspace import Workspace, WorkspacePhase
 from gigawatt.store.codec import encode
 
 
@@ -52,11 +53,11 @@ def row(entity: Entity) -> dict[str, Any]:
     }
 
 
-def facts_of(entity: Entity) -> Facts:  # noqa: PLR0911 - one flat table
+def facts_of(entity: Entity) -> Facts:
     match entity:
-        case Job() | JobArray():
+        case Job() | JobArray() | RemovedJob():
             return _facts_of_job(entity)
-        case Endpoint() | Replica() | Environment():
+        case Endpoint() | Replica() | Environment() | Workspace():
             return _facts_of_work(entity)
         case Node() | NodeAccount():
             return _facts_of_node(entity)
@@ -70,17 +71,6 @@ def facts_of(entity: Entity) -> Facts:  # noqa: PLR0911 - one flat table
             return _facts_of_schedule(entity)
         case Notification() | Delivery():
             return _facts_of_notification(entity)
-        case RemovedJob():
-            return Facts(
-                id=entity.id,
-                created_ms=entity.removed_ms,
-                tenant=entity.tenant,
-                project=entity.project,
-                name=entity.name,
-                phase=entity.phase,
-                live=False,
-                version=entity.version,
-            )
 
 
 def replica_phase(replica: Replica) -> str:
@@ -91,7 +81,18 @@ def replica_phase(replica: Replica) -> str:
     return attempt.phase.value if attempt is not None and attempt.live else "queued"
 
 
-def _facts_of_job(entity: Job | JobArray) -> Facts:
+def _facts_of_job(entity: Job | JobArray | RemovedJob) -> Facts:
+    if isinstance(entity, RemovedJob):
+        return Facts(
+            id=entity.id,
+            created_ms=entity.removed_ms,
+            tenant=entity.tenant,
+            project=entity.project,
+            name=entity.name,
+            phase=entity.phase,
+            live=False,
+            version=entity.version,
+        )
     return Facts(
         id=entity.id,
         created_ms=entity.created_ms,
@@ -105,8 +106,19 @@ def _facts_of_job(entity: Job | JobArray) -> Facts:
     )
 
 
-def _facts_of_work(entity: Endpoint | Replica | Environment) -> Facts:
+def _facts_of_work(entity: Endpoint | Replica | Environment | Workspace) -> Facts:
     match entity:
+        case Workspace():
+            return Facts(
+                id=entity.id,
+                created_ms=entity.created_ms,
+                tenant=entity.tenant,
+                project=entity.project,
+                name=entity.spec.name,
+                phase=entity.phase.value,
+                live=entity.phase is not WorkspacePhase.DELETED,
+                version=entity.version,
+            )
         case Endpoint():
             return Facts(
                 id=entity.id,

@@ -17,6 +17,7 @@ _SECRETS = re.compile(
     r"|(?i:bearer)\s+[A-Za-z0-9._~+/=-]{8,}"
     r"|(?<=://)[^/\s:@\"]+:[^/\s@\"]+(?=@)"  # user:password in a URL
 )
+QUIET = ("httpx2", "websockets")  # every request of the proxy to a workspace, with its address
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -55,4 +56,6 @@ def setup_logging(path: Path, *, level: int = logging.INFO) -> logging.Handler:
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = name != "uvicorn.access"  # the API counts and logs requests itself
+    for name in QUIET:
+        logging.getLogger(name).setLevel(max(level, logging.WARNING))
     return handler

@@ -17,10 +17,12 @@ from gigawatt.model.environment import (
 from gigawatt.model.event import Event
 from gigawatt.model.gang import Shape
 from gigawatt.model.job import Job, JobPhase, JobSpec
-from gigawatt.model.ledger import LedgerEntry, NodeAccount, TimeClass, Use
+from gigawatt.model.ledger import LedgerEntry, NodeAccount, TimeClass
+from gigawatt.model.ledger import Use as LedgerUse
 from gigawatt.model.node import Gpu, Node, NodeReport, NodeState
 from gigawatt.model.resources import Resources
 from gigawatt.model.tenant import ApiKey, Project, Role, Tenant
+from gigawatt.model.workspace import Use, Workspace, WorkspacePhase, WorkspaceProgram, WorkspaceSpec
 from tests.contract.store.standing_samples import standing
 
 SHAPE = Shape(per_node=Resources(milli_cpu=500, memory_bytes=1 << 30))
@@ -173,6 +175,7 @@ def one_of_every_kind() -> tuple[Entity, ...]:
         job_with_history(1),
         endpoint(1),
         replica(1),
+        workspace(),
         environment(),
         node(),
         node_account(),
@@ -185,6 +188,28 @@ def one_of_every_kind() -> tuple[Entity, ...]:
         Project(id="acme/nlp", tenant="acme", name="nlp", created_ms=1),
         api_key(1),
         *standing(job(1).spec, environment()),
+    )
+
+
+def workspace() -> Workspace:
+    return Workspace(
+        id="ws-1",
+        tenant="acme",
+        project="nlp",
+        spec=WorkspaceSpec(
+            name="lab",
+            program=WorkspaceProgram.JUPYTER,
+            shape=SHAPE,
+            environment="host",
+            tools="env-1",
+            home="/homes/lab",
+        ),
+        phase=WorkspacePhase.RUNNING,
+        created_ms=1,
+        queued_ms=2,
+        created_by="ada",
+        attempts=job_with_history(1).attempts,
+        use=Use(at_ms=3, milli_cpu=4),
     )
 
 
@@ -211,7 +236,7 @@ def node() -> Node:
 
 
 def node_account() -> NodeAccount:
-    use = Use(
+    use = LedgerUse(
         gang="job-1",
         attempt=1,
         tenant="acme",

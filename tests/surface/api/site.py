@@ -14,6 +14,7 @@ from gigawatt import clock
 from gigawatt.api.app import create_app
 from gigawatt.build.artifacts import ArtifactStore
 from gigawatt.build.environments import EnvironmentBuilder
+from gigawatt.build.homes import Homes
 from gigawatt.build.interpreters import Interpreter, Machine
 from gigawatt.build.remote import Remote
 from gigawatt.build.secrets import SecretFiles
@@ -23,7 +24,7 @@ from gigawatt.control.courier import Courier
 from gigawatt.control.front import Front
 from gigawatt.control.leader import Config, Leader
 from gigawatt.control.premises import LocalPremises
-from gigawatt.model.action import BuildEnvironment, DeleteEnvironment, StoreModel
+from gigawatt.model.action import BuildEnvironment, DeleteEnvironment, RemoveHome, StoreModel
 from gigawatt.model.command import CreateKey
 from gigawatt.model.environment import EnvironmentKind
 from gigawatt.model.launch import AttemptKey
@@ -31,6 +32,7 @@ from gigawatt.model.observation import (
     EnvironmentBuilt,
     EnvironmentDeleted,
     EnvironmentFailed,
+    HomeRemoved,
     ModelStored,
 )
 from gigawatt.model.tenant import DEFAULT_TENANT, Role
@@ -39,8 +41,9 @@ from gigawatt.reconcile.turn import Site as LoopSite
 from gigawatt.scheduler.policy import Policy
 from gigawatt.service.authenticate import Keyring
 from gigawatt.service.disk import Disk
+from gigawatt.service.doors import Doors
 from gigawatt.service.networks import parse_networks
-from gigawatt.service.services import InstanceFacts, Services
+from gigawatt.service.services import InstanceFacts, Services, WorkspaceRules
 from gigawatt.service.tokens import KEY_BYTES, Owner, RankTokens, new_key
 from gigawatt.service.webhooks import Webhooks
 from gigawatt.store import open_store
@@ -53,6 +56,7 @@ T = TypeVar("T")
 WAIT_S = 20.0
 FACTS = InstanceFacts(api_url="http://api.test", gateway_url="http://gateway.test", store="sqlite")
 LOOPBACK = "127.0.0.0/8"  # where receivers of webhooks are in tests
+PROXY_URL = "http://workspaces.test"
 SECRET = b"0123456789abcdef0123456789abcdef"
 NO_MARKS = Marks(soft_bytes=0, hard_bytes=0)
 MACHINE = Machine(
@@ -90,6 +94,10 @@ class Workshop:
 
     async def delete(self, action: DeleteEnvironment) -> EnvironmentDeleted:
         return EnvironmentDeleted(at_ms=clock.now_ms(), environment=action.environment)
+
+    async def remove_home(self, action: RemoveHome) -> HomeRemoved:
+        await asyncio.to_thread(Homes(self.work.parent / "homes").remove, action.path)
+        return HomeRemoved(at_ms=clock.now_ms(), workspace=action.workspace)
 
     async def store_model(self, action: StoreModel) -> ModelStored:
         tree = await asyncio.to_thread(self.artifacts.put_tree, Path(action.path))
@@ -188,7 +196,7 @@ async def running_site(
     leader = Leader(store=store, engine=engine, config=_config(data))
     workshop = Workshop(artifacts, data / "environments")
     await leader.start(_actuator(store, engine, leader, workshop))
-    services = _services(data, store, leader, engine, artifacts)
+    services = _services(data, leader, store=store, engine=engine, artifacts=artifacts)
     telling = _telling(services, leader)
     app = create_app(services, body_bytes_max=body_bytes_max)
     async with _client(app) as http:
@@ -213,17 +221,20 @@ async def running_site(
 
 
 def _services(
-    data: Path, store: Store, leader: Leader, engine: MachineEngine, artifacts: ArtifactStore
+    data: Path, leader: Leader, *, store: Store, engine: MachineEngine, artifacts: ArtifactStore
 ) -> Services:
+    front = Front(leader)
     return Services(
         store=store,
-        leader=Front(leader),
+        leader=front,
         engine=engine,
         artifacts=artifacts,
         secrets=SecretFiles(data / "secrets"),
         machine=MACHINE,
         keyring=Keyring(store, RankTokens(SECRET)),
         instance=FACTS,
+        doors=Doors(store=store, leader=front, secret=SECRET),
+        workspaces=WorkspaceRules(homes=Homes(data / "homes"), url=PROXY_URL),
         work_dir=str(data / "work"),
         premises=_premises(data, artifacts),
         disk=Disk(place=data, marks=NO_MARKS),
@@ -240,7 +251,7 @@ def _actuator(store: Store, engine: MachineEngine, leader: Leader, workshop: Wor
         engine=engine,
         workshop=workshop,
         archive=StoreArchive(store),
-        token_of=lambda _: "",
+        secrets_of=lambda _: (),
         observe=leader.observe,
         deposed=leader.depose,
     )

@@ -48,6 +48,7 @@ def test_whatever_a_caller_can_ask_of_the_services_is_a_verb() -> None:
         "jobs.resolved",
         "lookup.find_endpoint",
         "lookup.find_environment",
+        "lookup.find_workspace",
         "model_lookup.find_model",
         "model_lookup.find_version",
         "models.servable",
@@ -57,6 +58,7 @@ def test_whatever_a_caller_can_ask_of_the_services_is_a_verb() -> None:
         "standing.find_schedule",
         "standing.find_notification",
         "templates.filled_job",
+        "workspace_plans.planned",
     }
     asked = {
         name
@@ -183,6 +185,7 @@ def _reads(name: str) -> bool:
         "totals",
         "of_job",
         "of_endpoint",
+        "of_workspace",
         "tenants",
         "diff",
         "lines",

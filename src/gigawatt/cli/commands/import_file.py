@@ -33,10 +33,10 @@ Examples:
     "form",
     type=click.Choice(["yaml", "json"]),
     default="yaml",
-    help="YAML for `gw run` and `gw serve`, or documents and notes as JSON.",
+    help="YAML for `gw run`, `gw serve` and `gw dev`, or documents and notes as JSON.",
 )
 def import_file(*, kind: str, file: Path, output: Path | None, force: bool, form: str) -> None:
-    """Turn FILE (`-` is stdin) into a job or endpoint file.
+    """Turn FILE (`-` is stdin) into a job, endpoint or workspace file.
 
     The YAML goes to stdout. What has no counterpart is said on stderr, with its line and what to do instead, and
     stands as comments at the top of the YAML. Nothing is submitted.
@@ -67,6 +67,9 @@ def _tell(found: "Imported", source: str, output: Path | None) -> None:
         if note.advice:
             click.echo(f"  {painted('instead', 'cyan')}: {note.advice}", err=True)
     kinds = {str(document["kind"]) for document in found.documents}
+    if kinds == {"workspace"}:
+        click.echo(f"start it: gw dev {output or 'FILE'}", err=True)
+        return
     verb = "serve" if kinds == {"endpoint"} else "run"
     click.echo(f"try it out: gw {verb} {output or 'FILE'} --dry-run", err=True)
 

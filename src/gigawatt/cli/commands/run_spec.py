@@ -195,12 +195,16 @@ def _read(file: Path) -> "tuple[Written, ...]":
             raise each.located(
                 RefusalError(
                     RefusalCode.INVALID,
-                    f"an {each.kind}, and gw run takes jobs",
+                    f"{_one(each.kind)}, and gw run takes jobs",
                     field="kind",
-                    hint=f"gw serve {file}",
+                    hint=f"gw {'serve' if each.kind == 'endpoint' else 'dev'} {file}",
                 )
             )
     return found
+
+
+def _one(kind: str) -> str:
+    return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
 
 
 def _node_range(text: str) -> int | dict[str, int]:

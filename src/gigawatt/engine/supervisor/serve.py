@@ -38,6 +38,14 @@ PUT_BESIDE_RANKS = (
     "rank/__init__.py",
     "rank/call.py",
     "rank/function.py",
+    "rank/desk/__init__.py",
+    "rank/desk/facts.py",
+    "rank/desk/front.py",
+    "rank/desk/measure.py",
+    "rank/desk/program.py",
+    "rank/desk/run.py",
+    "rank/desk/terminal.py",
+    "rank/desk/websocket.py",
 )
 
 FENCED = frozenset({"stage", "go", "abort", "stop", "release", "state"})  # the leader's alone

@@ -1,4 +1,4 @@
-"""From a file of another system to ours: the text that `gw run` and `gw serve` take, and what it leaves out."""
+"""From a file of another system to ours: the text that `gw run`, `gw serve` and `gw dev` take, and what it leaves out."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ from gigawatt.spec.foreign.sbatch import from_sbatch
 from gigawatt.spec.foreign.skypilot import from_skypilot
 from gigawatt.spec.foreign.torchx import from_torchx
 from gigawatt.spec.parse import endpoint_from, job_from
+from gigawatt.spec.workspaces import workspace_from
 
 _READERS: dict[str, Callable[[str, Findings], list[dict[str, Any]]]] = {
     "sbatch": from_sbatch,
@@ -67,6 +68,8 @@ def _check(document: dict[str, Any], source: str) -> None:
     try:
         if checked["kind"] == "endpoint":
             endpoint_from(checked)
+        elif checked["kind"] == "workspace":
+            workspace_from(checked)
         else:
             job_from(checked)
     except RefusalError as error:

@@ -1,14 +1,14 @@
-"""A dstack configuration: a task is a job, a service an endpoint. A dev environment is neither."""
+"""A dstack configuration: a task is a job, a service an endpoint, a dev environment a workspace."""
 
 import re
 from collections.abc import Mapping
 from typing import Any, cast
 
-from gigawatt.model.refusal import RefusalCode
 from gigawatt.spec.cron import parse_cron
 from gigawatt.spec.faults import nearest
 from gigawatt.spec.foreign.amounts import range_of, shown_span
 from gigawatt.spec.foreign.dstack_resources import CLOUD, gang_of
+from gigawatt.spec.foreign.dstack_workspaces import TAKEN, TOLD, workspace_of
 from gigawatt.spec.foreign.findings import Findings
 from gigawatt.spec.foreign.launch import NODE_COUNT, Dialect, Plan, understand
 from gigawatt.spec.foreign.names import env_of, told_name
@@ -61,12 +61,12 @@ _TOLD = {
     "shell": "scripts run under bash",
     "home_dir": "leave it out",
     "single_branch": "leave it out",
-    "ide": "leave it out",
+    "ide": "with `type: dev-environment` it becomes a workspace",
     "startup_order": "a gang's ranks start together",
     "stop_criteria": "a gang ends when all of its ranks have",
     "utilization_policy": "`gw watch` shows what a job does with its GPUs",
     "tags": "write `labels`",
-    "dev_environment": "leave it out",
+    "dev_environment": "with `type: dev-environment` it becomes a workspace",
 }
 _SERVICE_TOLD = {
     "gateway": "`gw up` starts the gateway",
@@ -97,7 +97,7 @@ _SERVICE_TAKEN = frozenset({"port", "model", "replicas", "scaling", "probes"})
 
 
 def from_dstack(text: str, findings: Findings) -> list[dict[str, Any]]:
-    """The job or endpoint that each document describes. Raises RefusalError."""
+    """The job, endpoint or workspace that each document describes. Raises RefusalError."""
     return [_run(section) for section in sections_of(text, findings)]
 
 
@@ -107,13 +107,9 @@ def _run(section: Section) -> dict[str, Any]:
         detail = f"is not a run's: {kind!r}" if kind else "is missing"
         raise section.wrong("type", detail, nearest(kind, TYPES))
     if kind == "dev-environment":
-        raise section.findings.refusal(
-            "type",
-            section.line("type"),
-            "dev-environment: a job runs to an end, and an endpoint serves a model; it is neither",
-            "write its commands as a task, or work on the node and submit with `gw run`",
-            code=RefusalCode.UNSUPPORTED,
-        )
+        told = {key: advice for key, advice in _TOLD.items() if key not in TAKEN}
+        section.expect(TAKEN, {**told, **TOLD})
+        return workspace_of(section, bundle=_bundle(section))
     service = kind == "service"
     if service:
         section.expect(_TAKEN | _SERVICE_TAKEN, {**_TOLD, **_SERVICE_TOLD})

@@ -209,6 +209,26 @@ def test_the_arguments_of_a_component_become_a_job() -> None:
 
 
 HEAD = "#!/bin/bash\n"
+
+
+def test_a_dev_environment_becomes_a_workspace() -> None:
+    found = imported("dev.dstack.yml")
+    assert found.documents == (
+        {
+            "kind": "workspace",
+            "name": "lab",
+            "program": "vscode",
+            "gang": {"cpus": 8, "memory": "64GiB", "gpus": 1},
+            "environment": {"kind": "uv", "python": "3.12", "requirements": ["torch", "wandb"]},
+            "bundle": ".",
+            "env": {"MODE": "dev"},
+            "idle": "2h",
+            "lease": "12h",
+        },
+    )
+    assert [note.key for note in found.notes] == ["ide", "volumes"]
+
+
 REFUSED = [
     ("sbatch", HEAD + "#SBATCH --nodess=2\n", "file:2: --nodess is not an option of sbatch", "nodes"),
     ("sbatch", HEAD + "#SBATCH -Y 2\n", "file:2: -Y is not an option", "-N"),
@@ -234,7 +254,8 @@ REFUSED = [
     ("skypilot", "- a\n", "file:1:1: a document must be a mapping", ""),
     ("dstack", "type: fleet\n", "file:1: type is not a run's: 'fleet'", "task"),
     ("dstack", "commands: [x]\n", "file:1: type is missing", "task"),
-    ("dstack", "type: dev-environment\nide: vscode\n", "file:1: type dev-environment", "gw run"),
+    ("dstack", "type: dev-environment\nidee: vscode\n", "file:2: idee is not a known key", "ide"),
+    ("dstack", "type: dev-environment\nmax_duration: long\n", "file:2: max_duration", "2h"),
     ("dstack", "type: task\nimage: x\n", "file:1: commands is missing", "commands"),
     (
         "dstack",
