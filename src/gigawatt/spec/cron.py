@@ -113,6 +113,10 @@ def upcoming(cron: str, zone: str, *, after_ms: int, count: int) -> tuple[int, .
 
 def due_times(cron: str, zone: str, *, first_ms: int, until_ms: int, limit: int) -> tuple[int, ...]:
     """Due times from `first_ms` to `until_ms`, both included; of more than `limit`, the newest ones."""
+    second = next_ms(cron, zone, after_ms=first_ms)
+    if second is None or second > until_ms:  # nearly always: spare walking back from the end
+        due = next_ms(cron, zone, after_ms=first_ms - 1)
+        return (due,) if due is not None and due <= until_ms else ()
     back = CronSim(cron, _moment(until_ms + 1_000, zone), reverse=True)
     start = first_ms
     for moment in islice(back, limit, limit + 1):
