@@ -16,9 +16,11 @@ if TYPE_CHECKING:
         checkpoint,
         checkpoint_dir,
         checkpoint_requested,
+        data_dir,
         report,
         resume_step,
     )
+    from gigawatt.sdk import data
     from gigawatt.sdk.batch import Batch
     from gigawatt.sdk.client import Client
     from gigawatt.sdk.errors import (
@@ -54,13 +56,24 @@ __all__ = [
     "checkpoint",
     "checkpoint_dir",
     "checkpoint_requested",
+    "data",
+    "data_dir",
     "job",
     "report",
     "resume_step",
     "wait",
 ]
 
-_RANK = frozenset({"checkpoint", "checkpoint_dir", "checkpoint_requested", "report", "resume_step"})
+_RANK = frozenset(
+    {
+        "checkpoint",
+        "checkpoint_dir",
+        "checkpoint_requested",
+        "data_dir",
+        "report",
+        "resume_step",
+    }
+)
 _HERE = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - pathlib costs too much here
 
 
@@ -79,6 +92,10 @@ def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module 'gigawatt' has no attribute {name!r}")
     try:
+        if name == "data":
+            from importlib import import_module
+
+            return import_module("gigawatt.sdk.data")
         from gigawatt import sdk
 
         return getattr(sdk, name)

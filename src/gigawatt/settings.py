@@ -16,6 +16,8 @@ RANGES = {
     "nodes": (1, 256),
     "hold_after_s": (0, 1 << 31),
     "orphan_s": (1, 1 << 31),
+    "project_bytes_max": (0, 1 << 60),
+    "data_bytes_max": (0, 1 << 60),
 }
 
 
@@ -40,6 +42,17 @@ class Settings:
     ] = 64 << 20
     body_bytes_max: Annotated[int, "The largest request body, artifacts apart."] = 1 << 20
     artifact_bytes_max: Annotated[int, "The largest artifact that may be uploaded."] = 64 << 30
+    volume_roots: Annotated[
+        str,
+        "Directories below which path volumes may be, separated by colons; "
+        "{tenant} and {project} are the volume's own.",
+    ] = ""
+    project_bytes_max: Annotated[
+        int, "What the managed volumes of one project may hold together; 0 is without limit."
+    ] = 0
+    data_bytes_max: Annotated[
+        int, "The data sets that each node keeps for later jobs, in bytes; 0 is without limit."
+    ] = 0
     hold_after_s: Annotated[
         int, "How long a gang waits before nodes that it could use are kept from lower ones."
     ] = 600

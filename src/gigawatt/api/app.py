@@ -21,6 +21,7 @@ from gigawatt.api.routes import (
     models,
     secrets,
     site,
+    volumes,
 )
 from gigawatt.model.refusal import RefusalError
 from gigawatt.service.services import Services
@@ -38,6 +39,7 @@ ALL_ROUTES: tuple[Routes, ...] = (
     environments.ROUTES,
     secrets.ROUTES,
     models.ROUTES,
+    volumes.ROUTES,
     accounts.ROUTES,
     health.ROUTES,
 )

@@ -30,6 +30,7 @@ SECTIONS = {
     "Build": {
         "env": _entry("env", "env", "Build, list, compare and prune environments."),
         "models": _entry("models", "models", "List, show, push, import and alias models."),
+        "data": _entry("data", "data", "Push, pull, list and compare data sets."),
         "lineage": _entry(
             "lineage", "lineage", "Show what a model was made from, and what serves it."
         ),

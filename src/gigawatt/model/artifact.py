@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from gigawatt.model.volume import VolumeVersion
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Artifact:
@@ -119,4 +121,6 @@ class ModelCard:
     by: str
 
 
-Fixed = Artifact | ModelVersion | AliasMove | ModelCard  # never change, so the store alone has them
+Fixed = (
+    Artifact | ModelVersion | AliasMove | ModelCard | VolumeVersion
+)  # never change, so the store alone has them

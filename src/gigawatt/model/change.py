@@ -10,6 +10,7 @@ from gigawatt.model.job import Job
 from gigawatt.model.ledger import LedgerEntry, NodeAccount
 from gigawatt.model.node import Node
 from gigawatt.model.tenant import ApiKey, Project, Tenant
+from gigawatt.model.volume import Volume, VolumeVersion
 
 Entity = (
     Job
@@ -23,6 +24,8 @@ Entity = (
     | ModelName
     | AliasMove
     | ModelCard
+    | Volume
+    | VolumeVersion
     | Tenant
     | Project
     | ApiKey

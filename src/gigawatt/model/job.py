@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from gigawatt.model.attempt import Attempt, Progress, Verdict
 from gigawatt.model.gang import Checkpoint, Gang, GangKind, Isolation, Shape, Window
+from gigawatt.model.volume import Mount, data_of
 
 
 class JobPhase(StrEnum):
@@ -95,6 +96,7 @@ class JobSpec:
     isolation: Isolation = Isolation.PROCESS
     windows: tuple[Window, ...] = ()
     model: ModelOutput | None = None
+    volumes: tuple[Mount, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +152,7 @@ class Job:
             checkpoint=self.checkpoint,
             windows=self.spec.windows,
             avoid_nodes=suspects(self.attempts),
+            data=data_of(self.spec.volumes),
         )
 
 

@@ -16,6 +16,7 @@ from gigawatt.model.job import Job, JobPhase
 from gigawatt.model.ledger import NodeAccount
 from gigawatt.model.node import Node
 from gigawatt.model.tenant import ApiKey, Project, Tenant
+from gigawatt.model.volume import Volume, VolumeVersion
 
 T = TypeVar("T")
 
@@ -27,6 +28,7 @@ _TABLES: dict[type, str] = {
     Node: "nodes",
     NodeAccount: "accounts",
     ModelName: "models",
+    Volume: "volumes",
     Tenant: "tenants",
     Project: "projects",
     ApiKey: "keys",
@@ -45,6 +47,7 @@ class World:
     nodes: dict[str, Node] = field(default_factory=dict[str, Node])
     accounts: dict[str, NodeAccount] = field(default_factory=dict[str, NodeAccount])
     models: dict[str, ModelName] = field(default_factory=dict[str, ModelName])
+    volumes: dict[str, Volume] = field(default_factory=dict[str, Volume])
     tenants: dict[str, Tenant] = field(default_factory=dict[str, Tenant])
     projects: dict[str, Project] = field(default_factory=dict[str, Project])
     keys: dict[str, ApiKey] = field(default_factory=dict[str, ApiKey])
@@ -62,7 +65,7 @@ class World:
             case Endpoint():
                 live = entity.phase is not EndpointPhase.STOPPED
                 _hold(self.endpoints, entity.id, entity, live=live)
-            case Artifact() | ModelVersion() | AliasMove() | ModelCard():
+            case Artifact() | ModelVersion() | AliasMove() | ModelCard() | VolumeVersion():
                 pass
             case _:
                 getattr(self, _TABLES[type(entity)])[entity.id] = entity

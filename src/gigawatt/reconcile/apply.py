@@ -4,11 +4,14 @@ from gigawatt.model.action import ReleaseAttempt, StopAttempt
 from gigawatt.model.change import Entity
 from gigawatt.model.command import (
     AddArtifact,
+    AddVolumeVersion,
     CancelJob,
     ChangeNode,
     Command,
     CreateKey,
     CreateProject,
+    CreateVolume,
+    DeleteVolume,
     EnsureEnvironment,
     PutEndpoint,
     RegisterModel,
@@ -17,6 +20,7 @@ from gigawatt.model.command import (
     RevokeKey,
     SetAlias,
     SetCard,
+    SetVolumeQuota,
     StopEndpoint,
     SubmitJob,
 )
@@ -27,6 +31,7 @@ from gigawatt.model.job import Job
 from gigawatt.model.observation import (
     AttemptGone,
     CheckpointSaved,
+    DataCached,
     DemandSeen,
     EnvironmentBuilt,
     EnvironmentDeleted,
@@ -34,6 +39,7 @@ from gigawatt.model.observation import (
     EnvironmentStage,
     LaunchAccepted,
     LaunchFailed,
+    LaunchPreparing,
     ModelStored,
     NodeLost,
     NodeSeen,
@@ -43,13 +49,23 @@ from gigawatt.model.observation import (
     RankStarted,
     ReplicaReadiness,
 )
-from gigawatt.reconcile import attempts, endpoints, environments, jobs, models, nodes, projects
+from gigawatt.reconcile import (
+    attempts,
+    endpoints,
+    environments,
+    jobs,
+    models,
+    nodes,
+    projects,
+    volumes,
+)
 from gigawatt.reconcile import replicas as replica_lives
 from gigawatt.reconcile.attempts import Owner
 from gigawatt.reconcile.turn import Turn
 
 OfAttempt = (
-    LaunchAccepted
+    LaunchPreparing
+    | LaunchAccepted
     | LaunchFailed
     | RankStarted
     | RankExited
@@ -82,6 +98,14 @@ def command(turn: Turn, asked: Command) -> Entity:  # noqa: C901, PLR0911, PLR09
             return models.set_alias(turn, asked)
         case SetCard():
             return models.set_card(turn, asked)
+        case CreateVolume():
+            return volumes.create(turn, asked)
+        case AddVolumeVersion():
+            return volumes.add_version(turn, asked)
+        case SetVolumeQuota():
+            return volumes.set_quota(turn, asked)
+        case DeleteVolume():
+            return volumes.delete(turn, asked)
         case PutEndpoint():
             return endpoints.put(turn, asked)
         case StopEndpoint():
@@ -96,13 +120,15 @@ def command(turn: Turn, asked: Command) -> Entity:  # noqa: C901, PLR0911, PLR09
             return projects.revoke_key(turn, asked)
 
 
-def observation(turn: Turn, seen: Observation) -> None:
+def observation(turn: Turn, seen: Observation) -> None:  # noqa: C901 - one flat table
     """Take in what was seen. Seen again, it changes nothing."""
     match seen:
         case NodeSeen():
             nodes.seen(turn, seen)
         case NodeLost():
             nodes.lost(turn, seen)
+        case DataCached():
+            nodes.cached(turn, seen)
         case EnvironmentStage():
             environments.stage(turn, seen)
         case EnvironmentBuilt():
@@ -140,13 +166,15 @@ def decision(turn: Turn, decided: Decision) -> None:
         attempts.start(turn, owner, start)
 
 
-def _of_attempt(turn: Turn, seen: OfAttempt) -> None:  # noqa: C901 - one flat table
+def _of_attempt(turn: Turn, seen: OfAttempt) -> None:  # noqa: C901, PLR0912 - one flat table
     found = attempts.find(turn, seen.key)
     if found is None:
         _disown(turn, seen)
         return
     owner, attempt = found
     match seen:
+        case LaunchPreparing():
+            attempts.preparing(turn, owner, attempt, seen)
         case LaunchAccepted():
             attempts.accepted(turn, owner, attempt, seen)
         case RankStarted():

@@ -9,7 +9,13 @@ from gigawatt.model.endpoint import Replica
 from gigawatt.model.job import Job, JobPhase
 from gigawatt.model.launch import AttemptKey
 from gigawatt.model.ledger import TimeClass
-from gigawatt.model.observation import LaunchAccepted, LaunchFailed, RankExited, RankStarted
+from gigawatt.model.observation import (
+    LaunchAccepted,
+    LaunchFailed,
+    LaunchPreparing,
+    RankExited,
+    RankStarted,
+)
 from gigawatt.reconcile import uses
 from gigawatt.reconcile.launches import job_launch, new_attempt, replica_launch
 from gigawatt.reconcile.turn import Turn
@@ -52,6 +58,12 @@ def start(turn: Turn, owner: Owner, placement: Start) -> None:
     )
     turn.act(StartAttempt(launch=launch))
     turn.due(turn.now_ms + LAUNCH_OVERDUE_MS, owner.id)
+
+
+def preparing(turn: Turn, owner: Owner, attempt: Attempt, seen: LaunchPreparing) -> None:
+    """Its nodes fetch what it needs: the launch is not overdue as long as that is told."""
+    if attempt.phase is AttemptPhase.PLACED:
+        turn.put(owner.with_attempt(replace(attempt, prepared_ms=seen.at_ms)))
 
 
 def accepted(turn: Turn, owner: Owner, attempt: Attempt, seen: LaunchAccepted) -> None:
@@ -169,7 +181,7 @@ def finish(turn: Turn, owner: Owner, attempt: Attempt) -> Owner:
 def overdue(turn: Turn, owner: Owner, attempt: Attempt) -> None:
     """Look at a launch or a stop that should be over by now, or look again when it should be."""
     if attempt.phase is AttemptPhase.PLACED:
-        limit_ms = attempt.placed_ms + LAUNCH_OVERDUE_MS
+        limit_ms = (attempt.prepared_ms or attempt.placed_ms) + LAUNCH_OVERDUE_MS
         if turn.now_ms < limit_ms:
             turn.due(limit_ms, owner.id)
             return

@@ -11,7 +11,7 @@ from gigawatt.model.job import Job, JobPhase, JobSpec
 from gigawatt.model.ledger import TimeClass
 from gigawatt.model.observation import ModelStored, RankProgress
 from gigawatt.model.refusal import RefusalCode, RefusalError
-from gigawatt.reconcile import attempts, environments, models, uses
+from gigawatt.reconcile import attempts, environments, models, uses, volumes
 from gigawatt.reconcile.launches import checkpoint_dir
 from gigawatt.reconcile.projects import check_project
 from gigawatt.reconcile.turn import Turn
@@ -25,6 +25,7 @@ def submit(turn: Turn, command: SubmitJob) -> Job:
     """Take a job. Refused when its project or a job that it comes after is not there, or failed."""
     check_project(turn, command.tenant, command.project)
     _check_dependencies(turn, command.spec.after, command.after_done)
+    volumes.check_mounts(turn, command.tenant, command.project, command.spec.volumes)
     if command.environment is not None:
         environments.ensure(turn, command.environment)
     job = Job(
@@ -68,6 +69,7 @@ def retry(turn: Turn, command: RetryJob) -> Job:
             RefusalCode.CONFLICT,
             f"job {job.id} is {job.phase.value}; only failed and cancelled jobs can be retried",
         )
+    volumes.check_mounts(turn, job.tenant, job.project, job.spec.volumes)
     environment = turn.world.environments.get(job.spec.environment)
     if environment is not None:
         environments.ensure(turn, environment)

@@ -57,6 +57,7 @@ def job_launch(job: Job, attempt: Attempt, *, world: World, site: Site) -> Launc
         environment=_environment_path(world, spec.environment),
         bundle=spec.bundle,
         workdir=spec.workdir,
+        volumes=spec.volumes,
         checkpoint_dir=checkpoint_dir(job, site),
         resume_step=attempt.resumed_from.step if attempt.resumed_from else None,
         grace_s=spec.grace_s,

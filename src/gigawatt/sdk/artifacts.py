@@ -70,6 +70,11 @@ class Artifacts:
         sent = self._send_file(path, digest, "file", _Meter(progress=progress, total=found.size))
         return Sent(digest=digest, size_bytes=found.size, sent_bytes=sent, files=1)
 
+    def send_known(self, path: Path, digest: str, *, progress: Progress | None = None) -> int:
+        """Store one file whose digest is known; the bytes that were sent. Raises ApiError, UnreachableError."""
+        meter = _Meter(progress=progress, total=path.stat().st_size)
+        return self._send_file(path, digest, "file", meter)
+
     def send_bytes(self, data: bytes) -> Sent:
         """Store bytes as a file. Raises ApiError, UnreachableError."""
         digest = f"sha256:{hashlib.sha256(data).hexdigest()}"

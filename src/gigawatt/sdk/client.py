@@ -23,6 +23,7 @@ from gigawatt.sdk.secrets import Secrets
 from gigawatt.sdk.tracker import Tracker
 from gigawatt.sdk.transport import Transport
 from gigawatt.sdk.views import CallerView, InstanceView
+from gigawatt.sdk.volumes import Volumes
 
 if TYPE_CHECKING:
     from gigawatt.sdk.futures import Future
@@ -38,6 +39,7 @@ class Client:
         artifacts: store bytes, files, trees and bundles under their digest.
         environments: locked sets of packages: have them built, wait for them, list them.
         models: registered, versioned artifacts: push, register, alias.
+        volumes: data by name: push, pull, compare, read in ranges.
         endpoints: named model services: serve, stop, read logs.
         nodes: what the cluster consists of; cordon and drain.
         events: what has happened, and as it happens.
@@ -80,6 +82,7 @@ class Client:
         self.environments = Environments(transport)
         self.secrets = Secrets(transport)
         self.models = Models(transport)
+        self.volumes = Volumes(transport)
         self.endpoints = Endpoints(transport)
         self.nodes = Nodes(transport)
         self.events = Events(transport)

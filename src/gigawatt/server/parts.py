@@ -8,12 +8,14 @@ from gigawatt.build.bundles import unpack
 from gigawatt.build.environments import EnvironmentBuilder
 from gigawatt.build.interpreters import this_machine
 from gigawatt.build.secrets import SecretFiles
+from gigawatt.build.volume_roots import parse_roots
 from gigawatt.clock import entropy
 from gigawatt.control.actuator import Actuator
 from gigawatt.control.front import Front
 from gigawatt.control.leader import Config, Leader
 from gigawatt.control.workshop import LocalWorkshop
 from gigawatt.engine.local import LocalEngine
+from gigawatt.engine.local.datasets import Datasets
 from gigawatt.reconcile.turn import Site
 from gigawatt.scheduler.policy import Policy
 from gigawatt.server.gateway import Address, GatewayProcess
@@ -46,14 +48,15 @@ class Parts:
 def build(settings: Settings, instance: Instance, *, gateway_port: int) -> Parts:
     """The parts of one instance, each given what it needs of the others."""
     store = open_store(settings.store_url)
+    artifacts = ArtifactStore(settings.data / "artifacts")
     engine = LocalEngine(
         settings.data,
         nodes=settings.nodes,
         orphan_s=settings.orphan_s,
         api_url=instance.api_url,
         unpack=unpack,
+        datasets=Datasets(settings.data, artifacts.materialise, bytes_max=settings.data_bytes_max),
     )
-    artifacts = ArtifactStore(settings.data / "artifacts")
     leader = Leader(store=store, engine=engine, config=_config(settings, instance))
     tokens = RankTokens(secret(settings.data / "secret"))
     secrets = SecretFiles(settings.data / "secrets")
@@ -79,6 +82,8 @@ def build(settings: Settings, instance: Instance, *, gateway_port: int) -> Parts
             store=settings.store_url.partition(":")[0],
         ),
         work_dir=_work_dir(settings),
+        volume_roots=parse_roots(settings.volume_roots),
+        project_bytes_max=settings.project_bytes_max,
     )
     address = Address(host=settings.host, port=gateway_port, api_url=instance.api_url)
     return Parts(

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from gigawatt import clock
 from gigawatt.build.digest import PREFIX, mismatch, parse_digest
-from gigawatt.build.trees import MANIFEST_BYTES_MAX, PATH_BYTES_MAX
+from gigawatt.build.trees import MANIFEST_BYTES_MAX, PATH_BYTES_MAX, TreeManifest
 from gigawatt.model.artifact import Artifact
 from gigawatt.model.command import AddArtifact
 from gigawatt.model.refusal import RefusalCode, RefusalError
@@ -63,7 +63,7 @@ async def put(
         return artifact_view(held), False
     files = 1
     if upload.kind == "tree":
-        files, size_bytes = await asyncio.to_thread(_check_tree, services, upload.digest)
+        files, size_bytes = await _checked_tree(services, tenant, upload.digest)
     artifact = Artifact(
         digest=upload.digest,
         tenant=tenant,
@@ -115,6 +115,27 @@ async def file_content(caller: Caller, services: Services, digest: str, name: st
     return Content(view=tree.view, path=services.artifacts.path(blob))
 
 
+async def lacking(services: Services, tenant: str, manifest: TreeManifest) -> tuple[str, ...]:
+    """Digests of files that a manifest names and the tenant does not have, each once, in its order.
+
+    Another tenant's bytes are not there for one that knows their digest.
+    """
+    wanted = dict.fromkeys(PREFIX + file.sha256 for file in manifest.files)
+
+    def look() -> tuple[str, ...]:
+        found = (
+            (digest, services.store.read(Artifact, artifact_key(tenant, digest)))
+            for digest in wanted
+        )
+        return tuple(
+            digest
+            for digest, held in found
+            if held is None or not services.artifacts.exists(digest)
+        )
+
+    return await services.read(look)
+
+
 async def _held(services: Services, tenant: str, digest: str) -> Artifact | None:
     return await services.read(lambda: services.store.read(Artifact, artifact_key(tenant, digest)))
 
@@ -144,12 +165,12 @@ def _limit_bytes(services: Services, kind: str) -> int:
     return min(own or services.artifact_bytes_max, services.artifact_bytes_max)
 
 
-def _check_tree(services: Services, digest: str) -> tuple[int, int]:
+async def _checked_tree(services: Services, tenant: str, digest: str) -> tuple[int, int]:
     """Files and bytes of a stored manifest. Raises RefusalError for what is none, and for files not there yet."""
-    manifest = services.artifacts.tree(digest)
-    lacking = services.artifacts.lacks(manifest)
-    if lacking:
-        detail = f"{len(lacking)} files of this tree are not stored yet, first {lacking[0]}"
+    manifest = await asyncio.to_thread(services.artifacts.tree, digest)
+    missing = await lacking(services, tenant, manifest)
+    if missing:
+        detail = f"{len(missing)} files of this tree are not stored yet, first {missing[0]}"
         hint = "store every file with kind file, then the tree"
         raise RefusalError(RefusalCode.CONFLICT, detail, field="digest", hint=hint)
     return len(manifest.files), manifest.size_bytes

@@ -10,6 +10,7 @@ from gigawatt.model.gang import Gang, GangKind
 from gigawatt.model.ids import make_id
 from gigawatt.model.job import Job, JobPhase, JobSpec
 from gigawatt.model.tenant import Caller
+from gigawatt.model.volume import data_of
 from gigawatt.service.lookup import Filters, find_environment, find_job
 from gigawatt.service.permissions import home, verb
 from gigawatt.service.receipts import once
@@ -32,6 +33,7 @@ from gigawatt.service.views.jobs import (
 )
 from gigawatt.service.views.specs import job_spec_fields
 from gigawatt.service.views.text import PageView
+from gigawatt.service.volume_lookup import resolved_mounts
 from gigawatt.spec.parse import JobDraft
 from gigawatt.store.base import Page, Query, Store
 
@@ -169,7 +171,8 @@ async def _resolved(
         services, draft.environment, place, bundle=draft.spec.bundle
     )
     earlier = await resolve_after(caller, services, draft.spec.after, project)
-    spec = replace(draft.spec, environment=environment_id, after=earlier.ids)
+    mounts = await resolved_mounts(caller, services, draft.spec.volumes, place)
+    spec = replace(draft.spec, environment=environment_id, after=earlier.ids, volumes=mounts)
     return spec, environment, earlier
 
 
@@ -200,4 +203,5 @@ def _gang(spec: JobSpec, tenant: str, project: str, now_ms: int) -> Gang:
         isolation=spec.isolation,
         labels=spec.labels,
         windows=spec.windows,
+        data=data_of(spec.volumes),
     )

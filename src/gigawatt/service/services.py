@@ -50,6 +50,8 @@ class Services:
         ""  # where the directories of gangs are; empty where this process cannot read them
     )
     artifact_bytes_max: int = 64 << 30
+    volume_roots: tuple[str, ...] = ()  # below which path volumes may be
+    project_bytes_max: int = 0  # that the volumes of a project may hold; 0 is without limit
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     readers: ThreadPoolExecutor = field(default_factory=_reader_threads)
 

@@ -29,6 +29,7 @@ from gigawatt.spec.fields import (
     pattern_schema,
 )
 from gigawatt.spec.units import shown
+from gigawatt.spec.volumes import Volumes
 
 
 def _as_range(value: object) -> object:
@@ -327,6 +328,7 @@ class JobForm(BaseModel):
     retries: RetriesForm = Field(default_factory=RetriesForm)
     after: Annotated[list[Text], Field(max_length=limits.AFTER_MAX)] = []
     labels: Labels = {}
+    volumes: Volumes = []
     model: ModelForm | None = None
 
 

@@ -11,6 +11,7 @@ from gigawatt.model.job import Job
 from gigawatt.model.ledger import NodeAccount
 from gigawatt.model.node import Node
 from gigawatt.model.tenant import ApiKey, Project, Tenant
+from gigawatt.model.volume import Volume, VolumeVersion
 from gigawatt.store.codec import encode
 
 
@@ -55,6 +56,8 @@ def facts_of(entity: Entity) -> Facts:
             return _facts_of_node(entity)
         case Artifact() | ModelVersion() | ModelName() | AliasMove() | ModelCard():
             return _facts_of_model(entity)
+        case Volume() | VolumeVersion():
+            return _facts_of_volume(entity)
         case Tenant() | Project() | ApiKey():
             return _facts_of_tenant(entity)
 
@@ -175,6 +178,29 @@ def _facts_of_model(
                 project=entity.project,
                 name=entity.name,
                 parent=f"{entity.name}:{entity.number}",
+            )
+
+
+def _facts_of_volume(entity: Volume | VolumeVersion) -> Facts:
+    match entity:
+        case Volume():
+            return Facts(
+                id=entity.id,
+                created_ms=entity.created_ms,
+                tenant=entity.tenant,
+                project=entity.project,
+                name=entity.name,
+                phase=entity.kind.value if entity.deleted_ms is None else "deleted",
+                version=entity.version,  # a deleted one stays live: its numbers are not given again
+            )
+        case VolumeVersion():
+            return Facts(
+                id=entity.id,
+                created_ms=entity.created_ms,
+                tenant=entity.tenant,
+                project=entity.project,
+                name=entity.name,
+                parent=entity.name,
             )
 
 

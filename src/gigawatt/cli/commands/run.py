@@ -62,6 +62,13 @@ _OPTIONS = (
         "--after", multiple=True, metavar="JOB", help="Start when this job has succeeded."
     ),
     click.option("--label", "labels", multiple=True, metavar="NAME=VALUE", help="A label."),
+    click.option(
+        "--volume",
+        "volumes",
+        multiple=True,
+        metavar="NAME[:V][:PATH[:MODE]]",
+        help="A volume for its ranks to see, e.g. imagenet:3 or scratch:out:rw.",
+    ),
     click.option("--model", metavar="NAME=PATH", help="Register PATH as a model when it succeeds."),
     click.option("--dry-run", is_flag=True, help="Say what would run where, and why; run nothing."),
     click.option("--wait", is_flag=True, help="Wait for its end; exit 1 if it fails."),

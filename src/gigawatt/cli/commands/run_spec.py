@@ -37,6 +37,7 @@ class Flags:
     retries: int | None
     after: tuple[str, ...]
     labels: tuple[str, ...]
+    volumes: tuple[str, ...]
     model: str | None
 
     def fields(self) -> dict[str, Any]:
@@ -50,6 +51,7 @@ class Flags:
             "env": pairs(self.env, "--env"),
             "labels": pairs(self.labels, "--label"),
             "after": list(self.after),
+            "volumes": list(self.volumes),
             "environment": environment_fields(self.environment, self.requirements, self.python),
             "bundle": self._bundle(),
             "model": self._model(),

@@ -16,6 +16,14 @@ class ReadinessSpec(NamedTuple):
     interval_s: float
 
 
+class VolumeSpec(NamedTuple):
+    """A directory of this machine, to be seen at `path` below the attempt's own directory."""
+
+    name: str
+    path: str
+    source: str
+
+
 class StageSpec(NamedTuple):
     """One node's part of an attempt. `nodes` are all of the gang's, in rank order."""
 
@@ -44,6 +52,7 @@ class StageSpec(NamedTuple):
     readiness: ReadinessSpec | None
     log_bytes_max: int
     master_addr: str
+    volumes: tuple[VolumeSpec, ...] = ()
 
     @property
     def hosts_rank_0(self) -> bool:
@@ -53,7 +62,7 @@ class StageSpec(NamedTuple):
 def parse_stage(raw: dict[str, Any]) -> StageSpec:
     """Raises KeyError, TypeError or ValueError for what is no stage request."""
     readiness = raw["readiness"]
-    values = {name: raw[name] for name in StageSpec._fields}
+    values = {name: raw[name] for name in StageSpec._fields if name != "volumes"}
     values.update(
         command=tuple(str(word) for word in raw["command"]),
         env={str(name): str(value) for name, value in raw["env"].items()},
@@ -62,6 +71,7 @@ def parse_stage(raw: dict[str, Any]) -> StageSpec:
             RankSpec(rank=int(each["rank"]), local_rank=int(each["local_rank"]), gpus=_gpus(each))
             for each in raw["ranks"]
         ),
+        volumes=tuple(_volume(each) for each in raw.get("volumes", ())),
         readiness=readiness
         and ReadinessSpec(path=str(readiness["path"]), interval_s=float(readiness["interval_s"])),
     )
@@ -75,8 +85,13 @@ def spec_json(spec: StageSpec) -> dict[str, Any]:
     """What `parse_stage` reads again. There are no secrets in a spec."""
     raw = spec._asdict()
     raw["ranks"] = [each._asdict() for each in spec.ranks]
+    raw["volumes"] = [each._asdict() for each in spec.volumes]
     raw["readiness"] = spec.readiness and spec.readiness._asdict()
     return raw
+
+
+def _volume(raw: dict[str, Any]) -> VolumeSpec:
+    return VolumeSpec(name=str(raw["name"]), path=str(raw["path"]), source=str(raw["source"]))
 
 
 def _gpus(raw: dict[str, Any]) -> tuple[str, ...]:
