@@ -36,13 +36,12 @@ def push_tree(
     progress: Progress | None = None,
 ) -> Pushed:
     """Store a directory's files for a volume, unless a quota of it is in the way; `rehash` trusts no digest remembered.
+    `progress` is told how much is read, then how much is sent.
 
     Raises RefusalError as `hashed_files`; ApiError (a quota, before anything is sent), UnreachableError.
     """
-    memory = memory_directory()
-    if rehash:
-        memory = None
-    files = hashed_files(directory, memory=memory)
+    memory = None if rehash else memory_directory()
+    files = hashed_files(directory, memory=memory, progress=progress)
     manifest = manifest_of(files)
     artifacts = Artifacts(transport)
     digest = artifacts.send_bytes(manifest).digest
@@ -56,11 +55,6 @@ def push_tree(
         ),
     )
     sent = _send(artifacts, _root(directory), _by_digest(files), check, progress)
-    if not artifacts.has(digest, kind="tree") or sent:
-        path = f"/v1/artifacts/{digest}"
-        transport.upload(
-            path, lambda: [manifest], len(manifest), {**transport.place, "kind": "tree"}
-        )
     size = sum(each.size for each in files)
     return Pushed(digest=digest, files=len(files), size_bytes=size, sent_bytes=sent)
 

@@ -63,7 +63,7 @@ async def put(
         return artifact_view(held), False
     files = 1
     if upload.kind == "tree":
-        files, size_bytes = await _checked_tree(services, tenant, upload.digest)
+        files, size_bytes = await checked_tree(services, tenant, upload.digest)
     artifact = Artifact(
         digest=upload.digest,
         tenant=tenant,
@@ -136,6 +136,17 @@ async def lacking(services: Services, tenant: str, manifest: TreeManifest) -> tu
     return await services.read(look)
 
 
+async def checked_tree(services: Services, tenant: str, digest: str) -> tuple[int, int]:
+    """Files and bytes of a stored manifest. Raises RefusalError for what is none, and for files not there yet."""
+    manifest = await asyncio.to_thread(services.artifacts.tree, digest)
+    missing = await lacking(services, tenant, manifest)
+    if missing:
+        detail = f"{len(missing)} files of this tree are not stored yet, first {missing[0]}"
+        hint = "store every file with kind file, then the tree"
+        raise RefusalError(RefusalCode.CONFLICT, detail, field="digest", hint=hint)
+    return len(manifest.files), manifest.size_bytes
+
+
 async def _held(services: Services, tenant: str, digest: str) -> Artifact | None:
     return await services.read(lambda: services.store.read(Artifact, artifact_key(tenant, digest)))
 
@@ -163,14 +174,3 @@ async def _received(services: Services, upload: Upload) -> int:
 def _limit_bytes(services: Services, kind: str) -> int:
     own = {"bundle": BUNDLE_BYTES_MAX, "tree": MANIFEST_BYTES_MAX}.get(kind)
     return min(own or services.artifact_bytes_max, services.artifact_bytes_max)
-
-
-async def _checked_tree(services: Services, tenant: str, digest: str) -> tuple[int, int]:
-    """Files and bytes of a stored manifest. Raises RefusalError for what is none, and for files not there yet."""
-    manifest = await asyncio.to_thread(services.artifacts.tree, digest)
-    missing = await lacking(services, tenant, manifest)
-    if missing:
-        detail = f"{len(missing)} files of this tree are not stored yet, first {missing[0]}"
-        hint = "store every file with kind file, then the tree"
-        raise RefusalError(RefusalCode.CONFLICT, detail, field="digest", hint=hint)
-    return len(manifest.files), manifest.size_bytes

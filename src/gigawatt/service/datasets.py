@@ -6,7 +6,7 @@ checked here: to know a digest is not to have it.
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gigawatt.build.datasets import difference, files_of, stored_bytes
@@ -14,13 +14,13 @@ from gigawatt.build.digest import PREFIX, parse_digest
 from gigawatt.build.trees import PATH_BYTES_MAX, TreeFile, TreeManifest
 from gigawatt.model.artifact import Artifact
 from gigawatt.model.change import Entity
-from gigawatt.model.command import AddVolumeVersion, DeleteVolume
+from gigawatt.model.command import AddArtifact, AddVolumeVersion, DeleteVolume
 from gigawatt.model.job import Job
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.tenant import Caller
 from gigawatt.model.volume import Volume, VolumeVersion
 from gigawatt.reconcile.volumes import check_managed, check_project_quota, check_quota
-from gigawatt.service.artifacts import TREE_KINDS, lacking
+from gigawatt.service.artifacts import TREE_KINDS, checked_tree, lacking
 from gigawatt.service.lookup import Filters
 from gigawatt.service.permissions import verb
 from gigawatt.service.receipts import once
@@ -93,11 +93,7 @@ async def register(
     """The next version, and whether it is new: what the newest version is already makes none. Raises RefusalError."""
     volume = await find_volume(caller, services, name, project)
     check_managed(volume)
-    tree = await services.read(
-        lambda: services.store.read(Artifact, artifact_key(volume.tenant, request.digest))
-    )
-    if tree is None or tree.kind not in TREE_KINDS:
-        raise _not_stored(request.digest)
+    tree = await _tree(services, volume, request.digest)
     newest = await _newest(services, volume)
     if newest is not None and newest.digest == request.digest:
         return volume_version_view(newest), False
@@ -239,6 +235,22 @@ async def remove(
 
     await once(Volume, services, terms, volume.tenant, write)
     return volume_version_view(version)
+
+
+async def _tree(services: Services, volume: Volume, digest: str) -> Artifact:
+    """The tenant's tree of that digest; a manifest that was stored as a file becomes one. Raises RefusalError."""
+    held = await services.read(
+        lambda: services.store.read(Artifact, artifact_key(volume.tenant, digest))
+    )
+    if held is None:
+        raise _not_stored(digest)
+    if held.kind in TREE_KINDS:
+        return held
+    files, size_bytes = await checked_tree(services, volume.tenant, digest)
+    tree = replace(held, kind="tree", files=files, size_bytes=size_bytes)
+    after = await services.leader.submit(AddArtifact(artifact=tree), receipt=None)
+    assert isinstance(after, Artifact)
+    return after
 
 
 async def _newest(services: Services, volume: Volume) -> VolumeVersion | None:
