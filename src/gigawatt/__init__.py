@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         checkpoint_requested,
         data_dir,
         report,
+        resume_path,
         resume_step,
     )
     from gigawatt.sdk import data
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     )
     from gigawatt.sdk.function import JobFunction, job
     from gigawatt.sdk.futures import Future, as_completed, wait
-    from gigawatt.sdk.jobs import Job
+    from gigawatt.sdk.jobhandle import Job
     from gigawatt.sdk.options import JobOptions
 
 __all__ = [
@@ -60,6 +61,7 @@ __all__ = [
     "data_dir",
     "job",
     "report",
+    "resume_path",
     "resume_step",
     "wait",
 ]
@@ -71,6 +73,7 @@ _RANK = frozenset(
         "checkpoint_requested",
         "data_dir",
         "report",
+        "resume_path",
         "resume_step",
     }
 )
@@ -92,10 +95,6 @@ def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module 'gigawatt' has no attribute {name!r}")
     try:
-        if name == "data":
-            from importlib import import_module
-
-            return import_module("gigawatt.sdk.data")
         from gigawatt import sdk
 
         return getattr(sdk, name)

@@ -12,6 +12,7 @@ from gigawatt.api.operations import Routes
 from gigawatt.api.problems import bad_query, http_error, refused
 from gigawatt.api.routes import (
     accounts,
+    arrays,
     builds,
     endpoints,
     environments,
@@ -19,6 +20,7 @@ from gigawatt.api.routes import (
     jobs,
     live,
     models,
+    retention,
     secrets,
     site,
     volumes,
@@ -32,6 +34,7 @@ TITLE = "gigawatt"
 
 ALL_ROUTES: tuple[Routes, ...] = (
     jobs.ROUTES,
+    arrays.ROUTES,
     live.ROUTES,
     endpoints.ROUTES,
     site.ROUTES,
@@ -41,6 +44,7 @@ ALL_ROUTES: tuple[Routes, ...] = (
     models.ROUTES,
     volumes.ROUTES,
     accounts.ROUTES,
+    retention.ROUTES,
     health.ROUTES,
 )
 

@@ -7,6 +7,7 @@ from functools import lru_cache
 from types import MappingProxyType
 
 from gigawatt.build.artifacts import ArtifactStore
+from gigawatt.build.digest import PREFIX
 from gigawatt.build.trees import TreeFile
 
 INDEXES_MAX = 4  # kept in memory: a file of a tree is often read in many ranges
@@ -37,13 +38,14 @@ def files_of(store: ArtifactStore, digest: str) -> Mapping[str, TreeFile]:
     return MappingProxyType({each.path: each for each in store.tree(digest).files})
 
 
-def stored_bytes(store: ArtifactStore, digests: Iterable[str]) -> int:
-    """The bytes of all files of these trees, each content counted once. Raises RefusalError (not-found)."""
+def contents_of(store: ArtifactStore, digests: Iterable[str]) -> dict[str, int]:
+    """The files of all these trees: bytes by digest, each content once. Raises RefusalError (not-found)."""
     sizes: dict[str, int] = {}
     for digest in dict.fromkeys(digests):
         with store.open(digest) as file:  # it was checked when it was stored
-            sizes.update((each["sha256"], each["size"]) for each in json.load(file)["files"])
-    return sum(sizes.values())
+            files = json.load(file)["files"]
+        sizes.update((f"{PREFIX}{each['sha256']}", each["size"]) for each in files)
+    return sizes
 
 
 def difference(before: Mapping[str, TreeFile], after: Mapping[str, TreeFile]) -> TreeDiff:

@@ -54,6 +54,23 @@ class StoreModel:
     within: str  # the job's own directory, which nothing of the output may lead out of
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveCheckpoints:
+    """Delete these checkpoints' files, which are below `within`."""
+
+    job: str
+    within: str
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecallTask:
+    """Read the ended job of an array's task, which is to run again."""
+
+    array: str
+    index: int
+
+
 Action = (
     StartAttempt
     | StopAttempt
@@ -62,4 +79,6 @@ Action = (
     | BuildEnvironment
     | DeleteEnvironment
     | StoreModel
+    | RemoveCheckpoints
+    | RecallTask
 )

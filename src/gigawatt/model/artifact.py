@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from gigawatt.model.volume import VolumeVersion
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Artifact:
@@ -119,8 +117,3 @@ class ModelCard:
     text: str
     at_ms: int
     by: str
-
-
-Fixed = (
-    Artifact | ModelVersion | AliasMove | ModelCard | VolumeVersion
-)  # never change, so the store alone has them

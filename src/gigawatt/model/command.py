@@ -6,11 +6,13 @@ now. 0 is any.
 
 from dataclasses import dataclass
 
+from gigawatt.model.array import ArraySpec, JobArray
 from gigawatt.model.artifact import Artifact, Lineage, Weights
 from gigawatt.model.endpoint import EndpointSpec
 from gigawatt.model.environment import Environment
 from gigawatt.model.job import Job, JobSpec
 from gigawatt.model.node import NodeState
+from gigawatt.model.retention import Retention
 from gigawatt.model.tenant import ApiKey
 from gigawatt.model.volume import VolumeKind
 
@@ -37,9 +39,39 @@ class CancelJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryJob:
-    """`job` as the store had it: ended."""
+    """`job` as the store had it: ended. `array` likewise, where it is the task of one that has ended."""
 
     job: Job
+    by: str
+    array: JobArray | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmitArray:
+    """As `SubmitJob`, for many tasks of one spec."""
+
+    id: str
+    tenant: str
+    project: str
+    by: str
+    spec: JobSpec
+    tasks: ArraySpec
+    environment: Environment | None = None
+    after_done: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelArray:
+    id: str
+    by: str
+    if_version: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryArray:
+    """`array` as the store had it: ended."""
+
+    array: JobArray
     by: str
 
 
@@ -209,6 +241,31 @@ class CreateProject:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SetRetention:
+    tenant: str
+    name: str  # of the project
+    retention: Retention
+    by: str
+    if_version: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveJob:
+    """`job`, or array, as the store had it: ended. What was used since `planned_ms` stays, here and below."""
+
+    job: Job | JobArray
+    planned_ms: int
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveArtifact:
+    artifact: Artifact
+    planned_ms: int
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CreateKey:
     key: ApiKey
 
@@ -225,6 +282,9 @@ Command = (
     SubmitJob
     | CancelJob
     | RetryJob
+    | SubmitArray
+    | CancelArray
+    | RetryArray
     | EnsureEnvironment
     | RemoveEnvironment
     | AddArtifact
@@ -239,6 +299,9 @@ Command = (
     | StopEndpoint
     | ChangeNode
     | CreateProject
+    | SetRetention
+    | RemoveJob
+    | RemoveArtifact
     | CreateKey
     | RevokeKey
 )

@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from gigawatt.model.attempt import Attempt, Progress, Verdict
-from gigawatt.model.gang import Checkpoint, Gang, GangKind, Isolation, Shape, Window
+from gigawatt.model.checkpoint import Checkpoint, KeepPolicy, Origin
+from gigawatt.model.gang import Gang, GangKind, Isolation, Shape, Window
 from gigawatt.model.volume import Mount, data_of
 
 
@@ -91,12 +92,14 @@ class JobSpec:
     grace_s: int = 10
     retries_user: int = 0
     retries_infrastructure: int = 3
-    after: tuple[str, ...] = ()  # ids of jobs that must have succeeded
+    after: tuple[str, ...] = ()  # ids of jobs and arrays that must have succeeded
     labels: tuple[tuple[str, str], ...] = ()
     isolation: Isolation = Isolation.PROCESS
     windows: tuple[Window, ...] = ()
     model: ModelOutput | None = None
     volumes: tuple[Mount, ...] = ()
+    checkpoints: KeepPolicy | None = None  # None deletes nothing
+    origin: Origin | None = None  # where its first attempt starts from
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,11 +114,16 @@ class Job:
     submitted_by: str
     attempts: tuple[Attempt, ...] = ()
     attempts_before: int = 0  # attempts that budgets no longer count, from before a `gw retry`
-    checkpoint: Checkpoint | None = None
+    checkpoint: Checkpoint | None = None  # the newest valid one
+    checkpoints: tuple[
+        Checkpoint, ...
+    ] = ()  # all that are on record, in the order of their reports
     progress: Progress | None = None
     ended_ms: int | None = None
     message: str = ""  # why it ended, in one sentence
     model_version: str = ""  # "name:version" once its output is registered
+    array: str = ""  # the id of the array that it is a task of
+    index: int = 0  # its number there
     version: int = 1
 
     def moved(self, phase: JobPhase) -> "Job":
@@ -127,6 +135,11 @@ class Job:
     def attempt(self) -> Attempt | None:
         """The newest attempt."""
         return self.attempts[-1] if self.attempts else None
+
+    @property
+    def history(self) -> tuple[Checkpoint, ...]:
+        """Its checkpoints, oldest first; of a job from before they were all kept on record, the newest."""
+        return self.checkpoints or ((self.checkpoint,) if self.checkpoint else ())
 
     @property
     def ended(self) -> bool:

@@ -5,6 +5,7 @@ from gigawatt.model.change import Entity
 from gigawatt.model.command import (
     AddArtifact,
     AddVolumeVersion,
+    CancelArray,
     CancelJob,
     ChangeNode,
     Command,
@@ -15,13 +16,18 @@ from gigawatt.model.command import (
     EnsureEnvironment,
     PutEndpoint,
     RegisterModel,
+    RemoveArtifact,
     RemoveEnvironment,
+    RemoveJob,
+    RetryArray,
     RetryJob,
     RevokeKey,
     SetAlias,
     SetCard,
+    SetRetention,
     SetVolumeQuota,
     StopEndpoint,
+    SubmitArray,
     SubmitJob,
 )
 from gigawatt.model.decision import Decision
@@ -31,6 +37,8 @@ from gigawatt.model.job import Job
 from gigawatt.model.observation import (
     AttemptGone,
     CheckpointSaved,
+    CheckpointsFound,
+    CheckpointsRemoved,
     DataCached,
     DemandSeen,
     EnvironmentBuilt,
@@ -48,15 +56,21 @@ from gigawatt.model.observation import (
     RankProgress,
     RankStarted,
     ReplicaReadiness,
+    ResumeChosen,
+    RetentionNoted,
+    TaskRecalled,
 )
 from gigawatt.reconcile import (
+    arrays,
     attempts,
+    checkpoints,
     endpoints,
     environments,
     jobs,
     models,
     nodes,
     projects,
+    removals,
     volumes,
 )
 from gigawatt.reconcile import replicas as replica_lives
@@ -71,6 +85,7 @@ OfAttempt = (
     | RankExited
     | RankProgress
     | CheckpointSaved
+    | ResumeChosen
     | ReplicaReadiness
     | AttemptGone
 )
@@ -85,6 +100,12 @@ def command(turn: Turn, asked: Command) -> Entity:  # noqa: C901, PLR0911, PLR09
             return jobs.cancel(turn, asked)
         case RetryJob():
             return jobs.retry(turn, asked)
+        case SubmitArray():
+            return arrays.submit(turn, asked)
+        case CancelArray():
+            return arrays.cancel(turn, asked)
+        case RetryArray():
+            return arrays.retry(turn, asked)
         case EnsureEnvironment():
             projects.check_project(turn, asked.environment.tenant, asked.environment.project)
             return environments.ensure(turn, asked.environment)
@@ -98,14 +119,8 @@ def command(turn: Turn, asked: Command) -> Entity:  # noqa: C901, PLR0911, PLR09
             return models.set_alias(turn, asked)
         case SetCard():
             return models.set_card(turn, asked)
-        case CreateVolume():
-            return volumes.create(turn, asked)
-        case AddVolumeVersion():
-            return volumes.add_version(turn, asked)
-        case SetVolumeQuota():
-            return volumes.set_quota(turn, asked)
-        case DeleteVolume():
-            return volumes.delete(turn, asked)
+        case CreateVolume() | AddVolumeVersion() | SetVolumeQuota() | DeleteVolume():
+            return volumes.command(turn, asked)
         case PutEndpoint():
             return endpoints.put(turn, asked)
         case StopEndpoint():
@@ -114,13 +129,19 @@ def command(turn: Turn, asked: Command) -> Entity:  # noqa: C901, PLR0911, PLR09
             return nodes.change(turn, asked)
         case CreateProject():
             return projects.create_project(turn, asked)
+        case SetRetention():
+            return removals.set_retention(turn, asked)
+        case RemoveJob():
+            return removals.remove_job(turn, asked)
+        case RemoveArtifact():
+            return removals.remove_artifact(turn, asked)
         case CreateKey():
             return projects.create_key(turn, asked)
         case RevokeKey():
             return projects.revoke_key(turn, asked)
 
 
-def observation(turn: Turn, seen: Observation) -> None:  # noqa: C901 - one flat table
+def observation(turn: Turn, seen: Observation) -> None:  # noqa: C901, PLR0912 - one flat table
     """Take in what was seen. Seen again, it changes nothing."""
     match seen:
         case NodeSeen():
@@ -137,8 +158,16 @@ def observation(turn: Turn, seen: Observation) -> None:  # noqa: C901 - one flat
             _environment_changed(turn, environments.failed(turn, seen))
         case EnvironmentDeleted():
             environments.deleted(turn, seen)
+        case CheckpointsFound():
+            checkpoints.found(turn, seen)
+        case CheckpointsRemoved():
+            checkpoints.removed(turn, seen)
         case ModelStored():
             jobs.model_stored(turn, seen)
+        case RetentionNoted():
+            removals.noted(turn, seen)
+        case TaskRecalled():
+            arrays.recalled(turn, seen)
         case DemandSeen():
             endpoint = turn.world.endpoints.get(seen.endpoint)
             if endpoint is not None:
@@ -194,7 +223,10 @@ def _of_attempt(turn: Turn, seen: OfAttempt) -> None:  # noqa: C901, PLR0912 - o
                 jobs.progressed(turn, owner, attempt, seen)
         case CheckpointSaved():
             if isinstance(owner, Job):
-                jobs.checkpointed(turn, owner, attempt, seen.checkpoint)
+                checkpoints.reported(turn, owner, attempt, seen.checkpoint)
+        case ResumeChosen():
+            if isinstance(owner, Job):
+                checkpoints.chosen(turn, owner, attempt, seen)
 
 
 def _ended(turn: Turn, owner: Owner) -> None:

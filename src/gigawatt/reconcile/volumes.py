@@ -5,8 +5,24 @@ from dataclasses import replace
 from gigawatt.model.command import AddVolumeVersion, CreateVolume, DeleteVolume, SetVolumeQuota
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.volume import VERSIONS_MAX, Mount, Volume, VolumeKind, VolumeVersion
+from gigawatt.reconcile.models import use_artifact
 from gigawatt.reconcile.projects import check_project
 from gigawatt.reconcile.turn import Turn
+
+
+def command(
+    turn: Turn, asked: CreateVolume | AddVolumeVersion | SetVolumeQuota | DeleteVolume
+) -> Volume | VolumeVersion:
+    """Do what a caller asked of volumes. Raises RefusalError, having changed nothing."""
+    match asked:
+        case CreateVolume():
+            return create(turn, asked)
+        case AddVolumeVersion():
+            return add_version(turn, asked)
+        case SetVolumeQuota():
+            return set_quota(turn, asked)
+        case DeleteVolume():
+            return delete(turn, asked)
 
 
 def create(turn: Turn, command: CreateVolume) -> Volume:
@@ -42,6 +58,7 @@ def add_version(turn: Turn, command: AddVolumeVersion) -> VolumeVersion:
     """The next version, unless a quota is in its way or the volume has changed meanwhile."""
     volume = _known(turn, command.tenant, command.project, command.name)
     check_managed(volume)
+    use_artifact(turn, command.tenant, command.digest)
     _check_current(volume, command.volume_version)
     check_quota(volume, command.stored_bytes)
     _check_project_quota(turn, volume, command)
@@ -194,15 +211,16 @@ def _check_project_quota(turn: Turn, volume: Volume, command: AddVolumeVersion) 
 
 
 def _check_unused(turn: Turn, volume: Volume, number: int) -> None:
-    for job in turn.world.jobs.values():
-        if (job.tenant, job.project) != (volume.tenant, volume.project):
+    arrays = (each for each in turn.world.arrays.values() if not each.ended)
+    for work in (*turn.world.jobs.values(), *arrays):
+        if (work.tenant, work.project) != (volume.tenant, volume.project):
             continue
-        for mount in job.spec.volumes:
+        for mount in work.spec.volumes:
             if mount.volume == volume.name and number in {0, mount.number}:
                 detail = (
-                    f"{mount.ref} is mounted by job {job.id} ({job.spec.name}), {job.phase.value}"
+                    f"{mount.ref} is mounted by {work.id} ({work.spec.name}), {work.phase.value}"
                 )
-                hint = f"wait for its end, or gw cancel {job.id}"
+                hint = f"wait for its end, or gw cancel {work.id}"
                 raise RefusalError(RefusalCode.CONFLICT, detail, hint=hint)
 
 

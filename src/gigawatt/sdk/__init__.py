@@ -7,6 +7,7 @@ for one module of this package does not load an HTTP client.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from gigawatt.sdk import data
     from gigawatt.sdk.batch import Batch
     from gigawatt.sdk.client import Client
     from gigawatt.sdk.errors import (
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     )
     from gigawatt.sdk.function import JobFunction, job
     from gigawatt.sdk.futures import Future, as_completed, wait
-    from gigawatt.sdk.jobs import Job
+    from gigawatt.sdk.jobhandle import Job
     from gigawatt.sdk.options import JobOptions
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "ResultError",
     "UnreachableError",
     "as_completed",
+    "data",
     "job",
     "wait",
 ]
@@ -48,7 +50,7 @@ _HOMES = {
     "Client": "gigawatt.sdk.client",
     "Future": "gigawatt.sdk.futures",
     "GigawattError": "gigawatt.sdk.errors",
-    "Job": "gigawatt.sdk.jobs",
+    "Job": "gigawatt.sdk.jobhandle",
     "JobFailedError": "gigawatt.sdk.errors",
     "JobFunction": "gigawatt.sdk.function",
     "JobOptions": "gigawatt.sdk.options",
@@ -65,6 +67,8 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     from importlib import import_module
 
+    if name == "data":
+        return import_module("gigawatt.sdk.data")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)

@@ -6,7 +6,7 @@ only knows their digest: whoever puts an artifact must show all of it.
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,6 +57,7 @@ async def put(
     if upload.kind not in KINDS:
         detail = f"kind must be one of {', '.join(KINDS)}, not {upload.kind}"
         raise RefusalError(RefusalCode.INVALID, detail, field="kind")
+    await asyncio.to_thread(services.disk.check_room)
     held = await _held(services, tenant, upload.digest)
     size_bytes = await _received(services, upload)
     if held is not None:
@@ -115,17 +116,21 @@ async def file_content(caller: Caller, services: Services, digest: str, name: st
     return Content(view=tree.view, path=services.artifacts.path(blob))
 
 
-async def lacking(services: Services, tenant: str, manifest: TreeManifest) -> tuple[str, ...]:
+async def lacking(
+    services: Services, tenant: str, manifest: TreeManifest, *, known: Collection[str] = ()
+) -> tuple[str, ...]:
     """Digests of files that a manifest names and the tenant does not have, each once, in its order.
 
-    Another tenant's bytes are not there for one that knows their digest.
+    `known` are those that it has anyway, in what stays. Another tenant's bytes are not there for one that knows their
+    digest.
     """
     wanted = dict.fromkeys(PREFIX + file.sha256 for file in manifest.files)
+    asked = [digest for digest in wanted if digest not in known]
 
     def look() -> tuple[str, ...]:
         found = (
             (digest, services.store.read(Artifact, artifact_key(tenant, digest)))
-            for digest in wanted
+            for digest in asked
         )
         return tuple(
             digest
@@ -136,10 +141,12 @@ async def lacking(services: Services, tenant: str, manifest: TreeManifest) -> tu
     return await services.read(look)
 
 
-async def checked_tree(services: Services, tenant: str, digest: str) -> tuple[int, int]:
+async def checked_tree(
+    services: Services, tenant: str, digest: str, *, known: Collection[str] = ()
+) -> tuple[int, int]:
     """Files and bytes of a stored manifest. Raises RefusalError for what is none, and for files not there yet."""
     manifest = await asyncio.to_thread(services.artifacts.tree, digest)
-    missing = await lacking(services, tenant, manifest)
+    missing = await lacking(services, tenant, manifest, known=known)
     if missing:
         detail = f"{len(missing)} files of this tree are not stored yet, first {missing[0]}"
         hint = "store every file with kind file, then the tree"
@@ -155,7 +162,7 @@ async def _received(services: Services, upload: Upload) -> int:
     """Store the bytes, or only hash them where they are there already; how many there were."""
     limit_bytes = _limit_bytes(services, upload.kind)
     store = services.artifacts
-    if not await asyncio.to_thread(store.exists, upload.digest):
+    if not await asyncio.to_thread(store.use, upload.digest):
         stored = await store.put_stream_async(upload.digest, upload.chunks, limit_bytes=limit_bytes)
         return stored.size_bytes
     sha256, size_bytes = hashlib.sha256(), 0
@@ -168,6 +175,9 @@ async def _received(services: Services, upload: Upload) -> int:
     got = PREFIX + sha256.hexdigest()
     if got != upload.digest:
         raise mismatch(wanted=upload.digest, got=got)
+    if not await asyncio.to_thread(store.use, upload.digest):
+        detail = "its bytes were removed while they were sent, as nothing used them"
+        raise RefusalError(RefusalCode.CONFLICT, detail, hint="send them again")
     return size_bytes
 
 

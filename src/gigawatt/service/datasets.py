@@ -5,11 +5,11 @@ checked here: to know a digest is not to have it.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gigawatt.build.datasets import difference, files_of, stored_bytes
+from gigawatt.build.datasets import contents_of, difference, files_of
 from gigawatt.build.digest import PREFIX, parse_digest
 from gigawatt.build.trees import PATH_BYTES_MAX, TreeFile, TreeManifest
 from gigawatt.model.artifact import Artifact
@@ -67,9 +67,10 @@ async def check(
     if held is None:
         raise _not_stored(request.digest)
     manifest = await asyncio.to_thread(services.artifacts.tree, request.digest)
-    held_bytes = await _held_with(services, volume, request.digest)
+    known = await _contents(services, await _versions(services, volume))
+    held_bytes = _with(known, manifest)
     await _check_quotas(services, volume, held_bytes)
-    missing = await lacking(services, volume.tenant, manifest)
+    missing = await lacking(services, volume.tenant, manifest, known=known)
     return PushCheckView(
         files=len(manifest.files),
         size_bytes=manifest.size_bytes,
@@ -93,7 +94,9 @@ async def register(
     """The next version, and whether it is new: what the newest version is already makes none. Raises RefusalError."""
     volume = await find_volume(caller, services, name, project)
     check_managed(volume)
-    tree = await _tree(services, volume, request.digest)
+    known = await _contents(services, await _versions(services, volume))
+    tree = await _tree(services, volume, request.digest, known)
+    manifest = await asyncio.to_thread(services.artifacts.tree, request.digest)
     newest = await _newest(services, volume)
     if newest is not None and newest.digest == request.digest:
         return volume_version_view(newest), False
@@ -107,7 +110,7 @@ async def register(
             digest=request.digest,
             size_bytes=tree.size_bytes,
             files=tree.files,
-            stored_bytes=await _held_with(services, volume, request.digest),
+            stored_bytes=_with(known, manifest),
             volume_version=volume.version,
             project_bytes_max=services.project_bytes_max,
             message=request.message,
@@ -120,6 +123,7 @@ async def register(
             if error.code is not RefusalCode.STALE_VERSION or tries == TRIES_MAX - 1:
                 raise
             volume = await find_volume(caller, services, volume.name, volume.project)
+            known = await _contents(services, await _versions(services, volume))
         else:
             assert isinstance(version, VolumeVersion)
             return volume_version_view(version), True
@@ -219,7 +223,7 @@ async def remove(
     """Delete one version; its number is not given again. Refused while a job mounts it."""
     volume, version = await find_dataset(caller, services, name, selector, project=project)
     left = [each for each in await _versions(services, volume) if each.number != version.number]
-    held = await asyncio.to_thread(stored_bytes, services.artifacts, [each.digest for each in left])
+    held = sum((await _contents(services, left)).values())
 
     async def write() -> Entity:
         command = DeleteVolume(
@@ -237,7 +241,9 @@ async def remove(
     return volume_version_view(version)
 
 
-async def _tree(services: Services, volume: Volume, digest: str) -> Artifact:
+async def _tree(
+    services: Services, volume: Volume, digest: str, known: Collection[str]
+) -> Artifact:
     """The tenant's tree of that digest; a manifest that was stored as a file becomes one. Raises RefusalError."""
     held = await services.read(
         lambda: services.store.read(Artifact, artifact_key(volume.tenant, digest))
@@ -246,7 +252,7 @@ async def _tree(services: Services, volume: Volume, digest: str) -> Artifact:
         raise _not_stored(digest)
     if held.kind in TREE_KINDS:
         return held
-    files, size_bytes = await checked_tree(services, volume.tenant, digest)
+    files, size_bytes = await checked_tree(services, volume.tenant, digest, known=known)
     tree = replace(held, kind="tree", files=files, size_bytes=size_bytes)
     after = await services.leader.submit(AddArtifact(artifact=tree), receipt=None)
     assert isinstance(after, Artifact)
@@ -271,10 +277,15 @@ async def _versions(services: Services, volume: Volume) -> list[VolumeVersion]:
     return await services.read(read)
 
 
-async def _held_with(services: Services, volume: Volume, digest: str) -> int:
-    """Bytes that a volume holds when this tree is one of its versions."""
-    digests = [each.digest for each in await _versions(services, volume)]
-    return await asyncio.to_thread(stored_bytes, services.artifacts, [*digests, digest])
+async def _contents(services: Services, versions: list[VolumeVersion]) -> dict[str, int]:
+    """What these versions hold together: bytes by digest."""
+    digests = [each.digest for each in versions]
+    return await asyncio.to_thread(contents_of, services.artifacts, digests)
+
+
+def _with(known: Mapping[str, int], manifest: TreeManifest) -> int:
+    """Bytes that are held once this tree is held too."""
+    return sum({**known, **{PREFIX + file.sha256: file.size for file in manifest.files}}.values())
 
 
 async def _check_quotas(services: Services, volume: Volume, held_bytes: int) -> None:

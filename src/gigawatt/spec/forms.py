@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, WithJson
 
 from gigawatt.model.node import TOPOLOGY_LEVELS
 from gigawatt.spec import limits, names
+from gigawatt.spec.arrays import Array, Sweep
 from gigawatt.spec.faults import nearest, wrong
 from gigawatt.spec.fields import (
     FORM,
@@ -25,6 +26,7 @@ from gigawatt.spec.fields import (
     SomeSeconds,
     Text,
     WorkPath,
+    env_text,
     matching,
     pattern_schema,
 )
@@ -69,13 +71,6 @@ def _argv(value: list[str]) -> list[str]:
     return value
 
 
-def _env_text(value: object) -> object:
-    """Numbers stand for their digits; what YAML makes of a bare yes or null is not what was meant."""
-    if isinstance(value, bool) or value is None:
-        raise wrong(f"must be text, got {shown(value)}", 'put it in quotes, e.g. "true"')
-    return str(value) if isinstance(value, int | float) else value
-
-
 def _env_size(value: dict[str, str]) -> dict[str, str]:
     size = sum(len(key.encode()) + len(text.encode()) for key, text in value.items())
     if size > limits.ENV_BYTES_MAX:
@@ -118,7 +113,7 @@ Command = Annotated[
     ),
 ]
 Env = Annotated[
-    dict[str, Annotated[str, BeforeValidator(_env_text)]],
+    dict[str, Annotated[str, BeforeValidator(env_text)]],
     Field(max_length=limits.ENV_VARS_MAX),
     AfterValidator(_env_size),
     WithJsonSchema({"type": "object", "additionalProperties": {"type": ["string", "number"]}}),
@@ -126,7 +121,7 @@ Env = Annotated[
 Labels = Annotated[
     dict[
         Annotated[str, matching(names.LABEL_KEY_PATTERN, "use letters, digits and ._/- in keys")],
-        Annotated[str, BeforeValidator(_env_text)],
+        Annotated[str, BeforeValidator(env_text)],
     ],
     Field(max_length=limits.LABELS_MAX),
     AfterValidator(_labels),
@@ -309,6 +304,23 @@ class ModelForm(BaseModel):
     card: Card = ""
 
 
+class KeepBestForm(BaseModel):
+    """Keep the `count` best steps by a metric that `gw.checkpoint` or `gw.report` named."""
+
+    model_config = FORM
+    metric: Annotated[str, Field(min_length=1, max_length=limits.METRIC_CHARS_MAX)]
+    mode: Literal["min", "max"] = "min"
+    count: Annotated[int, Field(ge=1, le=limits.CHECKPOINTS_KEPT_MAX)] = 1
+
+
+class CheckpointsForm(BaseModel):
+    """Which checkpoints stay; all others are deleted as newer ones come. Left out, nothing is deleted."""
+
+    model_config = FORM
+    keep_last: Annotated[int, Field(ge=1, le=limits.CHECKPOINTS_KEPT_MAX)] | None = None
+    keep_best: KeepBestForm | None = None
+
+
 class JobForm(BaseModel):
     """A job: work that runs to an end. One of `command` and `script` says what runs."""
 
@@ -330,6 +342,10 @@ class JobForm(BaseModel):
     labels: Labels = {}
     volumes: Volumes = []
     model: ModelForm | None = None
+    checkpoints: CheckpointsForm | None = None
+    start_from: Text = Field(default="", alias="from")
+    array: Array | None = None
+    sweep: Sweep = {}
 
 
 class ReplicasForm(BaseModel):

@@ -10,6 +10,8 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from gigawatt.model.array import ArraySpec
+from gigawatt.model.checkpoint import KeepBest, KeepPolicy, MetricMode
 from gigawatt.model.endpoint import EndpointSpec, Readiness
 from gigawatt.model.environment import EnvironmentSpec
 from gigawatt.model.gang import Shape
@@ -18,6 +20,7 @@ from gigawatt.model.refusal import Fault, RefusalError
 from gigawatt.model.resources import Resources
 from gigawatt.model.volume import Mount
 from gigawatt.spec import limits, names
+from gigawatt.spec.arrays import array_faults, array_spec
 from gigawatt.spec.environments import environment_faults, environment_spec
 from gigawatt.spec.faults import faults_of, refusal
 from gigawatt.spec.forms import EndpointForm, GangForm, JobForm
@@ -29,10 +32,14 @@ DATA = "data"  # the directory of volumes that are given no path
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobDraft:
-    """`spec.environment` is empty, `spec.after` are names or ids and `spec.volumes` references as written."""
+    """`spec.environment` is empty, and `spec.after` are names or ids and `spec.volumes` references as written; so is
+    `start_from`, JOB[@STEP]. With an `array`, it is many tasks.
+    """
 
     spec: JobSpec
     environment: EnvironmentSpec
+    start_from: str = ""
+    array: ArraySpec | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,8 +80,13 @@ def endpoint_from(data: object) -> EndpointDraft:
 
 def job_draft(form: JobForm) -> JobDraft:
     """The draft of a form whose fields are each valid. Raises RefusalError where they do not go together."""
-    faults = [*_program_faults(form), *_together_faults(form, replica=False)]
-    faults += _volume_faults(form.volumes)
+    faults = [
+        *_program_faults(form),
+        *_together_faults(form, replica=False),
+        *_keep_faults(form),
+        *_volume_faults(form.volumes),
+        *array_faults(form.array, form.sweep, env=form.env),
+    ]
     if faults:
         raise refusal(faults)
     command = form.command or ["bash", "-c", form.script or ""]
@@ -96,8 +108,14 @@ def job_draft(form: JobForm) -> JobDraft:
         labels=_pairs(form.labels),
         model=_model_output(form),
         volumes=_mounts(form.volumes),
+        checkpoints=_keep_policy(form),
     )
-    return JobDraft(spec=spec, environment=environment_spec(form.environment))
+    return JobDraft(
+        spec=spec,
+        environment=environment_spec(form.environment),
+        start_from=form.start_from,
+        array=array_spec(form.array, form.sweep),
+    )
 
 
 def endpoint_draft(form: EndpointForm) -> EndpointDraft:
@@ -146,6 +164,15 @@ def _program_faults(form: JobForm) -> list[Fault]:
         detail = "command and script exclude each other"
         return [Fault(field="script", detail=detail, hint="give one of them")]
     return []
+
+
+def _keep_faults(form: JobForm) -> list[Fault]:
+    keep = form.checkpoints
+    if keep is None or keep.keep_last is not None or keep.keep_best is not None:
+        return []
+    detail = "checkpoints says neither keep_last nor keep_best"
+    hint = "write keep_last: 3, or leave it out to keep all"
+    return [Fault(field="checkpoints", detail=detail, hint=hint)]
 
 
 def _replica_faults(form: EndpointForm) -> list[Fault]:
@@ -244,6 +271,18 @@ def _volume_faults(forms: list[VolumeForm]) -> list[Fault]:
                 found.append(Fault(field=f"{field}.path", detail=detail))
         taken[mount.path] = name
     return found
+
+
+def _keep_policy(form: JobForm) -> KeepPolicy | None:
+    keep = form.checkpoints
+    if keep is None:
+        return None
+    best = keep.keep_best
+    return KeepPolicy(
+        keep_last=keep.keep_last or 0,
+        keep_best=best
+        and KeepBest(metric=best.metric, mode=MetricMode(best.mode), count=best.count),
+    )
 
 
 def _as_written(command: list[str]) -> list[str]:

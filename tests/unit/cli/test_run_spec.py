@@ -17,6 +17,7 @@ def flags(**given: Any) -> Flags:
         "after": (),
         "labels": (),
         "volumes": (),
+        "sweep": (),
         "no_bundle": False,
     }
     return Flags(**{**nothing, **empty, **given})
@@ -24,6 +25,16 @@ def flags(**given: Any) -> Flags:
 
 def test_no_flags_say_nothing() -> None:
     assert flags().fields() == {}
+
+
+def test_many_tasks_are_counted_or_listed_and_a_sweep_is_a_grid() -> None:
+    assert flags(array="100").fields() == {"array": {"count": 100}}
+    assert flags(array="0-9,20%5", max_failures=0).fields() == {
+        "array": {"indices": "0-9,20", "parallel": 5, "max_failures": 0}
+    }
+    assert flags(sweep=("LR=1e-4,3e-4", "SEED=1")).fields() == {
+        "sweep": {"LR": ["1e-4", "3e-4"], "SEED": ["1"]}
+    }
 
 
 def test_flags_are_fields_in_the_job_files_words() -> None:

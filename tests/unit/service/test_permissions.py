@@ -44,11 +44,14 @@ def test_whatever_a_caller_can_ask_of_the_services_is_a_verb() -> None:
     """Helpers of verbs are told by what they are given: they are called with what a verb has resolved."""
     helpers = {
         "lookup.find_job",
+        "lookup.find_array",
+        "jobs.resolved",
         "lookup.find_endpoint",
         "lookup.find_environment",
         "model_lookup.find_model",
         "model_lookup.find_version",
         "models.servable",
+        "checkpoints.resolve_origin",
         "volume_lookup.find_dataset",
         "volume_lookup.find_volume",
         "volume_lookup.resolved_mounts",
@@ -101,6 +104,7 @@ def test_ranks_have_no_way_to_nodes_keys_or_other_work() -> None:
     assert {name.partition(".")[0] for name in given} == {
         "artifacts",
         "datasets",
+        "checkpoints",
         "environments",
         "explain",
         "instance",
@@ -184,5 +188,6 @@ def _reads(name: str) -> bool:
         "diff",
         "lines",
         "stacks",
+        "tasks",
     }
     return module in {"watch", "instance"} or function in reading

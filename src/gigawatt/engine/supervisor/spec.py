@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+ADDED_LATER: dict[str, Any] = {
+    "resume_path": "",
+    "volumes": (),
+}  # journals of earlier supervisors lack these
+
 
 class RankSpec(NamedTuple):
     rank: int
@@ -49,6 +54,7 @@ class StageSpec(NamedTuple):
     checkpoint_dir: str
     model_path: str
     resume_step: int | None
+    resume_path: str
     readiness: ReadinessSpec | None
     log_bytes_max: int
     master_addr: str
@@ -62,7 +68,8 @@ class StageSpec(NamedTuple):
 def parse_stage(raw: dict[str, Any]) -> StageSpec:
     """Raises KeyError, TypeError or ValueError for what is no stage request."""
     readiness = raw["readiness"]
-    values = {name: raw[name] for name in StageSpec._fields if name != "volumes"}
+    raw = {**ADDED_LATER, **raw}
+    values = {name: raw[name] for name in StageSpec._fields}
     values.update(
         command=tuple(str(word) for word in raw["command"]),
         env={str(name): str(value) for name, value in raw["env"].items()},
@@ -71,7 +78,7 @@ def parse_stage(raw: dict[str, Any]) -> StageSpec:
             RankSpec(rank=int(each["rank"]), local_rank=int(each["local_rank"]), gpus=_gpus(each))
             for each in raw["ranks"]
         ),
-        volumes=tuple(_volume(each) for each in raw.get("volumes", ())),
+        volumes=tuple(_volume(each) for each in raw["volumes"]),
         readiness=readiness
         and ReadinessSpec(path=str(readiness["path"]), interval_s=float(readiness["interval_s"])),
     )

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from gigawatt.model.attempt import Attempt, Evidence, Progress, RankStatus
-from gigawatt.model.gang import Checkpoint, Shape
+from gigawatt.model.checkpoint import Checkpoint
+from gigawatt.model.gang import Shape
 from gigawatt.model.job import Job, JobPhase
 from gigawatt.model.launch import Placement
 from gigawatt.model.reason import Reason, ReasonCode
@@ -105,7 +106,7 @@ class GangView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobView:
-    """A job. `reason` and `position` while it waits."""
+    """A job. `reason` and `position` while it waits; `array` and `index` if it is the task of one."""
 
     id: str
     name: str
@@ -131,6 +132,8 @@ class JobView:
     gang: GangView
     after: tuple[str, ...]
     version: int
+    array: str
+    index: int | None
     attempts: tuple[AttemptView, ...]
 
 
@@ -193,6 +196,8 @@ def job_view(
         gang=gang_view(spec.shape),
         after=spec.after,
         version=job.version,
+        array=job.array,
+        index=job.index if job.array else None,
         attempts=tuple(attempt_view(attempt) for attempt in job.attempts),
     )
 
