@@ -1,6 +1,8 @@
 """Data sets on a real instance: pushed, seen by every rank, kept by nodes, pushed from inside a rank."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -91,6 +93,52 @@ def test_what_is_in_the_way_of_a_mount_fails_the_job_with_a_reason(
         assert view["phase"] == "failed"
         assert said in view["message"], view["message"]
         assert view["attempts"][0]["charged_to"] == "user"
+
+
+def test_the_example_does_what_its_guide_says(instance: Instance) -> None:
+    program = Path(__file__).parents[3] / "examples" / "data-sets" / "tokens.py"
+    done = subprocess.run(
+        [sys.executable, str(program)],
+        env=instance.environ(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    first, made, changed = done.stdout.splitlines()
+    assert first == "pushed texts:1: 3 files"
+    assert made.startswith('counts:1: {"cat": 1, "dog": 1')
+    assert changed == "changed since texts:1: ['train/two.txt']"
+
+
+def test_the_commands_go_from_a_directory_to_a_job_and_back(
+    instance: Instance, tmp_path: Path
+) -> None:
+    texts = directory(tmp_path / "texts")
+    assert instance.gw("data", "push", "cli", str(texts), "-m", "first").strip() == "cli:1"
+    (texts / "a.txt").write_text("longer")
+    diff = instance.gw("data", "diff", "cli", str(texts))
+    assert diff.split() == ["~", "3", "B", "→", "6", "B", "a.txt"]
+    assert instance.gw("data", "push", "cli", str(texts)).strip() == "cli:2"
+    assert instance.gw("data", "ls", "cli:1").split() == [
+        *("3", "B", "a.txt"),
+        *("3", "B", "train/b.txt"),
+    ]
+    assert "cli:2" in instance.gw("data", "list")
+    shown = instance.gw("data", "cli")
+    assert "cli:1" in shown
+    assert "first" in shown
+    listed = json.loads(instance.gw("data", "show", "cli", "-o", "json"))
+    assert [each["ref"] for each in listed["items"]] == ["cli:2", "cli:1"]
+    ran = ("run", "--no-bundle", "--cpus", "0.1", "--volume", "cli:1:in", "--wait", "--", "cat")
+    job = instance.gw(*ran, "in/a.txt").strip()
+    assert instance.gw("logs", job).strip() == "one"
+    instance.gw("data", "pull", "cli:1", str(tmp_path / "out"))
+    assert (tmp_path / "out" / "a.txt").read_text() == "one"
+    instance.gw("data", "delete", "cli:1", "--yes")
+    instance.gw("data", "quota", "cli", "1GiB")
+    assert json.loads(instance.gw("data", "show", "cli", "-o", "json"))["quota_bytes"] == 1 << 30
 
 
 def test_a_rank_pushes_a_version_that_names_its_job(instance: Instance, api: Api) -> None:
