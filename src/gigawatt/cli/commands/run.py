@@ -81,7 +81,7 @@ _OPTIONS = (
         help="A volume for its ranks to see, e.g. imagenet:3 or scratch:out:rw.",
     ),
     click.option("--model", metavar="NAME=PATH", help="Register PATH as a model when it succeeds."),
-    click.option("--array", metavar="N|A-B[%P]", help="Many tasks: 0-9999%50 runs 50 at once."),
+    click.option("--array", metavar="[N|A-B][%P]", help="Many tasks: 0-9999%50 runs 50 at once."),
     click.option(
         "--sweep", multiple=True, metavar="NAME=V,…", help="A grid of variables; repeatable."
     ),
