@@ -71,9 +71,11 @@ class Artifacts:
         return Sent(digest=digest, size_bytes=found.size, sent_bytes=sent, files=1)
 
     def send_known(self, path: Path, digest: str, *, progress: Progress | None = None) -> int:
-        """Store one file whose digest is known; the bytes that were sent. Raises ApiError, UnreachableError."""
-        meter = _Meter(progress=progress, total=path.stat().st_size)
-        return self._send_file(path, digest, "file", meter)
+        """Send one file that the store lacks; the bytes that were sent. Raises ApiError, UnreachableError."""
+        size = path.stat().st_size
+        reader = _Reader(path=path, meter=_Meter(progress=progress, total=size), before=0)
+        self._transport.upload(f"/v1/artifacts/{digest}", reader.chunks, size, self._place("file"))
+        return size
 
     def send_bytes(self, data: bytes) -> Sent:
         """Store bytes as a file. Raises ApiError, UnreachableError."""

@@ -14,7 +14,7 @@ from gigawatt.sdk.hashing import hashed_files, memory_directory
 from gigawatt.sdk.transport import Transport
 from gigawatt.sdk.volume_views import PushCheckView
 
-SENDERS = 4
+SENDERS = 8  # of files at once: each waits for a disk and a commit, which many share
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

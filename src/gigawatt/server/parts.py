@@ -107,7 +107,12 @@ def _engine(settings: Settings, instance: Instance, artifacts: ArtifactStore) ->
         orphan_s=settings.orphan_s,
         api_url=instance.api_url,
         unpack=unpack,
-        datasets=Datasets(settings.data, artifacts.materialise, bytes_max=settings.data_bytes_max),
+        datasets=Datasets(
+            settings.data,
+            artifacts.materialise,
+            stored=artifacts.exists,
+            bytes_max=settings.data_bytes_max,
+        ),
     )
 
 

@@ -8,9 +8,11 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from gigawatt import clock
+from gigawatt.build.datasets import files_of
 from gigawatt.build.digest import PREFIX, mismatch, parse_digest
 from gigawatt.build.trees import MANIFEST_BYTES_MAX, PATH_BYTES_MAX, TreeManifest
 from gigawatt.model.artifact import Artifact
@@ -106,11 +108,11 @@ async def file_content(caller: Caller, services: Services, digest: str, name: st
     tree = await content(caller, services, digest)
     if tree.view.kind not in TREE_KINDS:
         raise not_found("artifact", f"{digest}/{name}")
-    manifest = await asyncio.to_thread(services.artifacts.tree, digest)
-    found = next((file for file in manifest.files if file.path == name), None)
+    files = await asyncio.to_thread(files_of, services.artifacts, digest)
+    found = files.get(name)
     blob = PREFIX + found.sha256 if found is not None else ""
     if not blob or not await asyncio.to_thread(services.artifacts.exists, blob):
-        hint = nearest(name[:PATH_BYTES_MAX], [file.path for file in manifest.files[:NAMED_MAX]])
+        hint = nearest(name[:PATH_BYTES_MAX], list(islice(files, NAMED_MAX)))
         detail = f"there is no file {name[:PATH_BYTES_MAX]} in {digest}"
         raise RefusalError(RefusalCode.NOT_FOUND, detail, field="path", hint=hint)
     return Content(view=tree.view, path=services.artifacts.path(blob))

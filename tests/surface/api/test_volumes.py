@@ -1,6 +1,7 @@
 """Volumes and data sets: versions, quotas, who sees them, what jobs are given of them."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -354,6 +355,42 @@ def test_pushes_at_the_same_time_each_become_a_version(play: Play) -> None:
         assert (volume["latest"], volume["stored_bytes"]) == (4, 4)
 
     play(scenario)
+
+
+def test_nothing_of_a_version_is_pruned_until_it_is_deleted(play: Play) -> None:
+    async def scenario(site: Site) -> None:
+        await created(site)
+        first = await pushed(site, ONE)
+        second = await pushed(site, TWO)
+        contents = {digest_of(data) for files in (ONE, TWO) for data in files.values()}
+        contents |= {first["digest"], second["digest"]}
+        await aged(site, contents)
+        assert await pruned_contents(site) == set()
+        assert (await pushed(site, ONE))["ref"] == "corpus:3"
+        await aged(site, contents)
+        await site.call("DELETE", "/v1/volumes/corpus/versions/2")
+        only = {digest_of(TWO["train/b.bin"]), digest_of(TWO["train/c.bin"]), second["digest"]}
+        assert await pruned_contents(site) == only
+        read = await site.call("GET", "/v1/volumes/corpus/versions/3/file?path=a.bin")
+        assert read.content == ONE["a.bin"]
+        tree = manifest(**ONE)
+        await put(site, tree)
+        body = {"digest": digest_of(tree)}
+        check = (await site.call("POST", "/v1/volumes/corpus/check", body)).json()
+        assert check["missing"] == []  # although the records of single files went
+
+    play(scenario)
+
+
+async def aged(site: Site, digests: set[str]) -> None:
+    for digest in digests:
+        os.utime(site.services.artifacts.path(digest), (1_000_000_000, 1_000_000_000))
+
+
+async def pruned_contents(site: Site) -> set[str]:
+    response = await site.call("POST", "/v1/prune", {"older_than": "0s"})
+    assert response.status_code == 200, response.text
+    return {each["id"] for each in response.json()["go"] if each["kind"] == "contents"}
 
 
 def test_the_manifest_of_the_tests_is_the_stores_own() -> None:

@@ -10,10 +10,11 @@ the node, which outlive this process.
 import asyncio
 import threading
 from collections import Counter
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -23,6 +24,12 @@ from gigawatt.model.refusal import RefusalCode, RefusalError
 
 SIZE, GONE = ".size", ".gone"
 FETCHERS = 4  # trees laid out at once; commits have threads of their own
+Choose = Callable[[dict[Path, int], set[Path]], list[Path]]
+"""Of trees by their bytes, the longest unused first, and those in use: which are to go."""
+
+Stored = Callable[[str], bool]
+"""Whether the store still has the tree of this digest. Raises RefusalError where it cannot be asked."""
+
 TOLD_MAX = 256  # trees of a node that are told, the last used first
 
 
@@ -45,20 +52,30 @@ class Tree:
 
 
 class Datasets:
-    """`bytes_max` is what a node keeps for later, 0 without limit."""
+    """`bytes_max` is what a node keeps for later, 0 without limit. What is not `stored` any more is not kept."""
 
-    def __init__(self, data: Path, lay: Lay | None = None, *, bytes_max: int = 0) -> None:
+    def __init__(
+        self,
+        data: Path,
+        lay: Lay | None = None,
+        *,
+        stored: Stored | None = None,
+        bytes_max: int = 0,
+    ) -> None:
         self._nodes = nodes_dir(data)
         self._lay = lay
+        self._stored = stored
         self._bytes_max = bytes_max
         self._lock = threading.Lock()
         self._under_way: Counter[Path] = Counter()
         self._fetchers = ThreadPoolExecutor(FETCHERS, thread_name_prefix="fetch-data")
 
     def sweep(self) -> None:
-        """Remove what an eviction that was killed left behind."""
+        """Remove what an eviction that was killed left behind, and trees that the store does not have any more."""
         for left in self._nodes.glob(f"*/data/*{GONE}"):
             remove_tree(left)
+        for root in self._nodes.glob("*/data"):
+            self._evict(root.parent.name, self._unwanted)
 
     def close(self) -> None:
         self._fetchers.shutdown(wait=False, cancel_futures=True)
@@ -92,11 +109,12 @@ class Datasets:
             if self._lay is None:
                 raise RefusalError(RefusalCode.UNSUPPORTED, "this engine cannot lay out data")
             place.parent.mkdir(parents=True, exist_ok=True)
-            self._evict(tree.node, more_bytes=tree.size_bytes)
+            self._evict(tree.node, self._unwanted)
+            self._evict(tree.node, partial(self._over, more_bytes=tree.size_bytes))
             try:
                 self._lay(tree.digest, place)
             except RefusalError as error:
-                if error.code is not RefusalCode.DISK_FULL or not self._evict(tree.node):
+                if error.code is not RefusalCode.DISK_FULL or not self._evict(tree.node, _idle):
                     raise
                 self._lay(tree.digest, place)
             size.write_text(str(tree.size_bytes))
@@ -104,28 +122,39 @@ class Datasets:
             size.touch()
         return place.resolve()
 
-    def _evict(self, node: str, *, more_bytes: int | None = None) -> bool:
-        """Remove the longest unused trees: until `more_bytes` fit, or all of them; whether any went."""
-        if more_bytes is not None and not self._bytes_max:
-            return False
+    def _evict(self, node: str, choose: "Choose") -> bool:
+        """Remove the trees that are chosen; whether any went."""
         gone: list[Path] = []
         with self._lock:
             sizes = sorted(self._sizes(node), key=lambda each: (each.stat().st_mtime_ns, each.name))
-            held = {each: int(each.read_text()) for each in sizes}
-            over = sum(held.values()) + (more_bytes or 0) - self._bytes_max
-            used = self._used(node)
-            for size in sizes:
-                if more_bytes is not None and over <= 0:
-                    break
-                place = size.with_suffix("")
-                if place in used:
-                    continue
-                size.unlink()
+            held = {size.with_suffix(""): int(size.read_text()) for size in sizes}
+            for place in choose(held, self._used(node)):
+                place.with_name(place.name + SIZE).unlink()
                 gone.append(place.rename(place.with_name(place.name + GONE)))
-                over -= held[size]
         for each in gone:
             remove_tree(each)
         return bool(gone)
+
+    def _over(self, held: dict[Path, int], used: set[Path], more_bytes: int) -> list[Path]:
+        """The longest unused, until `more_bytes` have room."""
+        over = sum(held.values()) + more_bytes - self._bytes_max if self._bytes_max else 0
+        chosen: list[Path] = []
+        for place, size in held.items():
+            if over > 0 and place not in used:
+                chosen.append(place)
+                over -= size
+        return chosen
+
+    def _unwanted(self, held: dict[Path, int], used: set[Path]) -> list[Path]:
+        """Those that the store does not have any more: their files would keep room that is thought free."""
+        return [place for place in _idle(held, used) if self._is_gone(f"sha256:{place.name}")]
+
+    def _is_gone(self, digest: str) -> bool:
+        """A store that cannot be asked is none that does not have it."""
+        try:
+            return self._stored is not None and not self._stored(digest)
+        except RefusalError:
+            return False
 
     def _used(self, node: str) -> set[Path]:
         """Trees that gangs use: those under way, and those that are not released."""
@@ -142,3 +171,7 @@ class Datasets:
 
     def _place(self, node: str, digest: str) -> Path:
         return self._nodes / node / "data" / digest.removeprefix("sha256:")
+
+
+def _idle(held: dict[Path, int], used: set[Path]) -> list[Path]:
+    return [place for place in held if place not in used]

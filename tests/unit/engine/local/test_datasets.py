@@ -113,6 +113,29 @@ def test_what_is_wanted_right_now_stays(tmp_path: Path) -> None:
     assert not place.exists()
 
 
+def test_what_the_store_does_not_have_any_more_goes_when_nobody_uses_it(tmp_path: Path) -> None:
+    stored = {tree(name).digest for name in "abc"}
+    datasets = Datasets(tmp_path, Lay(), stored=stored.__contains__)
+    _, used = fetch(datasets, tree("a"), tree("b"))
+    release = live_gang(tmp_path, "job-1.1", used)
+    stored.clear()
+    fetch(datasets, tree("c"))
+    assert kept(datasets) == "bc"
+    release()
+    datasets.sweep()
+    assert kept(datasets) == ""
+
+
+def test_a_store_that_cannot_be_asked_costs_no_tree(tmp_path: Path) -> None:
+    def unavailable(_: str) -> bool:
+        raise RefusalError(RefusalCode.UNAVAILABLE, "no answer")
+
+    datasets = Datasets(tmp_path, Lay(), stored=unavailable)
+    fetch(datasets, tree("a"))
+    fetch(datasets, tree("b"))
+    assert kept(datasets) == "ab"
+
+
 def test_a_full_disk_is_answered_with_what_nobody_uses(tmp_path: Path) -> None:
     lay = Lay()
     datasets = Datasets(tmp_path, lay)
