@@ -16,10 +16,12 @@ if TYPE_CHECKING:
         checkpoint,
         checkpoint_dir,
         checkpoint_requested,
+        data_dir,
         report,
         resume_path,
         resume_step,
     )
+    from gigawatt.sdk import data
     from gigawatt.sdk.batch import Batch
     from gigawatt.sdk.client import Client
     from gigawatt.sdk.errors import (
@@ -55,6 +57,8 @@ __all__ = [
     "checkpoint",
     "checkpoint_dir",
     "checkpoint_requested",
+    "data",
+    "data_dir",
     "job",
     "report",
     "resume_path",
@@ -67,6 +71,7 @@ _RANK = frozenset(
         "checkpoint",
         "checkpoint_dir",
         "checkpoint_requested",
+        "data_dir",
         "report",
         "resume_path",
         "resume_step",
@@ -87,6 +92,7 @@ _HOMES = {
     "ResultError": "gigawatt.sdk.errors",
     "UnreachableError": "gigawatt.sdk.errors",
     "as_completed": "gigawatt.sdk.futures",
+    "data": "gigawatt.sdk.data",  # all of it
     "job": "gigawatt.sdk.function",
     "wait": "gigawatt.sdk.futures",
 }
@@ -108,12 +114,13 @@ def __getattr__(name: str) -> object:
     from importlib import import_module
 
     try:
-        return getattr(import_module(_HOMES[name]), name)
+        home = import_module(_HOMES[name])
     except ImportError as error:
         raise ImportError(
             f"gigawatt.{name} needs gigawatt's client, which this Python does not have "
             f"({error}); add gigawatt to the environment's requirements"
         ) from error
+    return home if name == "data" else getattr(home, name)
 
 
 def _extend_path() -> None:

@@ -24,6 +24,8 @@ RANGES = {
     "workspace_idle_max_s": (60, 1 << 31),
     "workspace_lease_s": (60, 1 << 31),
     "workspace_lease_max_s": (0, 1 << 31),
+    "project_bytes_max": (0, 1 << 60),
+    "data_bytes_max": (0, 1 << 60),
     **{
         f"keep_{kind}_s": (0, 1 << 31)
         for kind in ("jobs", "logs", "checkpoints", "environments", "artifacts")
@@ -63,6 +65,17 @@ class Settings:
         str,
         "A file like AWS's with the keys for S3, readable by its owner alone; empty for AWS's own places.",
     ] = ""
+    volume_roots: Annotated[
+        str,
+        "Directories below which path volumes may be, separated by colons; "
+        "{tenant} and {project} are the volume's own.",
+    ] = ""
+    project_bytes_max: Annotated[
+        int, "What the managed volumes of one project may hold together; 0 is without limit."
+    ] = 0
+    data_bytes_max: Annotated[
+        int, "The data sets that each node keeps for later jobs, in bytes; 0 is without limit."
+    ] = 0
     hold_after_s: Annotated[
         int, "How long a gang waits before nodes that it could use are kept from lower ones."
     ] = 600

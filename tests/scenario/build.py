@@ -10,6 +10,7 @@ from gigawatt.model.gang import Isolation, Shape, Window
 from gigawatt.model.job import Job, JobPhase, JobSpec
 from gigawatt.model.node import TOPOLOGY_LEVELS, Gpu, Node, NodeReport, NodeState
 from gigawatt.model.resources import Resources
+from gigawatt.model.volume import Mount
 from gigawatt.model.world import World
 
 GIB = 1 << 30
@@ -25,6 +26,7 @@ def make_node(
     memory: int = 32,
     place: str = "",
     state: NodeState = NodeState.READY,
+    cached: Sequence[str] = (),
 ) -> Node:
     """`place` is "site/hall/spine/leaf/rack/nvlink", from the left as far as known; `memory` is in GiB."""
     path = [*place.split("/")] if place else []
@@ -35,7 +37,7 @@ def make_node(
     )
     total = Resources(milli_gpu=gpus * 1000, milli_cpu=cpus * 1000, memory_bytes=memory * GIB)
     report = NodeReport(id=id, total=total, topology=tuple(path), address="", gpus=devices)
-    return Node(id=id, state=state, reason="", report=report, changed_ms=0)
+    return Node(id=id, state=state, reason="", report=report, changed_ms=0, cached=tuple(cached))
 
 
 def make_shape(
@@ -72,6 +74,7 @@ def make_job(
     windows: tuple[Window, ...] = (),
     tenant: str = "default",
     project: str = "default",
+    data: Sequence[tuple[str, int]] = (),
 ) -> Job:
     spec = JobSpec(
         name=id,
@@ -81,6 +84,10 @@ def make_job(
         priority=priority,
         isolation=isolation,
         windows=windows,
+        volumes=tuple(
+            Mount(volume=digest, path=digest, number=1, digest=digest, size_bytes=size)
+            for digest, size in data
+        ),
     )
     return Job(
         id=id,

@@ -28,6 +28,7 @@ from gigawatt.api.routes import (
     site,
     templates,
     uploads,
+    volumes,
     workspaces,
 )
 from gigawatt.model.refusal import RefusalError
@@ -53,6 +54,7 @@ ALL_ROUTES: tuple[Routes, ...] = (
     environments.ROUTES,
     secrets.ROUTES,
     models.ROUTES,
+    volumes.ROUTES,
     accounts.ROUTES,
     retention.ROUTES,
     health.ROUTES,

@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 
 from gigawatt.build.trees import PATH_BYTES_MAX
 from gigawatt.model.notification import LabelTerm
+from gigawatt.service.datasets import FileRange
 from gigawatt.service.events import EVENTS_LIMIT_MAX, EventFilters
 from gigawatt.service.ledger import LedgerFilter
 from gigawatt.service.live import RANKS_MAX
@@ -26,6 +27,7 @@ from gigawatt.spec.times import time_ms
 from gigawatt.spec.units import UnitError
 
 VALUES_MAX = 32
+FILES_LIMIT_MAX = 10_000
 CURSOR_CHARS_MAX = 1_024
 LABEL_CHARS_MAX = 2 * limits.LABEL_CHARS_MAX + 2  # !, name, =, value
 _SEQ = re.compile(r"[0-9]{1,18}")
@@ -347,6 +349,39 @@ class InTreeQuery(BaseModel):
     path: Annotated[str, Field(min_length=1, max_length=PATH_BYTES_MAX)]
 
 
+class FilesQuery(BaseModel):
+    """Files of a version whose path begins with `prefix`."""
+
+    model_config = _QUERY
+    project: Word = ""
+    prefix: Annotated[str, Field(max_length=PATH_BYTES_MAX)] = ""
+    cursor: Annotated[str, Field(pattern=r"^[0-9]{0,9}$")] = ""
+    limit: Annotated[int, Field(ge=1, le=FILES_LIMIT_MAX)] = 1_000
+
+    def wanted(self) -> FileRange:
+        return FileRange(prefix=self.prefix, start=int(self.cursor or 0), limit=self.limit)
+
+
+class InVersionQuery(BaseModel):
+    """Which file of a version, by its path in it."""
+
+    model_config = _QUERY
+    project: Word = ""
+    path: Annotated[str, Field(min_length=1, max_length=PATH_BYTES_MAX)]
+
+
+class VersionsQuery(BaseModel):
+    """The place in a list of versions."""
+
+    model_config = _QUERY
+    project: Word = ""
+    cursor: Annotated[str, Field(max_length=CURSOR_CHARS_MAX)] = ""
+    limit: Annotated[int, Field(ge=1, le=PAGE_LIMIT_MAX)] = PAGE_LIMIT
+
+    def filters(self) -> Filters:
+        return Filters(cursor=self.cursor, limit=self.limit)
+
+
 class ConfigQuery(BaseModel):
     """Wait up to `wait_s` for a revision other than `after`."""
 
@@ -378,4 +413,7 @@ Uploading = Annotated[UploadQuery, Query()]
 InPart = Annotated[PartQuery, Query()]
 Finishing = Annotated[FinishQuery, Query()]
 InTree = Annotated[InTreeQuery, Query()]
+Files = Annotated[FilesQuery, Query()]
+InVersion = Annotated[InVersionQuery, Query()]
+Versions = Annotated[VersionsQuery, Query()]
 Config = Annotated[ConfigQuery, Query()]

@@ -5,14 +5,13 @@ Whether a tenant may see an artifact is not known here: services ask their recor
 
 import asyncio
 import os
-import shutil
 import threading
 from collections.abc import AsyncIterable, Callable, Generator, Iterable
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from gigawatt.build.digest import PREFIX, digest_of, mismatch, parse_digest
+from gigawatt.build.digest import PREFIX, copy_checked, digest_of, mismatch, parse_digest
 from gigawatt.build.incoming import Incoming, Stored, place_of, place_whole, sweep_incoming
 from gigawatt.build.kept import settle
 from gigawatt.build.making import making, remove_tree, sweep_partials
@@ -286,7 +285,7 @@ class ArtifactStore:
                 pass
             else:
                 return
-        shutil.copyfile(blob, target)
+        copy_checked(blob, target, file.sha256)
         target.chmod(0o555 if file.executable else 0o444)
 
 

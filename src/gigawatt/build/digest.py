@@ -7,6 +7,7 @@ from pathlib import Path
 from gigawatt.model.refusal import RefusalCode, RefusalError
 
 PREFIX = "sha256:"
+COPY_BYTES = 1 << 22
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -27,6 +28,17 @@ def digest_of(path: Path) -> str:
     """The digest of a file's bytes. Raises OSError."""
     with path.open("rb") as file:
         return PREFIX + hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def copy_checked(source: Path, target: Path, hex_digits: str) -> None:
+    """Copy a file and hash what is copied. Raises RefusalError (digest-mismatch), OSError."""
+    sha256 = hashlib.sha256()
+    with source.open("rb") as reading, target.open("xb") as writing:
+        while chunk := reading.read(COPY_BYTES):
+            sha256.update(chunk)
+            writing.write(chunk)
+    if sha256.hexdigest() != hex_digits:
+        raise mismatch(wanted=PREFIX + hex_digits, got=PREFIX + sha256.hexdigest())
 
 
 def mismatch(*, wanted: str, got: str) -> RefusalError:

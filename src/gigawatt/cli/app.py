@@ -38,6 +38,7 @@ SECTIONS = {
         "dev": _entry("dev", "dev", "Work on a node: JupyterLab, VS Code or a shell."),
         "env": _entry("env", "env", "Build, list, compare and prune environments."),
         "models": _entry("models", "models", "List, show, push, import and alias models."),
+        "data": _entry("data", "data", "Push, pull, list and compare data sets."),
         "lineage": _entry(
             "lineage", "lineage", "Show what a model was made from, and what serves it."
         ),

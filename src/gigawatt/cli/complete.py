@@ -29,6 +29,10 @@ def model_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> 
     return _offered(ctx, "models", "name", incomplete)
 
 
+def volume_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    return _offered(ctx, "volumes", "name", incomplete)
+
+
 def node_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     return _offered(ctx, "nodes", "id", incomplete)
 

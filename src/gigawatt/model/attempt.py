@@ -97,6 +97,7 @@ class Attempt:
     epoch: int  # of the leader that launched it
     placed_ms: int
     master_port: int = 0
+    prepared_ms: int | None = None  # when it was last told that its nodes fetch what it needs
     starting_ms: int | None = None
     running_ms: int | None = None
     stopping_ms: int | None = None

@@ -15,6 +15,7 @@ from gigawatt.model.retention import RemovedJob
 from gigawatt.model.schedule import Fire, Schedule
 from gigawatt.model.template import Template, TemplateVersion
 from gigawatt.model.tenant import ApiKey, Project, Tenant
+from gigawatt.model.volume import Volume, VolumeVersion
 from gigawatt.model.workspace import Workspace
 
 Entity = (
@@ -31,6 +32,8 @@ Entity = (
     | ModelName
     | AliasMove
     | ModelCard
+    | Volume
+    | VolumeVersion
     | Tenant
     | Project
     | ApiKey
@@ -44,7 +47,16 @@ Entity = (
 )
 
 # What never changes, so the store alone has it.
-Fixed = Artifact | ModelVersion | AliasMove | ModelCard | RemovedJob | TemplateVersion | Fire
+Fixed = (
+    Artifact
+    | ModelVersion
+    | AliasMove
+    | ModelCard
+    | RemovedJob
+    | TemplateVersion
+    | Fire
+    | VolumeVersion
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

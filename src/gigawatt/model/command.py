@@ -16,6 +16,7 @@ from gigawatt.model.node import NodeState
 from gigawatt.model.order import Order
 from gigawatt.model.retention import Retention
 from gigawatt.model.tenant import ApiKey
+from gigawatt.model.volume import VolumeKind
 from gigawatt.model.workspace import WorkspaceSpec
 
 
@@ -140,6 +141,69 @@ class SetCard:
     name: str
     number: int
     text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateVolume:
+    """`path` of a path volume is one that is allowed, without links."""
+
+    tenant: str
+    project: str
+    by: str
+    name: str
+    kind: VolumeKind
+    path: str = ""
+    quota_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddVolumeVersion:
+    """A stored tree becomes the next version of a volume.
+
+    `stored_bytes` is what the volume holds with it; refused (stale-version) where the volume is not at
+    `volume_version` any more, for which that was worked out.
+    """
+
+    tenant: str
+    project: str
+    by: str
+    name: str
+    digest: str
+    size_bytes: int
+    files: int
+    stored_bytes: int
+    volume_version: int
+    project_bytes_max: int = 0  # that all volumes of the project may hold; 0 is without limit
+    message: str = ""
+    job: str = ""
+    attempt: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetVolumeQuota:
+    tenant: str
+    project: str
+    by: str
+    name: str
+    quota_bytes: int
+    if_version: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteVolume:
+    """A version of a volume, or with `number` 0 all of it; refused (conflict) while live work mounts it.
+
+    `stored_bytes` is what is left, at `volume_version`, as for AddVolumeVersion.
+    """
+
+    tenant: str
+    project: str
+    by: str
+    name: str
+    number: int = 0
+    stored_bytes: int = 0
+    volume_version: int = 0
+    if_version: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -280,6 +344,10 @@ Command = (
     | RegisterModel
     | SetAlias
     | SetCard
+    | CreateVolume
+    | AddVolumeVersion
+    | SetVolumeQuota
+    | DeleteVolume
     | PutEndpoint
     | StopEndpoint
     | OfWorkspace

@@ -65,3 +65,6 @@ class Gang:
     checkpoint: Checkpoint | None = None
     windows: tuple[Window, ...] = ()
     avoid_nodes: tuple[str, ...] = ()  # suspects of its own last failures; sorted
+    data: tuple[
+        tuple[str, int], ...
+    ] = ()  # digests of trees that its nodes need, and their bytes; sorted

@@ -7,6 +7,7 @@ from gigawatt.model.attempt import Attempt, Progress, Verdict
 from gigawatt.model.cause import Cause
 from gigawatt.model.checkpoint import Checkpoint, KeepPolicy, Origin
 from gigawatt.model.gang import Gang, GangKind, Isolation, Shape, Window
+from gigawatt.model.volume import Mount, data_of
 
 
 class JobPhase(StrEnum):
@@ -97,6 +98,7 @@ class JobSpec:
     isolation: Isolation = Isolation.PROCESS
     windows: tuple[Window, ...] = ()
     model: ModelOutput | None = None
+    volumes: tuple[Mount, ...] = ()
     checkpoints: KeepPolicy | None = None  # None deletes nothing
     origin: Origin | None = None  # where its first attempt starts from
 
@@ -165,6 +167,7 @@ class Job:
             checkpoint=self.checkpoint,
             windows=self.spec.windows,
             avoid_nodes=suspects(self.attempts),
+            data=data_of(self.spec.volumes),
         )
 
 

@@ -6,6 +6,7 @@ from gigawatt.model.checkpoint import Candidate
 from gigawatt.model.endpoint import Readiness
 from gigawatt.model.gang import GangKind
 from gigawatt.model.resources import Resources
+from gigawatt.model.volume import Mount
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +36,7 @@ class Launch:
     environment: str = ""  # path of the built environment; empty for the host's
     bundle: str = ""  # digest; fetched and unpacked by the engine once a node
     workdir: str = ""
+    volumes: tuple[Mount, ...] = ()
     checkpoint_dir: str = ""  # follows the gang from attempt to attempt
     model_path: str = ""
     resume_step: int | None = None

@@ -58,6 +58,7 @@ class Node:
     report: NodeReport
     changed_ms: int
     wanted: NodeState = NodeState.READY  # what a person asked for: the state when it answers
+    cached: tuple[str, ...] = ()  # digests of the trees of data that it keeps; sorted
     version: int = 1
 
     @property

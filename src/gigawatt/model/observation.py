@@ -29,6 +29,23 @@ class NodeLost:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DataCached:
+    """All the trees of data that a node keeps now, by digest; sorted."""
+
+    at_ms: int
+    node: str
+    digests: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaunchPreparing:
+    """The launch is under way: its nodes still fetch what it needs."""
+
+    at_ms: int
+    key: AttemptKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LaunchAccepted:
     """The engine took the launch; `master_port` and `port` are what it allocated."""
 
@@ -233,6 +250,8 @@ class TaskRecalled:
 Observation = (
     NodeSeen
     | NodeLost
+    | DataCached
+    | LaunchPreparing
     | LaunchAccepted
     | LaunchFailed
     | RankStarted

@@ -21,6 +21,7 @@ from gigawatt.model.notification import Delivery, DeliveryPhase, Notification
 from gigawatt.model.schedule import Schedule, SchedulePhase
 from gigawatt.model.template import Template
 from gigawatt.model.tenant import ApiKey, Project, Tenant
+from gigawatt.model.volume import Volume
 from gigawatt.model.workspace import Workspace, WorkspacePhase
 
 T = TypeVar("T")
@@ -35,6 +36,7 @@ _TABLES: dict[type, str] = {
     Node: "nodes",
     NodeAccount: "accounts",
     ModelName: "models",
+    Volume: "volumes",
     Tenant: "tenants",
     Project: "projects",
     ApiKey: "keys",
@@ -60,6 +62,7 @@ class World:
     nodes: dict[str, Node] = field(default_factory=dict[str, Node])
     accounts: dict[str, NodeAccount] = field(default_factory=dict[str, NodeAccount])
     models: dict[str, ModelName] = field(default_factory=dict[str, ModelName])
+    volumes: dict[str, Volume] = field(default_factory=dict[str, Volume])
     tenants: dict[str, Tenant] = field(default_factory=dict[str, Tenant])
     projects: dict[str, Project] = field(default_factory=dict[str, Project])
     keys: dict[str, ApiKey] = field(default_factory=dict[str, ApiKey])

@@ -23,6 +23,7 @@ __all__ = [
     "checkpoint",
     "checkpoint_dir",
     "checkpoint_requested",
+    "data_dir",
     "report",
     "resume_path",
     "resume_step",
@@ -83,6 +84,17 @@ def resume_step() -> int | None:
     """The step of the newest valid checkpoint, if there is one."""
     value = os.environ.get("GIGAWATT_RESUME_STEP", "")
     return int(value) if value else None
+
+
+def data_dir(volume: str) -> Path:
+    """Where a volume of this job is. Raises KeyError for one that the job does not name."""
+    from pathlib import Path
+
+    variable = f"GIGAWATT_DATA_{volume.upper().replace('-', '_')}"
+    value = os.environ.get(variable, "")
+    if not value:
+        raise KeyError(f"this job has no volume {volume!r}: {variable} is not set")
+    return Path(value)
 
 
 def resume_path() -> Path | None:

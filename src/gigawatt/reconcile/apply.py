@@ -4,12 +4,15 @@ from gigawatt.model.action import ReleaseAttempt, StopAttempt
 from gigawatt.model.change import Entity
 from gigawatt.model.command import (
     AddArtifact,
+    AddVolumeVersion,
     CancelArray,
     CancelJob,
     ChangeNode,
     Command,
     CreateKey,
     CreateProject,
+    CreateVolume,
+    DeleteVolume,
     EnsureEnvironment,
     OfWorkspace,
     PutEndpoint,
@@ -23,6 +26,7 @@ from gigawatt.model.command import (
     SetAlias,
     SetCard,
     SetRetention,
+    SetVolumeQuota,
     StopEndpoint,
     SubmitArray,
     SubmitJob,
@@ -36,6 +40,7 @@ from gigawatt.model.observation import (
     CheckpointSaved,
     CheckpointsFound,
     CheckpointsRemoved,
+    DataCached,
     DemandSeen,
     EnvironmentBuilt,
     EnvironmentDeleted,
@@ -44,6 +49,7 @@ from gigawatt.model.observation import (
     HomeRemoved,
     LaunchAccepted,
     LaunchFailed,
+    LaunchPreparing,
     ModelStored,
     NodeLost,
     NodeSeen,
@@ -72,6 +78,7 @@ from gigawatt.reconcile import (
     projects,
     removals,
     schedules,
+    volumes,
     workspace_use,
     workspaces,
 )
@@ -80,7 +87,8 @@ from gigawatt.reconcile.attempts import Owner
 from gigawatt.reconcile.turn import Turn
 
 OfAttempt = (
-    LaunchAccepted
+    LaunchPreparing
+    | LaunchAccepted
     | LaunchFailed
     | RankStarted
     | RankExited
@@ -122,6 +130,8 @@ def command(turn: Turn, asked: Command) -> Entity:  # noqa: C901, PLR0911, PLR09
             return models.set_alias(turn, asked)
         case SetCard():
             return models.set_card(turn, asked)
+        case CreateVolume() | AddVolumeVersion() | SetVolumeQuota() | DeleteVolume():
+            return volumes.command(turn, asked)
         case PutEndpoint():
             return endpoints.put(turn, asked)
         case StopEndpoint():
@@ -151,6 +161,8 @@ def observation(turn: Turn, seen: Observation) -> None:  # noqa: C901, PLR0912 -
             nodes.seen(turn, seen)
         case NodeLost():
             nodes.lost(turn, seen)
+        case DataCached():
+            nodes.cached(turn, seen)
         case EnvironmentStage():
             environments.stage(turn, seen)
         case EnvironmentBuilt():
@@ -219,6 +231,8 @@ def _of_attempt(turn: Turn, seen: OfAttempt) -> None:  # noqa: C901, PLR0912 - o
         return
     owner, attempt = found
     match seen:
+        case LaunchPreparing():
+            attempts.preparing(turn, owner, attempt, seen)
         case LaunchAccepted():
             attempts.accepted(turn, owner, attempt, seen)
         case RankStarted():

@@ -9,7 +9,16 @@ from gigawatt.model.job import JobPhase
 from gigawatt.model.observation import TaskRecalled
 from gigawatt.model.ranges import contains, numbers, size, union, without_one
 from gigawatt.model.refusal import RefusalCode, RefusalError
-from gigawatt.reconcile import checkpoints, ends, environments, models, removals, tasks, waiting
+from gigawatt.reconcile import (
+    checkpoints,
+    ends,
+    environments,
+    models,
+    removals,
+    tasks,
+    volumes,
+    waiting,
+)
 from gigawatt.reconcile.projects import check_project
 from gigawatt.reconcile.turn import Turn
 
@@ -19,6 +28,7 @@ def submit(turn: Turn, command: SubmitArray) -> JobArray:
     check_project(turn, command.tenant, command.project)
     waiting.check_dependencies(turn, command.spec.after, command.after_done)
     checkpoints.check_origin(turn, command.spec)
+    volumes.check_mounts(turn, command.tenant, command.project, command.spec.volumes)
     models.use_artifact(turn, command.tenant, command.spec.bundle)
     if command.environment is not None:
         environments.ensure(turn, command.environment)

@@ -9,7 +9,13 @@ from gigawatt.model.endpoint import Readiness, Replica
 from gigawatt.model.job import Job, JobPhase
 from gigawatt.model.launch import AttemptKey, Launch
 from gigawatt.model.ledger import TimeClass
-from gigawatt.model.observation import LaunchAccepted, LaunchFailed, RankExited, RankStarted
+from gigawatt.model.observation import (
+    LaunchAccepted,
+    LaunchFailed,
+    LaunchPreparing,
+    RankExited,
+    RankStarted,
+)
 from gigawatt.model.work import Work
 from gigawatt.model.workspace import Workspace, WorkspacePhase
 from gigawatt.reconcile import uses
@@ -70,6 +76,12 @@ def launch_of(turn: Turn, owner: Owner, attempt: Attempt) -> Launch:
         return workspace_launch(owner, attempt, world=turn.world)
     endpoint = turn.world.endpoints[owner.endpoint]
     return replica_launch(owner, endpoint, attempt, world=turn.world)
+
+
+def preparing(turn: Turn, owner: Owner, attempt: Attempt, seen: LaunchPreparing) -> None:
+    """Its nodes fetch what it needs: the launch is not overdue as long as that is told."""
+    if attempt.phase is AttemptPhase.PLACED:
+        turn.put(owner.with_attempt(replace(attempt, prepared_ms=seen.at_ms)))
 
 
 def accepted(turn: Turn, owner: Owner, attempt: Attempt, seen: LaunchAccepted) -> None:
@@ -189,7 +201,7 @@ def finish(turn: Turn, owner: Owner, attempt: Attempt) -> Owner:
 def overdue(turn: Turn, owner: Owner, attempt: Attempt) -> None:
     """Look at a launch or a stop that should be over by now, or look again when it should be."""
     if attempt.phase is AttemptPhase.PLACED:
-        limit_ms = attempt.placed_ms + LAUNCH_OVERDUE_MS
+        limit_ms = (attempt.prepared_ms or attempt.placed_ms) + LAUNCH_OVERDUE_MS
         if turn.now_ms < limit_ms:
             turn.due(limit_ms, owner.id)
             return

@@ -21,6 +21,7 @@ from gigawatt.reconcile import (
     removals,
     tasks,
     uses,
+    volumes,
     waiting,
 )
 from gigawatt.reconcile.checkpoints import checkpoint_dir
@@ -39,6 +40,7 @@ def submit(turn: Turn, command: SubmitJob) -> Job:
     waiting.check_dependencies(turn, command.spec.after, command.after_done)
     checkpoints.check_origin(turn, command.spec)
     models.use_artifact(turn, command.tenant, command.spec.bundle)
+    volumes.check_mounts(turn, command.tenant, command.project, command.spec.volumes)
     if command.environment is not None:
         environments.ensure(turn, command.environment)
     job = Job(
@@ -83,6 +85,7 @@ def retry(turn: Turn, command: RetryJob) -> Job:
             RefusalCode.CONFLICT,
             f"job {job.id} is {job.phase.value}; only failed and cancelled jobs can be retried",
         )
+    volumes.check_mounts(turn, job.tenant, job.project, job.spec.volumes)
     removals.check_there(turn, job)
     if job.array:
         _unfold(turn, job, command.array)

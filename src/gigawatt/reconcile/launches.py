@@ -55,6 +55,7 @@ def job_launch(job: Job, attempt: Attempt, *, world: World, site: Site) -> Launc
         environment=environment_path(world, spec.environment),
         bundle=spec.bundle,
         workdir=spec.workdir,
+        volumes=spec.volumes,
         checkpoint_dir=checkpoint_dir(job, site),
         resume=candidates(job, site),
         resume_must=spec.origin is not None,

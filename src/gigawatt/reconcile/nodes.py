@@ -8,7 +8,7 @@ from gigawatt.model.attempt import Verdict
 from gigawatt.model.command import ChangeNode
 from gigawatt.model.ledger import TimeClass
 from gigawatt.model.node import NEXT_STATES, Node, NodeReport, NodeState
-from gigawatt.model.observation import NodeLost, NodeSeen
+from gigawatt.model.observation import DataCached, NodeLost, NodeSeen
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.reconcile import attempts
 from gigawatt.reconcile.attempts import Owner
@@ -47,6 +47,13 @@ def lost(turn: Turn, observation: NodeLost) -> None:
         attempt = owner.attempt
         assert attempt is not None
         attempts.node_lost(turn, owner, attempt, node.id, observation.reason)
+
+
+def cached(turn: Turn, observation: DataCached) -> None:
+    """What data a node keeps, for gangs to be placed near theirs."""
+    node = turn.world.nodes.get(observation.node)
+    if node is not None and node.cached != observation.digests:
+        turn.put(replace(node, cached=observation.digests))
 
 
 def change(turn: Turn, command: ChangeNode) -> Node:

@@ -31,6 +31,7 @@ def cold_nodes(nodes: Iterable[Node], uses: Mapping[str, Sequence[Footprint]]) -
     paths = [domain_paths(node) for node in nodes]
     levels = [_coded([path[level] for path in paths]) for level in range(LEVELS)]
     gpu_kinds, kind_N = _coded([node.gpu_kind if node.report.gpus else None for node in nodes])
+    cached_lists, cached_N = _coded([node.cached for node in nodes])
     width = max((len(left.device_free) for left in rests), default=0)
     devices = [left.device_free + (0,) * (width - len(left.device_free)) for left in rests]
     static, dynamic = NODE_STATIC, NODE_DYNAMIC
@@ -47,6 +48,8 @@ def cold_nodes(nodes: Iterable[Node], uses: Mapping[str, Sequence[Footprint]]) -
         gangs_N=_filled(dynamic["gangs_N"], [left.gangs for left in rests]),
         domains=tuple(names for names, _ in levels),
         gpu_kinds=gpu_kinds,
+        cached_N=cached_N,
+        cached_lists=cached_lists,
     )
 
 

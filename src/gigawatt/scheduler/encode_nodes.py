@@ -37,13 +37,14 @@ class NodeRows:
         default_factory=lambda: tuple(Vocabulary[tuple[str, ...]]() for _ in range(LEVELS))
     )
     _gpu_kinds: Vocabulary[str] = field(default_factory=Vocabulary[str])
+    _cached: Vocabulary[tuple[str, ...]] = field(default_factory=Vocabulary[tuple[str, ...]])
     _width: int = 1
     _columns: NodeColumns | None = None
 
     def put(self, node: Node) -> bool:
         """Take a node as it is now; whether it differs in what matters here."""
         old = self._nodes.get(node.id)
-        if old is None or old.report != node.report:
+        if old is None or (old.report, old.cached) != (node.report, node.cached):
             if old is not None:
                 self._release(old)
             self._static.put(node.id, self._hold(node))
@@ -80,9 +81,9 @@ class NodeRows:
             return old
         ids = tuple(self._static.keys) if old is None or rows else old.ids
         if old is None or static:
-            topology, kind = self._topology(), self._kind()
+            topology, kind, cached = self._topology(), self._kind(), self._kept()
         else:
-            topology, kind = old.topology_NL, old.gpu_kind_N
+            topology, kind, cached = old.topology_NL, old.gpu_kind_N, old.cached_N
         count = self._static.column("device_count_N")
         width = int(count.max(initial=0))
         self._columns = NodeColumns(
@@ -98,6 +99,8 @@ class NodeRows:
             gangs_N=self._dynamic.column("gangs_N"),
             domains=tuple(level.values() for level in self._domains),
             gpu_kinds=self._gpu_kinds.values(),
+            cached_N=cached,
+            cached_lists=self._cached.values(),
         )
         return self._columns
 
@@ -107,7 +110,8 @@ class NodeRows:
             for level, path in zip(self._domains, domain_paths(node), strict=True)
         ]
         kind = self._gpu_kinds.hold(node.gpu_kind) if node.report.gpus else NONE
-        return node.total.vector(), topology, kind, len(node.report.gpus)
+        cached = self._cached.hold(node.cached)
+        return node.total.vector(), topology, kind, len(node.report.gpus), cached
 
     def _release(self, node: Node) -> None:
         for level, path in zip(self._domains, domain_paths(node), strict=True):
@@ -115,6 +119,7 @@ class NodeRows:
                 level.release(path)
         if node.report.gpus:
             self._gpu_kinds.release(node.gpu_kind)
+        self._cached.release(node.cached)
 
     def _work_out_rests(self) -> None:
         rests: list[tuple[Node, Rest]] = []
@@ -143,3 +148,6 @@ class NodeRows:
 
     def _kind(self) -> Codes:
         return self._gpu_kinds.ranks()[self._static.column("gpu_kind_N")]
+
+    def _kept(self) -> Codes:
+        return self._cached.ranks()[self._static.column("cached_N")]

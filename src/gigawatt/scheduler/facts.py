@@ -128,6 +128,7 @@ def gang_values(gang: Gang) -> tuple[object, ...]:
         gang.shape.gpu_kinds,
         gang.avoid_nodes,
         tuple((window.start_ms, window.end_ms) for window in gang.windows),
+        gang.data,
         gang.tenant,
         gang.project,
     )

@@ -3,13 +3,17 @@
 The tightest domain that holds the whole gang is taken, and of several the one with the fewest nodes to spare, so
 that large domains stay whole. Within it the gang is spread over as few inner domains as it can be, and there it takes
 the nodes with the least left. Every tie ends with the node's id.
+
+Where its data is counts after GPUs and before cores and memory: no device is left over on two nodes that could have
+been left over on one for the sake of data, but a node that keeps the data is taken before one that is merely fuller.
 """
 
 import numpy as np
 
 from gigawatt.scheduler.ask import Ask, Demand
 from gigawatt.scheduler.ground import alternatives, domain_counts, together
-from gigawatt.scheduler.room import Room
+from gigawatt.scheduler.near import kept
+from gigawatt.scheduler.room import GPU_WEIGHT, Room
 from gigawatt.scheduler.snapshot import CPU, GPU, LEVELS, NONE, Amounts, Flags, NodeColumns, Rows
 
 EVERYWHERE = -1  # the level outside the outermost: one domain with every node
@@ -32,14 +36,16 @@ def choose(room: Room, ask: Ask, mask_N: Flags) -> Rows | None:
 
 def _whole(room: Room, ask: Ask, rows: Rows, count: int) -> Rows:
     if count == 1:
-        return _lone(room, ask.demand, rows)
+        return _lone(room, ask, rows)
     level, rows = _tightest(room, ask, rows, count)
-    return _fabric_order(room.nodes, _near(room, ask.demand, rows, count, level))
+    return _fabric_order(room.nodes, _near(room, ask, rows, count, level))
 
 
-def _lone(room: Room, demand: Demand, rows: Rows) -> Rows:
+def _lone(room: Room, ask: Ask, rows: Rows) -> Rows:
     """The node that is left most full; of equal ones, one whose innermost known domain has the fewest that fit."""
-    left = room.left(demand, rows)
+    if ask.data:
+        rows = _with_data(room, ask, rows)
+    left = room.left(ask.demand, rows)
     best = rows[left == left.min()]
     if len(best) == 1:
         return best
@@ -61,12 +67,13 @@ def _tightest(room: Room, ask: Ask, rows: Rows, count: int) -> tuple[int, Rows]:
         if len(enough):
             codes = room.nodes.topology_NL[rows, level]
             free = _free(room, ask.demand, rows, codes, len(counts))
-            best = enough[np.lexsort((free[enough], counts[enough]))[0]]
+            data = _data(room, ask, rows, codes, len(counts))
+            best = enough[np.lexsort((free[enough], -data[enough], counts[enough]))[0]]
             return level, rows[codes == best]
     return EVERYWHERE, rows
 
 
-def _near(room: Room, demand: Demand, rows: Rows, count: int, level: int) -> Rows:
+def _near(room: Room, ask: Ask, rows: Rows, count: int, level: int) -> Rows:
     """`count` of `rows`, which are in one domain of `level`, out of as few inner domains as can be.
 
     Whole domains first, largest first; what is left over comes from the smallest that has enough, and so on inside.
@@ -74,14 +81,15 @@ def _near(room: Room, demand: Demand, rows: Rows, count: int, level: int) -> Row
     """
     inner = level + 1
     if len(rows) == count or inner == LEVELS:
-        return _fullest(room, demand, rows, count)
+        return _fullest(room, ask, rows, count)
     codes = room.nodes.topology_NL[rows, inner] + 1
     counts = np.bincount(codes)
     if counts.max() == 1:
-        return _fullest(room, demand, rows, count)
+        return _fullest(room, ask, rows, count)
     present = np.flatnonzero(counts)
-    free = _free(room, demand, rows, codes, len(counts))
-    order = present[np.lexsort((free[present], -counts[present]))]
+    free = _free(room, ask.demand, rows, codes, len(counts))
+    data = _data(room, ask, rows, codes, len(counts))
+    order = present[np.lexsort((free[present], -data[present], -counts[present]))]
     sums = np.cumsum(counts[order])
     whole = int(np.searchsorted(sums, count))
     missing = count - (int(sums[whole - 1]) if whole else 0)
@@ -89,15 +97,36 @@ def _near(room: Room, demand: Demand, rows: Rows, count: int, level: int) -> Row
     last = enough[counts[enough].argmin()]
     taken = np.zeros(len(counts), dtype=np.bool_)
     taken[order[:whole]] = True
-    rest = _near(room, demand, rows[codes == last], missing, inner)
+    rest = _near(room, ask, rows[codes == last], missing, inner)
     return np.concatenate([rows[taken[codes]], rest])
 
 
-def _fullest(room: Room, demand: Demand, rows: Rows, count: int) -> Rows:
-    """The `count` of `rows` that would be left with least."""
+def _fullest(room: Room, ask: Ask, rows: Rows, count: int) -> Rows:
+    """The `count` of `rows` that would be left with least; with data, by GPUs, then by data, then by the rest."""
     if len(rows) == count:
         return rows
-    return rows[np.argsort(room.left(demand, rows), kind="stable")[:count]]
+    left = room.left(ask.demand, rows)
+    if not ask.data:
+        return rows[np.argsort(left, kind="stable")[:count]]
+    return rows[np.lexsort((left, -kept(room.nodes, ask, rows), left // GPU_WEIGHT))[:count]]
+
+
+def _with_data(room: Room, ask: Ask, rows: Rows) -> Rows:
+    """Of the rows that leave the fewest GPUs over, those that keep the most of its data."""
+    left = room.left(ask.demand, rows) // GPU_WEIGHT
+    rows = rows[left == left.min()]
+    there = kept(room.nodes, ask, rows)
+    return rows[there == there.max()]
+
+
+def _data(room: Room, ask: Ask, rows: Rows, codes: Rows, domains: int) -> Amounts:
+    """How much of its data is on `rows`, summed by domain; nothing for a gang without any."""
+    if not ask.data:
+        return np.zeros(domains, dtype=np.int64)
+    known = codes != NONE
+    sums = np.zeros(domains, dtype=np.int64)
+    np.add.at(sums, codes[known], kept(room.nodes, ask, rows[known]))
+    return sums
 
 
 def _free(room: Room, demand: Demand, rows: Rows, codes: Rows, domains: int) -> Amounts:

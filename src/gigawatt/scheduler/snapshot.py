@@ -50,9 +50,11 @@ class NodeColumns:
     topology_NL: Codes  # index into `domains[level]`, NONE where the level is not known
     gpu_kind_N: Codes  # index into `gpu_kinds`, NONE without GPUs
     device_count_N: Codes
+    cached_N: Codes  # index into `cached_lists`
     device_free_ND: Codes  # milli-GPUs of each device, 0 where there is none
     domains: tuple[tuple[tuple[str, ...], ...], ...]  # per level, paths from the site down
     gpu_kinds: tuple[str, ...]
+    cached_lists: tuple[tuple[str, ...], ...]  # digests of trees of data that nodes keep
 
     @property
     def open_N(self) -> Flags:
@@ -78,6 +80,7 @@ class GangColumns:
     kinds_G: Codes  # index into `kind_lists`
     avoid_G: Codes  # index into `avoid_lists`
     windows_G: Codes  # index into `window_lists`
+    data_G: Codes  # index into `data_lists`
     priority_G: Codes
     queued_ms_G: Amounts
     tenant_G: Codes  # index into `tenants`
@@ -85,6 +88,7 @@ class GangColumns:
     kind_lists: tuple[tuple[str, ...], ...]  # kinds of GPU, alternatives in order; () is any
     avoid_lists: tuple[tuple[str, ...], ...]  # ids of nodes
     window_lists: tuple[tuple[tuple[int, int], ...], ...]  # (start_ms, end_ms); () is always
+    data_lists: tuple[tuple[tuple[str, int], ...], ...]  # (digest, bytes) of trees that it reads
     tenants: tuple[str, ...]
     projects: tuple[str, ...]
 
@@ -119,6 +123,7 @@ NODE_STATIC = {
     "topology_NL": Column(dtype=np.int32, width=LEVELS),
     "gpu_kind_N": Column(dtype=np.int32),
     "device_count_N": Column(dtype=np.int32),
+    "cached_N": Column(dtype=np.int32),
 }
 NODE_DYNAMIC = {
     "free_NK": Column(dtype=np.int64, width=len(KINDS)),
@@ -140,6 +145,7 @@ GANG_CODES = {  # column of codes: the tuple of values that it points into
     "kinds_G": "kind_lists",
     "avoid_G": "avoid_lists",
     "windows_G": "window_lists",
+    "data_G": "data_lists",
     "tenant_G": "tenants",
     "project_G": "projects",
 }

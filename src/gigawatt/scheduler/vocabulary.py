@@ -6,7 +6,7 @@ import numpy as np
 
 from gigawatt.scheduler.snapshot import NONE, Codes
 
-V = TypeVar("V", str, tuple[str, ...], tuple[tuple[int, int], ...])
+V = TypeVar("V", str, tuple[str, ...], tuple[tuple[int, int], ...], tuple[tuple[str, int], ...])
 
 
 class Vocabulary(Generic[V]):

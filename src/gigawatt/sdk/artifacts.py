@@ -75,6 +75,11 @@ class Artifacts:
         digest = f"sha256:{found.sha256}"
         return Sent(digest=digest, size_bytes=found.size, sent_bytes=sent, files=1)
 
+    def send_known(self, path: Path, digest: str, *, progress: Progress | None = None) -> int:
+        """Send one file that the store lacks; the bytes that were sent. Raises ApiError, UnreachableError."""
+        tell = _Meter(progress=progress, total=path.stat().st_size).of_one(path.stat().st_size)
+        return self._send_missing(path, digest, "file", tell)
+
     def send_bytes(self, data: bytes) -> Sent:
         """Store bytes as a file. Raises ApiError, UnreachableError."""
         digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
@@ -142,17 +147,23 @@ class Artifacts:
 
     def _send_file(self, source: Path, digest: str, kind: str, tell: Callable[[int], None]) -> int:
         """Bytes sent; none where the store had it."""
+        if self.has(digest, kind=kind):
+            tell(source.stat().st_size)
+            return 0
+        return self._send_missing(source, digest, kind, tell)
+
+    def _send_missing(
+        self, source: Path, digest: str, kind: str, tell: Callable[[int], None]
+    ) -> int:
         size = source.stat().st_size
-        there = self.has(digest, kind=kind)
-        if not there and kind == "file" and size >= PARTED_BYTES:
+        if kind == "file" and size >= PARTED_BYTES:
             parted = PartedFile(path=source, digest=digest, size=size)
             return send_parts(self._transport, parted, self._transport.place, tell)
-        if not there:
-            reader = _Reader(path=source, tell=tell)
-            path = f"/v1/artifacts/{digest}"
-            self._transport.upload(path, reader.chunks, size, self._place(kind))
+        reader = _Reader(path=source, tell=tell)
+        path = f"/v1/artifacts/{digest}"
+        self._transport.upload(path, reader.chunks, size, self._place(kind))
         tell(size)
-        return 0 if there else size
+        return size
 
     def _place(self, kind: str) -> dict[str, str]:
         return {**self._transport.place, "kind": kind}

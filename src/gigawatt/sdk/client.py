@@ -29,6 +29,7 @@ from gigawatt.sdk.templates import Templates
 from gigawatt.sdk.tracker import Tracker
 from gigawatt.sdk.transport import Transport
 from gigawatt.sdk.views import CallerView, InstanceView
+from gigawatt.sdk.volumes import Volumes
 from gigawatt.sdk.workspaces import Workspaces
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class Client:
         artifacts: store bytes, files, trees and bundles under their digest.
         environments: locked sets of packages: have them built, wait for them, list them.
         models: registered, versioned artifacts: push, register, alias.
+        volumes: data by name: push, pull, compare, read in ranges.
         endpoints: named model services: serve, stop, read logs.
         workspaces: places to work on a node: make, open, suspend, start, extend, delete.
         nodes: what the cluster consists of; cordon and drain.
@@ -92,6 +94,7 @@ class Client:
         self.environments = Environments(transport)
         self.secrets = Secrets(transport)
         self.models = Models(transport)
+        self.volumes = Volumes(transport)
         self.endpoints = Endpoints(transport)
         self.workspaces = Workspaces(transport)
         self.nodes = Nodes(transport)

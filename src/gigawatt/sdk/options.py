@@ -9,7 +9,7 @@ from gigawatt.model.refusal import RefusalCode, RefusalError
 
 NAME_CHARS_MAX = 63
 GANG = ("nodes", "ranks_per_node", "gpus", "gpu_kinds", "cpus", "memory", "same")
-AS_THEY_ARE = ("priority", "timeout", "grace", "labels", "model")
+AS_THEY_ARE = ("priority", "timeout", "grace", "labels", "volumes", "model")
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9]+")
 
 
@@ -36,6 +36,7 @@ class JobOptions(TypedDict, total=False):
         retries: more attempts when the function raises, or `{"user": 1, "infrastructure": 5}`.
         after: jobs, futures, or ids and names of jobs that must have succeeded.
         labels: for finding it again.
+        volumes: data that ranks see: `["imagenet:3", "scratch:out:rw"]`, or `{"imagenet:3": "data/in"}`.
         model: what to register when it succeeds, as in a job file.
     """
 
@@ -56,6 +57,7 @@ class JobOptions(TypedDict, total=False):
     retries: int | Mapping[str, int]
     after: Sequence[Any]
     labels: Mapping[str, str]
+    volumes: Sequence[str | Mapping[str, str]] | Mapping[str, str]
     model: Mapping[str, Any]
 
 

@@ -89,9 +89,13 @@ class Transport:
         timeout = httpx2.Timeout(answer_s, connect=CONNECT_TIMEOUT_S)
         return self._json(lambda: self._http.get(path, params=_query(params), timeout=timeout))
 
-    def read_bytes(self, path: str, params: Params | None = None) -> bytes:
+    def read_bytes(
+        self, path: str, params: Params | None = None, headers: Mapping[str, str] | None = None
+    ) -> bytes:
         """The body at `path`, whole. Raises ApiError, UnreachableError."""
-        found = self._patiently(lambda: self._http.get(path, params=_query(params)))
+        found = self._patiently(
+            lambda: self._http.get(path, params=_query(params), headers=dict(headers or {}))
+        )
         _raise_problem(found)
         return found.content
 

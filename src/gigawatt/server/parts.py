@@ -11,6 +11,7 @@ from gigawatt.build.homes import Homes
 from gigawatt.build.interpreters import this_machine
 from gigawatt.build.remote import open_remote
 from gigawatt.build.secrets import SecretFiles
+from gigawatt.build.volume_roots import parse_roots
 from gigawatt.clock import entropy
 from gigawatt.control.actuator import Actuator
 from gigawatt.control.archive import StoreArchive
@@ -21,6 +22,7 @@ from gigawatt.control.leader import Config, Leader
 from gigawatt.control.premises import LocalPremises
 from gigawatt.control.workshop import LocalWorkshop
 from gigawatt.engine.local import LocalEngine
+from gigawatt.engine.local.datasets import Datasets
 from gigawatt.reconcile.pressure import Marks
 from gigawatt.reconcile.turn import Site
 from gigawatt.scheduler.policy import Policy
@@ -150,6 +152,8 @@ def _services(
         workspaces=_workspaces(settings, instance, stores.homes),
         work_dir=_work_dir(settings),
         artifact_bytes_max=settings.artifact_bytes_max,
+        volume_roots=parse_roots(settings.volume_roots),
+        project_bytes_max=settings.project_bytes_max,
         webhooks=Webhooks(parse_networks(settings.webhook_networks)),
         premises=LocalPremises(settings.data, artifacts=stores.artifacts, builder=stores.builder),
         disk=_disk(settings),
@@ -178,6 +182,12 @@ def _engine(settings: Settings, instance: Instance, artifacts: ArtifactStore) ->
         api_url=instance.api_url,
         unpack=unpack,
         archive=artifacts.ready,
+        datasets=Datasets(
+            settings.data,
+            artifacts.materialise,
+            stored=artifacts.exists,
+            bytes_max=settings.data_bytes_max,
+        ),
     )
 
 

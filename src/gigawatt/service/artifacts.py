@@ -6,14 +6,16 @@ only knows their digest: whoever puts an artifact must show all of it.
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from gigawatt import clock
 from gigawatt.build.artifacts import FILE_BYTES_MAX
+from gigawatt.build.datasets import files_of
 from gigawatt.build.digest import PREFIX, mismatch, parse_digest
-from gigawatt.build.trees import MANIFEST_BYTES_MAX, PATH_BYTES_MAX
+from gigawatt.build.trees import MANIFEST_BYTES_MAX, PATH_BYTES_MAX, TreeManifest
 from gigawatt.model.artifact import Artifact
 from gigawatt.model.command import AddArtifact
 from gigawatt.model.refusal import RefusalCode, RefusalError
@@ -71,7 +73,7 @@ async def put(
     caller: Caller, services: Services, upload: Upload, *, project: str
 ) -> tuple[ArtifactView, bool]:
     """The artifact, and whether it is new to the tenant. Raises RefusalError; then nothing is kept."""
-    _, project = home(caller, project)
+    tenant, project = home(caller, project)
     parse_digest(upload.digest)
     if upload.kind not in KINDS:
         detail = f"kind must be one of {', '.join(KINDS)}, not {upload.kind}"
@@ -79,7 +81,7 @@ async def put(
     await asyncio.to_thread(services.disk.check_room)
     size_bytes, files = await _received(services, upload), 1
     if upload.kind == "tree":
-        files, size_bytes = await asyncio.to_thread(_check_tree, services, upload.digest)
+        files, size_bytes = await checked_tree(services, tenant, upload.digest)
     whole = Whole(digest=upload.digest, kind=upload.kind, size_bytes=size_bytes, files=files)
     return await record(services, caller, whole, project=project)
 
@@ -125,14 +127,52 @@ async def file_content(caller: Caller, services: Services, digest: str, name: st
     tree = await content(caller, services, digest)
     if tree.view.kind not in TREE_KINDS:
         raise not_found("artifact", f"{digest}/{name}")
-    manifest = await asyncio.to_thread(services.artifacts.tree, digest)
-    found = next((file for file in manifest.files if file.path == name), None)
+    files = await asyncio.to_thread(files_of, services.artifacts, digest)
+    found = files.get(name)
     if found is None:
-        hint = nearest(name[:PATH_BYTES_MAX], [file.path for file in manifest.files[:NAMED_MAX]])
+        hint = nearest(name[:PATH_BYTES_MAX], list(islice(files, NAMED_MAX)))
         detail = f"there is no file {name[:PATH_BYTES_MAX]} in {digest}"
         raise RefusalError(RefusalCode.NOT_FOUND, detail, field="path", hint=hint)
     path = await asyncio.to_thread(services.artifacts.ready, PREFIX + found.sha256)
     return Content(view=tree.view, path=path)
+
+
+async def lacking(
+    services: Services, tenant: str, manifest: TreeManifest, *, known: Collection[str] = ()
+) -> tuple[str, ...]:
+    """Digests of files that a manifest names and the tenant does not have, each once, in its order.
+
+    `known` are those that it has anyway, in what stays. Another tenant's bytes are not there for one that knows their
+    digest.
+    """
+    wanted = dict.fromkeys(PREFIX + file.sha256 for file in manifest.files)
+    asked = [digest for digest in wanted if digest not in known]
+
+    def look() -> tuple[str, ...]:
+        found = (
+            (digest, services.store.read(Artifact, artifact_key(tenant, digest)))
+            for digest in asked
+        )
+        return tuple(
+            digest
+            for digest, held in found
+            if held is None or not services.artifacts.exists(digest)
+        )
+
+    return await services.read(look)
+
+
+async def checked_tree(
+    services: Services, tenant: str, digest: str, *, known: Collection[str] = ()
+) -> tuple[int, int]:
+    """Files and bytes of a stored manifest. Raises RefusalError for what is none, and for files not there yet."""
+    manifest = await asyncio.to_thread(services.artifacts.tree, digest)
+    missing = await lacking(services, tenant, manifest, known=known)
+    if missing:
+        detail = f"{len(missing)} files of this tree are not stored yet, first {missing[0]}"
+        hint = "store every file with kind file, then the tree"
+        raise RefusalError(RefusalCode.CONFLICT, detail, field="digest", hint=hint)
+    return len(manifest.files), manifest.size_bytes
 
 
 async def known(services: Services, tenant: str, digest: str) -> Artifact | None:
@@ -193,14 +233,3 @@ async def _received(services: Services, upload: Upload) -> int:
 def _limit_bytes(services: Services, kind: str) -> int:
     own = {"bundle": BUNDLE_BYTES_MAX, "tree": MANIFEST_BYTES_MAX}.get(kind)
     return min(own or services.artifact_bytes_max, services.artifact_bytes_max)
-
-
-def _check_tree(services: Services, digest: str) -> tuple[int, int]:
-    """Files and bytes of a stored manifest. Raises RefusalError for what is none, and for files not there yet."""
-    manifest = services.artifacts.tree(digest)
-    lacking = services.artifacts.lacks(manifest)
-    if lacking:
-        detail = f"{len(lacking)} files of this tree are not stored yet, first {lacking[0]}"
-        hint = "store every file with kind file, then the tree"
-        raise RefusalError(RefusalCode.CONFLICT, detail, field="digest", hint=hint)
-    return len(manifest.files), manifest.size_bytes

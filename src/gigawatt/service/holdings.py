@@ -18,6 +18,7 @@ from gigawatt.model.job import Job, JobPhase
 from gigawatt.model.retention import Kind
 from gigawatt.model.schedule import Schedule, SchedulePhase
 from gigawatt.model.template import TemplateVersion
+from gigawatt.model.volume import Volume, VolumeVersion
 from gigawatt.model.workspace import Workspace, WorkspacePhase
 from gigawatt.rank.call import CALL
 from gigawatt.reconcile.prune_plan import Item, Ref
@@ -55,6 +56,8 @@ def gather(store: Store, premises: Premises) -> Holdings:
     _each(store, Endpoint, gathering.endpoint)
     _each(store, Workspace, gathering.workspace)
     _each(store, ModelVersion, gathering.version)
+    _each(store, Volume, gathering.volume)
+    _each(store, VolumeVersion, gathering.dataset)
     _each(store, Artifact, gathering.artifact)
     _each(store, Environment, gathering.environment)
     _each(store, Schedule, gathering.schedule)
@@ -82,6 +85,7 @@ class _Gathering:
     entities: dict[Ref, Entity] = field(default_factory=dict[Ref, Entity])
     trees: set[str] = field(default_factory=set[str])
     live_arrays: set[str] = field(default_factory=set[str])
+    datasets: dict[str, Volume] = field(default_factory=dict[str, Volume])  # by version
 
     def array(self, array: JobArray) -> None:
         """An array that lives keeps what its tasks to come are made of."""
@@ -192,6 +196,25 @@ class _Gathering:
         self.trees.add(version.digest)
         self._user("model", version.ref, version, refers)
 
+    def volume(self, volume: Volume) -> None:
+        """Those of its versions that are not deleted stay."""
+        if volume.deleted_ms is None:
+            numbers = (n for n in range(1, volume.newest + 1) if n not in volume.gone)
+            self.datasets.update((volume.version_id(n), volume) for n in numbers)
+
+    def dataset(self, version: VolumeVersion) -> None:
+        """A version stays until somebody deletes it, and with it the job that pushed it."""
+        if version.id not in self.datasets:
+            return
+        refers: list[Ref] = [
+            (Kind.ARTIFACTS, artifact_key(version.tenant, version.digest)),
+            (Kind.CONTENTS, version.digest),
+        ]
+        if version.job:
+            refers.append((Kind.JOBS, version.job))
+        self.trees.add(version.digest)
+        self._user("data", version.ref, version, refers)
+
     def artifact(self, artifact: Artifact) -> None:
         if artifact.kind in TREES:
             self.trees.add(artifact.digest)
@@ -260,7 +283,7 @@ class _Gathering:
         self,
         kind: str,
         name: str,
-        entity: Endpoint | Workspace | ModelVersion | Schedule | TemplateVersion,
+        entity: Endpoint | Workspace | ModelVersion | Schedule | TemplateVersion | VolumeVersion,
         refers: list[Ref],
     ) -> None:
         """What never goes, and keeps what it needs."""

@@ -13,6 +13,7 @@ from gigawatt.model.ids import make_id
 from gigawatt.model.job import Job, JobPhase, JobSpec
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.tenant import Caller
+from gigawatt.model.volume import data_of
 from gigawatt.service.checkpoints import resolve_origin
 from gigawatt.service.labels import labelled
 from gigawatt.service.lookup import Filters, find_environment, find_job
@@ -37,6 +38,7 @@ from gigawatt.service.views.jobs import (
 )
 from gigawatt.service.views.specs import job_spec_fields
 from gigawatt.service.views.text import PageView
+from gigawatt.service.volume_lookup import resolved_mounts
 from gigawatt.spec.parse import JobDraft
 
 PHASES = tuple(phase.value for phase in JobPhase)
@@ -185,8 +187,11 @@ async def resolved(
         services, draft.environment, place, bundle=draft.spec.bundle
     )
     earlier = await resolve_after(caller, services, draft.spec.after, project)
+    mounts = await resolved_mounts(caller, services, draft.spec.volumes, place)
     origin = await resolve_origin(caller, services, draft.start_from, project)
-    spec = replace(draft.spec, environment=environment_id, after=earlier.ids, origin=origin)
+    spec = replace(
+        draft.spec, environment=environment_id, after=earlier.ids, origin=origin, volumes=mounts
+    )
     return spec, environment, earlier
 
 
@@ -203,6 +208,7 @@ def gang_of(spec: JobSpec, tenant: str, project: str, now_ms: int) -> Gang:
         isolation=spec.isolation,
         labels=spec.labels,
         windows=spec.windows,
+        data=data_of(spec.volumes),
     )
 
 

@@ -1,6 +1,7 @@
 """Lineage: what a version was made from, as far back as is on record, and which endpoints serve it."""
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from gigawatt.model.artifact import ModelVersion
@@ -8,6 +9,7 @@ from gigawatt.model.endpoint import Endpoint
 from gigawatt.model.environment import Environment
 from gigawatt.model.job import Job
 from gigawatt.model.tenant import Caller
+from gigawatt.model.volume import VolumeVersion
 from gigawatt.service.model_lookup import find_version
 from gigawatt.service.permissions import sees, verb
 from gigawatt.service.services import Services
@@ -100,6 +102,8 @@ def _add_origin(
         bundle = lineage.bundle if made_here else job.spec.bundle if job else ""
         environment = lineage.environment if made_here else job.spec.environment if job else ""
         _add_inputs(graph, store, node, bundle, environment)
+        if job is not None:
+            waiting.extend(_add_data(graph, store, node, job))
         waiting.extend((earlier, node, "came after") for earlier in (job.spec.after if job else ()))
 
 
@@ -131,6 +135,25 @@ def _add_inputs(graph: _Graph, store: Store, job: str, bundle: str, environment:
         f"environment:{environment}", "environment", environment, python=python, packages=packages
     )
     graph.link(node, job, "ran in")
+
+
+def _add_data(graph: _Graph, store: Store, node: str, job: Job) -> Iterator[tuple[str, str, str]]:
+    """What a job read. Versions that a job pushed lead on to that job."""
+    for mount in job.spec.volumes:
+        size = mount.size_bytes if mount.number else None
+        data = graph.add(
+            f"data:{job.tenant}/{job.project}/{mount.ref}",
+            "data",
+            mount.ref,
+            digest=mount.digest,
+            size_bytes=size,
+            path=mount.source,
+        )
+        graph.link(data, node, "wrote and read" if mount.writable else "read")
+        key = f"{job.tenant}/{job.project}/{mount.volume}:{mount.number:08d}"
+        version = store.read(VolumeVersion, key) if mount.number else None
+        if version is not None and version.job:
+            yield version.job, data, "was pushed by"
 
 
 def _add_endpoints(

@@ -76,6 +76,8 @@ class Services:
         default_factory=dict[str, "asyncio.Task[None]"]
     )  # uploads whose parts are put together, by tenant and digest
     webhooks: Webhooks = field(default_factory=Webhooks)
+    volume_roots: tuple[str, ...] = ()  # below which path volumes may be
+    project_bytes_max: int = 0  # that the volumes of a project may hold; 0 is without limit
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     pruning: asyncio.Lock = field(default_factory=asyncio.Lock)  # one plan is carried out at a time
     readers: ThreadPoolExecutor = field(default_factory=_reader_threads)

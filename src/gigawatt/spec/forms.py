@@ -31,6 +31,7 @@ from gigawatt.spec.fields import (
     pattern_schema,
 )
 from gigawatt.spec.units import shown
+from gigawatt.spec.volumes import Volumes
 
 
 def _as_range(value: object) -> object:
@@ -339,6 +340,7 @@ class JobForm(BaseModel):
     retries: RetriesForm = Field(default_factory=RetriesForm)
     after: Annotated[list[Text], Field(max_length=limits.AFTER_MAX)] = []
     labels: Labels = {}
+    volumes: Volumes = []
     model: ModelForm | None = None
     checkpoints: CheckpointsForm | None = None
     start_from: Text = Field(default="", alias="from")

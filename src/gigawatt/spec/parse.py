@@ -18,12 +18,16 @@ from gigawatt.model.gang import Shape
 from gigawatt.model.job import JobSpec, ModelOutput
 from gigawatt.model.refusal import Fault, RefusalError
 from gigawatt.model.resources import Resources
+from gigawatt.model.volume import Mount
 from gigawatt.spec import limits, names
 from gigawatt.spec.arrays import array_faults, array_spec
 from gigawatt.spec.environments import environment_faults, environment_spec
 from gigawatt.spec.faults import faults_of, refusal
 from gigawatt.spec.forms import EndpointForm, EnvironmentForm, GangForm, JobForm
 from gigawatt.spec.units import shown
+from gigawatt.spec.volumes import VolumeForm
+
+DATA = "data"  # the directory of volumes that are given no path
 
 
 class Runs(Protocol):
@@ -41,8 +45,8 @@ class Runs(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobDraft:
-    """`spec.environment` is empty, and `spec.after` are names or ids as written; so is `start_from`, JOB[@STEP].
-    With an `array`, it is many tasks.
+    """`spec.environment` is empty, and `spec.after` are names or ids and `spec.volumes` references as written; so is
+    `start_from`, JOB[@STEP]. With an `array`, it is many tasks.
     """
 
     spec: JobSpec
@@ -93,6 +97,7 @@ def job_draft(form: JobForm) -> JobDraft:
         *_program_faults(form),
         *together_faults(form, replica=False),
         *_keep_faults(form),
+        *_volume_faults(form.volumes),
         *array_faults(form.array, form.sweep, env=form.env),
     ]
     if faults:
@@ -115,6 +120,7 @@ def job_draft(form: JobForm) -> JobDraft:
         after=tuple(dict.fromkeys(form.after)),
         labels=pairs(form.labels),
         model=_model_output(form),
+        volumes=_mounts(form.volumes),
         checkpoints=_keep_policy(form),
     )
     return JobDraft(
@@ -252,6 +258,39 @@ def _model_output(form: JobForm) -> ModelOutput | None:
         aliases=tuple(sorted(set(form.model.aliases))),
         card=form.model.card,
     )
+
+
+def _mounts(forms: list[VolumeForm]) -> tuple[Mount, ...]:
+    """What was written, with paths filled in; `volume` still holds the reference."""
+    return tuple(
+        Mount(
+            volume=form.volume,
+            path=form.path or f"{DATA}/{form.volume.partition(':')[0]}",
+            writable=form.mode == "rw",
+        )
+        for form in forms
+    )
+
+
+def _volume_faults(forms: list[VolumeForm]) -> list[Fault]:
+    """Volumes named twice, and paths of which one lies in another."""
+    found: list[Fault] = []
+    taken: dict[str, str] = {}
+    seen: set[str] = set()
+    for index, mount in enumerate(_mounts(forms)):
+        field = f"volumes.{index}"
+        name = mount.volume.partition(":")[0]
+        if name in seen:
+            detail = f"{field} names {name} again"
+            hint = "a job sees one version of a volume; push the other under another name"
+            found.append(Fault(field=f"{field}.volume", detail=detail, hint=hint))
+        seen.add(name)
+        for other, whose in taken.items():
+            if f"{mount.path}/".startswith(f"{other}/") or f"{other}/".startswith(f"{mount.path}/"):
+                detail = f"{field}.path is {mount.path}, which is in the way of {whose} at {other}"
+                found.append(Fault(field=f"{field}.path", detail=detail))
+        taken[mount.path] = name
+    return found
 
 
 def _keep_policy(form: JobForm) -> KeepPolicy | None:

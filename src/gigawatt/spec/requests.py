@@ -19,7 +19,7 @@ from gigawatt.spec.fields import (
     Seconds,
     Text,
 )
-from gigawatt.spec.names import ALIAS_HINT
+from gigawatt.spec.names import ALIAS_HINT, NAME_HINT
 from gigawatt.spec.units import shown
 
 Form = TypeVar("Form", bound=BaseModel)
@@ -84,6 +84,43 @@ class SecretRequest(BaseModel):
     model_config = FORM
     value: Annotated[str, Field(min_length=1, max_length=limits.SECRET_CHARS_MAX)]
     url: Text
+
+
+class VolumeRequest(BaseModel):
+    """A new managed volume. `quota` 0 is without limit."""
+
+    model_config = FORM
+    name: Name
+    quota: MemoryBytes = 0
+
+
+class PathVolumeRequest(BaseModel):
+    """The directory of nodes that a new volume is."""
+
+    model_config = FORM
+    path: Annotated[str, Field(min_length=1, max_length=limits.PATH_CHARS_MAX)]
+
+
+class QuotaRequest(BaseModel):
+    """What a volume's versions may hold together; 0 is without limit."""
+
+    model_config = FORM
+    quota: MemoryBytes
+
+
+class PushCheckRequest(BaseModel):
+    """The digest of a manifest that was stored as a file."""
+
+    model_config = FORM
+    digest: Digest
+
+
+class PushRequest(BaseModel):
+    """A stored tree that becomes the next version of a volume."""
+
+    model_config = FORM
+    digest: Digest
+    message: Text = ""
 
 
 class ExecRequest(BaseModel):
@@ -172,6 +209,15 @@ def parse_secret(body: bytes | str) -> SecretRequest:
     return secret
 
 
+def parse_name(name: str) -> str:
+    """A name in a path. Raises RefusalError."""
+    try:
+        return _NAME.validate_python(name)
+    except ValidationError as error:
+        detail = f"name is not allowed: {shown(name)}"
+        raise refusal([Fault(field="name", detail=detail, hint=NAME_HINT)]) from error
+
+
 def parse_alias(alias: str) -> str:
     """An alias in a path. Raises RefusalError."""
     try:
@@ -183,6 +229,7 @@ def parse_alias(alias: str) -> str:
 
 
 _ALIAS: TypeAdapter[str] = TypeAdapter(Alias)
+_NAME: TypeAdapter[str] = TypeAdapter(Name)
 
 
 def _secret_refusal() -> RefusalError:

@@ -16,6 +16,7 @@ from gigawatt.model.retention import RemovedJob
 from gigawatt.model.schedule import Fire, Schedule, SchedulePhase
 from gigawatt.model.template import Template, TemplateVersion
 from gigawatt.model.tenant import ApiKey, Project, Tenant
+from gigawatt.model.volume import Volume, VolumeVersion
 from gigawatt.model.workspace import Workspace, WorkspacePhase
 from gigawatt.store.codec import encode
 
@@ -53,7 +54,7 @@ def row(entity: Entity) -> dict[str, Any]:
     }
 
 
-def facts_of(entity: Entity) -> Facts:
+def facts_of(entity: Entity) -> Facts:  # noqa: PLR0911 - one flat table
     match entity:
         case Job() | JobArray() | RemovedJob():
             return _facts_of_job(entity)
@@ -63,6 +64,8 @@ def facts_of(entity: Entity) -> Facts:
             return _facts_of_node(entity)
         case Artifact() | ModelVersion() | ModelName() | AliasMove() | ModelCard():
             return _facts_of_model(entity)
+        case Volume() | VolumeVersion():
+            return _facts_of_volume(entity)
         case Tenant() | Project() | ApiKey():
             return _facts_of_tenant(entity)
         case Template() | TemplateVersion():
@@ -214,6 +217,29 @@ def _facts_of_model(
                 project=entity.project,
                 name=entity.name,
                 parent=f"{entity.name}:{entity.number}",
+            )
+
+
+def _facts_of_volume(entity: Volume | VolumeVersion) -> Facts:
+    match entity:
+        case Volume():
+            return Facts(
+                id=entity.id,
+                created_ms=entity.created_ms,
+                tenant=entity.tenant,
+                project=entity.project,
+                name=entity.name,
+                phase=entity.kind.value if entity.deleted_ms is None else "deleted",
+                version=entity.version,  # a deleted one stays live: its numbers are not given again
+            )
+        case VolumeVersion():
+            return Facts(
+                id=entity.id,
+                created_ms=entity.created_ms,
+                tenant=entity.tenant,
+                project=entity.project,
+                name=entity.name,
+                parent=entity.name,
             )
 
 

@@ -22,6 +22,7 @@ from gigawatt.model.ledger import Use as LedgerUse
 from gigawatt.model.node import Gpu, Node, NodeReport, NodeState
 from gigawatt.model.resources import Resources
 from gigawatt.model.tenant import ApiKey, Project, Role, Tenant
+from gigawatt.model.volume import Volume, VolumeKind, VolumeVersion
 from gigawatt.model.workspace import Use, Workspace, WorkspacePhase, WorkspaceProgram, WorkspaceSpec
 from tests.contract.store.standing_samples import standing
 
@@ -184,6 +185,8 @@ def one_of_every_kind() -> tuple[Entity, ...]:
         model_name(),
         alias_move(1),
         model_card(1),
+        volume(),
+        volume_version(1),
         Tenant(id="acme", created_ms=1),
         Project(id="acme/nlp", tenant="acme", name="nlp", created_ms=1),
         api_key(1),
@@ -336,6 +339,36 @@ def alias_move(number: int, *, alias: str = "prod") -> AliasMove:
         at_ms=number,
         by="ada",
         reason="it is better",
+    )
+
+
+def volume() -> Volume:
+    return Volume(
+        id="acme/nlp/corpus",
+        tenant="acme",
+        project="nlp",
+        name="corpus",
+        kind=VolumeKind.MANAGED,
+        created_ms=1,
+        created_by="ada",
+        quota_bytes=1 << 40,
+        newest=3,
+        gone=(2,),
+    )
+
+
+def volume_version(number: int) -> VolumeVersion:
+    return VolumeVersion(
+        id=volume().version_id(number),
+        tenant="acme",
+        project="nlp",
+        name="corpus",
+        number=number,
+        digest="sha256:" + "1" * 64,
+        size_bytes=10,
+        files=1,
+        created_ms=number,
+        created_by="ada",
     )
 
 

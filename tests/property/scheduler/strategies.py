@@ -37,6 +37,7 @@ NODE = {
     "memory": [32, 32, 16, 8],
     "place": PLACES,
     "state": STATES,
+    "cached": [(), (), ("a",), ("a", "b"), ("c",)],
 }
 SHAPE = {
     "nodes": [1, 1, 1, 1, 2, 2, 3, (1, 2), (1, 3), (2, 3), (3, 5)],
@@ -52,6 +53,7 @@ CLAIM = {
     "isolation": [Isolation.PROCESS] * 6 + [Isolation.NODE],
     "windows": [()] * 7 + [(Window(start_ms=NOW_MS + 1),)],
     "project": ["one", "two"],
+    "data": [(), (), (("a", 5 << 30),), (("a", 1), ("b", 7 << 30))],
     "suspects": [(), (), (), ("node-0", "node-1", "node-2"), NODE_IDS[1:], NODE_IDS[2:]],
 }
 

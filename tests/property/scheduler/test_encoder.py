@@ -37,6 +37,7 @@ class History:
         self.steps = {
             "put node": self.put_node,
             "change state": self.change_state,
+            "cache data": self.cache_data,
             "remove node": self.remove_node,
             "submit job": self.submit_job,
             "add replica": self.add_replica,
@@ -57,6 +58,12 @@ class History:
         if self.world.nodes:
             node = self.world.nodes[self.draw(st.sampled_from(sorted(self.world.nodes)))]
             self.put(replace(node, state=self.draw(states)))
+
+    def cache_data(self) -> None:
+        if self.world.nodes:
+            node = self.world.nodes[self.draw(st.sampled_from(sorted(self.world.nodes)))]
+            cached = self.draw(st.lists(st.sampled_from("abcd"), max_size=3, unique=True))
+            self.put(replace(node, cached=tuple(sorted(cached))))
 
     def remove_node(self) -> None:
         node = self.draw(st.sampled_from(NODE_IDS))

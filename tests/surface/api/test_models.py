@@ -194,11 +194,17 @@ def test_lineage_leads_from_code_and_environment_to_the_endpoint(play: Play) -> 
     async def scenario(site: Site) -> None:
         code = b"code"
         await put(site, code, "bundle")
+        await put(site, b"sample")
+        tree = manifest(sample=b"sample")
+        await put(site, tree, "tree")
+        await site.call("POST", "/v1/volumes", {"name": "corpus"})
+        await site.call("POST", "/v1/volumes/corpus/versions", {"digest": digest_of(tree)})
         before = await site.submit(name="prepare")
         job = await site.submit(
             name="train",
             bundle=digest_of(code),
             after=[before["id"]],
+            volumes=["corpus"],
             model={"name": "gpt", "path": "final", "card": "# Trained"},
         )
         await site.phase(before, "running")
@@ -223,6 +229,7 @@ def test_lineage_leads_from_code_and_environment_to_the_endpoint(play: Play) -> 
             ("model gpt:1", "was made by", "job train"),
             ("job train", "ran the code", f"bundle {digest_of(code)}"),
             ("job train", "ran in", "environment host"),
+            ("job train", "read", "data corpus:1"),
             ("job train", "came after", "job prepare"),
             ("job prepare", "ran in", "environment host"),
             ("endpoint chat", "serves", "model gpt:1"),

@@ -12,7 +12,14 @@ from gigawatt.cli.commands.run_spec import Flags, default_bundle
 
 def flags(**given: Any) -> Flags:
     nothing: dict[str, Any] = dict.fromkeys(each.name for each in fields(Flags))
-    empty: dict[str, Any] = {"env": (), "after": (), "labels": (), "sweep": (), "no_bundle": False}
+    empty: dict[str, Any] = {
+        "env": (),
+        "after": (),
+        "labels": (),
+        "volumes": (),
+        "sweep": (),
+        "no_bundle": False,
+    }
     return Flags(**{**nothing, **empty, **given})
 
 
@@ -40,6 +47,7 @@ def test_flags_are_fields_in_the_job_files_words() -> None:
         env=("A=1", "B=x=y"),
         labels=("team=nlp",),
         after=("first",),
+        volumes=("corpus:3", "scratch:out:rw"),
         retries=0,
         priority=0,
         timeout="2h",
@@ -56,6 +64,7 @@ def test_flags_are_fields_in_the_job_files_words() -> None:
         "env": {"A": "1", "B": "x=y"},
         "labels": {"team": "nlp"},
         "after": ["first"],
+        "volumes": ["corpus:3", "scratch:out:rw"],
         "environment": "host",
         "bundle": "",
         "model": {"name": "tiny", "path": "final"},

@@ -53,6 +53,9 @@ def test_whatever_a_caller_can_ask_of_the_services_is_a_verb() -> None:
         "model_lookup.find_version",
         "models.servable",
         "checkpoints.resolve_origin",
+        "volume_lookup.find_dataset",
+        "volume_lookup.find_volume",
+        "volume_lookup.resolved_mounts",
         "submissions.resolve_after",
         "standing.find_template",
         "standing.find_schedule",
@@ -106,6 +109,7 @@ def test_ranks_have_no_way_to_nodes_keys_or_other_work() -> None:
     given = {name for name, roles in VERBS.items() if Role.RANK in roles}
     assert {name.partition(".")[0] for name in given} == {
         "artifacts",
+        "datasets",
         "checkpoints",
         "environments",
         "explain",
@@ -115,6 +119,7 @@ def test_ranks_have_no_way_to_nodes_keys_or_other_work() -> None:
         "logs",
         "models",
         "uploads",
+        "volumes",
         "watch",
     }
     assert not given & {"jobs.submit", "jobs.cancel", "jobs.page", "endpoints.put"}
@@ -180,6 +185,7 @@ def _reads(name: str) -> bool:
         "show",
         "content",
         "file_content",
+        "files",
         "show_version",
         "explain",
         "totals",

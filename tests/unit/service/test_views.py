@@ -89,6 +89,7 @@ ENDED_AS_JSON: dict[str, Any] = {
     "model_version": "",
     "environment": "host",
     "bundle": "",
+    "volumes": [],
     "labels": {"team": "nlp"},
     "command": ["python", "train.py"],
     "gang": {

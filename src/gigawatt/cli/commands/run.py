@@ -76,6 +76,13 @@ _OPTIONS = (
         help="Start from a checkpoint of another job.",
     ),
     click.option("--label", "labels", multiple=True, metavar="NAME=VALUE", help="A label."),
+    click.option(
+        "--volume",
+        "volumes",
+        multiple=True,
+        metavar="NAME[:V][:PATH[:MODE]]",
+        help="A volume for its ranks to see, e.g. imagenet:3 or scratch:out:rw.",
+    ),
     click.option("--model", metavar="NAME=PATH", help="Register PATH as a model when it succeeds."),
     click.option("--array", metavar="[N|A-B][%P]", help="Many tasks: 0-9999%50 runs 50 at once."),
     click.option(

@@ -39,6 +39,7 @@ class Flags:
     after: tuple[str, ...] = ()
     start_from: str | None = None
     labels: tuple[str, ...] = ()
+    volumes: tuple[str, ...] = ()
     model: str | None = None
     array: str | None = None
     sweep: tuple[str, ...] = ()
@@ -55,6 +56,7 @@ class Flags:
             "env": pairs(self.env, "--env"),
             "labels": pairs(self.labels, "--label"),
             "after": list(self.after),
+            "volumes": list(self.volumes),
             "from": self.start_from,
             "environment": environment_fields(self.environment, self.requirements, self.python),
             "bundle": self._bundle(),

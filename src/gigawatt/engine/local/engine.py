@@ -13,6 +13,7 @@ from gigawatt.engine.base import EXEC_S, Capabilities, ExecResult, Inventory, Lo
 from gigawatt.engine.local import logs
 from gigawatt.engine.local.attempts import Attempts
 from gigawatt.engine.local.bundles import Archive, Bundles, Unpack
+from gigawatt.engine.local.datasets import Datasets, Tree
 from gigawatt.engine.local.files import instance_id, nodes_dir, unreleased
 from gigawatt.engine.local.keeper import HUNG_AFTER_S, PING_EVERY_S, Hooks, Site
 from gigawatt.engine.local.link import LinkLostError, Message, RefusedError
@@ -25,24 +26,32 @@ from gigawatt.model.checkpoint import Candidate, Finding
 from gigawatt.model.gang import Isolation
 from gigawatt.model.launch import AttemptKey, Launch
 from gigawatt.model.node import NodeReport, NodeState
-from gigawatt.model.observation import LaunchFailed, NodeLost, NodeSeen, Observation
+from gigawatt.model.observation import (
+    DataCached,
+    LaunchFailed,
+    LaunchPreparing,
+    NodeLost,
+    NodeSeen,
+    Observation,
+)
 from gigawatt.model.refusal import RefusalCode, RefusalError
+from gigawatt.model.volume import data_of
 
 ORPHAN_S = 86_400.0  # a supervisor without a control plane for so long ends
 STOP_GRACE_S = 10.0  # for gangs when the whole engine is shut down
 PROBE_S = 30.0  # more than looking into a rank takes at most
+PREPARING_TOLD_EVERY_S = 10.0  # while data is on its way: less than a launch is given
 EXEC_SPARE_S = 30.0  # for the end of a command after its time is up
 
 
 class LocalEngine:
-    """`nodes` is a number of even shares of this machine, or the shares. `unpack` is needed for bundles.
-
-    `archive` has them where they are not below `data`.
+    """`nodes` is a number of even shares of this machine, or the shares. `unpack` is needed for bundles, and `datasets`
+    that can lay out trees for data. `archive` has the bundles where they are not below `data`.
     """
 
     name = "local"
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a part that it is given
         self,
         data: Path,
         *,
@@ -51,6 +60,7 @@ class LocalEngine:
         api_url: str = "",
         unpack: Unpack | None = None,
         archive: Archive | None = None,
+        datasets: Datasets | None = None,
     ) -> None:
         machine = look_at_machine()
         specs = share_machine(nodes, machine) if isinstance(nodes, int) else nodes
@@ -59,6 +69,7 @@ class LocalEngine:
         self._data = data
         self._api_url = api_url
         self._bundles = Bundles(data, unpack, archive)
+        self._datasets = datasets or Datasets(data)
         self._outbox = Outbox()
         self._nodes = Nodes(specs, machine, site, hooks)
         self._attempts = Attempts(self._nodes, self._outbox, now_ms)
@@ -79,11 +90,13 @@ class LocalEngine:
         self._epoch = epoch
         self._attempts.lead(epoch)
         await shut_down_others(self._data, frozenset(self._nodes.specs), grace_s=STOP_GRACE_S)
+        await asyncio.to_thread(self._datasets.sweep)
         await self._nodes.open(epoch)
 
     async def close(self) -> None:
         await self._attempts.close()
         await self._nodes.close()
+        self._datasets.close()
         self._outbox.close()
 
     async def shutdown(self, *, grace_s: float = STOP_GRACE_S) -> None:
@@ -100,6 +113,7 @@ class LocalEngine:
             except LinkLostError:
                 continue  # it is told as lost, and what it had once it is back
             seen.append(NodeSeen(at_ms=now_ms(), report=self._nodes.report(node)))
+            seen.append(await self._cached(node))
             seen += self._attempts.take_inventory(node, inventory)
         for node in sorted(set(self._nodes.specs) - set(self._nodes.up)):
             openings = await asyncio.to_thread(unreleased, nodes_dir(self._data) / node)
@@ -145,10 +159,27 @@ class LocalEngine:
             template = str(await asyncio.to_thread(self._bundles.prepare, launch.bundle))
         if self._api_url:
             launch = replace(launch, env=(*launch.env, ("GIGAWATT_API", self._api_url)))
-        parts = {
-            node: stage_spec(launch, self._nodes.specs[node], template=template) for node in nodes
-        }
-        await self._attempts.launch(key, parts, dict(launch.secrets), epoch=epoch)
+        data = data_of(launch.volumes)
+        trees = [
+            Tree(node=node, digest=digest, size_bytes=size)
+            for node in nodes
+            for digest, size in data
+        ]
+        with self._datasets.wanted(trees):
+            places = await self._fetched(key, trees)
+            parts = {
+                node: stage_spec(
+                    launch,
+                    self._nodes.specs[node],
+                    template=template,
+                    sources={
+                        each.volume: each.source or str(places[node, each.digest])
+                        for each in launch.volumes
+                    },
+                )
+                for node in nodes
+            }
+            await self._attempts.launch(key, parts, dict(launch.secrets), epoch=epoch)
 
     async def stop(self, key: AttemptKey, *, grace_s: float, epoch: int) -> None:
         await self._attempts.stop(key, grace_s=grace_s, epoch=epoch)
@@ -214,6 +245,24 @@ class LocalEngine:
         self._check_node(node)
         return self._nodes.pid(node)
 
+    async def _fetched(self, key: AttemptKey, trees: list[Tree]) -> dict[tuple[str, str], Path]:
+        """Where the trees are, by node and digest, once all are there; that it goes on is told meanwhile."""
+        if not trees:
+            return {}
+        fetching = asyncio.gather(*(self._datasets.fetch(tree) for tree in trees))
+        while not (await asyncio.wait({fetching}, timeout=PREPARING_TOLD_EVERY_S))[0]:
+            self._outbox.put(LaunchPreparing(at_ms=now_ms(), key=key))
+        places = await fetching
+        for node in dict.fromkeys(tree.node for tree in trees):
+            self._outbox.put(await self._cached(node))
+        return {(tree.node, tree.digest): place for tree, place in zip(trees, places, strict=True)}
+
+    async def _cached(self, node: str) -> DataCached:
+        return await asyncio.to_thread(self._told, node)
+
+    def _told(self, node: str) -> DataCached:
+        return DataCached(at_ms=now_ms(), node=node, digests=self._datasets.kept(node))
+
     def _check_node(self, node: str) -> None:
         if node not in self._nodes.specs:
             known = ", ".join(sorted(self._nodes.specs))
@@ -229,5 +278,6 @@ class LocalEngine:
 
     def _back(self, node: str, inventory: Message) -> None:
         self._outbox.put(NodeSeen(at_ms=now_ms(), report=self._nodes.report(node)))
+        self._outbox.put(self._told(node))
         self._outbox.put(*self._attempts.take_inventory(node, inventory))
         self._attempts.stop_again(node)

@@ -1,6 +1,8 @@
 """Between the model's values and what goes over the wire to supervisors. Pure."""
 
 import math
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, cast
 
 from gigawatt.engine.local.machine import ADDRESS, Machine, NodeSpec
@@ -22,6 +24,9 @@ from gigawatt.model.observation import (
 INTEGER_MAX = 1 << 53  # of what programs report: all that JSON and every store keep exactly
 
 
+_NO_SOURCES: Mapping[str, str] = MappingProxyType({})
+
+
 def parse_key(text: str) -> AttemptKey:
     gang, _, attempt = text.rpartition(".")
     return AttemptKey(gang=gang, attempt=int(attempt))
@@ -36,8 +41,10 @@ def nodes_of(launch: Launch) -> tuple[str, ...]:
     return tuple(dict.fromkeys(placement.node for placement in launch.placements))
 
 
-def stage_spec(launch: Launch, node: NodeSpec, *, template: str) -> dict[str, Any]:
-    """One node's part of a launch, as its supervisor parses it."""
+def stage_spec(
+    launch: Launch, node: NodeSpec, *, template: str, sources: Mapping[str, str] = _NO_SOURCES
+) -> dict[str, Any]:
+    """One node's part of a launch, as its supervisor parses it. `sources` says where volumes are on the node."""
     nodes = nodes_of(launch)
     ranks = [each for each in launch.placements if each.node == node.id]
     readiness = launch.readiness
@@ -71,6 +78,10 @@ def stage_spec(launch: Launch, node: NodeSpec, *, template: str) -> dict[str, An
         and {"path": readiness.path, "interval_s": readiness.interval_ms / 1000},
         "log_bytes_max": launch.log_bytes_max,
         "master_addr": ADDRESS,
+        "volumes": [
+            {"name": each.volume, "path": each.path, "source": sources[each.volume]}
+            for each in launch.volumes
+        ],
     }
 
 

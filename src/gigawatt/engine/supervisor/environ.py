@@ -19,6 +19,7 @@ class Site(NamedTuple):
     secret_names: tuple[str, ...]
     master_port: int
     port: int  # of a replica; 0 for none
+    work_dir: str = ""  # the attempt's own directory, in which its volumes are
 
 
 def rank_environ(
@@ -45,6 +46,11 @@ def rank_environ(
 def marker(instance: str, key: str) -> str:
     """The value of GIGAWATT_ATTEMPT_ID, by which processes of an attempt are found again."""
     return f"{instance}/{key}"
+
+
+def volume_variable(name: str) -> str:
+    """The variable that says where a volume is."""
+    return f"GIGAWATT_DATA_{name.upper().replace('-', '_')}"
 
 
 def _torchrun(spec: StageSpec, rank: RankSpec, site: Site) -> dict[str, str]:
@@ -78,6 +84,8 @@ def _gigawatt(spec: StageSpec, rank: RankSpec, site: Site) -> dict[str, str]:
     }
     if site.port:
         environ["PORT"] = environ["GIGAWATT_PORT"] = str(site.port)
+    for volume in spec.volumes:
+        environ[volume_variable(volume.name)] = f"{site.work_dir}/{volume.path}"
     for name in site.secret_names:
         environ[f"{name}_FILE"] = f"{site.secrets_dir}/{name}"
     return {name: value for name, value in environ.items() if value}

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-ADDED_LATER: dict[str, Any] = {"resume_path": ""}  # journals of earlier supervisors lack these
+ADDED_LATER: dict[str, Any] = {
+    "resume_path": "",
+    "volumes": (),
+}  # journals of earlier supervisors lack these
 
 
 class RankSpec(NamedTuple):
@@ -16,6 +19,14 @@ class RankSpec(NamedTuple):
 class ReadinessSpec(NamedTuple):
     path: str
     interval_s: float
+
+
+class VolumeSpec(NamedTuple):
+    """A directory of this machine, to be seen at `path` below the attempt's own directory."""
+
+    name: str
+    path: str
+    source: str
 
 
 class StageSpec(NamedTuple):
@@ -47,6 +58,7 @@ class StageSpec(NamedTuple):
     readiness: ReadinessSpec | None
     log_bytes_max: int
     master_addr: str
+    volumes: tuple[VolumeSpec, ...] = ()
 
     @property
     def hosts_rank_0(self) -> bool:
@@ -66,6 +78,7 @@ def parse_stage(raw: dict[str, Any]) -> StageSpec:
             RankSpec(rank=int(each["rank"]), local_rank=int(each["local_rank"]), gpus=_gpus(each))
             for each in raw["ranks"]
         ),
+        volumes=tuple(_volume(each) for each in raw["volumes"]),
         readiness=readiness
         and ReadinessSpec(path=str(readiness["path"]), interval_s=float(readiness["interval_s"])),
     )
@@ -79,8 +92,13 @@ def spec_json(spec: StageSpec) -> dict[str, Any]:
     """What `parse_stage` reads again. There are no secrets in a spec."""
     raw = spec._asdict()
     raw["ranks"] = [each._asdict() for each in spec.ranks]
+    raw["volumes"] = [each._asdict() for each in spec.volumes]
     raw["readiness"] = spec.readiness and spec.readiness._asdict()
     return raw
+
+
+def _volume(raw: dict[str, Any]) -> VolumeSpec:
+    return VolumeSpec(name=str(raw["name"]), path=str(raw["path"]), source=str(raw["source"]))
 
 
 def _gpus(raw: dict[str, Any]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from gigawatt.engine.supervisor import environ, workdir
+from gigawatt.engine.supervisor import environ, volumes, workdir
 from gigawatt.engine.supervisor.host import Host
 from gigawatt.engine.supervisor.layout import write_whole
 from gigawatt.engine.supervisor.ports import HeldPort, NoPortError
@@ -41,6 +41,7 @@ class Prepared(NamedTuple):
             secret_names=self.secret_names,
             master_port=master_port,
             port=port,
+            work_dir=str(self.directory / "work"),
         )
 
 
@@ -111,6 +112,7 @@ def _make_directories(
 def _finish(
     host: Host, spec: StageSpec, secret_names: tuple[str, ...], directory: Path
 ) -> Prepared:
+    volumes.place(spec.volumes, directory / "work")
     work = directory / "work" / spec.workdir  # an absolute workdir replaces what is before it
     if not work.is_dir():
         raise RequestError("user", f"the working directory {spec.workdir or work} is not there")

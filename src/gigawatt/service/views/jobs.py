@@ -12,6 +12,7 @@ from gigawatt.model.job import Job, JobPhase
 from gigawatt.model.launch import Placement
 from gigawatt.model.reason import Reason, ReasonCode
 from gigawatt.service.views.text import sentence
+from gigawatt.service.views.volumes import MountView, mount_view
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +138,7 @@ class JobView:
     model_version: str
     environment: str
     bundle: str
+    volumes: tuple[MountView, ...]
     labels: Mapping[str, str]
     command: tuple[str, ...]
     gang: GangView
@@ -201,6 +203,7 @@ def job_view(
         model_version=job.model_version,
         environment=spec.environment,
         bundle=spec.bundle,
+        volumes=tuple(mount_view(mount) for mount in spec.volumes),
         labels=dict(spec.labels),
         command=spec.command,
         gang=gang_view(spec.shape),

@@ -6,6 +6,7 @@ from gigawatt.model.endpoint import EndpointSpec
 from gigawatt.model.environment import EnvironmentSpec
 from gigawatt.model.gang import Shape
 from gigawatt.model.job import JobSpec
+from gigawatt.model.volume import Mount
 
 
 def job_spec_fields(spec: JobSpec, environment: EnvironmentSpec) -> dict[str, Any]:
@@ -25,10 +26,17 @@ def job_spec_fields(spec: JobSpec, environment: EnvironmentSpec) -> dict[str, An
         "retries": {"user": spec.retries_user, "infrastructure": spec.retries_infrastructure},
         "after": list(spec.after),
         "labels": dict(spec.labels),
+        "volumes": [mount_fields(mount) for mount in spec.volumes],
         "model": _output_fields(spec),
         "checkpoints": _keep_fields(spec),
         "from": f"{spec.origin.job}@{spec.origin.checkpoint.step}" if spec.origin else "",
     }
+
+
+def mount_fields(mount: Mount) -> dict[str, Any]:
+    """A mount in the job file's words."""
+    mode = "rw" if mount.writable else "ro"
+    return {"volume": mount.ref, "path": mount.path, "mode": mode}
 
 
 def gang_fields(shape: Shape) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from gigawatt.spec.foreign.dstack_resources import CLOUD, gang_of
 from gigawatt.spec.foreign.dstack_workspaces import TAKEN, TOLD, workspace_of
 from gigawatt.spec.foreign.findings import Findings
 from gigawatt.spec.foreign.launch import NODE_COUNT, Dialect, Plan, understand
+from gigawatt.spec.foreign.mounts import ADVICE, volumes_of
 from gigawatt.spec.foreign.names import env_of, told_name
 from gigawatt.spec.foreign.packages import environment_of, with_setup
 from gigawatt.spec.foreign.section import Section, sections_of, told_alike
@@ -36,7 +37,6 @@ DIALECT = Dialect(
 )
 TYPES = ("task", "service", "dev-environment")
 _IMAGE = "write packages under `environment`; nodes run no images"
-_MOUNTS = "let the program read it from where it is, or from a path that nodes share"
 _TOLD = {
     **dict.fromkeys(
         (
@@ -56,7 +56,6 @@ _TOLD = {
     **dict.fromkeys(
         ("image", "user", "privileged", "entrypoint", "registry_auth", "docker", "nvcc"), _IMAGE
     ),
-    "volumes": _MOUNTS,
     "ports": "nothing reaches a job's ports; make it a service",
     "shell": "scripts run under bash",
     "home_dir": "leave it out",
@@ -91,6 +90,7 @@ _TAKEN = frozenset(
         ),
         *("repos", "files", "max_duration", "stop_duration", "retry", "retry_policy", "setup"),
         "schedule",
+        "volumes",
     }
 )
 _SERVICE_TAKEN = frozenset({"port", "model", "replicas", "scaling", "probes"})
@@ -125,6 +125,8 @@ def _run(section: Section) -> dict[str, Any]:
     gang = gang_of(section)
     _program(section, job, gang)
     _rest(section, job, replica=service)
+    if volumes := _volumes(section, replica=service):
+        job["volumes"] = volumes
     return _endpoint(section, job) if service else job
 
 
@@ -209,6 +211,29 @@ def _rest(section: Section, job: dict[str, Any], *, replica: bool) -> None:
                 "lost nodes and preemption are retried by themselves, a program's failure is not"
             )
             section.note(key, detail, "write `retries: {user: N, infrastructure: M}`")
+
+
+def _volumes(section: Section, *, replica: bool) -> list[dict[str, Any]]:
+    """Disks by name, as `name:/path` or as a mapping; directories of an instance are told."""
+    value: object = section.data.get("volumes") or []
+    listed = cast("list[object]", value) if isinstance(value, list) else [value]
+    if listed and replica:
+        section.note("volumes", "an endpoint has no volumes", "put what it needs into its model")
+        return []
+    disks: list[tuple[str, str]] = []
+    for each in listed:
+        fields: dict[str, Any] = {}
+        if isinstance(each, str):
+            name, _, path = each.partition(":")
+            fields = {"name": name, "path": path}
+        elif isinstance(each, Mapping):
+            fields = dict(cast("Mapping[str, Any]", each))
+        name, path = fields.get("name"), fields.get("path")
+        if isinstance(name, str) and isinstance(path, str) and not name.startswith(("/", "~")):
+            disks.append((name, path))
+        else:
+            section.note("volumes", f"{each!r} has no counterpart", ADVICE)
+    return volumes_of(disks, key="volumes", line=section.line("volumes"), findings=section.findings)
 
 
 def _bundle(section: Section) -> str:

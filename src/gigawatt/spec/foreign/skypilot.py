@@ -7,6 +7,7 @@ from typing import Any, cast
 from gigawatt.spec.foreign.amounts import SIZE_HINT, range_of, shown_memory, shown_span, size_kib
 from gigawatt.spec.foreign.findings import Findings
 from gigawatt.spec.foreign.launch import NODE_COUNT, Dialect, Plan, understand
+from gigawatt.spec.foreign.mounts import ADVICE, volumes_of
 from gigawatt.spec.foreign.names import KINDS_ADVICE, env_of, name_of, told_name
 from gigawatt.spec.foreign.packages import environment_of, with_setup
 from gigawatt.spec.foreign.section import Section, sections_of
@@ -28,16 +29,25 @@ DIALECT = Dialect(
     gpu_counts=frozenset({"SKYPILOT_NUM_GPUS_PER_NODE"}),
 )
 _TAKEN = frozenset(
-    {"name", "workdir", "num_nodes", "resources", "envs", "setup", "run", "service", "secrets"}
+    {
+        "name",
+        "workdir",
+        "num_nodes",
+        "resources",
+        "envs",
+        "setup",
+        "run",
+        "service",
+        "secrets",
+        "volumes",
+    }
 )
-_MOUNTS = "let the program read it from where it is, put it into the bundle, or on a path that nodes share"
 _TOLD = {
-    "file_mounts": _MOUNTS,
-    "storage_mounts": _MOUNTS,
-    "volumes": _MOUNTS,
+    "file_mounts": ADVICE,
+    "storage_mounts": ADVICE,
     "config": "`gw up --help` has an instance's settings",
     "experimental": "leave it out",
-    "inputs": _MOUNTS,
+    "inputs": ADVICE,
     "outputs": "write a checkpoint, or `model: {name: …, path: …}`",
     "event_callback": "`gw events -f` tells what happens",
     "pool": "nodes are there already",
@@ -219,6 +229,8 @@ def _rest(
     for name in section.variables("secrets"):
         advice = "let the program read it from a file on the node"
         section.note(f"secrets.{name}", "is left out: a job's variables are shown", advice)
+    if volumes := _volumes(section, replica=replica):
+        job["volumes"] = volumes
     if resources is None:
         return
     labels = resources.variables("labels")
@@ -228,6 +240,23 @@ def _rest(
     if priority:
         job["priority"] = priority
     _recovery(resources, job)
+
+
+def _volumes(section: Section, *, replica: bool) -> list[dict[str, Any]]:
+    """Volumes by name, at the paths where they are mounted."""
+    held = section.section("volumes")
+    if held is None:
+        return []
+    if replica:
+        section.note("volumes", "an endpoint has no volumes", "put what it needs into its model")
+        return []
+    disks: list[tuple[str, str]] = []
+    for path, value in held.data.items():
+        if isinstance(value, str):
+            disks.append((value, path))
+        else:
+            held.note(path, "makes a volume of its own, which has no counterpart", ADVICE)
+    return volumes_of(disks, key="volumes", line=section.line("volumes"), findings=section.findings)
 
 
 def _recovery(resources: Section, job: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ from gigawatt.spec.faults import nearest
 from gigawatt.spec.foreign.amounts import shown_memory
 from gigawatt.spec.foreign.findings import Findings
 from gigawatt.spec.foreign.launch import Dialect, Plan, understand
+from gigawatt.spec.foreign.mounts import ADVICE
 from gigawatt.spec.foreign.names import env_of, name_of, told_name
 from gigawatt.spec.foreign.section import Section, sections_of
 
@@ -28,7 +29,6 @@ _MACROS = {
     "${replica_id}": "$RANK",
     "${rank0_env}": "MASTER_ADDR",
 }
-_MOUNTS = "let the program read it from where it is, or from a path that nodes share"
 _IMAGE = "write packages under `environment`; nodes run no images"
 _ROLE_TAKEN = frozenset(
     {"name", "entrypoint", "args", "env", "num_replicas", "min_replicas", "max_retries", "resource"}
@@ -38,7 +38,7 @@ _ROLE_TOLD = {
     "base_image": _IMAGE,
     "retry_policy": "a gang is started again as a whole",
     "port_map": "MASTER_PORT is free for each job",
-    "mounts": _MOUNTS,
+    "mounts": ADVICE,
     "metadata": "write `labels`",
     "overrides": "leave it out",
     "pre_proc": "leave it out",
@@ -65,7 +65,7 @@ _RUN_TOLD = {
 _PLAIN_TOLD = {
     "image": _IMAGE,
     "h": "a named resource: write gang.cpus, gang.memory and gang.gpus",
-    "mounts": _MOUNTS,
+    "mounts": ADVICE,
     "metadata": "write `labels`",
     "rdzv_backend": "ranks find each other by MASTER_ADDR",
     "rdzv_endpoint": "ranks find each other by MASTER_ADDR",
