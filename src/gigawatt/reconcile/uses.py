@@ -62,6 +62,15 @@ def withdraw(turn: Turn, owner: Job | Replica, attempt: Attempt, into: TimeClass
     _each(turn, attempt, change)
 
 
+def serve(turn: Turn, owner: Replica, attempt: Attempt, *, busy_ms: int) -> None:
+    """Of its time until now, so much was serving and not idle."""
+
+    def change(account: NodeAccount) -> Settled:
+        return ledger.serve(account, owner.id, attempt.n, busy_ms=busy_ms, now_ms=turn.now_ms)
+
+    _each(turn, attempt, change)
+
+
 def end(turn: Turn, owner: Job | Replica, attempt: Attempt, verdict: Verdict) -> None:
     """Give the share back; what the verdict makes of the unconfirmed time is moved there."""
     into = LOST_TO.get(verdict)
@@ -72,15 +81,6 @@ def end(turn: Turn, owner: Job | Replica, attempt: Attempt, verdict: Verdict) ->
         return ledger.end(account, owner.id, attempt.n, now_ms=turn.now_ms)
 
     _each(turn, attempt, change)
-
-
-def time_class_of(turn: Turn, owner: Job | Replica, attempt: Attempt) -> TimeClass | None:
-    """What its time counts as now; None once it has given back its share."""
-    account = turn.world.accounts.get(attempt.nodes[0]) if attempt.nodes else None
-    for use in account.uses if account else ():
-        if (use.gang, use.attempt) == (owner.id, attempt.n):
-            return use.time_class
-    return None
 
 
 def _each(turn: Turn, attempt: Attempt, change: Callable[[NodeAccount], Settled]) -> None:

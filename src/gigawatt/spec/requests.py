@@ -29,6 +29,7 @@ VERSION_MAX = 2**31 - 1
 TIME_MS_MAX = 2**53
 COUNT_MAX = 2**53
 ENDPOINTS_REPORTED_MAX = 4_000
+REPLICAS_REPORTED_MAX = 4_000  # of one endpoint
 EXEC_S_MAX = 3_600.0
 RANK_MAX = 1_000_000
 
@@ -133,7 +134,9 @@ class KeyRequest(BaseModel):
 
 
 class EndpointDemand(BaseModel):
-    """What a gateway counts for one endpoint; `*_more` since its last report."""
+    """What a gateway counts for one endpoint; `*_more` since its last report. `busy_ms_more` is by replica: for how
+    long it had a request.
+    """
 
     model_config = FORM
     id: Text
@@ -143,6 +146,7 @@ class EndpointDemand(BaseModel):
     requests_more: Amount = 0
     prompt_tokens_more: Amount = 0
     completion_tokens_more: Amount = 0
+    busy_ms_more: Annotated[dict[Text, Amount], Field(max_length=REPLICAS_REPORTED_MAX)] = {}
 
 
 class DemandReport(BaseModel):
