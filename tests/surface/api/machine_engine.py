@@ -13,6 +13,7 @@ from gigawatt.engine.base import (
     LogStream,
     UnknownAttemptError,
 )
+from gigawatt.engine.talk import Attachment, ByteStream, Command, WindowSize
 from gigawatt.model.action import ReleaseAttempt, StartAttempt, StopAttempt
 from gigawatt.model.gang import Isolation
 from gigawatt.model.launch import AttemptKey, Launch
@@ -87,6 +88,17 @@ class MachineEngine:
     async def exec(
         self, key: AttemptKey, rank: int, command: tuple[str, ...], *, timeout_s: float = 60.0
     ) -> ExecResult:
+        raise UnknownAttemptError
+
+    async def run(
+        self, key: AttemptKey, rank: int, command: tuple[str, ...], *, window: WindowSize | None
+    ) -> Command:
+        raise UnknownAttemptError
+
+    async def attach(self, key: AttemptKey, rank: int) -> Attachment:
+        raise UnknownAttemptError
+
+    async def connect(self, key: AttemptKey, rank: int, port: int) -> ByteStream:
         raise UnknownAttemptError
 
     async def read_log(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import fcntl
 import os
 import resource
 import signal
+import termios
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -51,6 +53,17 @@ class StartError(NamedTuple):
     def is_users(self) -> bool:
         """The request cannot be started at all, here or elsewhere."""
         return self.number in USERS_ERRORS and self.step not in OWN_STEPS
+
+
+class Stdio(NamedTuple):
+    """The descriptors that a process begins with. Without a `stdin` there is nothing to read; a terminal becomes the
+    one that controls it.
+    """
+
+    stdin: int | None
+    stdout: int
+    stderr: int
+    terminal: bool = False
 
 
 class Output:
@@ -111,7 +124,7 @@ def spawn(
     loop: Loop,
     program: Program,
     cell: Cell | None,
-    outputs: tuple[Output, Output],
+    stdio: Stdio,
     on_start: Callable[[StartError | None], None],
 ) -> int:
     """Start a process of its own session, which dies with us; its pid. `on_start` is called when it runs, or cannot.
@@ -122,10 +135,8 @@ def spawn(
     parent = os.getpid()
     pid = os.fork()
     if pid == 0:
-        _become(program, cell, outputs, parent=parent, failure=write_end)
+        _become(program, cell, stdio, parent=parent, failure=write_end)
     os.close(write_end)
-    for output in outputs:
-        output.follow()
 
     def started(_: int) -> None:
         loop.unwatch(read_end)
@@ -174,7 +185,7 @@ def _work(work: Callable[[], None], *, parent: int, write_end: int) -> None:
 def _become(
     program: Program,
     cell: Cell | None,
-    outputs: tuple[Output, Output],
+    stdio: Stdio,
     *,
     parent: int,
     failure: int,
@@ -186,9 +197,11 @@ def _become(
         _die_with(parent)
         _ordinary_signals()
         step = "output"
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        os.dup2(outputs[0].write_end, 1)
-        os.dup2(outputs[1].write_end, 2)
+        if stdio.terminal:
+            fcntl.ioctl(stdio.stdout, termios.TIOCSCTTY, 0)
+        stdin = os.open(os.devnull, os.O_RDONLY) if stdio.stdin is None else stdio.stdin
+        for number, fd in enumerate((stdin, stdio.stdout, stdio.stderr)):
+            os.dup2(fd, number)
         step = "limits"
         if cell is not None:
             cell.enter()

@@ -12,7 +12,7 @@ from gigawatt.engine.supervisor.layout import Entry
 from gigawatt.engine.supervisor.limits import Cell
 from gigawatt.engine.supervisor.logs import SegmentedLog
 from gigawatt.engine.supervisor.loop import now_ms
-from gigawatt.engine.supervisor.process import Output, Program, StartError, spawn
+from gigawatt.engine.supervisor.process import Output, Program, StartError, Stdio, spawn
 from gigawatt.engine.supervisor.spec import RankSpec, StageSpec
 from gigawatt.engine.supervisor.tail import Tail
 
@@ -31,6 +31,7 @@ class Rank:
         self._host = host
         self._of = spec
         self.cell: Cell | None = None
+        self.terminal: int | None = None  # our end of it, for one that was started with one
         self._starting = False
         self._code: int | None = None  # how it ended, when that is seen before its start
         self._logs = tuple(
@@ -80,7 +81,10 @@ class Rank:
             else:
                 on_exit(code)
 
-        self.pid = spawn(loop, program, self.cell, (out, err), started)
+        stdio = Stdio(None, out.write_end, err.write_end)
+        self.pid = spawn(loop, program, self.cell, stdio, started)
+        for output in self._outputs:
+            output.follow()
         loop.child(self.pid, exited)
 
     def started_entry(self) -> Entry:

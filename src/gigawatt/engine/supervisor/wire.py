@@ -61,6 +61,20 @@ class Connection:
         if len(self._unsent) > UNSENT_BYTES_MAX:
             self.close()
 
+    def send_with(self, message: Message, descriptors: list[int]) -> None:
+        """Also give the peer these open files. Nothing may be waiting to be sent before it."""
+        assert not self._unsent
+        if self.closed:
+            return
+        line = json.dumps(message, separators=(",", ":")).encode() + b"\n"
+        try:
+            sent = socket.send_fds(self._sock, [line], descriptors)
+        except OSError:
+            self.close()
+            return
+        self._unsent += line[sent:]
+        self._flush()
+
     def close(self) -> None:
         if not self.closed:
             self.closed = True
