@@ -21,6 +21,7 @@ from gigawatt.api.routes import (
     models,
     secrets,
     site,
+    talks,
 )
 from gigawatt.model.refusal import RefusalError
 from gigawatt.service.services import Services
@@ -32,6 +33,7 @@ TITLE = "gigawatt"
 ALL_ROUTES: tuple[Routes, ...] = (
     jobs.ROUTES,
     live.ROUTES,
+    talks.ROUTES,
     endpoints.ROUTES,
     site.ROUTES,
     builds.ROUTES,

@@ -95,6 +95,15 @@ class RanksQuery(BaseModel):
     ] = []
 
 
+class TalkQuery(BaseModel):
+    """Which rank; of an endpoint, also of which replica (default: one that runs)."""
+
+    model_config = _QUERY
+    project: Word = ""
+    rank: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    replica: Word = ""
+
+
 class ListQuery(BaseModel):
     """What a list is narrowed to, and the place in it."""
 
@@ -301,6 +310,7 @@ Place = Annotated[PlaceQuery, Query()]
 Comparing = Annotated[CompareQuery, Query()]
 Submit = Annotated[SubmitQuery, Query()]
 Ranks = Annotated[RanksQuery, Query()]
+Talking = Annotated[TalkQuery, Query()]
 Listing = Annotated[ListQuery, Query()]
 Moves = Annotated[MovesQuery, Query()]
 WithReason = Annotated[ReasonQuery, Query()]

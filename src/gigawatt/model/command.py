@@ -138,6 +138,17 @@ class ChangeNode:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NoteAccess:
+    """Someone talks to a rank: put on record, and nothing else."""
+
+    gang: str
+    rank: int
+    by: str
+    verb: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CreateProject:
     tenant: str
     name: str
@@ -170,6 +181,7 @@ Command = (
     | PutEndpoint
     | StopEndpoint
     | ChangeNode
+    | NoteAccess
     | CreateProject
     | CreateKey
     | RevokeKey

@@ -60,9 +60,7 @@ class Copied(NamedTuple):
 
 
 class _Entry(NamedTuple):
-    """`name` is its path in the archive, whose first part is the name of the whole."""
-
-    name: str
+    name: str  # its path in the archive, whose first part is the name of the whole
     path: Path
     status: os.stat_result
 

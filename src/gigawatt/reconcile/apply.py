@@ -10,6 +10,7 @@ from gigawatt.model.command import (
     CreateKey,
     CreateProject,
     EnsureEnvironment,
+    NoteAccess,
     PutEndpoint,
     RegisterModel,
     RemoveEnvironment,
@@ -43,7 +44,16 @@ from gigawatt.model.observation import (
     RankStarted,
     ReplicaReadiness,
 )
-from gigawatt.reconcile import attempts, endpoints, environments, jobs, models, nodes, projects
+from gigawatt.reconcile import (
+    accesses,
+    attempts,
+    endpoints,
+    environments,
+    jobs,
+    models,
+    nodes,
+    projects,
+)
 from gigawatt.reconcile import replicas as replica_lives
 from gigawatt.reconcile.attempts import Owner
 from gigawatt.reconcile.turn import Turn
@@ -88,6 +98,8 @@ def command(turn: Turn, asked: Command) -> Entity:  # noqa: C901, PLR0911, PLR09
             return endpoints.stop(turn, asked)
         case ChangeNode():
             return nodes.change(turn, asked)
+        case NoteAccess():
+            return accesses.note(turn, asked)
         case CreateProject():
             return projects.create_project(turn, asked)
         case CreateKey():

@@ -19,6 +19,7 @@ from gigawatt.server.instance import Instance, forget_instance, write_instance
 from gigawatt.server.keys import ensure_keys
 from gigawatt.server.parts import Parts, build
 from gigawatt.settings import Settings
+from gigawatt.spec.talk import MESSAGE_BYTES_MAX
 from gigawatt.store.base import LedError, StoreFullError
 from gigawatt.telemetry.logs import setup_logging
 
@@ -171,6 +172,8 @@ def _api(parts: Parts, settings: Settings) -> _Server:
         date_header=False,
         timeout_graceful_shutdown=API_CLOSE_S,
         timeout_keep_alive=75,
+        ws_max_size=MESSAGE_BYTES_MAX,
+        ws_per_message_deflate=False,
     )
     return _Server(config)
 

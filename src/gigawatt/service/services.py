@@ -11,6 +11,7 @@ from gigawatt.build.interpreters import Machine
 from gigawatt.build.secrets import SecretFiles
 from gigawatt.engine.base import Engine
 from gigawatt.model.refusal import RefusalCode, RefusalError
+from gigawatt.service.accesses import Accesses
 from gigawatt.service.authenticate import Keyring
 from gigawatt.service.ports import Leader, ReceiptRequest
 from gigawatt.store.base import Store
@@ -50,6 +51,7 @@ class Services:
         ""  # where the directories of gangs are; empty where this process cannot read them
     )
     artifact_bytes_max: int = 64 << 30
+    accesses: Accesses = field(default_factory=Accesses)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     readers: ThreadPoolExecutor = field(default_factory=_reader_threads)
 
