@@ -144,6 +144,8 @@ class Loop:
     def _keep(self, outcome: cycle.Outcome) -> None:
         for entity in outcome.batch.puts:
             self.kept[type(entity).__name__, entity_id(entity)] = entity
+        for entity in outcome.batch.removes:
+            self.kept.pop((type(entity).__name__, entity_id(entity)), None)
         self.entries += outcome.batch.entries
         self.events += outcome.batch.events
 

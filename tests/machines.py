@@ -10,16 +10,19 @@ from gigawatt.model.action import (
     Action,
     BuildEnvironment,
     ReleaseAttempt,
+    RemoveCheckpoints,
     StartAttempt,
     StopAttempt,
     StoreModel,
 )
-from gigawatt.model.gang import Checkpoint, GangKind
+from gigawatt.model.checkpoint import Checkpoint, Finding
+from gigawatt.model.gang import GangKind
 from gigawatt.model.launch import AttemptKey, Launch
 from gigawatt.model.node import Gpu, NodeReport
 from gigawatt.model.observation import (
     AttemptGone,
     CheckpointSaved,
+    CheckpointsRemoved,
     EnvironmentBuilt,
     LaunchAccepted,
     ModelStored,
@@ -29,6 +32,7 @@ from gigawatt.model.observation import (
     RankExited,
     RankStarted,
     ReplicaReadiness,
+    ResumeChosen,
 )
 from gigawatt.model.resources import Resources
 from gigawatt.reconcile.adopt import Found
@@ -70,6 +74,8 @@ class Machines:
     starts: list[AttemptKey] = field(default_factory=list[AttemptKey])
     down: set[str] = field(default_factory=set[str])
     replicas_become_ready: bool = True
+    broken: dict[str, str] = field(default_factory=dict[str, str])  # paths of checkpoints, and why
+    removed: list[str] = field(default_factory=list[str])
     _pid: int = 100
 
     def carry_out(self, action: Action) -> None:
@@ -96,6 +102,12 @@ class Machines:
                     ModelStored(
                         at_ms=self.now_ms, job=action.job, digest="sha256:00", size_bytes=1, files=1
                     )
+                )
+            case RemoveCheckpoints():
+                self.removed += action.paths
+                findings = tuple(Finding(path=path) for path in action.paths)
+                self.told.append(
+                    CheckpointsRemoved(at_ms=self.now_ms, job=action.job, findings=findings)
                 )
             case _:
                 pass
@@ -177,6 +189,8 @@ class Machines:
         if key in self.attempts:
             return
         self.starts.append(key)
+        if launch.resume:
+            self.told.append(self._chosen(key, launch))
         ranks = [placement.rank for placement in launch.placements]
         pids = {rank: self._pid + rank for rank in ranks}
         self._pid += len(ranks)
@@ -185,6 +199,13 @@ class Machines:
         self.told += [self._started(key, rank, pid) for rank, pid in pids.items()]
         if launch.kind is GangKind.REPLICA and self.replicas_become_ready:
             self.told.append(ReplicaReadiness(at_ms=self.now_ms, key=key, ready=True))
+
+    def _chosen(self, key: AttemptKey, launch: Launch) -> ResumeChosen:
+        paths = [each.checkpoint.path for each in launch.resume]
+        chosen = next((path for path in paths if path not in self.broken), "")
+        looked_at = paths[: paths.index(chosen) + 1] if chosen else paths
+        findings = tuple(Finding(path=path, fault=self.broken.get(path, "")) for path in looked_at)
+        return ResumeChosen(at_ms=self.now_ms, key=key, path=chosen, findings=findings)
 
     def _started(self, key: AttemptKey, rank: int, pid: int) -> RankStarted:
         return RankStarted(at_ms=self.now_ms, key=key, rank=rank, pid=pid, address="127.0.0.1")

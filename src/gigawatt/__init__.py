@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         checkpoint_dir,
         checkpoint_requested,
         report,
+        resume_path,
         resume_step,
     )
     from gigawatt.sdk.batch import Batch
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     )
     from gigawatt.sdk.function import JobFunction, job
     from gigawatt.sdk.futures import Future, as_completed, wait
-    from gigawatt.sdk.jobs import Job
+    from gigawatt.sdk.jobhandle import Job
     from gigawatt.sdk.options import JobOptions
 
 __all__ = [
@@ -56,11 +57,21 @@ __all__ = [
     "checkpoint_requested",
     "job",
     "report",
+    "resume_path",
     "resume_step",
     "wait",
 ]
 
-_RANK = frozenset({"checkpoint", "checkpoint_dir", "checkpoint_requested", "report", "resume_step"})
+_RANK = frozenset(
+    {
+        "checkpoint",
+        "checkpoint_dir",
+        "checkpoint_requested",
+        "report",
+        "resume_path",
+        "resume_step",
+    }
+)
 _HERE = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - pathlib costs too much here
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import platformdirs
 
 from gigawatt.model.refusal import RefusalCode, RefusalError
+from gigawatt.model.retention import Retention
 
 RANGES = {
     "port": (0, 65_535),
@@ -16,6 +17,13 @@ RANGES = {
     "nodes": (1, 256),
     "hold_after_s": (0, 1 << 31),
     "orphan_s": (1, 1 << 31),
+    **{
+        f"keep_{kind}_s": (0, 1 << 31)
+        for kind in ("jobs", "logs", "checkpoints", "environments", "artifacts")
+    },
+    "retention_every_s": (1, 1 << 31),
+    "disk_free_soft": (0, 1 << 60),
+    "disk_free_hard": (0, 1 << 60),
 }
 
 
@@ -43,9 +51,43 @@ class Settings:
     hold_after_s: Annotated[
         int, "How long a gang waits before nodes that it could use are kept from lower ones."
     ] = 600
+    keep_jobs_s: Annotated[
+        int, "How long ended jobs are kept where their project says nothing; 0 is for ever."
+    ] = 0
+    keep_logs_s: Annotated[
+        int, "How long the output of ended jobs and replicas is kept, likewise."
+    ] = 0
+    keep_checkpoints_s: Annotated[
+        int, "How long the checkpoints of jobs that succeeded are kept, likewise."
+    ] = 0
+    keep_environments_s: Annotated[
+        int, "How long environments that nothing needs are kept, likewise."
+    ] = 0
+    keep_artifacts_s: Annotated[
+        int, "How long bundles and other artifacts that nothing needs are kept, likewise."
+    ] = 0
+    retention_every_s: Annotated[int, "How often what need not be kept is looked for."] = 3600
+    disk_free_soft: Annotated[
+        int, "Free bytes below which caches go; at most a tenth of the disk counts; 0 is never."
+    ] = 20 << 30
+    disk_free_hard: Annotated[
+        int,
+        "Free bytes below which nothing new is built or uploaded; at most a twentieth of the disk"
+        " counts; 0 is never.",
+    ] = 2 << 30
     orphan_s: Annotated[int, "How long supervisors keep ranks running without a control plane."] = (
         86_400
     )
+
+    @property
+    def retention(self) -> Retention:
+        return Retention(
+            jobs_ms=self.keep_jobs_s * 1000,
+            logs_ms=self.keep_logs_s * 1000,
+            checkpoints_ms=self.keep_checkpoints_s * 1000,
+            environments_ms=self.keep_environments_s * 1000,
+            artifacts_ms=self.keep_artifacts_s * 1000,
+        )
 
     @property
     def store_url(self) -> str:

@@ -19,6 +19,7 @@ from gigawatt.api.routes import (
     jobs,
     live,
     models,
+    retention,
     secrets,
     site,
     talks,
@@ -41,6 +42,7 @@ ALL_ROUTES: tuple[Routes, ...] = (
     secrets.ROUTES,
     models.ROUTES,
     accounts.ROUTES,
+    retention.ROUTES,
     health.ROUTES,
 )
 

@@ -19,6 +19,7 @@ TITLES = {
     RefusalCode.INVALID: "The request is not valid",
     RefusalCode.UNKNOWN_FIELD: "The request has an unknown field",
     RefusalCode.NOT_FOUND: "Not found",
+    RefusalCode.GONE: "It was there and was removed",
     RefusalCode.CONFLICT: "The request conflicts with what is",
     RefusalCode.IMPOSSIBLE: "No cluster of this size could ever do it",
     RefusalCode.UNAUTHENTICATED: "The request has no valid key",

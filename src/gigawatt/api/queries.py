@@ -216,6 +216,14 @@ class LineQuery(BaseModel):
         return LineRange(output=output, grep=self.grep, since_ms=self.since)
 
 
+class VerifyQuery(BaseModel):
+    """Which step's checkpoints are read again; all where none is named."""
+
+    model_config = _QUERY
+    project: Word = ""
+    step: Count | None = None
+
+
 class LedgerQuery(BaseModel):
     """Whose time, of which unit, where and when."""
 
@@ -318,6 +326,7 @@ Logs = Annotated[LogQuery, Query()]
 Result = Annotated[ResultQuery, Query()]
 JobListing = Annotated[JobListQuery, Query()]
 Lines = Annotated[LineQuery, Query()]
+Verify = Annotated[VerifyQuery, Query()]
 Ledger = Annotated[LedgerQuery, Query()]
 Events = Annotated[EventsQuery, Query()]
 Watch = Annotated[WatchQuery, Query()]

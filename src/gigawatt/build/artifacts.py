@@ -16,6 +16,7 @@ from gigawatt.build.making import making, remove_tree, sweep_partials
 from gigawatt.build.room import room_needed
 from gigawatt.build.tree_files import find_files, find_root, open_inside
 from gigawatt.build.trees import (
+    HEX,
     MANIFEST_BYTES_MAX,
     TreeFile,
     TreeManifest,
@@ -23,6 +24,7 @@ from gigawatt.build.trees import (
     manifest_of,
     parse_manifest,
 )
+from gigawatt.engine.local.aside import mark_used
 from gigawatt.model.refusal import RefusalCode, RefusalError
 
 BUFFER_BYTES = 1024 * 1024
@@ -45,7 +47,7 @@ class ArtifactStore:
         Raises RefusalError: `invalid` (the digest's form), `digest-mismatch` with both digests, `too-large`,
         `disk-full`. Nothing is left then.
         """
-        if self.exists(digest):
+        if self.use(digest):
             return Stored(digest=digest, size_bytes=self.size(digest))
         with Incoming(self._root, limit_bytes) as writer:
             for chunk in chunks:
@@ -56,7 +58,7 @@ class ArtifactStore:
         self, digest: str, chunks: AsyncIterable[bytes], *, limit_bytes: int = FILE_BYTES_MAX
     ) -> Stored:
         """As `put_stream`, with the disk's work in threads."""
-        if self.exists(digest):
+        if self.use(digest):
             return Stored(digest=digest, size_bytes=self.size(digest))
         writer = await asyncio.to_thread(Incoming, self._root, limit_bytes)
         with writer:
@@ -107,6 +109,24 @@ class ArtifactStore:
     def exists(self, digest: str) -> bool:
         return self.path(digest).exists()
 
+    def use(self, digest: str) -> bool:
+        """Whether it is there; from now on it counts as used just now, and no removal that was planned takes it."""
+        return mark_used(self.path(digest))
+
+    def contents(self) -> dict[str, Path]:
+        """Every file of the store, by digest."""
+        files = sorted((self._root / "sha256").glob("??/*"))
+        return {PREFIX + path.name: path for path in files}
+
+    def materialised(self) -> dict[str, Path]:
+        """Every directory that was made of a tree, by the hexadecimal digits of its digest."""
+        places = sorted((self._root / "trees").glob("*"))
+        return {path.name: path for path in places if HEX.fullmatch(path.name)}
+
+    def materialised_at(self, hex_digits: str) -> Path:
+        """Where the directory of that tree is or would be."""
+        return self._root / "trees" / hex_digits
+
     def size(self, digest: str) -> int:
         """Bytes of the file; for a tree, of its manifest. Raises RefusalError (not-found)."""
         try:
@@ -149,7 +169,7 @@ class ArtifactStore:
         it is. It is made once, also when many ask at once. Raises RefusalError (not-found, invalid, disk-full).
         """
         place = target or self._root / "trees" / parse_digest(digest)
-        if place.exists():
+        if mark_used(place):
             return place
         manifest = self.tree(digest)
         with room_needed(place), making(place) as partial:

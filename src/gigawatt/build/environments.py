@@ -165,8 +165,16 @@ class EnvironmentBuilder:
             digest=record.get("digest", ""),
         )
 
-    def remove(self, environment_id: str) -> bool:
-        """Delete the environment; whether there was one. Raises RefusalError (conflict) while it is being built."""
+    def places(self) -> dict[str, Path]:
+        """The finished environments, by id."""
+        found = sorted(self._root.glob("env-*"))
+        return {path.name: path for path in found if ENVIRONMENT_ID.fullmatch(path.name)}
+
+    def remove(self, environment_id: str, *, unless: Callable[[], bool] = lambda: False) -> bool:
+        """Delete the environment; whether there was one. `unless` is asked when no build of it can begin any more.
+
+        Raises RefusalError (conflict) while it is being built.
+        """
         path = self._place(environment_id)
         self._root.mkdir(parents=True, exist_ok=True)
         lock_fd = try_lock(beside(path, LOCK))
@@ -177,6 +185,8 @@ class EnvironmentBuilder:
                 hint="wait until the build has ended",
             )
         try:
+            if unless():
+                return False
             was_there = path.exists()
             delete(path, beside(path, REMOVED))
             shutil.rmtree(beside(path, PARTIAL), ignore_errors=True)

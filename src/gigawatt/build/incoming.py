@@ -11,6 +11,7 @@ from typing import Self
 
 from gigawatt.build.digest import PREFIX, mismatch
 from gigawatt.build.room import room_needed
+from gigawatt.engine.local.aside import mark_used
 from gigawatt.model.refusal import RefusalCode, RefusalError
 
 
@@ -74,7 +75,7 @@ class Incoming:
         if wanted and wanted != PREFIX + hex_digits:
             raise mismatch(wanted=wanted, got=PREFIX + hex_digits)
         place = place_of(self._root, hex_digits)
-        if not place.exists():
+        if not mark_used(place):
             with room_needed(self._root):
                 os.fchmod(self._fd, 0o444)
                 os.fsync(self._fd)

@@ -23,6 +23,9 @@ SECTIONS = {
         "stack": _entry("stack", "stack", "Show where ranks are in their programs right now."),
         "exec": _entry("exec", "exec_", "Run a command beside a rank."),
         "explain": _entry("explain", "explain", "Say why a job waits, or why it failed."),
+        "checkpoints": _entry(
+            "checkpoints", "checkpoints", "List and verify what a job has saved."
+        ),
         "cancel": _entry("cancel", "cancel", "Stop jobs; ranks get their grace."),
         "retry": _entry("retry", "retry", "Put ended jobs back in the line."),
         "import": _entry("import_file", "import_file", "Turn another system's file into ours."),
@@ -50,6 +53,10 @@ SECTIONS = {
         "login": _entry("login", "login", "Store the address and key of an instance."),
         "context": _entry("context", "context", "List, choose, show and remove instances."),
         "projects": _entry("projects", "projects", "List and create projects."),
+        "retention": _entry(
+            "retention", "retention", "Show or set how long a project's things are kept."
+        ),
+        "prune": _entry("prune", "prune", "Remove what need not be kept any more."),
         "keys": _entry("keys", "keys", "List, create and revoke API keys."),
         "secrets": _entry("secrets", "secrets", "List, set and remove a project's secrets."),
         "conformance": _entry("conformance", "conformance", "Try an engine against its contract."),

@@ -12,7 +12,7 @@ from gigawatt.cli.session import Session
 
 if TYPE_CHECKING:
     from gigawatt.sdk.artifacts import Progress
-    from gigawatt.sdk.jobs import Job
+    from gigawatt.sdk.jobhandle import Job
     from gigawatt.sdk.views import EnvironmentView, JobView
 
 Tell = Callable[[str], None]

@@ -11,19 +11,23 @@ from functools import partial
 from typing import Protocol
 
 from gigawatt.clock import now_ms
+from gigawatt.control import resume
 from gigawatt.engine.base import Engine, StaleEpochError
 from gigawatt.model.action import (
     Action,
     BuildEnvironment,
     DeleteEnvironment,
     ReleaseAttempt,
+    RemoveCheckpoints,
     SetNode,
     StartAttempt,
     StopAttempt,
     StoreModel,
 )
+from gigawatt.model.checkpoint import Candidate, Finding
 from gigawatt.model.launch import AttemptKey, Launch
 from gigawatt.model.observation import (
+    CheckpointsRemoved,
     EnvironmentBuilt,
     EnvironmentDeleted,
     EnvironmentFailed,
@@ -31,6 +35,7 @@ from gigawatt.model.observation import (
     LaunchFailed,
     ModelStored,
     Observation,
+    ResumeChosen,
 )
 from gigawatt.model.refusal import RefusalCode, RefusalError
 
@@ -86,6 +91,8 @@ class Actuator:
                 self._chain(action.environment, partial(self._delete, action))
             case StoreModel():
                 self._chain(f"{action.job} model", partial(self._store_model, action))
+            case RemoveCheckpoints():
+                self._chain(action.job, partial(self._remove_checkpoints, action))
 
     async def settle(self, *, timeout_s: float) -> None:
         """Wait for what is under way, at most so long, and give up the rest."""
@@ -125,6 +132,7 @@ class Actuator:
             if launch.bundle:
                 nodes = sorted({placement.node for placement in launch.placements})
                 await _all(self._engine.prepare(node, (launch.bundle,)) for node in nodes)
+            launch = await self._resumed(launch)
             await self._engine.launch(replace(launch, secrets=secrets), epoch=self.epoch)
         except RefusalError as refusal:
             full = refusal.code is RefusalCode.DISK_FULL
@@ -133,6 +141,27 @@ class Actuator:
             )
         except OSError as error:
             self._observe(LaunchFailed(at_ms=now_ms(), key=key, reason=str(error)))
+
+    async def _resumed(self, launch: Launch) -> Launch:
+        """The launch with what it resumes from. Raises RefusalError where it must resume and cannot."""
+        if not launch.resume:
+            return launch
+        found = await resume.choose(launch, self._check)
+        key = AttemptKey(gang=launch.gang, attempt=launch.attempt)
+        path = found.launch.resume_path
+        self._observe(ResumeChosen(at_ms=now_ms(), key=key, path=path, findings=found.findings))
+        if found.missing:
+            fault = found.findings[-1].fault
+            detail = f"the checkpoint that it starts from is not valid: {fault}"
+            raise RefusalError(RefusalCode.CONFLICT, detail, field="from")
+        return found.launch
+
+    async def _check(self, candidate: Candidate) -> Finding:
+        return await self._engine.check_checkpoint(candidate, contents=False)
+
+    async def _remove_checkpoints(self, action: RemoveCheckpoints) -> None:
+        findings = await self._engine.remove_checkpoints(action.within, action.paths)
+        self._observe(CheckpointsRemoved(at_ms=now_ms(), job=action.job, findings=findings))
 
     async def _stop(self, action: StopAttempt) -> None:
         await asyncio.sleep(action.after_s)

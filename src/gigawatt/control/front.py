@@ -15,10 +15,12 @@ from gigawatt.model.gang import Gang
 from gigawatt.model.job import Job
 from gigawatt.model.launch import Placement
 from gigawatt.model.ledger import NodeAccount
-from gigawatt.model.observation import DemandSeen
+from gigawatt.model.observation import CheckpointsFound, DemandSeen
 from gigawatt.model.reason import Reason, ReasonCode
 from gigawatt.model.resources import Resources
+from gigawatt.model.retention import Kind, Retention
 from gigawatt.model.world import World
+from gigawatt.reconcile.checkpoints import checkpoint_dir
 from gigawatt.reconcile.environments import unused
 from gigawatt.scheduler import dry_run
 from gigawatt.scheduler.explain import CheapestChange, Value, explain
@@ -49,6 +51,12 @@ class Front:
 
     async def gateway_config(self, *, after: int, wait_s: float) -> dict[str, Any]:
         return await self._leader.gateway.config(after=after, wait_s=wait_s)
+
+    def checkpoint_dir(self, job: Job) -> str:
+        return checkpoint_dir(job, self._leader.state.site)
+
+    async def checkpoints_found(self, seen: CheckpointsFound) -> None:
+        self._leader.observe(seen)
 
     async def demand(self, seen: tuple[DemandSeen, ...]) -> None:
         for each in seen:
@@ -108,6 +116,23 @@ class Front:
 
     def accounts_now(self) -> tuple[NodeAccount, ...]:
         return tuple(self._world.accounts.values())
+
+    def policies(self) -> dict[tuple[str, str], Retention]:
+        return {(each.tenant, each.name): each.retention for each in self._world.projects.values()}
+
+    def needs(self, kind: Kind, id: str) -> bool:
+        """Whether anything live uses it: copies of the tables, as this is asked from threads."""
+        world = self._world
+        if kind is Kind.ENVIRONMENTS:
+            return id in world.environments
+        if kind in {Kind.LOGS, Kind.CHECKPOINTS}:
+            return id in world.jobs or id in world.replicas
+        name = id.rpartition("/")[2].removeprefix("sha256:")
+        users = (*tuple(world.jobs.values()), *tuple(world.endpoints.values()))
+        if any(user.spec.bundle.endswith(name) for user in users):
+            return True
+        endpoints = tuple(world.endpoints.values())
+        return any(each.spec.model_path.endswith(name) for each in endpoints)
 
     @property
     def _world(self) -> World:

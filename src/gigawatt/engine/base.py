@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from gigawatt.engine.talk import Attachment, ByteStream, Command, WindowSize
+from gigawatt.model.checkpoint import Candidate, Finding
 from gigawatt.model.gang import Isolation
 from gigawatt.model.launch import AttemptKey, Launch
 from gigawatt.model.node import NodeReport, NodeState
@@ -118,6 +119,18 @@ class Engine(Protocol):
 
     async def notify(self, key: AttemptKey, *, checkpoint_by_ms: int) -> None:
         """Tell ranks to write a checkpoint by then, because they will be stopped."""
+        ...
+
+    async def check_checkpoint(self, candidate: Candidate, *, contents: bool) -> Finding:
+        """Whether a checkpoint still is what was reported: by names and sizes, and by content where it was touched
+        since; all of it is read for `contents`. Never raises for what it finds.
+        """
+        ...
+
+    async def remove_checkpoints(self, within: str, paths: tuple[str, ...]) -> tuple[Finding, ...]:
+        """Delete checkpoints below `within`, and nothing outside of it or through a link. Idempotent; a finding for
+        each path, with a fault where its files stay.
+        """
         ...
 
     async def probe(self, key: AttemptKey, rank: int) -> str:

@@ -100,6 +100,18 @@ def serve(account: NodeAccount, gang: str, attempt: int, *, busy_ms: int, now_ms
     return replace(after, uses=tuple(uses)), entries + tuple(moved)
 
 
+def moved(
+    account: NodeAccount, use: Use, unit_ms: int, *, into: TimeClass, now_ms: int
+) -> tuple[LedgerEntry, ...]:
+    """Useful time that was confirmed, and turned out lost after all: it moves to `into`."""
+    if unit_ms <= 0:
+        return ()
+    return (
+        _entry(account, use, TimeClass.USEFUL, -unit_ms, now_ms),
+        _entry(account, use, into, unit_ms, now_ms),
+    )
+
+
 def end(account: NodeAccount, gang: str, attempt: int, *, now_ms: int) -> Settled:
     """The attempt gives back its share; what is still provisional stays useful."""
     after, entries = settle(account, now_ms=now_ms)

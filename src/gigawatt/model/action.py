@@ -54,6 +54,15 @@ class StoreModel:
     within: str  # the job's own directory, which nothing of the output may lead out of
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveCheckpoints:
+    """Delete these checkpoints' files, which are below `within`."""
+
+    job: str
+    within: str
+    paths: tuple[str, ...]
+
+
 Action = (
     StartAttempt
     | StopAttempt
@@ -62,4 +71,5 @@ Action = (
     | BuildEnvironment
     | DeleteEnvironment
     | StoreModel
+    | RemoveCheckpoints
 )

@@ -117,6 +117,3 @@ class ModelCard:
     text: str
     at_ms: int
     by: str
-
-
-Fixed = Artifact | ModelVersion | AliasMove | ModelCard  # never change, so the store alone has them

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from gigawatt.model.gang import Checkpoint
+from gigawatt.model.checkpoint import Checkpoint
 
 
 class AttemptPhase(StrEnum):

@@ -9,6 +9,7 @@ from gigawatt.model.event import Event
 from gigawatt.model.job import Job
 from gigawatt.model.ledger import LedgerEntry, NodeAccount
 from gigawatt.model.node import Node
+from gigawatt.model.retention import RemovedJob
 from gigawatt.model.tenant import ApiKey, Project, Tenant
 
 Entity = (
@@ -26,7 +27,12 @@ Entity = (
     | Tenant
     | Project
     | ApiKey
+    | RemovedJob
 )
+
+Fixed = (
+    Artifact | ModelVersion | AliasMove | ModelCard | RemovedJob
+)  # never change, so the store alone has them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,9 +49,12 @@ class Receipt:
 
 @dataclass(slots=True, kw_only=True)
 class Batch:
-    """All that one transaction commits. `inbox_done` are rows of the durable inbox that it answers."""
+    """All that one transaction commits. `removes` are objects that go; `inbox_done` are rows of the durable inbox
+    that it answers.
+    """
 
     puts: list[Entity] = field(default_factory=list[Entity])
+    removes: list[Entity] = field(default_factory=list[Entity])
     events: list[Event] = field(default_factory=list[Event])
     entries: list[LedgerEntry] = field(default_factory=list[LedgerEntry])
     receipts: list[Receipt] = field(default_factory=list[Receipt])
@@ -55,4 +64,11 @@ class Batch:
 
     @property
     def empty(self) -> bool:
-        return not (self.puts or self.events or self.entries or self.receipts or self.inbox_done)
+        return not (
+            self.puts
+            or self.removes
+            or self.events
+            or self.entries
+            or self.receipts
+            or self.inbox_done
+        )

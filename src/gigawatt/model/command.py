@@ -11,6 +11,7 @@ from gigawatt.model.endpoint import EndpointSpec
 from gigawatt.model.environment import Environment
 from gigawatt.model.job import Job, JobSpec
 from gigawatt.model.node import NodeState
+from gigawatt.model.retention import Retention
 from gigawatt.model.tenant import ApiKey
 
 
@@ -156,6 +157,31 @@ class CreateProject:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SetRetention:
+    tenant: str
+    name: str  # of the project
+    retention: Retention
+    by: str
+    if_version: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveJob:
+    """`job` as the store had it: ended. What was used since `planned_ms` stays, here and below."""
+
+    job: Job
+    planned_ms: int
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveArtifact:
+    artifact: Artifact
+    planned_ms: int
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CreateKey:
     key: ApiKey
 
@@ -183,6 +209,9 @@ Command = (
     | ChangeNode
     | NoteAccess
     | CreateProject
+    | SetRetention
+    | RemoveJob
+    | RemoveArtifact
     | CreateKey
     | RevokeKey
 )

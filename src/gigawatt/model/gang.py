@@ -6,6 +6,7 @@ A job's attempt is a gang, an endpoint's replica is a gang, a workspace is a gan
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gigawatt.model.checkpoint import Checkpoint
 from gigawatt.model.resources import Resources
 
 
@@ -46,15 +47,6 @@ class Shape:
     same: str = (
         ""  # the topology level that must hold all nodes, e.g. "rack"; empty means prefer near
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checkpoint:
-    """A checkpoint that a rank reported and that was found on disk."""
-
-    step: int
-    path: str
-    at_ms: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

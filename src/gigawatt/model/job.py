@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from gigawatt.model.attempt import Attempt, Progress, Verdict
-from gigawatt.model.gang import Checkpoint, Gang, GangKind, Isolation, Shape, Window
+from gigawatt.model.checkpoint import Checkpoint, KeepPolicy, Origin
+from gigawatt.model.gang import Gang, GangKind, Isolation, Shape, Window
 
 
 class JobPhase(StrEnum):
@@ -95,6 +96,8 @@ class JobSpec:
     isolation: Isolation = Isolation.PROCESS
     windows: tuple[Window, ...] = ()
     model: ModelOutput | None = None
+    checkpoints: KeepPolicy | None = None  # None deletes nothing
+    origin: Origin | None = None  # where its first attempt starts from
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +112,10 @@ class Job:
     submitted_by: str
     attempts: tuple[Attempt, ...] = ()
     attempts_before: int = 0  # attempts that budgets no longer count, from before a `gw retry`
-    checkpoint: Checkpoint | None = None
+    checkpoint: Checkpoint | None = None  # the newest valid one
+    checkpoints: tuple[
+        Checkpoint, ...
+    ] = ()  # all that are on record, in the order of their reports
     progress: Progress | None = None
     ended_ms: int | None = None
     message: str = ""  # why it ended, in one sentence
@@ -125,6 +131,11 @@ class Job:
     def attempt(self) -> Attempt | None:
         """The newest attempt."""
         return self.attempts[-1] if self.attempts else None
+
+    @property
+    def history(self) -> tuple[Checkpoint, ...]:
+        """Its checkpoints, oldest first; of a job from before they were all kept on record, the newest."""
+        return self.checkpoints or ((self.checkpoint,) if self.checkpoint else ())
 
     @property
     def ended(self) -> bool:

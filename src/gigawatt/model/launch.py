@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from gigawatt.model.checkpoint import Candidate
 from gigawatt.model.endpoint import Readiness
 from gigawatt.model.gang import GangKind
 from gigawatt.model.resources import Resources
@@ -37,6 +38,9 @@ class Launch:
     checkpoint_dir: str = ""  # follows the gang from attempt to attempt
     model_path: str = ""
     resume_step: int | None = None
+    resume_path: str = ""
+    resume: tuple[Candidate, ...] = ()  # newest first, to be looked at before one is named
+    resume_must: bool = False  # without any valid one it must not start
     grace_s: int = 10
     readiness: Readiness | None = None  # replicas: a port is allocated and probed
     secrets: tuple[tuple[str, str], ...] = field(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from gigawatt.model.artifact import Weights
 from gigawatt.model.attempt import Progress
-from gigawatt.model.gang import Checkpoint
+from gigawatt.model.checkpoint import Checkpoint, Finding
 from gigawatt.model.launch import AttemptKey
 from gigawatt.model.node import NodeReport
 
@@ -89,6 +89,34 @@ class CheckpointSaved:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointsFound:
+    """Checkpoints of a job were looked at again: which are not as they were reported, and which digests are known."""
+
+    at_ms: int
+    job: str
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResumeChosen:
+    """Before a launch: what the attempt resumes from (`path` "" for none), and what was found of those before it."""
+
+    at_ms: int
+    key: AttemptKey
+    path: str
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointsRemoved:
+    """Checkpoints' files have been deleted; a finding with a fault says why one's were not."""
+
+    at_ms: int
+    job: str
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReplicaReadiness:
     at_ms: int
     key: AttemptKey
@@ -165,6 +193,16 @@ class DemandSeen:
     busy_ms_more: tuple[tuple[str, int], ...] = ()  # by replica: for how long it had a request
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetentionNoted:
+    """What a pass of the retention removed, or what the disk has come to. `what` ends the event's kind."""
+
+    at_ms: int
+    what: str
+    message: str
+    data: tuple[tuple[str, str], ...] = ()
+
+
 Observation = (
     NodeSeen
     | NodeLost
@@ -174,6 +212,9 @@ Observation = (
     | RankExited
     | RankProgress
     | CheckpointSaved
+    | CheckpointsFound
+    | ResumeChosen
+    | CheckpointsRemoved
     | ReplicaReadiness
     | AttemptGone
     | EnvironmentStage
@@ -182,4 +223,5 @@ Observation = (
     | EnvironmentDeleted
     | ModelStored
     | DemandSeen
+    | RetentionNoted
 )

@@ -10,6 +10,7 @@ class RefusalCode(StrEnum):
     INVALID = "invalid"
     UNKNOWN_FIELD = "unknown-field"
     NOT_FOUND = "not-found"
+    GONE = "gone"
     CONFLICT = "conflict"
     IMPOSSIBLE = "impossible"
     UNAUTHENTICATED = "unauthenticated"
@@ -28,6 +29,7 @@ STATUS: dict[RefusalCode, int] = {
     RefusalCode.INVALID: 422,
     RefusalCode.UNKNOWN_FIELD: 422,
     RefusalCode.NOT_FOUND: 404,
+    RefusalCode.GONE: 410,
     RefusalCode.CONFLICT: 409,
     RefusalCode.IMPOSSIBLE: 422,
     RefusalCode.UNAUTHENTICATED: 401,

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gigawatt.model.retention import NO_POLICY, Retention
+
 DEFAULT_TENANT = "default"
 DEFAULT_PROJECT = "default"
 
@@ -31,6 +33,7 @@ class Project:
     tenant: str
     name: str
     created_ms: int
+    retention: Retention = NO_POLICY
     version: int = 1
 
 

@@ -1,20 +1,22 @@
 """The world: every live object, in memory, written by the leader alone.
 
 Finished jobs, replicas and endpoints leave it and are read from the store. `dependents` names, for a job, the blocked
-jobs that come after it.
+jobs that come after it. `removed_ids` and `used_ms` settle what a removal and a request that overtake each other mean:
+artifacts and jobs by their ids in the store.
 """
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from gigawatt.model.artifact import AliasMove, Artifact, Fixed, ModelCard, ModelName, ModelVersion
-from gigawatt.model.change import Entity
+from gigawatt.model.artifact import AliasMove, Artifact, ModelCard, ModelName, ModelVersion
+from gigawatt.model.change import Entity, Fixed
 from gigawatt.model.endpoint import Endpoint, EndpointPhase, Replica
 from gigawatt.model.environment import Environment
 from gigawatt.model.job import Job, JobPhase
 from gigawatt.model.ledger import NodeAccount
 from gigawatt.model.node import Node
+from gigawatt.model.retention import RemovedJob
 from gigawatt.model.tenant import ApiKey, Project, Tenant
 
 T = TypeVar("T")
@@ -32,6 +34,7 @@ _TABLES: dict[type, str] = {
     ApiKey: "keys",
 }
 
+RECENT_MAX = 10_000  # removals and uses that requests under way may not know of yet
 RECENT_ENDED_MAX = 10_000  # jobs whose end is remembered for those that come after them
 
 
@@ -51,6 +54,8 @@ class World:
     dependents: dict[str, dict[str, None]] = field(default_factory=dict[str, dict[str, None]])
     saved_ms: dict[str, int] = field(default_factory=dict[str, int])
     recent_ended: OrderedDict[str, JobPhase] = field(default_factory=OrderedDict[str, JobPhase])
+    removed_ids: OrderedDict[str, None] = field(default_factory=OrderedDict[str, None])
+    used_ms: OrderedDict[str, int] = field(default_factory=OrderedDict[str, int])
 
     def put(self, entity: Entity) -> None:
         """Hold `entity` if it is live; let go of it if it has ended."""
@@ -62,10 +67,19 @@ class World:
             case Endpoint():
                 live = entity.phase is not EndpointPhase.STOPPED
                 _hold(self.endpoints, entity.id, entity, live=live)
-            case Artifact() | ModelVersion() | AliasMove() | ModelCard():
+            case Artifact() | ModelVersion() | AliasMove() | ModelCard() | RemovedJob():
                 pass
             case _:
                 getattr(self, _TABLES[type(entity)])[entity.id] = entity
+
+    def remove(self, entity: Entity) -> None:
+        """Let go of an object that is removed for good."""
+        key = f"{entity.tenant}/{entity.digest}" if isinstance(entity, Artifact) else entity.id
+        _remember(self.removed_ids, key, None)
+
+    def use(self, key: str, *, now_ms: int) -> None:
+        """Something that may be removed is used now: a plan that was made before does not hold for it."""
+        _remember(self.used_ms, key, now_ms)
 
     def knows(self, entity: Entity) -> bool:
         """Whether a value of this kind and id is held."""
@@ -86,6 +100,13 @@ class World:
                 self.recent_ended.popitem(last=False)
         else:
             self.recent_ended.pop(job.id, None)
+
+
+def _remember(table: OrderedDict[str, T], key: str, value: T) -> None:
+    table[key] = value
+    table.move_to_end(key)
+    if len(table) > RECENT_MAX:
+        table.popitem(last=False)
 
 
 def _hold(table: dict[str, T], key: str, value: T, *, live: bool) -> None:

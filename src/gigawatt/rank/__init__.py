@@ -19,7 +19,14 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any, SupportsFloat, SupportsIndex, TextIO
 
-__all__ = ["checkpoint", "checkpoint_dir", "checkpoint_requested", "report", "resume_step"]
+__all__ = [
+    "checkpoint",
+    "checkpoint_dir",
+    "checkpoint_requested",
+    "report",
+    "resume_path",
+    "resume_step",
+]
 
 LINES_PER_S_MAX = 10
 FILE_BYTES_MAX = 4 << 20
@@ -46,13 +53,17 @@ def report(
         _reporter.report(step, loss, tokens, metrics)
 
 
-def checkpoint(*, step: SupportsIndex, path: str | os.PathLike[str]) -> None:
+def checkpoint(
+    *, step: SupportsIndex, path: str | os.PathLike[str], **metrics: SupportsFloat
+) -> None:
     """Say that a checkpoint is complete: the work up to `step` is safe, and a retry resumes there.
 
-    Call it once the last byte is written. Work is counted as kept only if `path` is there.
+    Call it once the last byte is written, and write each checkpoint to a path of its own. Work is counted as kept only
+    if `path` is there. By `metrics` (say `val_loss=0.31`) a job can keep its best ones. Raises TypeError for what is
+    not a number, ValueError for a negative step and for more than 64 metrics.
     """
     if _reporter is not None:
-        _reporter.checkpoint(_count("step", step), path)
+        _reporter.checkpoint(_count("step", step), path, metrics)
 
 
 def checkpoint_requested() -> bool:
@@ -74,6 +85,14 @@ def resume_step() -> int | None:
     return int(value) if value else None
 
 
+def resume_path() -> Path | None:
+    """Where the newest valid checkpoint is, if there is one."""
+    from pathlib import Path
+
+    value = os.environ.get("GIGAWATT_RESUME_PATH", "")
+    return Path(value) if value else None
+
+
 class _Reporter:
     """The files of one rank. Thread-safe; a fork starts afresh."""
 
@@ -90,10 +109,7 @@ class _Reporter:
         self._warned = False
 
     def report(self, step: Any, loss: Any, tokens: Any, metrics: dict[str, Any]) -> None:
-        if len(metrics) > METRICS_MAX:
-            raise ValueError(f"{len(metrics)} metrics in one report; at most {METRICS_MAX}")
-        for name, value in (("loss", loss), *metrics.items()):
-            _check_number(name, value)
+        _check_numbers({"loss": loss, **metrics}, len(metrics))
         counts = {
             "step": None if step is None else _count("step", step),
             "tokens": None if tokens is None else _count("tokens", tokens),
@@ -112,13 +128,19 @@ class _Reporter:
             if now_s - self._written_s >= 1 / LINES_PER_S_MAX:
                 self._write_pending(now_s)
 
-    def checkpoint(self, step: int, path: str | os.PathLike[str]) -> None:
+    def checkpoint(
+        self, step: int, path: str | os.PathLike[str], metrics: dict[str, Any] | None = None
+    ) -> None:
+        metrics = metrics or {}
+        _check_numbers(metrics, len(metrics))
         absolute: str = os.path.abspath(os.fspath(path))  # noqa: PTH100 - pathlib costs too much here
         if not os.path.exists(absolute):  # noqa: PTH110 - as above
             self._warn(f"there is no checkpoint at {absolute}; it does not count")
             return
         asked_ns = self._asked_ns()
-        line = _line({"at_ms": time.time_ns() // 1_000_000, "step": step, "path": absolute})
+        numbers = {name: _number(value) for name, value in metrics.items()}
+        entry = {"at_ms": time.time_ns() // 1_000_000, "step": step, "path": absolute}
+        line = _line({**entry, "metrics": numbers})
         with self._lock:
             if self._pending is not None:  # a job is never shown behind its own checkpoint
                 self._write_pending(time.monotonic())
@@ -207,6 +229,13 @@ def _count(name: str, value: Any) -> int:
     if number < 0:
         raise ValueError(f"{name} must not be negative: {number}")
     return number
+
+
+def _check_numbers(named: dict[str, Any], metrics: int) -> None:
+    if metrics > METRICS_MAX:
+        raise ValueError(f"{metrics} metrics in one report; at most {METRICS_MAX}")
+    for name, value in named.items():
+        _check_number(name, value)
 
 
 def _check_number(name: str, value: Any) -> None:

@@ -9,7 +9,7 @@ from gigawatt.model.environment import EnvironmentPhase
 from gigawatt.model.job import Job, JobPhase
 from gigawatt.model.launch import AttemptKey
 from gigawatt.model.observation import AttemptGone, NodeLost, Observation, RankExited
-from gigawatt.reconcile import apply, attempts, endpoints, environments, jobs, nodes
+from gigawatt.reconcile import apply, attempts, checkpoints, endpoints, environments, jobs, nodes
 from gigawatt.reconcile.attempts import Owner
 from gigawatt.reconcile.launches import job_launch, replica_launch
 from gigawatt.reconcile.turn import Turn
@@ -82,6 +82,7 @@ def _resume(turn: Turn) -> None:
     for job in tuple(world.jobs.values()):
         if job.phase is JobPhase.SAVING:
             jobs.save_output(turn, job)
+        checkpoints.prune(turn, job)
         _set_timers(turn, job)
     for replica in world.replicas.values():
         turn.due(turn.now_ms, replica.id)

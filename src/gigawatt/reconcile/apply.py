@@ -13,11 +13,14 @@ from gigawatt.model.command import (
     NoteAccess,
     PutEndpoint,
     RegisterModel,
+    RemoveArtifact,
     RemoveEnvironment,
+    RemoveJob,
     RetryJob,
     RevokeKey,
     SetAlias,
     SetCard,
+    SetRetention,
     StopEndpoint,
     SubmitJob,
 )
@@ -28,6 +31,8 @@ from gigawatt.model.job import Job
 from gigawatt.model.observation import (
     AttemptGone,
     CheckpointSaved,
+    CheckpointsFound,
+    CheckpointsRemoved,
     DemandSeen,
     EnvironmentBuilt,
     EnvironmentDeleted,
@@ -43,16 +48,20 @@ from gigawatt.model.observation import (
     RankProgress,
     RankStarted,
     ReplicaReadiness,
+    ResumeChosen,
+    RetentionNoted,
 )
 from gigawatt.reconcile import (
     accesses,
     attempts,
+    checkpoints,
     endpoints,
     environments,
     jobs,
     models,
     nodes,
     projects,
+    removals,
 )
 from gigawatt.reconcile import replicas as replica_lives
 from gigawatt.reconcile.attempts import Owner
@@ -65,6 +74,7 @@ OfAttempt = (
     | RankExited
     | RankProgress
     | CheckpointSaved
+    | ResumeChosen
     | ReplicaReadiness
     | AttemptGone
 )
@@ -102,13 +112,19 @@ def command(turn: Turn, asked: Command) -> Entity:  # noqa: C901, PLR0911, PLR09
             return accesses.note(turn, asked)
         case CreateProject():
             return projects.create_project(turn, asked)
+        case SetRetention():
+            return removals.set_retention(turn, asked)
+        case RemoveJob():
+            return removals.remove_job(turn, asked)
+        case RemoveArtifact():
+            return removals.remove_artifact(turn, asked)
         case CreateKey():
             return projects.create_key(turn, asked)
         case RevokeKey():
             return projects.revoke_key(turn, asked)
 
 
-def observation(turn: Turn, seen: Observation) -> None:
+def observation(turn: Turn, seen: Observation) -> None:  # noqa: C901, PLR0912 - one flat table
     """Take in what was seen. Seen again, it changes nothing."""
     match seen:
         case NodeSeen():
@@ -123,8 +139,14 @@ def observation(turn: Turn, seen: Observation) -> None:
             _environment_changed(turn, environments.failed(turn, seen))
         case EnvironmentDeleted():
             environments.deleted(turn, seen)
+        case CheckpointsFound():
+            checkpoints.found(turn, seen)
+        case CheckpointsRemoved():
+            checkpoints.removed(turn, seen)
         case ModelStored():
             jobs.model_stored(turn, seen)
+        case RetentionNoted():
+            removals.noted(turn, seen)
         case DemandSeen():
             endpoint = turn.world.endpoints.get(seen.endpoint)
             if endpoint is not None:
@@ -152,7 +174,7 @@ def decision(turn: Turn, decided: Decision) -> None:
         attempts.start(turn, owner, start)
 
 
-def _of_attempt(turn: Turn, seen: OfAttempt) -> None:  # noqa: C901 - one flat table
+def _of_attempt(turn: Turn, seen: OfAttempt) -> None:  # noqa: C901, PLR0912 - one flat table
     found = attempts.find(turn, seen.key)
     if found is None:
         _disown(turn, seen)
@@ -178,7 +200,10 @@ def _of_attempt(turn: Turn, seen: OfAttempt) -> None:  # noqa: C901 - one flat t
                 jobs.progressed(turn, owner, attempt, seen)
         case CheckpointSaved():
             if isinstance(owner, Job):
-                jobs.checkpointed(turn, owner, attempt, seen.checkpoint)
+                checkpoints.reported(turn, owner, attempt, seen.checkpoint)
+        case ResumeChosen():
+            if isinstance(owner, Job):
+                checkpoints.chosen(turn, owner, attempt, seen)
 
 
 def _ended(turn: Turn, owner: Owner) -> None:

@@ -6,15 +6,15 @@ from gigawatt.model.action import StoreModel
 from gigawatt.model.attempt import Attempt, AttemptPhase, Verdict
 from gigawatt.model.command import CancelJob, RetryJob, SubmitJob
 from gigawatt.model.environment import HOST, Environment, EnvironmentPhase
-from gigawatt.model.gang import Checkpoint
 from gigawatt.model.job import Job, JobPhase, JobSpec
 from gigawatt.model.ledger import TimeClass
 from gigawatt.model.observation import ModelStored, RankProgress
 from gigawatt.model.refusal import RefusalCode, RefusalError
-from gigawatt.reconcile import attempts, environments, models, uses
-from gigawatt.reconcile.launches import checkpoint_dir
+from gigawatt.reconcile import attempts, checkpoints, environments, models, uses
+from gigawatt.reconcile.checkpoints import checkpoint_dir
 from gigawatt.reconcile.projects import check_project
 from gigawatt.reconcile.turn import Turn
+from gigawatt.reconcile.verdict import FAILURE_FACTS
 
 PROGRESS_SAVED_EVERY_MS = (
     5_000  # progress is live in memory; this much of it may be lost in a crash
@@ -25,6 +25,8 @@ def submit(turn: Turn, command: SubmitJob) -> Job:
     """Take a job. Refused when its project or a job that it comes after is not there, or failed."""
     check_project(turn, command.tenant, command.project)
     _check_dependencies(turn, command.spec.after, command.after_done)
+    checkpoints.check_origin(turn, command.spec)
+    models.use_artifact(turn, command.tenant, command.spec.bundle)
     if command.environment is not None:
         environments.ensure(turn, command.environment)
     job = Job(
@@ -68,6 +70,7 @@ def retry(turn: Turn, command: RetryJob) -> Job:
             RefusalCode.CONFLICT,
             f"job {job.id} is {job.phase.value}; only failed and cancelled jobs can be retried",
         )
+    _check_there(turn, job)
     environment = turn.world.environments.get(job.spec.environment)
     if environment is not None:
         environments.ensure(turn, environment)
@@ -128,15 +131,6 @@ def progressed(turn: Turn, job: Job, attempt: Attempt, seen: RankProgress) -> No
         turn.put(replace(job, progress=progress))
     else:
         turn.touch(replace(job, progress=progress))
-
-
-def checkpointed(turn: Turn, job: Job, attempt: Attempt, checkpoint: Checkpoint) -> None:
-    """A valid checkpoint: the work up to it is kept."""
-    if job.checkpoint is not None and checkpoint.at_ms <= job.checkpoint.at_ms:
-        return
-    turn.put(replace(job, checkpoint=checkpoint))
-    uses.confirm(turn, job, attempt)
-    turn.emit("job.checkpoint", job, f"step {checkpoint.step}")
 
 
 def model_stored(turn: Turn, seen: ModelStored) -> None:
@@ -209,6 +203,14 @@ def _check_dependencies(turn: Turn, after: tuple[str, ...], done: tuple[str, ...
         )
 
 
+def _check_there(turn: Turn, job: Job) -> None:
+    """Refuse to run again what was removed, or what needs code that was."""
+    if job.id in turn.world.removed_ids:
+        raise RefusalError(RefusalCode.GONE, f"job {job.id} was removed")
+    models.use_artifact(turn, job.tenant, job.spec.bundle)
+    turn.world.use(job.id, now_ms=turn.now_ms)
+
+
 def _succeed(turn: Turn, job: Job) -> None:
     if job.spec.model is None:
         _end(turn, job, JobPhase.SUCCEEDED, "")
@@ -229,7 +231,8 @@ def _budget_left(job: Job, verdict: Verdict | None) -> bool:
 
 
 def _why(attempt: Attempt) -> str:
-    fact = attempt.evidence[0] if attempt.evidence else None
+    facts = [fact for fact in attempt.evidence if fact.what in FAILURE_FACTS]
+    fact = next(iter(facts or attempt.evidence), None)
     where = f" (rank {fact.rank} on {fact.node})" if fact and fact.rank is not None else ""
     return f"{fact.detail}{where}" if fact else f"{attempt.verdict}"
 

@@ -1,6 +1,7 @@
 """From an owner and its placement to an attempt, and to what an engine needs to start it."""
 
 from gigawatt.model.attempt import Attempt, AttemptPhase, RankStatus
+from gigawatt.model.checkpoint import Checkpoint
 from gigawatt.model.decision import Start
 from gigawatt.model.endpoint import Endpoint, Replica
 from gigawatt.model.environment import HOST
@@ -9,6 +10,7 @@ from gigawatt.model.job import Job
 from gigawatt.model.launch import Launch, Placement
 from gigawatt.model.resources import Resources
 from gigawatt.model.world import World
+from gigawatt.reconcile.checkpoints import candidates, checkpoint_dir
 from gigawatt.reconcile.turn import Site
 
 
@@ -32,13 +34,8 @@ def new_attempt(owner: Job | Replica, start: Start, *, world: World, now_ms: int
         ranks=tuple(ranks),
         epoch=world.epoch,
         placed_ms=now_ms,
-        resumed_from=owner.checkpoint if isinstance(owner, Job) else None,
+        resumed_from=_resumes_from(owner) if isinstance(owner, Job) else None,
     )
-
-
-def checkpoint_dir(job: Job, site: Site) -> str:
-    """Where a job's checkpoints are, from attempt to attempt."""
-    return f"{site.work_dir}/{job.tenant}/{job.project}/{job.id}/checkpoints"
 
 
 def job_launch(job: Job, attempt: Attempt, *, world: World, site: Site) -> Launch:
@@ -58,7 +55,8 @@ def job_launch(job: Job, attempt: Attempt, *, world: World, site: Site) -> Launc
         bundle=spec.bundle,
         workdir=spec.workdir,
         checkpoint_dir=checkpoint_dir(job, site),
-        resume_step=attempt.resumed_from.step if attempt.resumed_from else None,
+        resume=candidates(job, site),
+        resume_must=spec.origin is not None,
         grace_s=spec.grace_s,
     )
 
@@ -85,6 +83,12 @@ def replica_launch(
         grace_s=spec.grace_s,
         readiness=spec.readiness,
     )
+
+
+def _resumes_from(job: Job) -> Checkpoint | None:
+    """What it will most likely resume from; the launch looks at it again, and says what it was."""
+    origin = job.spec.origin
+    return job.checkpoint or (origin.checkpoint if origin else None)
 
 
 def _placements(attempt: Attempt) -> tuple[Placement, ...]:

@@ -15,19 +15,35 @@ from gigawatt.model.job import Job
 from gigawatt.model.observation import ModelStored
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.reconcile.projects import check_project
-from gigawatt.reconcile.turn import Turn
+from gigawatt.reconcile.turn import Turn, entity_id
 from gigawatt.spec.faults import nearest
 
 
 def add_artifact(turn: Turn, command: AddArtifact) -> Artifact:
     """Note that a tenant holds an artifact; the same one again changes nothing that matters."""
     check_project(turn, command.artifact.tenant, command.artifact.project)
-    return turn.put(command.artifact)
+    return _hold(turn, command.artifact)
+
+
+def use_artifact(turn: Turn, tenant: str, digest: str) -> None:
+    """From now on something needs it. Refused where it was removed after the caller had seen it there."""
+    if not digest:
+        return
+    key = f"{tenant}/{digest}"
+    if key in turn.world.removed_ids:
+        raise RefusalError(
+            RefusalCode.CONFLICT,
+            f"{digest} was removed a moment ago, as nothing used it",
+            field="bundle",
+            hint="upload it again",
+        )
+    turn.world.use(key, now_ms=turn.now_ms)
 
 
 def register(turn: Turn, command: RegisterModel) -> ModelVersion:
     """The next version of a name; its aliases move to it."""
     check_project(turn, command.tenant, command.project)
+    use_artifact(turn, command.tenant, command.digest)
     key = f"{command.tenant}/{command.project}/{command.name}"
     before = turn.world.models.get(key)
     number = before.newest + 1 if before else 1
@@ -45,15 +61,7 @@ def register(turn: Turn, command: RegisterModel) -> ModelVersion:
         metrics=command.metrics,
         weights=command.weights,
     )
-    name = before or ModelName(
-        id=key,
-        tenant=command.tenant,
-        project=command.project,
-        name=command.name,
-        newest=0,
-        updated_ms=turn.now_ms,
-    )
-    name = replace(name, newest=number, updated_ms=turn.now_ms)
+    name = replace(before or _first(command, key), newest=number, updated_ms=turn.now_ms)
     turn.put(version)
     for alias in command.aliases:
         reason = f"{version.ref} was registered"
@@ -82,7 +90,8 @@ def register_output(turn: Turn, job: Job, seen: ModelStored) -> ModelVersion:
     output, attempt = job.spec.model, job.attempt
     assert output is not None
     assert attempt is not None
-    turn.put(
+    _hold(
+        turn,
         Artifact(
             digest=seen.digest,
             tenant=job.tenant,
@@ -92,7 +101,7 @@ def register_output(turn: Turn, job: Job, seen: ModelStored) -> ModelVersion:
             files=seen.files,
             created_ms=turn.now_ms,
             created_by=job.submitted_by,
-        )
+        ),
     )
     command = RegisterModel(
         id=f"{job.id}.{attempt.n}.model",
@@ -205,8 +214,27 @@ def _card_id(name: ModelName) -> str:
     return f"{name.id}!{name.cards:08d}"
 
 
+def _first(command: RegisterModel, key: str) -> ModelName:
+    return ModelName(
+        id=key,
+        tenant=command.tenant,
+        project=command.project,
+        name=command.name,
+        newest=0,
+        updated_ms=0,
+    )
+
+
 def _metrics(job: Job) -> tuple[tuple[str, float], ...]:
     if job.progress is None:
         return ()
     loss = (("loss", job.progress.loss),) if job.progress.loss is not None else ()
     return (*loss, *job.progress.metrics)
+
+
+def _hold(turn: Turn, artifact: Artifact) -> Artifact:
+    """It is there, whatever was removed before."""
+    key = entity_id(artifact)
+    turn.world.removed_ids.pop(key, None)
+    turn.world.use(key, now_ms=turn.now_ms)
+    return turn.put(artifact)

@@ -9,8 +9,8 @@ from typing import TypeVar
 
 from gigawatt.ledger.account import Settled
 from gigawatt.model.action import Action
-from gigawatt.model.artifact import Artifact, Fixed
-from gigawatt.model.change import Batch, Entity
+from gigawatt.model.artifact import Artifact
+from gigawatt.model.change import Batch, Entity, Fixed
 from gigawatt.model.event import Event
 from gigawatt.model.ledger import LedgerEntry
 from gigawatt.model.world import World
@@ -40,6 +40,7 @@ class Turn:
     now_ms: int
     site: Site
     puts: dict[tuple[str, str], Entity] = field(default_factory=dict[tuple[str, str], Entity])
+    removes: dict[tuple[str, str], Entity] = field(default_factory=dict[tuple[str, str], Entity])
     touched: list[Entity] = field(default_factory=list[Entity])
     events: list[Event] = field(default_factory=list[Event])
     entries: list[LedgerEntry] = field(default_factory=list[LedgerEntry])
@@ -54,9 +55,18 @@ class Turn:
             known = entity.version > 1 or self.world.knows(entity)
             after = replace(entity, version=entity.version + 1) if known else entity
         self.puts[key] = after
+        self.removes.pop(key, None)
         self.touched.append(after)
         self.world.put(after)
         return after
+
+    def remove(self, entity: Entity) -> None:
+        """Take an object that is not live off the record, for good."""
+        key = (type(entity).__name__, entity_id(entity))
+        self.puts.pop(key, None)
+        self.removes[key] = entity
+        self.touched.append(entity)
+        self.world.remove(entity)
 
     def touch(self, entity: T) -> T:
         """Change the world in memory only: live figures that may be lost."""
@@ -101,7 +111,12 @@ class Turn:
 
     def batch(self) -> Batch:
         """What the turn's transaction commits."""
-        return Batch(puts=list(self.puts.values()), events=self.events, entries=self.entries)
+        return Batch(
+            puts=list(self.puts.values()),
+            removes=list(self.removes.values()),
+            events=self.events,
+            entries=self.entries,
+        )
 
 
 def entity_id(entity: Entity) -> str:

@@ -21,18 +21,35 @@ LOST_TO = {
 
 def begin(turn: Turn, owner: Job | Replica, attempt: Attempt) -> None:
     """From placement on, the nodes' share is the attempt's, and it is starting."""
-    per_node = owner.gang().shape.per_node
     for node in attempt.nodes:
         account = turn.world.accounts[node]
-        use = Use(
-            gang=owner.id,
-            attempt=attempt.n,
-            tenant=owner.tenant,
-            project=owner.project,
-            units=per_node.milli_gpu if account.unit == "milli_gpu_ms" else per_node.milli_cpu,
-            time_class=TimeClass.STARTING,
-        )
+        use = use_of(owner, attempt, account)
         turn.account(ledger.begin(account, use, now_ms=turn.now_ms))
+
+
+def use_of(owner: Job | Replica, attempt: Attempt, account: NodeAccount) -> Use:
+    """What an attempt takes of a node, as it begins."""
+    per_node = owner.gang().shape.per_node
+    return Use(
+        gang=owner.id,
+        attempt=attempt.n,
+        tenant=owner.tenant,
+        project=owner.project,
+        units=per_node.milli_gpu if account.unit == "milli_gpu_ms" else per_node.milli_cpu,
+        time_class=TimeClass.STARTING,
+    )
+
+
+def provisional_ms(turn: Turn, owner: Job | Replica, attempt: Attempt) -> int:
+    """How long its time has counted as useful since it was last confirmed: the same on each of its nodes."""
+    account = turn.world.accounts.get(attempt.nodes[0]) if attempt.nodes else None
+    if account is None:
+        return 0
+    settled, _ = ledger.settle(account, now_ms=turn.now_ms)
+    for use in settled.uses:
+        if (use.gang, use.attempt) == (owner.id, attempt.n) and use.units:
+            return use.provisional_ms // use.units
+    return 0
 
 
 def reclass(turn: Turn, owner: Job | Replica, attempt: Attempt, time_class: TimeClass) -> None:

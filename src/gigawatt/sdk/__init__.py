@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     )
     from gigawatt.sdk.function import JobFunction, job
     from gigawatt.sdk.futures import Future, as_completed, wait
-    from gigawatt.sdk.jobs import Job
+    from gigawatt.sdk.jobhandle import Job
     from gigawatt.sdk.options import JobOptions
 
 __all__ = [
@@ -48,7 +48,7 @@ _HOMES = {
     "Client": "gigawatt.sdk.client",
     "Future": "gigawatt.sdk.futures",
     "GigawattError": "gigawatt.sdk.errors",
-    "Job": "gigawatt.sdk.jobs",
+    "Job": "gigawatt.sdk.jobhandle",
     "JobFailedError": "gigawatt.sdk.errors",
     "JobFunction": "gigawatt.sdk.function",
     "JobOptions": "gigawatt.sdk.options",

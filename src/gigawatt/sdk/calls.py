@@ -22,6 +22,7 @@ ARGUMENT_BYTES_MAX = 256 << 20  # of one call, pickled
 INLINE_BYTES_MAX = 24 << 10  # what goes in the job's own environment; more is stored as an artifact
 KEY_BYTES = 32
 RUNNER = ("-m", "gigawatt.rank.call")
+FUNCTION = "GW_FUNCTION"  # its digest: what a job's variables name is kept as long as the job
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +50,8 @@ class Prepared:
             **self.ready.fields.get("env", {}),
             CALL: self._placed(pickle.dumps(call, PICKLE_PROTOCOL)),
         }
+        if "digest" in self.function:
+            env[FUNCTION] = self.function["digest"]
         fields: dict[str, Any] = {**self.ready.fields, "env": env}
         if number is not None:
             fields["name"] = named(str(self.ready.fields["name"]), number=number)

@@ -17,8 +17,10 @@ from gigawatt.sdk.cluster import Events, Ledger, Nodes
 from gigawatt.sdk.endpoints import Endpoints
 from gigawatt.sdk.environments import Environments
 from gigawatt.sdk.instance import ENV_PROJECT, Address, discover
-from gigawatt.sdk.jobs import Job, Jobs
+from gigawatt.sdk.jobhandle import Job
+from gigawatt.sdk.jobs import Jobs
 from gigawatt.sdk.models import Models
+from gigawatt.sdk.retention import Retention
 from gigawatt.sdk.secrets import Secrets
 from gigawatt.sdk.tracker import Tracker
 from gigawatt.sdk.transport import Transport
@@ -87,6 +89,7 @@ class Client:
         self.projects = Projects(transport)
         self.keys = Keys(transport)
         self.tracker = Tracker(self.address)
+        self.retention = Retention(transport)
 
     def __enter__(self) -> "Client":
         return self

@@ -11,9 +11,9 @@ from gigawatt.sdk.transport import Transport
 from gigawatt.sdk.views import (
     EnvironmentCheckView,
     EnvironmentDiffView,
+    EnvironmentPruneView,
     EnvironmentView,
     Page,
-    PruneView,
 )
 
 BUILDING = "building"
@@ -88,7 +88,7 @@ class Environments:
         unused_for: str | int | None = None,
         keep: str | int | None = None,
         dry_run: bool = False,
-    ) -> PruneView:
+    ) -> EnvironmentPruneView:
         """Remove environments that nobody uses: all that were not used for a time ("14d"), or only as many as leave
         the rest within a size ("50GB"). Raises ApiError, UnreachableError.
         """
@@ -97,7 +97,7 @@ class Environments:
         found = self._transport.write(
             "POST", "/v1/environments/prune", body, params=self._transport.place
         )
-        return cast("PruneView", found)
+        return cast("EnvironmentPruneView", found)
 
     def page(self, **filters: Any) -> Page[EnvironmentView]:
         """One page; filters as for jobs. Raises ApiError, UnreachableError."""

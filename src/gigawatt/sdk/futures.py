@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar, cast
 
 from gigawatt.sdk.batch import Batch
 from gigawatt.sdk.errors import ApiError, GigawattError, JobFailedError, ResultError
-from gigawatt.sdk.jobs import Job
+from gigawatt.sdk.jobhandle import Job
 from gigawatt.sdk.results import Returned, Trust, error_of, read_result, value_of
 from gigawatt.sdk.transport import NOT_FOUND
 

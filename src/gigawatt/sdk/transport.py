@@ -65,9 +65,12 @@ class Transport:
     def close(self) -> None:
         self._http.close()
 
-    def read(self, path: str, params: Params | None = None) -> Any:
-        """The JSON at `path`. Raises ApiError, UnreachableError."""
-        return self._json(lambda: self._http.get(path, params=_query(params)))
+    def read(
+        self, path: str, params: Params | None = None, *, answer_s: float = ANSWER_TIMEOUT_S
+    ) -> Any:
+        """The JSON at `path`, for which the API may take `answer_s`. Raises ApiError, UnreachableError."""
+        timeout = httpx2.Timeout(answer_s, connect=CONNECT_TIMEOUT_S)
+        return self._json(lambda: self._http.get(path, params=_query(params), timeout=timeout))
 
     def read_bytes(self, path: str, params: Params | None = None) -> bytes:
         """The body at `path`, whole. Raises ApiError, UnreachableError."""

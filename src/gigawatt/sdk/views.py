@@ -269,15 +269,15 @@ class EnvironmentCheckView(TypedDict):
     faults: list[str]
 
 
-class PrunedView(TypedDict):
+class PrunedEnvironmentView(TypedDict):
     id: str
     size_bytes: int
     freed_bytes: int
     used_ms: int
 
 
-class PruneView(TypedDict):
-    items: list[PrunedView]
+class EnvironmentPruneView(TypedDict):
+    items: list[PrunedEnvironmentView]
     size_bytes: int
     freed_bytes: int
     left: int

@@ -10,16 +10,20 @@ from gigawatt.build.interpreters import this_machine
 from gigawatt.build.secrets import SecretFiles
 from gigawatt.clock import entropy
 from gigawatt.control.actuator import Actuator
+from gigawatt.control.caretaker import Caretaker
 from gigawatt.control.front import Front
 from gigawatt.control.leader import Config, Leader
+from gigawatt.control.premises import LocalPremises
 from gigawatt.control.workshop import LocalWorkshop
 from gigawatt.engine.local import LocalEngine
+from gigawatt.reconcile.pressure import Marks
 from gigawatt.reconcile.turn import Site
 from gigawatt.scheduler.policy import Policy
 from gigawatt.server.gateway import Address, GatewayProcess
 from gigawatt.server.instance import Instance, secret
 from gigawatt.server.keys import rank_token
 from gigawatt.service.authenticate import Keyring
+from gigawatt.service.disk import Disk
 from gigawatt.service.services import InstanceFacts, Services
 from gigawatt.service.tokens import RankTokens
 from gigawatt.settings import Settings
@@ -41,6 +45,7 @@ class Parts:
     workshop: LocalWorkshop
     services: Services
     gateway: GatewayProcess
+    caretaker: Caretaker
 
 
 def build(settings: Settings, instance: Instance, *, gateway_port: int) -> Parts:
@@ -57,7 +62,10 @@ def build(settings: Settings, instance: Instance, *, gateway_port: int) -> Parts
     leader = Leader(store=store, engine=engine, config=_config(settings, instance))
     tokens = RankTokens(secret(settings.data / "secret"))
     secrets = SecretFiles(settings.data / "secrets")
-    workshop = _workshop(settings, artifacts, secrets)
+    builder = EnvironmentBuilder(
+        settings.data / "environments", artifact=artifacts.path, secret_of=secrets.read
+    )
+    workshop = LocalWorkshop(builder=builder, artifacts=artifacts)
     actuator = Actuator(
         engine=engine,
         workshop=workshop,
@@ -73,12 +81,11 @@ def build(settings: Settings, instance: Instance, *, gateway_port: int) -> Parts
         secrets=secrets,
         machine=this_machine(),
         keyring=Keyring(store, tokens),
-        instance=InstanceFacts(
-            api_url=instance.api_url,
-            gateway_url=instance.gateway_url,
-            store=settings.store_url.partition(":")[0],
-        ),
+        instance=_facts(settings, instance),
         work_dir=_work_dir(settings),
+        premises=LocalPremises(settings.data, artifacts=artifacts, builder=builder),
+        disk=_disk(settings),
+        retention=settings.retention,
     )
     address = Address(host=settings.host, port=gateway_port, api_url=instance.api_url)
     return Parts(
@@ -89,14 +96,21 @@ def build(settings: Settings, instance: Instance, *, gateway_port: int) -> Parts
         workshop=workshop,
         services=services,
         gateway=GatewayProcess(settings.data, address),
+        caretaker=Caretaker(services, observe=leader.observe, every_s=settings.retention_every_s),
     )
 
 
-def _workshop(settings: Settings, artifacts: ArtifactStore, secrets: SecretFiles) -> LocalWorkshop:
-    builder = EnvironmentBuilder(
-        settings.data / "environments", artifact=artifacts.path, secret_of=secrets.read
+def _facts(settings: Settings, instance: Instance) -> InstanceFacts:
+    return InstanceFacts(
+        api_url=instance.api_url,
+        gateway_url=instance.gateway_url,
+        store=settings.store_url.partition(":")[0],
     )
-    return LocalWorkshop(builder=builder, artifacts=artifacts)
+
+
+def _disk(settings: Settings) -> Disk:
+    marks = Marks(soft_bytes=settings.disk_free_soft, hard_bytes=settings.disk_free_hard)
+    return Disk(place=settings.data, marks=marks)
 
 
 def _config(settings: Settings, instance: Instance) -> Config:

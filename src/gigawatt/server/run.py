@@ -68,6 +68,7 @@ async def _serve(
     api = _api(parts, settings)
     serving = asyncio.create_task(api.serve(sockets=[claimed.api]))
     keeping = asyncio.create_task(parts.gateway.keep())
+    tidying = asyncio.create_task(parts.caretaker.keep())
     try:
         await _started(api, serving)
         await parts.gateway.ready()
@@ -75,6 +76,7 @@ async def _serve(
         ready(instance)
         await asyncio.wait([asked, parts.leader.ended], return_when=asyncio.FIRST_COMPLETED)
     finally:
+        tidying.cancel()
         await _close(settings, parts, api, serving, keeping, how=_how(asked))
     if parts.leader.ended.done():
         log.error("stopped: %s", parts.leader.ended.result())

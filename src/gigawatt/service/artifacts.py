@@ -57,6 +57,7 @@ async def put(
     if upload.kind not in KINDS:
         detail = f"kind must be one of {', '.join(KINDS)}, not {upload.kind}"
         raise RefusalError(RefusalCode.INVALID, detail, field="kind")
+    await asyncio.to_thread(services.disk.check_room)
     held = await _held(services, tenant, upload.digest)
     size_bytes = await _received(services, upload)
     if held is not None:
@@ -123,7 +124,7 @@ async def _received(services: Services, upload: Upload) -> int:
     """Store the bytes, or only hash them where they are there already; how many there were."""
     limit_bytes = _limit_bytes(services, upload.kind)
     store = services.artifacts
-    if not await asyncio.to_thread(store.exists, upload.digest):
+    if not await asyncio.to_thread(store.use, upload.digest):
         stored = await store.put_stream_async(upload.digest, upload.chunks, limit_bytes=limit_bytes)
         return stored.size_bytes
     sha256, size_bytes = hashlib.sha256(), 0
@@ -136,6 +137,9 @@ async def _received(services: Services, upload: Upload) -> int:
     got = PREFIX + sha256.hexdigest()
     if got != upload.digest:
         raise mismatch(wanted=upload.digest, got=got)
+    if not await asyncio.to_thread(store.use, upload.digest):
+        detail = "its bytes were removed while they were sent, as nothing used them"
+        raise RefusalError(RefusalCode.CONFLICT, detail, hint="send them again")
     return size_bytes
 
 

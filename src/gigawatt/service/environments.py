@@ -18,14 +18,14 @@ from gigawatt.service.submissions import Place, wanted_environment
 from gigawatt.service.views.environments import (
     EnvironmentCheckView,
     EnvironmentDiffView,
+    EnvironmentPruneView,
     PinChangeView,
     PinView,
-    PrunedView,
-    PruneView,
+    PrunedEnvironmentView,
 )
 from gigawatt.service.views.registry import EnvironmentView, environment_view
 from gigawatt.service.views.text import PageView
-from gigawatt.spec.requests import PruneRequest
+from gigawatt.spec.requests import EnvironmentPruneRequest
 
 ENVIRONMENT_PREFIX = "env-"
 PHASES = tuple(phase.value for phase in EnvironmentPhase)
@@ -114,8 +114,8 @@ async def verify(caller: Caller, services: Services, reference: str) -> Environm
 
 @verb
 async def prune(
-    caller: Caller, services: Services, request: PruneRequest, *, project: str
-) -> PruneView:
+    caller: Caller, services: Services, request: EnvironmentPruneRequest, *, project: str
+) -> EnvironmentPruneView:
     """Remove environments that no live work refers to and none has used lately; asked again, what is left to go.
 
     Their records and locks stay, and whoever asks for one has it built again.
@@ -130,11 +130,11 @@ async def prune(
     unused = filter(is_meant, services.leader.unused_environments(since_ms=cutoff_ms))
     there = tuple(filter(is_meant, services.leader.ready_environments()))
     doomed = _over(tuple(unused), there, request.keep)
-    removed: list[PrunedView] = []
+    removed: list[PrunedEnvironmentView] = []
     for each in doomed:
         freed_bytes = await asyncio.to_thread(own_bytes, Path(each.path)) if each.path else 0
         if request.dry_run or await _removed(caller, services, each, cutoff_ms):
-            view = PrunedView(
+            view = PrunedEnvironmentView(
                 id=each.id,
                 size_bytes=each.size_bytes,
                 freed_bytes=freed_bytes,
@@ -142,7 +142,7 @@ async def prune(
             )
             removed.append(view)
     gone = {each.id for each in removed}
-    return PruneView(
+    return EnvironmentPruneView(
         items=tuple(removed),
         size_bytes=sum(each.size_bytes for each in removed),
         freed_bytes=sum(each.freed_bytes for each in removed),

@@ -11,6 +11,7 @@ from gigawatt.model.job import Job, JobPhase
 from gigawatt.model.node import Node, NodeState
 from gigawatt.model.refusal import RefusalError
 from gigawatt.model.resources import KINDS, Resources
+from gigawatt.reconcile.pressure import Level
 from gigawatt.service.ledger import UNITS, Sums, read_sums
 from gigawatt.service.ports import Leader
 from gigawatt.service.services import Services
@@ -51,6 +52,7 @@ async def figures(services: Services) -> list[Sample]:
         *_nodes(services.leader, stored),
         *(_ledger(stored.sums) if stored.sums else ()),
         *_endpoints(stored),
+        *_disk(services),
     ]
 
 
@@ -129,6 +131,19 @@ def _nodes(leader: Leader, stored: _Stored) -> list[Sample]:
             samples.append(Sample(metric=names.NODE_INSTALLED, labels=labels, value=total))
             samples.append(Sample(metric=names.NODE_FREE, labels=labels, value=left))
     return samples
+
+
+def _disk(services: Services) -> list[Sample]:
+    disk = services.disk
+    now = disk.look()
+    return [
+        Sample(metric=names.DISK_FREE, value=disk.room.free_bytes),
+        Sample(metric=names.DISK_TOTAL, value=disk.room.total_bytes),
+        *(
+            Sample(metric=names.DISK_PRESSURE, labels=(level.value,), value=int(level is now))
+            for level in Level
+        ),
+    ]
 
 
 def _ledger(sums: Sums) -> list[Sample]:

@@ -10,6 +10,7 @@ from gigawatt.model.gang import Gang, GangKind
 from gigawatt.model.ids import make_id
 from gigawatt.model.job import Job, JobPhase, JobSpec
 from gigawatt.model.tenant import Caller
+from gigawatt.service.checkpoints import resolve_origin
 from gigawatt.service.lookup import Filters, find_environment, find_job
 from gigawatt.service.permissions import home, verb
 from gigawatt.service.receipts import once
@@ -169,7 +170,8 @@ async def _resolved(
         services, draft.environment, place, bundle=draft.spec.bundle
     )
     earlier = await resolve_after(caller, services, draft.spec.after, project)
-    spec = replace(draft.spec, environment=environment_id, after=earlier.ids)
+    origin = await resolve_origin(caller, services, draft.start_from, project)
+    spec = replace(draft.spec, environment=environment_id, after=earlier.ids, origin=origin)
     return spec, environment, earlier
 
 

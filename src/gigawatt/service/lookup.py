@@ -10,6 +10,7 @@ from gigawatt.model.endpoint import Endpoint, EndpointPhase
 from gigawatt.model.environment import Environment
 from gigawatt.model.job import Job
 from gigawatt.model.refusal import RefusalCode, RefusalError
+from gigawatt.model.retention import RemovedJob
 from gigawatt.model.tenant import Caller
 from gigawatt.service.permissions import sees, within
 from gigawatt.service.services import Services
@@ -98,6 +99,17 @@ def not_found(kind: str, reference: str) -> RefusalError:
     )
 
 
+def _check_removed(store: Store, caller: Caller, reference: str) -> None:
+    """Tell of a job that was there that it is not any more."""
+    removed = store.read(RemovedJob, reference)
+    if removed is not None and sees(caller, removed.tenant, removed.project, gang=removed.id):
+        raise RefusalError(
+            RefusalCode.GONE,
+            f"job {removed.id} ({removed.name}, {removed.phase}) was removed by {removed.by}",
+            hint="what it used stays in the ledger; gw retention shows how long jobs are kept",
+        )
+
+
 def _finder(
     store: Store, caller: Caller, kind: type[Owned], reference: str, project: str
 ) -> Callable[[], Owned]:
@@ -120,6 +132,8 @@ def _finder(
         page = store.page(kind, named).items if reference else ()
         if page and visible(page[0]):
             return page[0]
+        if kind is Job:
+            _check_removed(store, caller, reference)
         raise not_found(word, reference)
 
     return find

@@ -1,6 +1,6 @@
 """What the service needs of the leader, which `control` has, and the shapes that go between them."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -13,9 +13,10 @@ from gigawatt.model.gang import Gang
 from gigawatt.model.job import Job
 from gigawatt.model.launch import Placement
 from gigawatt.model.ledger import NodeAccount
-from gigawatt.model.observation import DemandSeen
+from gigawatt.model.observation import CheckpointsFound, DemandSeen
 from gigawatt.model.reason import Reason
 from gigawatt.model.resources import Resources
+from gigawatt.model.retention import Kind, Retention
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +53,44 @@ class WhatIf:
 
     placements: tuple[Placement, ...]
     reason: Reason | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """Files that may be removed together. `used_ms` is when they were last changed or marked as used."""
+
+    kind: Kind
+    id: str
+    size_bytes: int
+    used_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """Of the disk that holds the data directory."""
+
+    total_bytes: int
+    free_bytes: int
+
+
+class Premises(Protocol):
+    """The files of the instance that may be removed. Calls block."""
+
+    def survey(self) -> tuple[Found, ...]: ...
+
+    def files_of(self, digest: str) -> tuple[str, ...]:
+        """Digests of the files that a stored tree names."""
+        ...
+
+    def discard(
+        self, kind: Kind, id: str, *, unused_since_ms: int, unless: Callable[[], bool]
+    ) -> None:
+        """Remove one thing, unless it was used since then or `unless` says no. Raises OSError, RefusalError."""
+        ...
+
+    def sweep(self) -> None:
+        """Delete what a killed process had set aside. Raises OSError."""
+        ...
 
 
 class Leader(Protocol):
@@ -105,12 +144,28 @@ class Leader(Protocol):
 
     def accounts_now(self) -> tuple[NodeAccount, ...]: ...
 
+    def policies(self) -> dict[tuple[str, str], Retention]:
+        """Of every project, by tenant and name."""
+        ...
+
+    def needs(self, kind: Kind, id: str) -> bool:
+        """Whether anything live uses it. Safe to call from any thread."""
+        ...
+
     def subscribe(self) -> AsyncIterator[Event]:
         """Events committed from this call on; ends when the watcher fell behind or the leader stops."""
         ...
 
     async def gateway_config(self, *, after: int, wait_s: float) -> dict[str, Any]:
         """The gateways' configuration, once its revision differs from `after` or `wait_s` has passed."""
+        ...
+
+    def checkpoint_dir(self, job: Job) -> str:
+        """The directory that a job's checkpoints are below."""
+        ...
+
+    async def checkpoints_found(self, seen: CheckpointsFound) -> None:
+        """Take in what looking at a live job's checkpoints came to."""
         ...
 
     async def demand(self, seen: tuple[DemandSeen, ...]) -> None:

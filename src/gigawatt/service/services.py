@@ -11,9 +11,11 @@ from gigawatt.build.interpreters import Machine
 from gigawatt.build.secrets import SecretFiles
 from gigawatt.engine.base import Engine
 from gigawatt.model.refusal import RefusalCode, RefusalError
+from gigawatt.model.retention import NO_POLICY, Retention
 from gigawatt.service.accesses import Accesses
 from gigawatt.service.authenticate import Keyring
-from gigawatt.service.ports import Leader, ReceiptRequest
+from gigawatt.service.disk import Disk
+from gigawatt.service.ports import Leader, Premises, ReceiptRequest
 from gigawatt.store.base import Store
 
 T = TypeVar("T")
@@ -47,12 +49,14 @@ class Services:
     machine: Machine
     keyring: Keyring
     instance: InstanceFacts
-    work_dir: str = (
-        ""  # where the directories of gangs are; empty where this process cannot read them
-    )
+    premises: Premises
+    disk: Disk
+    retention: Retention = NO_POLICY  # where a project has no policy of its own
+    work_dir: str = ""  # where the directories of gangs are; empty where they cannot be read here
     artifact_bytes_max: int = 64 << 30
     accesses: Accesses = field(default_factory=Accesses)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
+    pruning: asyncio.Lock = field(default_factory=asyncio.Lock)  # one plan is carried out at a time
     readers: ThreadPoolExecutor = field(default_factory=_reader_threads)
 
     async def read(self, call: Callable[[], T]) -> T:

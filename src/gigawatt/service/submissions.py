@@ -21,6 +21,7 @@ from gigawatt.model.job import Job, JobPhase
 from gigawatt.model.reason import Reason, ReasonCode
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.tenant import Caller
+from gigawatt.reconcile.environments import REBUILT
 from gigawatt.service.lookup import not_found
 from gigawatt.service.permissions import sees
 from gigawatt.service.services import Services
@@ -63,6 +64,9 @@ async def wanted_environment(
     if spec.packages:
         spec = await _with_packages(services, spec, bundle)
     wanted = environment_id(place.tenant, spec)
+    there = services.leader.environment(wanted)
+    if there is None or there.phase in REBUILT:
+        services.disk.check_room()
     environment = Environment(
         id=wanted,
         tenant=place.tenant,

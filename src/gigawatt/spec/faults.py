@@ -129,12 +129,17 @@ def _fields_at(form: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
     for part in loc:
         if isinstance(part, int):
             continue
-        info = here.model_fields.get(part)
+        info = _by_written_name(here).get(part)
         inner = _form_in(info.annotation) if info else None
         if inner is None:
             return []
         here = inner
-    return list(here.model_fields)
+    return list(_by_written_name(here))
+
+
+def _by_written_name(form: type[BaseModel]) -> dict[str, Any]:
+    """Fields under the names that people write: `from` cannot be a name in Python."""
+    return {info.alias or name: info for name, info in form.model_fields.items()}
 
 
 def _form_in(annotation: Any) -> type[BaseModel] | None:

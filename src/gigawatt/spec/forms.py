@@ -308,6 +308,23 @@ class ModelForm(BaseModel):
     card: Card = ""
 
 
+class KeepBestForm(BaseModel):
+    """Keep the `count` best steps by a metric that `gw.checkpoint` or `gw.report` named."""
+
+    model_config = FORM
+    metric: Annotated[str, Field(min_length=1, max_length=limits.METRIC_CHARS_MAX)]
+    mode: Literal["min", "max"] = "min"
+    count: Annotated[int, Field(ge=1, le=limits.CHECKPOINTS_KEPT_MAX)] = 1
+
+
+class CheckpointsForm(BaseModel):
+    """Which checkpoints stay; all others are deleted as newer ones come. Left out, nothing is deleted."""
+
+    model_config = FORM
+    keep_last: Annotated[int, Field(ge=1, le=limits.CHECKPOINTS_KEPT_MAX)] | None = None
+    keep_best: KeepBestForm | None = None
+
+
 class JobForm(BaseModel):
     """A job: work that runs to an end. One of `command` and `script` says what runs."""
 
@@ -328,6 +345,8 @@ class JobForm(BaseModel):
     after: Annotated[list[Text], Field(max_length=limits.AFTER_MAX)] = []
     labels: Labels = {}
     model: ModelForm | None = None
+    checkpoints: CheckpointsForm | None = None
+    start_from: Text = Field(default="", alias="from")
 
 
 class ReplicasForm(BaseModel):

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from gigawatt.model.checkpoint import KeepBest, KeepPolicy, MetricMode
 from gigawatt.model.endpoint import EndpointSpec, Readiness
 from gigawatt.model.environment import EnvironmentSpec
 from gigawatt.model.gang import Shape
@@ -25,10 +26,11 @@ from gigawatt.spec.units import shown
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobDraft:
-    """`spec.environment` is empty, and `spec.after` are names or ids as written."""
+    """`spec.environment` is empty, and `spec.after` are names or ids as written; so is `start_from`, JOB[@STEP]."""
 
     spec: JobSpec
     environment: EnvironmentSpec
+    start_from: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +71,11 @@ def endpoint_from(data: object) -> EndpointDraft:
 
 def job_draft(form: JobForm) -> JobDraft:
     """The draft of a form whose fields are each valid. Raises RefusalError where they do not go together."""
-    faults = [*_program_faults(form), *_together_faults(form, replica=False)]
+    faults = [
+        *_program_faults(form),
+        *_together_faults(form, replica=False),
+        *_keep_faults(form),
+    ]
     if faults:
         raise refusal(faults)
     command = form.command or ["bash", "-c", form.script or ""]
@@ -90,8 +96,13 @@ def job_draft(form: JobForm) -> JobDraft:
         after=tuple(dict.fromkeys(form.after)),
         labels=_pairs(form.labels),
         model=_model_output(form),
+        checkpoints=_keep_policy(form),
     )
-    return JobDraft(spec=spec, environment=environment_spec(form.environment))
+    return JobDraft(
+        spec=spec,
+        environment=environment_spec(form.environment),
+        start_from=form.start_from,
+    )
 
 
 def endpoint_draft(form: EndpointForm) -> EndpointDraft:
@@ -140,6 +151,15 @@ def _program_faults(form: JobForm) -> list[Fault]:
         detail = "command and script exclude each other"
         return [Fault(field="script", detail=detail, hint="give one of them")]
     return []
+
+
+def _keep_faults(form: JobForm) -> list[Fault]:
+    keep = form.checkpoints
+    if keep is None or keep.keep_last is not None or keep.keep_best is not None:
+        return []
+    detail = "checkpoints says neither keep_last nor keep_best"
+    hint = "write keep_last: 3, or leave it out to keep all"
+    return [Fault(field="checkpoints", detail=detail, hint=hint)]
 
 
 def _replica_faults(form: EndpointForm) -> list[Fault]:
@@ -204,6 +224,18 @@ def _model_output(form: JobForm) -> ModelOutput | None:
         path=form.model.path,
         aliases=tuple(sorted(set(form.model.aliases))),
         card=form.model.card,
+    )
+
+
+def _keep_policy(form: JobForm) -> KeepPolicy | None:
+    keep = form.checkpoints
+    if keep is None:
+        return None
+    best = keep.keep_best
+    return KeepPolicy(
+        keep_last=keep.keep_last or 0,
+        keep_best=best
+        and KeepBest(metric=best.metric, mode=MetricMode(best.mode), count=best.count),
     )
 
 

@@ -69,7 +69,7 @@ class CardRequest(BaseModel):
     text: Card
 
 
-class PruneRequest(BaseModel):
+class EnvironmentPruneRequest(BaseModel):
     """Which unused environments go: those unused for `unused_for`, or with `keep` only as many, the longest unused
     first, as leave the rest within that size.
     """

@@ -10,6 +10,7 @@ from gigawatt.model.environment import Environment
 from gigawatt.model.job import Job
 from gigawatt.model.ledger import NodeAccount
 from gigawatt.model.node import Node
+from gigawatt.model.retention import RemovedJob
 from gigawatt.model.tenant import ApiKey, Project, Tenant
 from gigawatt.store.codec import encode
 
@@ -57,6 +58,17 @@ def facts_of(entity: Entity) -> Facts:
             return _facts_of_model(entity)
         case Tenant() | Project() | ApiKey():
             return _facts_of_tenant(entity)
+        case RemovedJob():
+            return Facts(
+                id=entity.id,
+                created_ms=entity.removed_ms,
+                tenant=entity.tenant,
+                project=entity.project,
+                name=entity.name,
+                phase=entity.phase,
+                live=False,
+                version=entity.version,
+            )
 
 
 def replica_phase(replica: Replica) -> str:

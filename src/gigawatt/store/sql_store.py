@@ -4,11 +4,10 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar, get_args
 
-from sqlalchemy import Connection, Insert, bindparam, insert, select, update
+from sqlalchemy import Connection, Insert, bindparam, delete, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
-from gigawatt.model.artifact import Fixed
-from gigawatt.model.change import Batch, Entity, Receipt
+from gigawatt.model.change import Batch, Entity, Fixed, Receipt
 from gigawatt.model.event import Event
 from gigawatt.model.job import Job, JobPhase
 from gigawatt.model.world import World
@@ -27,7 +26,7 @@ from gigawatt.store.cursor import write_cursor
 from gigawatt.store.dialect import Dialect
 from gigawatt.store.migrate import migrate
 from gigawatt.store.retention import PRUNE_EVERY_MS, prune
-from gigawatt.store.rows import row
+from gigawatt.store.rows import facts_of, row
 from gigawatt.store.schema import entries, events, inbox, leader, objects, receipts
 from gigawatt.store.terms import askable, number, term
 
@@ -36,6 +35,9 @@ E = TypeVar("E", bound=Entity)
 WORLD_KINDS = tuple(sorted(KINDS.keys() - {kind.__name__ for kind in get_args(Fixed)}))
 
 _insert_events = insert(events)
+_remove_objects = delete(objects).where(
+    objects.c.kind == bindparam("gone_kind"), objects.c.id == bindparam("gone_id")
+)
 _insert_entries = insert(entries)
 _insert_command = insert(inbox).returning(inbox.c.row)
 _answer_command = (
@@ -82,10 +84,15 @@ class SqlStore:
     def commit(self, batch: Batch, *, epoch: int, now_ms: int) -> tuple[Event, ...]:
         # Made before the transaction begins, so that it holds the writers' lock for less time.
         puts = [row(entity) for entity in batch.puts]
+        removes = [
+            {"gone_kind": type(entity).__name__, "gone_id": facts_of(entity).id}
+            for entity in batch.removes
+        ]
         with self._write() as connection:
             newest = leadership.pass_fence(connection, epoch=epoch, events=len(batch.events))
             numbered = history.numbered(batch.events, after=newest)
             _many(connection, self._put_objects, puts)
+            _many(connection, _remove_objects, removes)
             _many(connection, _insert_events, [history.event_row(event) for event in numbered])
             _many(connection, _insert_entries, [history.entry_row(each) for each in batch.entries])
             _many(

@@ -32,6 +32,18 @@ CYCLE_SECONDS = _histogram(names.CYCLE_SECONDS)
 COMMIT_SECONDS = _histogram(names.COMMIT_SECONDS)
 BATCH_SIZE = _histogram(names.BATCH_SIZE)
 API_SECONDS = _histogram(names.API_SECONDS)
+RETENTION_REMOVED = Counter(
+    names.RETENTION_REMOVED.name,
+    names.RETENTION_REMOVED.help,
+    names.RETENTION_REMOVED.labels,
+    registry=REGISTRY,
+)
+RETENTION_REMOVED_BYTES = Counter(
+    names.RETENTION_REMOVED_BYTES.name,
+    names.RETENTION_REMOVED_BYTES.help,
+    names.RETENTION_REMOVED_BYTES.labels,
+    registry=REGISTRY,
+)
 API_REQUESTS = Counter(
     names.API_REQUESTS.name, names.API_REQUESTS.help, names.API_REQUESTS.labels, registry=REGISTRY
 )

@@ -152,6 +152,33 @@ ENDPOINT_TOKENS = Metric(
     labels=("tenant", "project", "endpoint", "kind"),
 )
 
+DISK_FREE = Metric(
+    name="gigawatt_disk_free_bytes",
+    kind="gauge",
+    help="Free on the disk of the data directory.",
+)
+DISK_TOTAL = Metric(
+    name="gigawatt_disk_total_bytes", kind="gauge", help="Size of the disk of the data directory."
+)
+DISK_PRESSURE = Metric(
+    name="gigawatt_disk_pressure",
+    kind="gauge",
+    help="1 for the level that the disk is at: well, soft (caches go) or hard (nothing new is taken).",
+    labels=("level",),
+)
+RETENTION_REMOVED = Metric(
+    name="gigawatt_retention_removed_total",
+    kind="counter",
+    help="What was removed by policies, by gw prune or under pressure.",
+    labels=("kind",),
+)
+RETENTION_REMOVED_BYTES = Metric(
+    name="gigawatt_retention_removed_bytes_total",
+    kind="counter",
+    help="Bytes of what was removed.",
+    labels=("kind",),
+)
+
 TABLE: tuple[Metric, ...] = (
     INFO,
     LEADER_EPOCH,
@@ -176,4 +203,9 @@ TABLE: tuple[Metric, ...] = (
     ENDPOINT_QUEUED,
     ENDPOINT_REQUESTS,
     ENDPOINT_TOKENS,
+    DISK_FREE,
+    DISK_TOTAL,
+    DISK_PRESSURE,
+    RETENTION_REMOVED,
+    RETENTION_REMOVED_BYTES,
 )

@@ -5,6 +5,7 @@ from dataclasses import replace
 from gigawatt.model.artifact import AliasMove, Artifact, Lineage, ModelCard, ModelName, ModelVersion
 from gigawatt.model.attempt import Attempt, AttemptPhase, Evidence, Progress, RankStatus, Verdict
 from gigawatt.model.change import Batch, Entity, Receipt
+from gigawatt.model.checkpoint import Checkpoint
 from gigawatt.model.endpoint import Demand, Endpoint, EndpointPhase, EndpointSpec, Replica
 from gigawatt.model.environment import (
     Environment,
@@ -13,7 +14,7 @@ from gigawatt.model.environment import (
     EnvironmentSpec,
 )
 from gigawatt.model.event import Event
-from gigawatt.model.gang import Checkpoint, Shape
+from gigawatt.model.gang import Shape
 from gigawatt.model.job import Job, JobPhase, JobSpec
 from gigawatt.model.ledger import LedgerEntry, NodeAccount, TimeClass, Use
 from gigawatt.model.node import Gpu, Node, NodeReport, NodeState

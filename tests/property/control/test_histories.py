@@ -1,10 +1,13 @@
 """Any history of submissions, failures, lost nodes and crashes of the leader keeps what must always hold."""
 
+from dataclasses import replace
+
 import hypothesis.strategies as st
 from hypothesis import given, settings
 
 from gigawatt.ledger.goodput import totals
 from gigawatt.model.attempt import AttemptPhase, Verdict
+from gigawatt.model.checkpoint import KeepPolicy
 from gigawatt.model.command import CancelJob, ChangeNode, SubmitJob
 from gigawatt.model.job import ENDED, Job, JobPhase
 from gigawatt.model.launch import AttemptKey
@@ -22,6 +25,7 @@ STEP = st.one_of(
     st.tuples(st.just("exit"), st.integers(0, 30), st.integers(0, 2)),
     st.tuples(st.just("kill"), st.integers(0, 30), st.integers(0, 3)),
     st.tuples(st.just("checkpoint"), st.integers(0, 30), st.integers(1, 100)),
+    st.tuples(st.just("break"), st.integers(1, 100), st.just(0)),
     st.tuples(st.just("cancel"), st.integers(0, 30), st.just(0)),
     st.tuples(st.just("lose"), st.integers(0, 2), st.just(0)),
     st.tuples(st.just("back"), st.integers(0, 2), st.just(0)),
@@ -38,6 +42,8 @@ def take(loop: Loop, step: tuple[str, int, int]) -> None:
             submit(loop, a, b)
         case "exit" | "kill" | "checkpoint":
             happen(loop, what, a, b)
+        case "break":
+            loop.machines.broken[f"step-{a}"] = "cut short"
         case "cancel":
             cancel(loop, a)
         case "lose":
@@ -70,6 +76,8 @@ def submit(loop: Loop, nodes: int, milli_cpu: int) -> None:
     number = sum(kind == "Job" for kind, _ in loop.kept)
     after = (f"job-{number - 1}",) if milli_cpu % 5 == 0 and number else ()
     spec = a_spec(nodes=nodes, milli_cpu=milli_cpu, after=after, timeout_s=milli_cpu % 3 * 30)
+    if milli_cpu % 2:
+        spec = replace(spec, checkpoints=KeepPolicy(keep_last=1))
     command = SubmitJob(id=f"job-{number}", tenant="default", project="default", by="me", spec=spec)
     try:
         loop.ask(command)

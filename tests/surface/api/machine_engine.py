@@ -15,6 +15,7 @@ from gigawatt.engine.base import (
 )
 from gigawatt.engine.talk import Attachment, ByteStream, Command, WindowSize
 from gigawatt.model.action import ReleaseAttempt, StartAttempt, StopAttempt
+from gigawatt.model.checkpoint import Candidate, Finding
 from gigawatt.model.gang import Isolation
 from gigawatt.model.launch import AttemptKey, Launch
 from gigawatt.model.node import NodeReport, NodeState
@@ -81,6 +82,15 @@ class MachineEngine:
 
     async def notify(self, key: AttemptKey, *, checkpoint_by_ms: int) -> None:
         pass
+
+    async def check_checkpoint(self, candidate: Candidate, *, contents: bool) -> Finding:
+        path = candidate.checkpoint.path
+        digest = f"sha256:{len(path):064x}" if contents else ""
+        return Finding(path=path, fault=self.machines.broken.get(path, ""), digest=digest)
+
+    async def remove_checkpoints(self, within: str, paths: tuple[str, ...]) -> tuple[Finding, ...]:
+        self.machines.removed += paths
+        return tuple(Finding(path=path) for path in paths)
 
     async def probe(self, key: AttemptKey, rank: int) -> str:
         raise UnknownAttemptError

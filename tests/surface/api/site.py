@@ -13,11 +13,13 @@ from fastapi import FastAPI
 from gigawatt import clock
 from gigawatt.api.app import create_app
 from gigawatt.build.artifacts import ArtifactStore
+from gigawatt.build.environments import EnvironmentBuilder
 from gigawatt.build.interpreters import Interpreter, Machine
 from gigawatt.build.secrets import SecretFiles
 from gigawatt.control.actuator import Actuator
 from gigawatt.control.front import Front
 from gigawatt.control.leader import Config, Leader
+from gigawatt.control.premises import LocalPremises
 from gigawatt.model.action import BuildEnvironment, DeleteEnvironment, StoreModel
 from gigawatt.model.command import CreateKey
 from gigawatt.model.environment import EnvironmentKind
@@ -29,9 +31,11 @@ from gigawatt.model.observation import (
     ModelStored,
 )
 from gigawatt.model.tenant import DEFAULT_TENANT, Role
+from gigawatt.reconcile.pressure import Marks
 from gigawatt.reconcile.turn import Site as LoopSite
 from gigawatt.scheduler.policy import Policy
 from gigawatt.service.authenticate import Keyring
+from gigawatt.service.disk import Disk
 from gigawatt.service.services import InstanceFacts, Services
 from gigawatt.service.tokens import KEY_BYTES, Owner, RankTokens, new_key
 from gigawatt.store import open_store
@@ -44,6 +48,7 @@ T = TypeVar("T")
 WAIT_S = 20.0
 FACTS = InstanceFacts(api_url="http://api.test", gateway_url="http://gateway.test", store="sqlite")
 SECRET = b"0123456789abcdef0123456789abcdef"
+NO_MARKS = Marks(soft_bytes=0, hard_bytes=0)
 MACHINE = Machine(
     kinds=frozenset({EnvironmentKind.HOST, EnvironmentKind.UV}),
     pythons=(Interpreter(version="3.11.7", path="/usr/bin/python3.11"),),
@@ -194,10 +199,11 @@ async def running_site(
         keyring=Keyring(store, RankTokens(SECRET)),
         instance=FACTS,
         work_dir=str(data / "work"),
+        premises=_premises(data, artifacts),
+        disk=Disk(place=data, marks=NO_MARKS),
     )
     app = create_app(services, body_bytes_max=body_bytes_max)
-    transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
-    async with httpx2.AsyncClient(transport=transport, base_url="http://api.test") as http:
+    async with _client(app) as http:
         site = Site(
             app=app,
             http=http,
@@ -215,6 +221,16 @@ async def running_site(
             services.closing.set()
             await leader.stop()
             store.close()
+
+
+def _client(app: FastAPI) -> httpx2.AsyncClient:
+    transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
+    return httpx2.AsyncClient(transport=transport, base_url="http://api.test")
+
+
+def _premises(data: Path, artifacts: ArtifactStore) -> LocalPremises:
+    builder = EnvironmentBuilder(data / "environments")
+    return LocalPremises(data, artifacts=artifacts, builder=builder)
 
 
 def _names(nodes: int) -> list[str]:

@@ -7,7 +7,7 @@ import pytest
 import gigawatt as gw
 from gigawatt.sdk.client import Client
 from gigawatt.sdk.errors import ApiError, JobFailedError
-from gigawatt.sdk.jobs import Job
+from gigawatt.sdk.jobhandle import Job
 from tests.surface.cli.double import (
     NOW_MS,
     TOKEN,

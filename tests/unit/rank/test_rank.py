@@ -27,6 +27,7 @@ def test_outside_gigawatt_nothing_happens_and_nothing_is_asked(tmp_path: Path) -
     assert rank.checkpoint_requested() is False
     assert rank.checkpoint_dir() is None
     assert rank.resume_step() is None
+    assert rank.resume_path() is None
 
 
 def test_the_first_report_is_written_at_once_and_the_newest_at_the_end(tmp_path: Path) -> None:
@@ -114,6 +115,15 @@ def test_every_checkpoint_is_written_with_its_absolute_path(
         (1, f"{tmp_path}/c"),
         (2, f"{tmp_path}/c"),
     ]
+
+
+def test_numbers_beside_a_checkpoint_are_written_with_it(tmp_path: Path) -> None:
+    reporter = _reporter(tmp_path)
+    reporter.checkpoint(1, tmp_path, {"val_loss": 0.5, "best": math.inf})
+    (line,) = _lines(tmp_path, "checkpoints")
+    assert line["metrics"] == {"val_loss": 0.5, "best": None}
+    with pytest.raises(TypeError, match="val_loss must be a number"):
+        reporter.checkpoint(2, tmp_path, {"val_loss": "low"})
 
 
 def test_what_was_held_back_is_written_before_a_checkpoint(tmp_path: Path) -> None:

@@ -60,7 +60,14 @@ def test_types_carry_over() -> None:
 
 
 def test_the_package_and_the_sdk_name_the_same_things() -> None:
-    of_ranks = {"checkpoint", "checkpoint_dir", "checkpoint_requested", "report", "resume_step"}
+    of_ranks = {
+        "checkpoint",
+        "checkpoint_dir",
+        "checkpoint_requested",
+        "report",
+        "resume_path",
+        "resume_step",
+    }
     assert set(gw.__all__) - of_ranks - {"__version__"} == set(sdk.__all__)
     for name in gw.__all__:
         assert getattr(gw, name) is not None

@@ -49,6 +49,7 @@ def test_whatever_a_caller_can_ask_of_the_services_is_a_verb() -> None:
         "model_lookup.find_model",
         "model_lookup.find_version",
         "models.servable",
+        "checkpoints.resolve_origin",
         "submissions.resolve_after",
     }
     asked = {
@@ -97,6 +98,7 @@ def test_ranks_have_no_way_to_nodes_keys_or_other_work() -> None:
     given = {name for name, roles in VERBS.items() if Role.RANK in roles}
     assert {name.partition(".")[0] for name in given} == {
         "artifacts",
+        "checkpoints",
         "environments",
         "explain",
         "instance",

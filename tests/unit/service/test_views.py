@@ -4,7 +4,8 @@ import json
 from typing import Any
 
 from gigawatt.model.attempt import Attempt, AttemptPhase, Evidence, Progress, RankStatus, Verdict
-from gigawatt.model.gang import Checkpoint, Shape
+from gigawatt.model.checkpoint import Checkpoint
+from gigawatt.model.gang import Shape
 from gigawatt.model.job import Job, JobPhase, JobSpec
 from gigawatt.model.reason import Reason, ReasonCode
 from gigawatt.model.resources import Resources

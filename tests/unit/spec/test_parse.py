@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from gigawatt.model.checkpoint import KeepBest, KeepPolicy, MetricMode
 from gigawatt.model.endpoint import Readiness
 from gigawatt.model.environment import EnvironmentKind, EnvironmentSpec
 from gigawatt.model.gang import Shape
@@ -212,6 +213,50 @@ def test_wrong_input_is_refused_where_it_is_wrong(
     assert says in detail
 
 
+def test_checkpoints_to_keep_reach_the_model_and_a_start_from_another_job_stays_as_written() -> (
+    None
+):
+    best = {"metric": "acc", "mode": "max", "count": 2}
+    keep = {"keep_last": 3, "keep_best": best}
+    draft = job_from({"command": "x", "checkpoints": keep, "from": "pretrain@400"})
+    assert draft.start_from == "pretrain@400"
+    assert draft.spec.checkpoints == KeepPolicy(
+        keep_last=3, keep_best=KeepBest(metric="acc", mode=MetricMode.MAX, count=2)
+    )
+    assert job_from({"command": "x"}).spec.checkpoints is None
+
+
+@pytest.mark.parametrize(
+    ("checkpoints", "field", "detail"),
+    [
+        ({}, "checkpoints", "checkpoints says neither keep_last nor keep_best"),
+        (
+            {"keep_last": 0},
+            "checkpoints.keep_last",
+            "checkpoints.keep_last must be at least 1, got 0",
+        ),
+        (
+            {"keep_best": {}},
+            "checkpoints.keep_best.metric",
+            "checkpoints.keep_best.metric is missing",
+        ),
+        (
+            {"keep_last": 1, "keep_worst": 1},
+            "checkpoints.keep_worst",
+            "checkpoints.keep_worst is not a known field",
+        ),
+    ],
+)
+def test_a_policy_that_is_wrong_is_refused(
+    checkpoints: dict[str, Any], field: str, detail: str
+) -> None:
+    assert fault(checkpoints=checkpoints) == (field, detail)
+
+
+def test_a_field_that_python_cannot_name_is_offered_as_it_is_written() -> None:
+    assert refused(form="pretrain").faults[0].hint == "did you mean 'from'?"
+
+
 def test_a_job_without_a_program_is_refused() -> None:
     with pytest.raises(RefusalError) as caught:
         job_from({"name": "x"})
@@ -243,6 +288,9 @@ def test_what_was_parsed_can_be_written_and_parsed_again() -> None:
     from gigawatt.service.views.specs import endpoint_spec_fields, job_spec_fields
 
     job = job_from({"command": "x", "gang": {"gpus": 0.5}, "env": {"A": "1"}, "timeout": "1h"})
+    assert job_from(job_spec_fields(job.spec, job.environment)) == job
+    keep = {"keep_last": 2, "keep_best": {"metric": "loss"}}
+    job = job_from({"command": "x", "checkpoints": keep})
     assert job_from(job_spec_fields(job.spec, job.environment)) == job
     endpoint = endpoint_from({"name": "e", "model": "m:1", "command": ["x"], "idle": 1})
     fields = endpoint_spec_fields(endpoint.spec, endpoint.environment)

@@ -12,6 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gigawatt.model.change import Entity
+from gigawatt.model.checkpoint import Checkpoint
+from gigawatt.model.job import Job
 from gigawatt.model.tenant import Tenant
 from gigawatt.store.codec import KINDS, decode, encode
 
@@ -71,3 +73,26 @@ def test_fields_of_a_newer_program_are_dropped_and_missing_ones_get_their_defaul
 def test_the_kinds_are_all_entities_by_the_name_of_their_class() -> None:
     assert set(KINDS.values()) == set(get_args(Entity))
     assert all(kind.__name__ == name for name, kind in KINDS.items())
+
+
+def test_a_job_from_before_all_checkpoints_were_on_record_still_resumes_from_its_newest() -> None:
+    old = {
+        "id": "job-1",
+        "tenant": "t",
+        "project": "p",
+        "spec": {
+            "name": "job",
+            "command": ["true"],
+            "shape": {"per_node": {"milli_cpu": 100}},
+            "environment": "host",
+        },
+        "phase": "failed",
+        "created_ms": 1,
+        "queued_ms": 1,
+        "submitted_by": "me",
+        "checkpoint": {"step": 7, "path": "/c/step-7", "at_ms": 5},
+    }
+    job = decode(Job, json.dumps(old))
+    assert job.history == (Checkpoint(step=7, path="/c/step-7", at_ms=5),)
+    assert job.spec.checkpoints is None
+    assert job.spec.origin is None

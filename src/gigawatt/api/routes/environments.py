@@ -10,13 +10,13 @@ from gigawatt.service import environments
 from gigawatt.service.views.environments import (
     EnvironmentCheckView,
     EnvironmentDiffView,
-    PruneView,
+    EnvironmentPruneView,
 )
 from gigawatt.service.views.registry import EnvironmentView
 from gigawatt.service.views.text import PageView
 from gigawatt.spec.environments import parse_environment
 from gigawatt.spec.forms import EnvironmentForm
-from gigawatt.spec.requests import PruneRequest, parse_request
+from gigawatt.spec.requests import EnvironmentPruneRequest, parse_request
 
 ROUTES = Routes()
 
@@ -101,11 +101,11 @@ async def verify_environment(call: Call, environment: str, query: Nothing) -> Re
     Operation(
         verb="environments.prune",
         summary="Remove environments that nobody uses; doing it twice removes nothing more",
-        responds=PruneView,
-        accepts=PruneRequest,
+        responds=EnvironmentPruneView,
+        accepts=EnvironmentPruneRequest,
     ),
 )
 async def prune_environments(call: Call, query: Place) -> Response:
-    request = parse_request(PruneRequest, await call.body())
+    request = parse_request(EnvironmentPruneRequest, await call.body())
     view = await environments.prune(call.caller, call.services, request, project=query.project)
     return reply(view)

@@ -7,11 +7,12 @@ from starlette.responses import Response, StreamingResponse
 
 from gigawatt.api.call import Call
 from gigawatt.api.operations import Operation, Routes
-from gigawatt.api.queries import JobListing, Lines, Logs, Place, Result, Submit
+from gigawatt.api.queries import JobListing, Lines, Logs, Place, Result, Submit, Verify
 from gigawatt.api.replies import HEARTBEAT, event_stream, page_reply, reply, sse
-from gigawatt.service import explain, jobs, ledger, logs, results, watch
+from gigawatt.service import checkpoints, explain, jobs, ledger, logs, results, watch
 from gigawatt.service.lines import LogLine
 from gigawatt.service.logs import LogBytes
+from gigawatt.service.views.checkpoints import CheckpointRecordView, VerifiedView
 from gigawatt.service.views.explain import ExplanationView
 from gigawatt.service.views.jobs import DryRunView, JobSpecView, JobView
 from gigawatt.service.views.ledger import GoodputView
@@ -112,6 +113,36 @@ async def retry_job(call: Call, job: str, query: Place) -> Response:
     terms = await call.terms()
     view = await jobs.retry(call.caller, call.services, job, project=query.project, terms=terms)
     return reply(view, version=view.version)
+
+
+@ROUTES.add(
+    "GET",
+    "/v1/jobs/{job}/checkpoints",
+    Operation(
+        verb="checkpoints.page",
+        summary="List what a job has saved, newest first",
+        responds=PageView[CheckpointRecordView],
+    ),
+)
+async def job_checkpoints(call: Call, job: str, query: Place) -> Response:
+    found = await checkpoints.page(call.caller, call.services, job, project=query.project)
+    return page_reply(found)
+
+
+@ROUTES.add(
+    "GET",
+    "/v1/jobs/{job}/checkpoints/verify",
+    Operation(
+        verb="checkpoints.verify",
+        summary="Read a job's checkpoints again and compare with what was reported",
+        responds=PageView[VerifiedView],
+    ),
+)
+async def verify_checkpoints(call: Call, job: str, query: Verify) -> Response:
+    found = await checkpoints.verify(
+        call.caller, call.services, job, step=query.step, project=query.project
+    )
+    return page_reply(found)
 
 
 @ROUTES.add(

@@ -14,7 +14,7 @@ from gigawatt.cli.ranks import named_ranks
 from gigawatt.cli.session import Session, with_project, with_session
 
 if TYPE_CHECKING:
-    from gigawatt.sdk.jobs import Job
+    from gigawatt.sdk.jobhandle import Job
 
 STREAMS = ("stdout", "stderr")
 

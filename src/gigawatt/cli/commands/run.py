@@ -12,7 +12,7 @@ from gigawatt.cli.session import Command, Session, with_project, with_session
 
 if TYPE_CHECKING:
     from gigawatt.sdk.jobfile import Ready
-    from gigawatt.sdk.jobs import Job
+    from gigawatt.sdk.jobhandle import Job
 
 EXAMPLES = """\b
 Examples:
@@ -60,6 +60,12 @@ _OPTIONS = (
     click.option("--retries", type=int, help="More attempts when the program fails; default 0."),
     click.option(
         "--after", multiple=True, metavar="JOB", help="Start when this job has succeeded."
+    ),
+    click.option(
+        "--from",
+        "start_from",
+        metavar="JOB[@STEP]",
+        help="Start from a checkpoint of another job.",
     ),
     click.option("--label", "labels", multiple=True, metavar="NAME=VALUE", help="A label."),
     click.option("--model", metavar="NAME=PATH", help="Register PATH as a model when it succeeds."),

@@ -36,6 +36,7 @@ class Flags:
     timeout: str | None
     retries: int | None
     after: tuple[str, ...]
+    start_from: str | None
     labels: tuple[str, ...]
     model: str | None
 
@@ -50,6 +51,7 @@ class Flags:
             "env": pairs(self.env, "--env"),
             "labels": pairs(self.labels, "--label"),
             "after": list(self.after),
+            "from": self.start_from,
             "environment": environment_fields(self.environment, self.requirements, self.python),
             "bundle": self._bundle(),
             "model": self._model(),

@@ -15,7 +15,7 @@ from gigawatt.cli.session import Session, with_project, with_session
 if TYPE_CHECKING:
     from rich.console import Group, RenderableType
 
-    from gigawatt.sdk.jobs import Job
+    from gigawatt.sdk.jobhandle import Job
     from gigawatt.sdk.views import JobView
 
 SPARK_WIDTH = 40

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 from gigawatt.engine.conformance import (
+    checkpoints,
     fencing,
     isolation,
     launches,
@@ -31,6 +32,12 @@ CASES: dict[str, Callable[[Bench], Awaitable[str]]] = {
     "exit-is-reported-once": reports.exit_is_reported_once,
     "exit-has-evidence": reports.exit_has_evidence,
     "progress-and-checkpoints-are-reported": reports.progress_and_checkpoints_are_reported,
+    "broken-checkpoint-is-found-out": checkpoints.broken_checkpoint_is_found_out,
+    "contents-are-read-in-the-background": checkpoints.contents_are_read_in_the_background,
+    "checkpoints-are-removed-within-their-directory": (
+        checkpoints.checkpoints_are_removed_within_their_directory
+    ),
+    "rank-is-told-where-to-resume": checkpoints.rank_is_told_where_to_resume,
     "log-is-kept-to-its-limit": output.log_is_kept_to_its_limit,
     "log-is-read-after-release": output.log_is_read_after_release,
     "command-is-talked-to": talks.command_is_talked_to,

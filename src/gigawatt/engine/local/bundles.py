@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Protocol
 
+from gigawatt.engine.local.aside import mark_used
 from gigawatt.model.refusal import RefusalCode, RefusalError
 
 
@@ -27,7 +28,7 @@ class Bundles:
     def prepare(self, digest: str) -> Path:
         """Have it there. Raises RefusalError, also for a digest that the store does not have."""
         target = self.template(digest)
-        if target.is_dir():
+        if mark_used(target):
             return target
         name = _hex(digest)
         archive = self._data / "artifacts" / "sha256" / name[:2] / name

@@ -3,11 +3,13 @@
 import asyncio
 import base64
 from collections.abc import AsyncIterator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from gigawatt.clock import now_ms
+from gigawatt.engine import checkpoints
 from gigawatt.engine.base import EXEC_S, Capabilities, ExecResult, Inventory, LogChunk, LogStream
 from gigawatt.engine.local import logs
 from gigawatt.engine.local.attempts import Attempts
@@ -28,6 +30,7 @@ from gigawatt.engine.local.talks import (
 )
 from gigawatt.engine.local.translate import key_of, nodes_of, stage_spec
 from gigawatt.engine.talk import Attachment, ByteStream, Command, WindowSize
+from gigawatt.model.checkpoint import Candidate, Finding
 from gigawatt.model.gang import Isolation
 from gigawatt.model.launch import AttemptKey, Launch
 from gigawatt.model.node import NodeReport, NodeState
@@ -65,6 +68,7 @@ class LocalEngine:
         self._nodes = Nodes(specs, machine, site, hooks)
         self._attempts = Attempts(self._nodes, self._outbox, now_ms)
         self._epoch = 0
+        self._reading = asyncio.Lock()
 
     def capabilities(self) -> Capabilities:
         """A supervisor's end is noticed at once; `node_lost_after_s` is for one that hangs."""
@@ -160,6 +164,15 @@ class LocalEngine:
 
     async def notify(self, key: AttemptKey, *, checkpoint_by_ms: int) -> None:
         await self._attempts.notify(key, by_ms=checkpoint_by_ms)
+
+    async def check_checkpoint(self, candidate: Candidate, *, contents: bool) -> Finding:
+        async with self._reading if contents else nullcontext():  # whole ones one at a time
+            return await asyncio.to_thread(checkpoints.look_again, candidate, contents=contents)
+
+    async def remove_checkpoints(self, within: str, paths: tuple[str, ...]) -> tuple[Finding, ...]:
+        return await asyncio.to_thread(
+            lambda: tuple(checkpoints.remove(within, path) for path in paths)
+        )
 
     async def probe(self, key: AttemptKey, rank: int) -> str:
         answer = await self._attempts.ask_rank(key, "probe", rank=rank, timeout_s=PROBE_S)

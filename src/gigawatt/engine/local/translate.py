@@ -5,12 +5,13 @@ from typing import Any, cast
 
 from gigawatt.engine.local.machine import ADDRESS, Machine, NodeSpec
 from gigawatt.model.attempt import Progress
-from gigawatt.model.gang import Checkpoint
+from gigawatt.model.checkpoint import Checkpoint, Finding
 from gigawatt.model.launch import AttemptKey, Launch
 from gigawatt.model.node import NodeReport
 from gigawatt.model.observation import (
     AttemptGone,
     CheckpointSaved,
+    CheckpointsFound,
     Observation,
     RankExited,
     RankProgress,
@@ -65,6 +66,7 @@ def stage_spec(launch: Launch, node: NodeSpec, *, template: str) -> dict[str, An
         "checkpoint_dir": launch.checkpoint_dir,
         "model_path": launch.model_path,
         "resume_step": launch.resume_step,
+        "resume_path": launch.resume_path,
         "readiness": readiness
         and {"path": readiness.path, "interval_s": readiness.interval_ms / 1000},
         "log_bytes_max": launch.log_bytes_max,
@@ -114,6 +116,9 @@ def observation(key: AttemptKey, entry: dict[str, Any]) -> Observation | None:
             return RankProgress(key=key, rank=entry["rank"], progress=progress)
         case "checkpoint":
             return _checkpoint(key, entry)
+        case "digest":
+            known = Finding(path=entry["path"], digest=entry["digest"])
+            return CheckpointsFound(at_ms=entry["at_ms"], job=key.gang, findings=(known,))
         case "readiness":
             return ReplicaReadiness(
                 at_ms=entry["at_ms"], key=key, ready=entry["ready"], detail=entry["detail"]
@@ -128,21 +133,24 @@ def gone(key: AttemptKey, *, at_ms: int) -> AttemptGone:
 
 def parse_progress(raw: dict[str, Any], *, at_ms: int) -> Progress:
     """A line that a rank's program wrote; what is not of the right type is left out."""
-    metrics = raw.get("metrics")
-    pairs = cast("dict[str, object]", metrics) if isinstance(metrics, dict) else {}
     return Progress(
         at_ms=_integer(raw.get("at_ms")) or at_ms,
         step=_integer(raw.get("step")),
         loss=_number(raw.get("loss")),
         tokens=_integer(raw.get("tokens")),
         tokens_per_s=_number(raw.get("tokens_per_s")),
-        metrics=tuple(
-            sorted(
-                (str(name), number)
-                for name, value in pairs.items()
-                if (number := _number(value)) is not None
-            )
-        ),
+        metrics=_metrics(raw.get("metrics")),
+    )
+
+
+def _metrics(raw: object) -> tuple[tuple[str, float], ...]:
+    pairs = cast("dict[str, object]", raw) if isinstance(raw, dict) else {}
+    return tuple(
+        sorted(
+            (str(name), number)
+            for name, value in pairs.items()
+            if (number := _number(value)) is not None
+        )
     )
 
 
@@ -152,7 +160,17 @@ def _checkpoint(key: AttemptKey, entry: dict[str, Any]) -> CheckpointSaved | Non
     if step is None:
         return None
     at_ms = _integer(raw.get("at_ms")) or entry["at_ms"]
-    checkpoint = Checkpoint(step=step, path=raw["path"], at_ms=at_ms)
+    checkpoint = Checkpoint(
+        step=step,
+        path=raw["path"],
+        at_ms=at_ms,
+        attempt=key.attempt,
+        rank=entry["rank"],
+        size_bytes=_integer(raw.get("size_bytes")) or 0,
+        files=_integer(raw.get("files")) or 0,
+        manifest=raw.get("manifest", ""),
+        metrics=_metrics(raw.get("metrics")),
+    )
     return CheckpointSaved(key=key, rank=entry["rank"], checkpoint=checkpoint)
 
 

@@ -74,6 +74,7 @@ def _gigawatt(spec: StageSpec, rank: RankSpec, site: Site) -> dict[str, str]:
         "GIGAWATT_CHECKPOINT_DIR": spec.checkpoint_dir,
         "GIGAWATT_MODEL_PATH": spec.model_path,
         "GIGAWATT_RESUME_STEP": "" if spec.resume_step is None else str(spec.resume_step),
+        "GIGAWATT_RESUME_PATH": spec.resume_path,
     }
     if site.port:
         environ["PORT"] = environ["GIGAWATT_PORT"] = str(site.port)

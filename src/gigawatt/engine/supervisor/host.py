@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from gigawatt.engine.supervisor.digests import Digests
 from gigawatt.engine.supervisor.layout import Entry, Layout
 from gigawatt.engine.supervisor.limits import Limits
 from gigawatt.engine.supervisor.loop import Loop
@@ -18,6 +19,7 @@ class Host(NamedTuple):
     layout: Layout
     limits: Limits
     ports: Ports
+    digests: Digests
     instance: str
     node: str
     address: str

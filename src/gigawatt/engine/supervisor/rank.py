@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from gigawatt.engine.supervisor import manifest
+from gigawatt.engine.supervisor.digests import Wanted
 from gigawatt.engine.supervisor.host import Host
 from gigawatt.engine.supervisor.layout import Entry
 from gigawatt.engine.supervisor.limits import Cell
@@ -117,9 +120,9 @@ class Rank:
     def reported(self, *, all_of_it: bool = False) -> list[Entry]:
         """New entries from its report files: the newest progress, and every checkpoint that is there."""
         checkpoints = [
-            {"kind": "checkpoint", "at_ms": now_ms(), "rank": self.number, "checkpoint": raw}
+            {"kind": "checkpoint", "at_ms": now_ms(), "rank": self.number, "checkpoint": found}
             for raw in self._checkpoints.read()
-            if _checkpoint_is_there(raw)
+            if (found := self._looked_at(raw)) is not None
         ]
         for raw in self._progress.read():
             self._unsaid = {
@@ -140,6 +143,38 @@ class Rank:
         """Processes in its control group, where there is one."""
         return self.cell.members() if self.cell else []
 
+    def _looked_at(self, raw: dict[str, Any]) -> dict[str, Any] | None:
+        """A reported checkpoint with what its files are; None if it is not there. Its contents are read later."""
+        path, step = raw.get("path"), raw.get("step")
+        if not isinstance(path, str) or not isinstance(step, int):
+            return None
+        found = {**raw, "size_bytes": 0, "files": 0, "manifest": ""}
+        if not self._of.checkpoint_dir:
+            return found if Path(path).exists() else None
+        try:
+            seen = manifest.look(path)
+        except (manifest.TooManyFilesError, PermissionError) as error:
+            self._host.notes.note("no manifest of a checkpoint", key=self._of.key, error=str(error))
+            return found
+        except (OSError, ValueError):
+            return None
+        found.update(size_bytes=seen.size_bytes, files=len(seen.files))
+        try:
+            manifest.keep(seen, self._of.checkpoint_dir)
+        except OSError as error:
+            self._host.notes.note("no manifest of a checkpoint", key=self._of.key, error=str(error))
+            return found
+        self._host.digests.want(
+            Wanted(path, self._of.checkpoint_dir, seen.digest, partial(self._known, path))
+        )
+        found["manifest"] = seen.digest
+        return found
+
+    def _known(self, path: str, digest: str) -> None:
+        """The digest of a checkpoint's contents is told while there is someone to tell; the manifest keeps it."""
+        entry = {"kind": "digest", "at_ms": now_ms(), "rank": self.number, "path": path}
+        self._host.emit(self._of.key, {**entry, "digest": digest})
+
     def close(self) -> None:
         """Nothing of it is left."""
         for output in self._outputs:
@@ -157,10 +192,3 @@ class Rank:
             self._host.notes.note(
                 "output dropped", key=self._of.key, rank=self.number, bytes=dropped
             )
-
-
-def _checkpoint_is_there(raw: dict[str, Any]) -> bool:
-    path, step = raw.get("path"), raw.get("step")
-    if not isinstance(path, str) or not isinstance(step, int):
-        return False
-    return Path(path).exists()

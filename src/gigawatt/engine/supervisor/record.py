@@ -11,6 +11,10 @@ from gigawatt.engine.supervisor.spec import StageSpec, parse_stage, spec_json
 DURABLE = frozenset({"going", "started", "exited", "checkpoint", "failure", "gone"})
 
 
+CHECKPOINT_AT = "checkpoint at "
+CHECKPOINTS_RETOLD_MAX = 100  # to a control plane that was away
+
+
 class Record:
     """The newest entry of each kind, and for each rank where it is a rank's."""
 
@@ -59,8 +63,13 @@ class Record:
         return [each.rank for each in self.spec.ranks if not self.newest("exited", each.rank)]
 
     def _keep(self, entry: Entry) -> None:
-        self._newest.pop((entry["kind"], entry.get("rank")), None)
-        self._newest[entry["kind"], entry.get("rank")] = entry
+        key = _key(entry)
+        self._newest.pop(key, None)
+        self._newest[key] = entry
+        if entry["kind"] == "checkpoint":
+            kept = [each for each in self._newest if each[0].startswith(CHECKPOINT_AT)]
+            for each in kept[: max(len(kept) - CHECKPOINTS_RETOLD_MAX, 0)]:
+                del self._newest[each]
 
 
 def read_record(journal: Journal, notes: Notes) -> Record | None:
@@ -73,3 +82,11 @@ def read_record(journal: Journal, notes: Notes) -> Record | None:
     for entry in (opening, *entries[1:]):
         record._keep({name: value for name, value in entry.items() if name != "spec"})  # noqa: SLF001 - our own class
     return record
+
+
+def _key(entry: Entry) -> tuple[str, int | None]:
+    """What a later entry replaces: of a kind and a rank; checkpoints also by their path, so that each is retold."""
+    kind = entry["kind"]
+    if kind == "checkpoint":
+        kind = f"{CHECKPOINT_AT}{entry['checkpoint']['path']}"
+    return kind, entry.get("rank")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gigawatt.engine.supervisor import limits, sweep
+from gigawatt.engine.supervisor.digests import Digests
 from gigawatt.engine.supervisor.host import Host
 from gigawatt.engine.supervisor.layout import Entry, Layout, NodeLockedError
 from gigawatt.engine.supervisor.live import Live
@@ -67,6 +68,7 @@ class Server:
             layout=layout,
             limits=self._limits,
             ports=Ports(runtime_dir() / "ports", start=start),
+            digests=Digests(self._loop, notes),
             instance=options.instance,
             node=options.node,
             address=options.address,

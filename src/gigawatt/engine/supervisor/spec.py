@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+ADDED_LATER: dict[str, Any] = {"resume_path": ""}  # journals of earlier supervisors lack these
+
 
 class RankSpec(NamedTuple):
     rank: int
@@ -41,6 +43,7 @@ class StageSpec(NamedTuple):
     checkpoint_dir: str
     model_path: str
     resume_step: int | None
+    resume_path: str
     readiness: ReadinessSpec | None
     log_bytes_max: int
     master_addr: str
@@ -53,6 +56,7 @@ class StageSpec(NamedTuple):
 def parse_stage(raw: dict[str, Any]) -> StageSpec:
     """Raises KeyError, TypeError or ValueError for what is no stage request."""
     readiness = raw["readiness"]
+    raw = {**ADDED_LATER, **raw}
     values = {name: raw[name] for name in StageSpec._fields}
     values.update(
         command=tuple(str(word) for word in raw["command"]),

@@ -42,7 +42,7 @@ class EnvironmentCheckView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PrunedView:
+class PrunedEnvironmentView:
     """`freed_bytes` is less than `size_bytes` where files are also in the package cache or in other environments."""
 
     id: str
@@ -52,10 +52,10 @@ class PrunedView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PruneView:
+class EnvironmentPruneView:
     """What was removed, or with `dry_run` would be. `left` environments stay: they are used, or in use."""
 
-    items: tuple[PrunedView, ...]
+    items: tuple[PrunedEnvironmentView, ...]
     size_bytes: int
     freed_bytes: int
     left: int

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from gigawatt.model.attempt import Attempt, Evidence, Progress, RankStatus
-from gigawatt.model.gang import Checkpoint, Shape
+from gigawatt.model.checkpoint import Checkpoint
+from gigawatt.model.gang import Shape
 from gigawatt.model.job import Job, JobPhase
 from gigawatt.model.launch import Placement
 from gigawatt.model.reason import Reason, ReasonCode

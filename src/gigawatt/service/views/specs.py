@@ -26,6 +26,8 @@ def job_spec_fields(spec: JobSpec, environment: EnvironmentSpec) -> dict[str, An
         "after": list(spec.after),
         "labels": dict(spec.labels),
         "model": _output_fields(spec),
+        "checkpoints": _keep_fields(spec),
+        "from": f"{spec.origin.job}@{spec.origin.checkpoint.step}" if spec.origin else "",
     }
 
 
@@ -81,6 +83,17 @@ def endpoint_spec_fields(spec: EndpointSpec, environment: EnvironmentSpec) -> di
             "timeout": readiness.timeout_s,
             "interval": f"{readiness.interval_ms}ms",
         },
+    }
+
+
+def _keep_fields(spec: JobSpec) -> dict[str, Any] | None:
+    keep = spec.checkpoints
+    if keep is None:
+        return None
+    best = keep.keep_best
+    return {
+        "keep_last": keep.keep_last or None,
+        "keep_best": best and {"metric": best.metric, "mode": best.mode.value, "count": best.count},
     }
 
 

@@ -24,6 +24,7 @@ SPEC = StageSpec(
     checkpoint_dir="",
     model_path="",
     resume_step=None,
+    resume_path="",
     readiness=None,
     log_bytes_max=0,
     master_addr="10.0.0.1",

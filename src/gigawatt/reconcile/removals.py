@@ -1,0 +1,99 @@
+"""Taking off the record what a plan let go, one thing at a time, and only if nothing has come to need it since."""
+
+from dataclasses import replace
+
+from gigawatt.model.artifact import Artifact
+from gigawatt.model.command import (
+    RemoveArtifact,
+    RemoveJob,
+    SetRetention,
+)
+from gigawatt.model.event import Event
+from gigawatt.model.observation import RetentionNoted
+from gigawatt.model.refusal import RefusalCode, RefusalError
+from gigawatt.model.retention import RemovedJob
+from gigawatt.model.tenant import Project
+from gigawatt.reconcile.projects import check_project, project_id
+from gigawatt.reconcile.turn import Turn, entity_id
+
+
+def set_retention(turn: Turn, command: SetRetention) -> Project:
+    """A project's policy, as a whole."""
+    check_project(turn, command.tenant, command.name)
+    before = turn.world.projects[project_id(command.tenant, command.name)]
+    if command.if_version not in {0, before.version}:
+        raise RefusalError(
+            RefusalCode.STALE_VERSION,
+            f"project {before.name} has version {before.version}, not {command.if_version}",
+            field="If-Match",
+        )
+    if before.retention == command.retention:
+        return before
+    after = turn.put(replace(before, retention=command.retention))
+    turn.emit("retention.policy", after, f"by {command.by}")
+    return after
+
+
+def remove_job(turn: Turn, command: RemoveJob) -> RemovedJob:
+    """An ended job's record goes; its ledger entries stay, and that there was one."""
+    job = command.job
+    if turn.world.knows(job):
+        raise _needed(f"job {job.id}", "it is live again")
+    for other in turn.world.jobs.values():
+        if job.id in other.spec.after:
+            raise _needed(f"job {job.id}", f"job {other.id} comes after it")
+    _check_since(turn, job.id, command.planned_ms)
+    assert job.ended, job.id
+    turn.remove(job)
+    removed = turn.put(
+        RemovedJob(
+            id=job.id,
+            tenant=job.tenant,
+            project=job.project,
+            name=job.spec.name,
+            phase=job.phase.value,
+            created_ms=job.created_ms,
+            removed_ms=turn.now_ms,
+            by=command.by,
+        )
+    )
+    turn.emit("retention.job_removed", removed, f"{job.spec.name}, {job.phase.value}")
+    return removed
+
+
+def remove_artifact(turn: Turn, command: RemoveArtifact) -> Artifact:
+    """A tenant's claim to an artifact goes. Its bytes go when nobody's claim to them is left."""
+    artifact = command.artifact
+    key = entity_id(artifact)
+    for user in (*turn.world.jobs.values(), *turn.world.endpoints.values()):
+        if user.tenant == artifact.tenant and user.spec.bundle == artifact.digest:
+            raise _needed(artifact.digest, f"{user.id} uses it")
+    _check_since(turn, key, command.planned_ms)
+    turn.remove(artifact)
+    turn.emit("retention.artifact_removed", artifact, f"{artifact.kind}, by {command.by}")
+    return artifact
+
+
+def noted(turn: Turn, seen: RetentionNoted) -> None:
+    """What the pass that runs by itself did or saw, for those who watch."""
+    turn.events.append(
+        Event(
+            at_ms=seen.at_ms,
+            kind=f"retention.{seen.what}",
+            tenant="",
+            project="",
+            subject="retention",
+            message=seen.message,
+            data=seen.data,
+        )
+    )
+
+
+def _check_since(turn: Turn, key: str, planned_ms: int) -> None:
+    """Refuse where the plan was made before the last use, even if that use has ended meanwhile."""
+    if turn.world.used_ms.get(key, -1) >= planned_ms:
+        raise _needed(key, "it was used a moment ago")
+
+
+def _needed(what: str, why: str) -> RefusalError:
+    return RefusalError(RefusalCode.CONFLICT, f"{what} stays: {why}")

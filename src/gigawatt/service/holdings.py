@@ -1,0 +1,235 @@
+"""Everything that an instance holds and might remove, with who refers to what: what a plan is made of.
+
+The files are looked at before the records: what a request that is under way has put on disk is then younger than its
+record, never older, so that files without a record are what nobody wants any more.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from gigawatt.model.artifact import Artifact, ModelVersion
+from gigawatt.model.change import Entity
+from gigawatt.model.endpoint import Endpoint, EndpointPhase, Replica
+from gigawatt.model.environment import HOST, Environment, EnvironmentPhase
+from gigawatt.model.job import Job, JobPhase
+from gigawatt.model.retention import Kind
+from gigawatt.rank.call import CALL
+from gigawatt.reconcile.prune_plan import Item, Ref
+from gigawatt.service.ports import Found, Premises
+from gigawatt.service.submissions import artifact_key
+from gigawatt.store.base import Query, Store
+
+E = TypeVar("E", bound=Entity)
+
+PAGE = 500
+GRACE_MS = (
+    3_600_000  # files without a record are left alone for so long: someone may be sending them
+)
+TREES = frozenset({"tree", "model"})
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}(?![0-9a-f])")
+RETRIED = frozenset({JobPhase.FAILED, JobPhase.CANCELLED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holdings:
+    """`entities` are the records behind items that have one."""
+
+    items: tuple[Item, ...]
+    entities: dict[Ref, Entity]
+
+
+def gather(store: Store, premises: Premises) -> Holdings:
+    """Look at everything. Blocks, and reads the whole store: for passes that are far apart."""
+    gathering = _Gathering(premises=premises, found={})
+    for each in premises.survey():
+        gathering.found[each.kind, each.id] = each
+    _each(store, Job, gathering.job)
+    _each(store, Replica, gathering.replica)
+    _each(store, Endpoint, gathering.endpoint)
+    _each(store, ModelVersion, gathering.version)
+    _each(store, Artifact, gathering.artifact)
+    _each(store, Environment, gathering.environment)
+    gathering.leftovers()
+    return Holdings(items=tuple(gathering.items.values()), entities=gathering.entities)
+
+
+def _each(store: Store, kind: type[E], take: Callable[[E], None]) -> None:
+    cursor = ""
+    while True:
+        page = store.page(kind, Query(limit=PAGE, cursor=cursor))
+        for entity in page.items:
+            take(entity)
+        cursor = page.next
+        if not cursor:
+            return
+
+
+@dataclass(slots=True, kw_only=True)
+class _Gathering:
+    premises: Premises
+    found: dict[Ref, Found]
+    items: dict[Ref, Item] = field(default_factory=dict[Ref, Item])
+    entities: dict[Ref, Entity] = field(default_factory=dict[Ref, Entity])
+    trees: set[str] = field(default_factory=set[str])
+
+    def job(self, job: Job) -> None:
+        ref = (Kind.JOBS, job.id)
+        used_ms = job.ended_ms or job.created_ms
+        live = "" if job.ended else f"job {job.id} is {job.phase.value}"
+        refers = [*_made_of(job.tenant, job.spec.environment, job.spec.bundle), *_named(job)]
+        if not job.ended:
+            refers += [(Kind.JOBS, earlier) for earlier in job.spec.after]
+            refers += _caches(job.spec.bundle, "")
+        if not job.ended or job.phase in RETRIED:
+            refers.append((Kind.CHECKPOINTS, job.id))
+            if job.spec.origin is not None:
+                refers.append((Kind.CHECKPOINTS, job.spec.origin.job))
+        elif any(name == CALL for name, _ in job.spec.env):
+            refers.append((Kind.CHECKPOINTS, job.id))  # what the function returned is beside them
+        self._put(
+            Item(
+                kind=Kind.JOBS,
+                id=job.id,
+                tenant=job.tenant,
+                project=job.project,
+                used_ms=used_ms,
+                pinned=live,
+                refers=tuple(refers),
+            ),
+            job,
+        )
+        for kind in (Kind.LOGS, Kind.CHECKPOINTS):
+            self._left_by(job, Item(kind=kind, id=job.id, used_ms=used_ms, pinned=live, owner=ref))
+
+    def replica(self, replica: Replica) -> None:
+        live = "" if replica.ended_ms is not None else f"replica {replica.id} is live"
+        used_ms = replica.ended_ms or replica.queued_ms
+        self._left_by(replica, Item(kind=Kind.LOGS, id=replica.id, used_ms=used_ms, pinned=live))
+
+    def endpoint(self, endpoint: Endpoint) -> None:
+        if endpoint.phase is EndpointPhase.STOPPED:
+            return
+        spec = endpoint.spec
+        refers = _made_of(endpoint.tenant, spec.environment, spec.bundle)
+        refers += _caches(spec.bundle, spec.model_path.rpartition("/")[2])
+        self._user("endpoint", spec.name, endpoint, refers)
+
+    def version(self, version: ModelVersion) -> None:
+        """A registered model stays, and with it all that it came from."""
+        lineage = version.lineage
+        refers: list[Ref] = [
+            (Kind.ARTIFACTS, artifact_key(version.tenant, version.digest)),
+            (Kind.CONTENTS, version.digest),
+            *_made_of(version.tenant, lineage.environment, lineage.bundle),
+        ]
+        if lineage.job:
+            refers.append((Kind.JOBS, lineage.job))
+        self.trees.add(version.digest)
+        self._user("model", version.ref, version, refers)
+
+    def artifact(self, artifact: Artifact) -> None:
+        if artifact.kind in TREES:
+            self.trees.add(artifact.digest)
+        self._put(
+            Item(
+                kind=Kind.ARTIFACTS,
+                id=artifact_key(artifact.tenant, artifact.digest),
+                tenant=artifact.tenant,
+                project=artifact.project,
+                used_ms=artifact.created_ms,
+                refers=((Kind.CONTENTS, artifact.digest),),
+            ),
+            artifact,
+        )
+
+    def environment(self, environment: Environment) -> None:
+        there = self.found.pop((Kind.ENVIRONMENTS, environment.id), None)
+        if environment.phase is EnvironmentPhase.REMOVED:
+            return  # its files go already, and its lock stays for whoever asks
+        building = environment.phase is EnvironmentPhase.BUILDING
+        self._put(
+            Item(
+                kind=Kind.ENVIRONMENTS,
+                id=environment.id,
+                tenant=environment.tenant,
+                project=environment.project,
+                size_bytes=there.size_bytes if there else 0,
+                used_ms=environment.last_used_ms,
+                pinned="it is being built" if building else "",
+            ),
+            environment,
+        )
+
+    def leftovers(self) -> None:
+        """Files that no record of their own speaks of."""
+        for ref, found in self.found.items():
+            refers: tuple[Ref, ...] = ()
+            if found.kind is Kind.CONTENTS and found.id in self.trees:
+                files = self.premises.files_of(found.id)
+                refers = tuple((Kind.CONTENTS, digest) for digest in files)
+            self.items[ref] = Item(
+                kind=found.kind,
+                id=found.id,
+                size_bytes=found.size_bytes,
+                used_ms=found.used_ms,
+                refers=refers,
+            )
+
+    def _left_by(self, owner: Job | Replica, item: Item) -> None:
+        """What is on disk of a gang, where anything is."""
+        found = self.found.pop(item.ref, None)
+        if found is not None:
+            whole = Item(
+                kind=item.kind,
+                id=item.id,
+                tenant=owner.tenant,
+                project=owner.project,
+                size_bytes=found.size_bytes,
+                used_ms=item.used_ms,
+                pinned=item.pinned,
+                owner=item.owner,
+            )
+            self.items[whole.ref] = whole
+
+    def _user(
+        self, kind: str, name: str, entity: Endpoint | ModelVersion, refers: list[Ref]
+    ) -> None:
+        """What never goes, and keeps what it needs."""
+        called = f"{entity.tenant}/{entity.project}/{name}"
+        item = Item(kind=kind, id=called, pinned=f"{kind} {called} is there", refers=tuple(refers))
+        self.items[item.ref] = item
+
+    def _put(self, item: Item, entity: Entity) -> None:
+        self.items[item.ref] = item
+        self.entities[item.ref] = entity
+
+
+def _made_of(tenant: str, environment: str, bundle: str) -> list[Ref]:
+    refers: list[Ref] = []
+    if environment not in {"", HOST}:
+        refers.append((Kind.ENVIRONMENTS, environment))
+    if bundle:
+        refers.append((Kind.ARTIFACTS, artifact_key(tenant, bundle)))
+        refers.append((Kind.CONTENTS, bundle))
+    return refers
+
+
+def _named(job: Job) -> list[Ref]:
+    """Artifacts that its variables and its command name by digest, as calls of functions do."""
+    said = (*(value for _, value in job.spec.env), *job.spec.command)
+    digests = dict.fromkeys(each for text in said for each in DIGEST.findall(text))
+    refers: list[Ref] = []
+    for digest in digests:
+        refers += [(Kind.ARTIFACTS, artifact_key(job.tenant, digest)), (Kind.CONTENTS, digest)]
+    return refers
+
+
+def _caches(bundle: str, tree: str) -> list[Ref]:
+    refers: list[Ref] = []
+    if bundle:
+        refers.append((Kind.CACHES, f"bundles/{bundle.rpartition(':')[2]}"))
+    if tree:
+        refers.append((Kind.CACHES, f"trees/{tree}"))
+    return refers
