@@ -149,7 +149,7 @@ class Engine(Protocol):
         self, key: AttemptKey, rank: int, command: tuple[str, ...], *, window: WindowSize | None
     ) -> Command:
         """Start a command beside a live rank to talk to it, with a terminal if it has a window. All that it started
-        ends with `close`, with its gang, and with whoever leads. `COPY` is a command that is there for every rank.
+        ends with `close`, with its gang, and with whoever leads. `gigawatt-copy` is a command that every rank has (`gigawatt.rank.copy`).
 
         Raises UnknownAttemptError, RefusalError (invalid, limit, unsupported).
         """

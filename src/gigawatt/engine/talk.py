@@ -7,10 +7,6 @@ and b"" at the end. Whatever breaks in between is an end: BrokenPipeError for a 
 from dataclasses import dataclass
 from typing import Protocol
 
-COPY = (
-    "gigawatt-copy"  # packs and unpacks what is copied from and to a rank: see gigawatt.rank.copy
-)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowSize:

@@ -22,6 +22,7 @@ from gigawatt.version import __version__
 
 OPEN_S = 10.0  # for the connection, and again for what is talked to
 CLOSE_S = 2.0
+READ_BYTES = 1 << 20  # at once, at most
 LOCAL = {"127.0.0.1", "::1", "localhost"}
 
 
@@ -44,6 +45,17 @@ class Talk:
         self._failure: Exception | None = None
         self._reading: asyncio.Task[None] | None = None
 
+    @property
+    def ended(self) -> bool:
+        """Nobody takes what is written any more."""
+        return self._exited or self._over
+
+    @property
+    def said_all(self) -> bool:
+        """There is nothing more to read of its output."""
+        inbox = self._inboxes[OUTPUT]
+        return self.ended or (inbox.ended and not inbox)
+
     async def begin(self, start: Mapping[str, Any] | None) -> None:
         """Raises ApiError, UnreachableError, TimeoutError."""
         if start is not None:
@@ -63,7 +75,7 @@ class Talk:
             if not inbox.ended:
                 self._raise_failure()
             return b""
-        data = inbox.take()
+        data = inbox.take(READ_BYTES)
         told = inbox.taken(len(data))
         if told:
             await self._send(talk.text_of("taken", {"channel": channel, "bytes": told}))
@@ -72,10 +84,10 @@ class Talk:
     async def write(self, data: bytes) -> None:
         """All of it, as the other side has room. Raises ApiError, UnreachableError."""
         view = memoryview(data)
-        while view and not self._over:
+        while view and not self.ended:
             if not self._room.bytes:
                 async with self._changed:
-                    await self._changed.wait_for(lambda: self._room.bytes or self._over)
+                    await self._changed.wait_for(lambda: self._room.bytes or self.ended)
                 continue
             part = view[: min(FRAME_BYTES, self._room.bytes)]
             self._room.use(len(part))

@@ -27,6 +27,8 @@ class Access:
 
 
 class Accesses:
+    """How many are open, and which were noted lately."""
+
     def __init__(self) -> None:
         self.open = 0
         self._noted_ms: dict[Access, int] = {}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from gigawatt.engine.base import LogStream, UnknownAttemptError
-from gigawatt.engine.talk import COPY, Attachment, ByteStream, Command, Sink, WindowSize
+from gigawatt.engine.talk import Attachment, ByteStream, Command, Sink, WindowSize
 from gigawatt.model.attempt import Attempt
 from gigawatt.model.endpoint import Replica
 from gigawatt.model.launch import AttemptKey
@@ -17,6 +17,7 @@ from gigawatt.service.live_ranks import check_rank, live_rank
 from gigawatt.service.lookup import find_endpoint, find_job, not_found
 from gigawatt.service.permissions import verb
 from gigawatt.service.services import Services
+from gigawatt.spec.talk import COPY
 from gigawatt.store.base import Query
 
 POLL_MIN_S = 0.01

@@ -22,6 +22,7 @@ from typing import Any, cast
 
 INPUT, OUTPUT, ERRORS = 0, 1, 2  # channels: to what one talks to, from it, and its stderr
 CHANNELS = 3
+COPY = "gigawatt-copy"  # a command that every rank has beside it: gigawatt.rank.copy
 
 ROOM_BYTES = 4 << 20
 FRAME_BYTES = 256 << 10
@@ -123,8 +124,14 @@ class Inbox:
     def __bool__(self) -> bool:
         return bool(self._waiting)
 
-    def take(self) -> bytes:
-        return self._waiting.popleft()
+    def take(self, limit: int = 0) -> bytes:
+        """What came first, with what came after it up to `limit` bytes together."""
+        parts = [self._waiting.popleft()]
+        size = len(parts[0])
+        while self._waiting and size + len(self._waiting[0]) <= limit:
+            parts.append(self._waiting.popleft())
+            size += len(parts[-1])
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def taken(self, count: int) -> int:
         """So much has been passed on; how much room to tell of, 0 for none yet."""

@@ -25,6 +25,68 @@ PORT_MAX = 65_535
 Port = Annotated[int, Path(ge=1, le=PORT_MAX)]
 
 
+@ROUTES.add(
+    "GET",
+    "/v1/jobs/{job}/exec",
+    Operation(verb="talks.run", summary="Talk to a command beside a rank (WebSocket)", status=101),
+)
+async def talk_to_command(call: Call, job: str, query: Talking) -> Response:
+    raise not_a_socket()
+
+
+@ROUTES.add(
+    "GET",
+    "/v1/jobs/{job}/attach",
+    Operation(verb="talks.attach", summary="Talk to a rank (WebSocket)", status=101),
+)
+async def talk_to_rank(call: Call, job: str, query: Talking) -> Response:
+    raise not_a_socket()
+
+
+@ROUTES.add(
+    "GET",
+    "/v1/jobs/{job}/ports/{port}",
+    Operation(
+        verb="talks.connect", summary="Connect to a port of a rank's host (WebSocket)", status=101
+    ),
+)
+async def connect_to_rank(call: Call, job: str, port: Port, query: Talking) -> Response:
+    raise not_a_socket()
+
+
+@ROUTES.add(
+    "GET",
+    "/v1/endpoints/{endpoint}/exec",
+    Operation(
+        verb="talks.run", summary="Talk to a command beside a replica (WebSocket)", status=101
+    ),
+)
+async def talk_to_replica_command(call: Call, endpoint: str, query: Talking) -> Response:
+    raise not_a_socket()
+
+
+@ROUTES.add(
+    "GET",
+    "/v1/endpoints/{endpoint}/attach",
+    Operation(verb="talks.attach", summary="Talk to a replica (WebSocket)", status=101),
+)
+async def talk_to_replica(call: Call, endpoint: str, query: Talking) -> Response:
+    raise not_a_socket()
+
+
+@ROUTES.add(
+    "GET",
+    "/v1/endpoints/{endpoint}/ports/{port}",
+    Operation(
+        verb="talks.connect",
+        summary="Connect to a port of a replica's host (WebSocket)",
+        status=101,
+    ),
+)
+async def connect_to_replica(call: Call, endpoint: str, port: Port, query: Talking) -> Response:
+    raise not_a_socket()
+
+
 async def _run(one: Opened) -> Talk:
     target = _target(one)
     wanted = parse_request(TalkStart, json.dumps(await one.start()))
@@ -80,56 +142,6 @@ def _port(text: str) -> int:
     if text.isascii() and text.isdecimal() and len(text) <= 5 and 0 < int(text) <= PORT_MAX:
         return int(text)
     raise RefusalError(RefusalCode.INVALID, f"{text[:40]} is not a port", field="port")
-
-
-def _operation(verb: str, summary: str) -> Operation:
-    return Operation(verb=verb, summary=f"{summary} (WebSocket)", status=101)
-
-
-@ROUTES.add(
-    "GET", "/v1/jobs/{job}/exec", _operation("talks.run", "Talk to a command beside a rank")
-)
-async def talk_to_command(call: Call, job: str, query: Talking) -> Response:
-    raise not_a_socket()
-
-
-@ROUTES.add("GET", "/v1/jobs/{job}/attach", _operation("talks.attach", "Talk to a rank"))
-async def talk_to_rank(call: Call, job: str, query: Talking) -> Response:
-    raise not_a_socket()
-
-
-@ROUTES.add(
-    "GET",
-    "/v1/jobs/{job}/ports/{port}",
-    _operation("talks.connect", "Connect to a port of a rank's host"),
-)
-async def connect_to_rank(call: Call, job: str, port: Port, query: Talking) -> Response:
-    raise not_a_socket()
-
-
-@ROUTES.add(
-    "GET",
-    "/v1/endpoints/{endpoint}/exec",
-    _operation("talks.run", "Talk to a command beside a replica"),
-)
-async def talk_to_replica_command(call: Call, endpoint: str, query: Talking) -> Response:
-    raise not_a_socket()
-
-
-@ROUTES.add(
-    "GET", "/v1/endpoints/{endpoint}/attach", _operation("talks.attach", "Talk to a replica")
-)
-async def talk_to_replica(call: Call, endpoint: str, query: Talking) -> Response:
-    raise not_a_socket()
-
-
-@ROUTES.add(
-    "GET",
-    "/v1/endpoints/{endpoint}/ports/{port}",
-    _operation("talks.connect", "Connect to a port of a replica's host"),
-)
-async def connect_to_replica(call: Call, endpoint: str, port: Port, query: Talking) -> Response:
-    raise not_a_socket()
 
 
 for _owner in ("/v1/jobs/{job}", "/v1/endpoints/{endpoint}"):

@@ -6,6 +6,7 @@ is its life: the size of its window, signals, its exit, and the end of everythin
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from gigawatt.engine.supervisor.wire import Connection
 MARKER = "GIGAWATT_SESSION"  # by which what a session started is found again
 HANG_UP_S = 0.5  # between SIGHUP and SIGKILL
 KILL_AGAIN_S = 0.05
+PIPE_BYTES = 1 << 20
 
 
 class Files(NamedTuple):
@@ -147,10 +149,20 @@ class Session:
 
 
 def _pipes() -> Files:
-    stdin, write = os.pipe2(os.O_CLOEXEC)
-    read, stdout = os.pipe2(os.O_CLOEXEC)
+    stdin, write = _wide_pipe()
+    read, stdout = _wide_pipe()
     errors, stderr = os.pipe2(os.O_CLOEXEC)
     return Files(Stdio(stdin, stdout, stderr), (write, read, errors), None)
+
+
+def _wide_pipe() -> tuple[int, int]:
+    """One that holds more than usual, as whatever is copied goes through it in larger parts then."""
+    read, write = os.pipe2(os.O_CLOEXEC)
+    try:
+        fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+    except OSError:
+        return read, write  # the user has as many of those as may be
+    return read, write
 
 
 def _terminal(size: Size) -> Files:
