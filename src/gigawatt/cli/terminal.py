@@ -71,8 +71,12 @@ async def converse(
     terminal: bool = False,
     typed: bool = True,
     signals: tuple[str, ...] = (),
+    begun: Callable[[], None] = lambda: None,
 ) -> int | None:
-    """Talk until it is over: the exit code. Raises DetachedError, ApiError, UnreachableError."""
+    """Talk until it is over: the exit code. `begun` is called once signals are passed on.
+
+    Raises DetachedError, ApiError, UnreachableError.
+    """
     loop = asyncio.get_running_loop()
     left: asyncio.Future[None] = loop.create_future()
     kept: set[asyncio.Task[None]] = set()
@@ -87,6 +91,7 @@ async def converse(
     for name in signals:
         number = signal.Signals[f"SIG{name}"]
         loop.add_signal_handler(number, soon, lambda name=name: talking.signal(name))
+    begun()
     if typed:
         _Typing(talking, keys, left).start()
     try:

@@ -7,8 +7,9 @@ from typing import TypeVar
 
 from gigawatt.engine.base import LogStream, UnknownAttemptError
 from gigawatt.engine.talk import Attachment, ByteStream, Command, Sink, WindowSize
-from gigawatt.model.attempt import Attempt
+from gigawatt.model.attempt import Attempt, RankStatus
 from gigawatt.model.endpoint import Replica
+from gigawatt.model.job import Job
 from gigawatt.model.launch import AttemptKey
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.tenant import Caller
@@ -86,6 +87,7 @@ class Attached:
         self._rank = rank
         self._attachment = attachment
         self._typed = asyncio.Event()
+        self._logs: list[FollowedLog] = []
 
     @property
     def stdin(self) -> Sink | None:
@@ -101,23 +103,36 @@ class Attached:
         """Whoever attached has nothing more to say; the rank goes on and may hear from others."""
 
     def output(self, stream: LogStream) -> "FollowedLog":
-        return FollowedLog(self._services, self._key, self._rank, stream, self._typed)
+        log = FollowedLog(self._services, self._key, self._rank, stream, self._typed)
+        self._logs.append(log)
+        return log
 
     async def wait(self) -> int | None:
-        """How it ended, once its output has; None where that is not known."""
+        """How it ended, once all of its output was read; None where that is not known."""
+        for log in self._logs:
+            await log.over.wait()
         loop = asyncio.get_running_loop()
         until_s = loop.time() + EXIT_S
-        while loop.time() < until_s:
-            job = self._services.leader.job(self._key.gang)
-            attempts = job.attempts if job else ()
-            ranks = attempts[self._key.attempt - 1].ranks if attempts else ()
-            status = next((each for each in ranks if each.rank == self._rank), None)
-            if status is None:
-                return None
-            if status.exited:
+        while loop.time() < until_s and not self._services.closing.is_set():
+            status = await self._status()
+            if status is not None and status.exited:
                 return status.exit_code if status.signal is None else -status.signal
             await asyncio.sleep(POLL_MIN_S)
         return None
+
+    async def _status(self) -> RankStatus | None:
+        owner = self._services.leader.job(self._key.gang)
+        if owner is None:
+            owner = await self._services.read(self._on_record)
+        attempts = owner.attempts if owner else ()
+        found = next((each for each in attempts if each.n == self._key.attempt), None)
+        return (
+            next((each for each in found.ranks if each.rank == self._rank), None) if found else None
+        )
+
+    def _on_record(self) -> Job | Replica | None:
+        store, gang = self._services.store, self._key.gang
+        return store.read(Job, gang) or store.read(Replica, gang)
 
     async def close(self) -> None:
         await self._attachment.close()
@@ -136,6 +151,7 @@ class FollowedLog:
     ) -> None:
         self._services = services
         self._of = (key, rank, stream)
+        self.over = asyncio.Event()
         self._typed = typed
         self._offset: int | None = None
 
@@ -148,9 +164,12 @@ class FollowedLog:
                 self._offset = last.offset + len(last.data)
             chunk = await engine.read_log(*self._of, offset=self._offset, limit=limit)
             self._offset = chunk.offset + len(chunk.data)
-            if chunk.data or chunk.end:
+            if chunk.data:
                 return chunk.data
+            if chunk.end:
+                break
             pause_s = POLL_MIN_S if await self._typing(pause_s) else pause_s * POLL_GROWTH
+        self.over.set()
         return b""
 
     async def _typing(self, pause_s: float) -> bool:

@@ -49,9 +49,8 @@ async def _attached(session: Session, live: "Live", *, sig_proxy: bool, typed: b
     talking = await live.attach()
     both = bool(talking.started.get("terminal")) and typed
     raw = both and sys.stdin.isatty()
-    leaves = "Ctrl-P Ctrl-Q leaves" if raw else "" if sig_proxy else "Ctrl-C leaves"
-    if leaves:
-        session.say(f"attached; {leaves}")
+    keys = "Ctrl-P Ctrl-Q leaves" if raw else "Ctrl-C leaves"
+    told = "signals reach the rank" if sig_proxy and not raw else keys
     try:
         with raw_terminal() if raw else nullcontext():
             if raw:
@@ -63,6 +62,7 @@ async def _attached(session: Session, live: "Live", *, sig_proxy: bool, typed: b
                 terminal=raw,
                 typed=both,
                 signals=PROXIED if sig_proxy else (),
+                begun=lambda: session.say(f"attached; {told}\r" if raw else f"attached; {told}"),
             )
     finally:
         await talking.close()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gigawatt.cli.complete import job_names
+from gigawatt.cli.failure import FAILED, say_error
 from gigawatt.cli.session import Session, with_project, with_session
 from gigawatt.cli.targets import live_of, with_rank
 
@@ -40,7 +41,7 @@ def port_forward(
 async def _forward(
     session: Session, live: "Live", pairs: list[tuple[int, int]], address: str
 ) -> None:
-    from gigawatt.sdk.errors import ApiError
+    from gigawatt.sdk.errors import ApiError, GigawattError
     from gigawatt.sdk.forwarding import Forward, PortForward
 
     over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -65,7 +66,11 @@ async def _forward(
             session.show_json_line(shown)
         for each in shown:
             session.say(f"{address}:{each['port']} leads to port {each['to']}")
-        await over
+        try:
+            await over
+        except GigawattError as error:
+            say_error(str(error), error.hint)
+            raise click.exceptions.Exit(FAILED) from None
 
 
 def _pair(text: str) -> tuple[int, int]:

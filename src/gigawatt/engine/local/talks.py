@@ -18,6 +18,7 @@ from gigawatt.engine.talk import Sink, Source, WindowSize
 from gigawatt.model.refusal import RefusalCode, RefusalError
 
 ANSWER_S = 10.0
+AGAIN_S = 0.01
 LINE_BYTES_MAX = 64 << 10
 GIVEN_MAX = 3
 STREAM_BYTES = 256 << 10
@@ -184,24 +185,19 @@ async def open_line(
     data: Path, nodes: Iterable[str], message: dict[str, Any]
 ) -> tuple[Line, dict[str, Any], list[int]]:
     """Ask the nodes in turn until one has the rank. Raises UnknownAttemptError, RefusalError."""
+    silent: list[str] = []
     for node in nodes:
         try:
-            sock = await _connected(nodes_dir(data) / node)
-        except OSError:
-            continue
-        line = Line(sock)
-        try:
-            answer, given = await line.ask(message)
+            line, answer, given = await _asked(nodes_dir(data) / node, message)
         except (OSError, TimeoutError, ValueError):
-            await line.close()
+            silent.append(node)
             continue
-        except BaseException:
-            await line.close()
-            raise
         if "error" not in answer:
             return line, answer["ok"], given
         await line.close()
         _raise_unless_unknown(answer["error"])
+    if silent:
+        raise RefusalError(RefusalCode.UNAVAILABLE, f"node {silent[0]} does not answer")
     raise UnknownAttemptError(f"{message['key']} has no such rank running")
 
 
@@ -213,15 +209,35 @@ async def stream_of(given: list[int]) -> LocalStream:
     return LocalStream(reader, writer)
 
 
+async def _asked(node_dir: Path, message: dict[str, Any]) -> tuple[Line, dict[str, Any], list[int]]:
+    line = Line(await _connected(node_dir))
+    try:
+        return line, *await line.ask(message)
+    except BaseException:
+        await line.close()
+        raise
+
+
 async def _connected(node_dir: Path) -> socket.socket:
+    """Raises OSError. A supervisor that many connect to at once has them wait their turn."""
+    loop = asyncio.get_running_loop()
+    until_s = loop.time() + ANSWER_S
+    path = socket_of(node_dir)
     sock = socket.socket(socket.AF_UNIX)
     sock.settimeout(0)
     try:
-        await asyncio.get_running_loop().sock_connect(sock, socket_of(node_dir))
+        while True:
+            try:
+                sock.connect(path)
+            except BlockingIOError:
+                if loop.time() > until_s:
+                    raise
+                await asyncio.sleep(AGAIN_S)
+            else:
+                return sock
     except BaseException:
         sock.close()
         raise
-    return sock
 
 
 async def _readable(sock: socket.socket) -> None:

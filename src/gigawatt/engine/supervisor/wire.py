@@ -19,6 +19,7 @@ LINE_BYTES_MAX = 16 << 20
 UNSENT_BYTES_MAX = (
     8 << 20
 )  # a control plane that does not read is let go; it asks for everything again
+BACKLOG = 256  # connections that wait to be accepted
 PATH_BYTES_MAX = 100  # of a socket; the kernel's own limit is 108
 
 
@@ -139,7 +140,7 @@ def listen(path: str) -> socket.socket:
         sock.bind(path)
     finally:
         os.umask(before)
-    sock.listen(16)
+    sock.listen(BACKLOG)
     sock.settimeout(0)
     return sock
 
