@@ -6,7 +6,16 @@ from pathlib import Path
 
 from benchmarks.figures import Figure, show
 
-ALL = ("startup", "latency", "writes", "crash", "durability", "environments", "weights")
+ALL = (
+    "startup",
+    "latency",
+    "writes",
+    "arrays",
+    "crash",
+    "durability",
+    "environments",
+    "weights",
+)
 
 
 def main() -> None:

@@ -5,13 +5,16 @@ from dataclasses import dataclass, field
 
 from gigawatt.control import cycle
 from gigawatt.ledger import account as ledger
+from gigawatt.model.action import RecallTask
+from gigawatt.model.array import ArraySpec, JobArray, task_id
 from gigawatt.model.change import Entity
-from gigawatt.model.command import Command, SubmitJob
+from gigawatt.model.command import Command, SubmitArray, SubmitJob
 from gigawatt.model.event import Event
 from gigawatt.model.gang import Shape
 from gigawatt.model.job import Job, JobSpec
 from gigawatt.model.ledger import LedgerEntry
 from gigawatt.model.node import NodeReport
+from gigawatt.model.observation import TaskRecalled
 from gigawatt.model.refusal import RefusalError
 from gigawatt.model.resources import Resources
 from gigawatt.model.world import World
@@ -105,6 +108,20 @@ class Loop:
         assert isinstance(reply, Job)
         return reply
 
+    def submit_array(self, tasks: ArraySpec, spec: JobSpec, *, id: str = "array-1") -> JobArray:
+        reply = self.ask(
+            SubmitArray(
+                id=id, tenant="default", project="default", by="tester", spec=spec, tasks=tasks
+            )
+        )
+        assert isinstance(reply, JobArray)
+        return reply
+
+    def array(self, id: str = "array-1") -> JobArray:
+        array = self.kept["JobArray", id]
+        assert isinstance(array, JobArray)
+        return array
+
     def step(self, more: Iterable[cycle.Input] = ()) -> None:
         inputs: list[cycle.Input] = [*more, *self._taken()]
         while True:
@@ -152,4 +169,14 @@ class Loop:
     def _conclude(self, outcome: cycle.Outcome) -> None:
         self._keep(outcome)
         for action in outcome.actions:
-            self.machines.carry_out(action)
+            if isinstance(action, RecallTask):
+                self._recall(action)
+            else:
+                self.machines.carry_out(action)
+
+    def _recall(self, action: RecallTask) -> None:
+        job = self.kept.get(("Job", task_id(action.array, action.index)))
+        assert isinstance(job, Job | None)
+        self.machines.told.append(
+            TaskRecalled(at_ms=self.now_ms, array=action.array, index=action.index, job=job)
+        )

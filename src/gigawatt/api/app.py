@@ -12,6 +12,7 @@ from gigawatt.api.operations import Routes
 from gigawatt.api.problems import bad_query, http_error, refused
 from gigawatt.api.routes import (
     accounts,
+    arrays,
     builds,
     endpoints,
     environments,
@@ -33,6 +34,7 @@ TITLE = "gigawatt"
 
 ALL_ROUTES: tuple[Routes, ...] = (
     jobs.ROUTES,
+    arrays.ROUTES,
     live.ROUTES,
     talks.ROUTES,
     endpoints.ROUTES,

@@ -17,6 +17,7 @@ from gigawatt.model.action import (
     Action,
     BuildEnvironment,
     DeleteEnvironment,
+    RecallTask,
     ReleaseAttempt,
     RemoveCheckpoints,
     SetNode,
@@ -24,6 +25,7 @@ from gigawatt.model.action import (
     StopAttempt,
     StoreModel,
 )
+from gigawatt.model.array import task_id
 from gigawatt.model.checkpoint import Candidate, Finding
 from gigawatt.model.launch import AttemptKey, Launch
 from gigawatt.model.observation import (
@@ -36,6 +38,7 @@ from gigawatt.model.observation import (
     ModelStored,
     Observation,
     ResumeChosen,
+    TaskRecalled,
 )
 from gigawatt.model.refusal import RefusalCode, RefusalError
 
@@ -54,6 +57,12 @@ class Workshop(Protocol):
     async def store_model(self, action: StoreModel) -> ModelStored: ...
 
 
+class Archive(Protocol):
+    """What has ended, and left the world."""
+
+    async def task(self, action: RecallTask) -> TaskRecalled: ...
+
+
 class Actuator:
     """`observe` takes what comes of actions; `deposed` is called when an engine knows a later leader."""
 
@@ -62,12 +71,14 @@ class Actuator:
         *,
         engine: Engine,
         workshop: Workshop,
+        archive: Archive,
         token_of: Callable[[Launch], str],
         observe: Callable[[Observation], None],
         deposed: Callable[[], None],
     ) -> None:
         self._engine = engine
         self._workshop = workshop
+        self._archive = archive
         self._token_of = token_of
         self._observe = observe
         self._deposed = deposed
@@ -93,6 +104,8 @@ class Actuator:
                 self._chain(f"{action.job} model", partial(self._store_model, action))
             case RemoveCheckpoints():
                 self._chain(action.job, partial(self._remove_checkpoints, action))
+            case RecallTask():
+                self._chain(task_id(action.array, action.index), partial(self._recall, action))
 
     async def settle(self, *, timeout_s: float) -> None:
         """Wait for what is under way, at most so long, and give up the rest."""
@@ -188,6 +201,9 @@ class Actuator:
 
     async def _store_model(self, action: StoreModel) -> None:
         self._observe(await self._workshop.store_model(action))
+
+    async def _recall(self, action: RecallTask) -> None:
+        self._observe(await self._archive.task(action))
 
 
 async def _all(calls: Iterable[Awaitable[None]]) -> None:

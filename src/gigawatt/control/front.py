@@ -128,7 +128,11 @@ class Front:
         if kind in {Kind.LOGS, Kind.CHECKPOINTS}:
             return id in world.jobs or id in world.replicas
         name = id.rpartition("/")[2].removeprefix("sha256:")
-        users = (*tuple(world.jobs.values()), *tuple(world.endpoints.values()))
+        users = (
+            *tuple(world.jobs.values()),
+            *tuple(world.arrays.values()),
+            *tuple(world.endpoints.values()),
+        )
         if any(user.spec.bundle.endswith(name) for user in users):
             return True
         endpoints = tuple(world.endpoints.values())

@@ -63,6 +63,14 @@ class RemoveCheckpoints:
     paths: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecallTask:
+    """Read the ended job of an array's task, which is to run again."""
+
+    array: str
+    index: int
+
+
 Action = (
     StartAttempt
     | StopAttempt
@@ -72,4 +80,5 @@ Action = (
     | DeleteEnvironment
     | StoreModel
     | RemoveCheckpoints
+    | RecallTask
 )

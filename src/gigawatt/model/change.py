@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from gigawatt.model.array import JobArray
 from gigawatt.model.artifact import AliasMove, Artifact, ModelCard, ModelName, ModelVersion
 from gigawatt.model.endpoint import Endpoint, Replica
 from gigawatt.model.environment import Environment
@@ -14,6 +15,7 @@ from gigawatt.model.tenant import ApiKey, Project, Tenant
 
 Entity = (
     Job
+    | JobArray
     | Endpoint
     | Replica
     | Environment

@@ -6,6 +6,7 @@ now. 0 is any.
 
 from dataclasses import dataclass
 
+from gigawatt.model.array import ArraySpec, JobArray
 from gigawatt.model.artifact import Artifact, Lineage, Weights
 from gigawatt.model.endpoint import EndpointSpec
 from gigawatt.model.environment import Environment
@@ -37,9 +38,39 @@ class CancelJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryJob:
-    """`job` as the store had it: ended."""
+    """`job` as the store had it: ended. `array` likewise, where it is the task of one that has ended."""
 
     job: Job
+    by: str
+    array: JobArray | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmitArray:
+    """As `SubmitJob`, for many tasks of one spec."""
+
+    id: str
+    tenant: str
+    project: str
+    by: str
+    spec: JobSpec
+    tasks: ArraySpec
+    environment: Environment | None = None
+    after_done: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelArray:
+    id: str
+    by: str
+    if_version: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryArray:
+    """`array` as the store had it: ended."""
+
+    array: JobArray
     by: str
 
 
@@ -167,9 +198,9 @@ class SetRetention:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoveJob:
-    """`job` as the store had it: ended. What was used since `planned_ms` stays, here and below."""
+    """`job`, or array, as the store had it: ended. What was used since `planned_ms` stays, here and below."""
 
-    job: Job
+    job: Job | JobArray
     planned_ms: int
     by: str
 
@@ -198,6 +229,9 @@ Command = (
     SubmitJob
     | CancelJob
     | RetryJob
+    | SubmitArray
+    | CancelArray
+    | RetryArray
     | EnsureEnvironment
     | RemoveEnvironment
     | AddArtifact

@@ -91,7 +91,7 @@ class JobSpec:
     grace_s: int = 10
     retries_user: int = 0
     retries_infrastructure: int = 3
-    after: tuple[str, ...] = ()  # ids of jobs that must have succeeded
+    after: tuple[str, ...] = ()  # ids of jobs and arrays that must have succeeded
     labels: tuple[tuple[str, str], ...] = ()
     isolation: Isolation = Isolation.PROCESS
     windows: tuple[Window, ...] = ()
@@ -120,6 +120,8 @@ class Job:
     ended_ms: int | None = None
     message: str = ""  # why it ended, in one sentence
     model_version: str = ""  # "name:version" once its output is registered
+    array: str = ""  # the id of the array that it is a task of
+    index: int = 0  # its number there
     version: int = 1
 
     def moved(self, phase: JobPhase) -> "Job":

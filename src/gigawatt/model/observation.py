@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from gigawatt.model.artifact import Weights
 from gigawatt.model.attempt import Progress
 from gigawatt.model.checkpoint import Checkpoint, Finding
+from gigawatt.model.job import Job
 from gigawatt.model.launch import AttemptKey
 from gigawatt.model.node import NodeReport
 
@@ -203,6 +204,16 @@ class RetentionNoted:
     data: tuple[tuple[str, str], ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskRecalled:
+    """The ended job of an array's task; None where it never came to be."""
+
+    at_ms: int
+    array: str
+    index: int
+    job: Job | None
+
+
 Observation = (
     NodeSeen
     | NodeLost
@@ -224,4 +235,5 @@ Observation = (
     | ModelStored
     | DemandSeen
     | RetentionNoted
+    | TaskRecalled
 )

@@ -1,14 +1,15 @@
 """The world: every live object, in memory, written by the leader alone.
 
-Finished jobs, replicas and endpoints leave it and are read from the store. `dependents` names, for a job, the blocked
-jobs that come after it. `removed_ids` and `used_ms` settle what a removal and a request that overtake each other mean:
-artifacts and jobs by their ids in the store.
+Finished jobs, arrays, replicas and endpoints leave it and are read from the store. `dependents` names, for a job or an
+array, the blocked ones that come after it. `removed_ids` and `used_ms` settle what a removal and a request that
+overtake each other mean: artifacts and jobs by their ids in the store.
 """
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from gigawatt.model.array import JobArray
 from gigawatt.model.artifact import AliasMove, Artifact, ModelCard, ModelName, ModelVersion
 from gigawatt.model.change import Entity, Fixed
 from gigawatt.model.endpoint import Endpoint, EndpointPhase, Replica
@@ -23,6 +24,7 @@ T = TypeVar("T")
 
 _TABLES: dict[type, str] = {
     Job: "jobs",
+    JobArray: "arrays",
     Endpoint: "endpoints",
     Replica: "replicas",
     Environment: "environments",
@@ -35,13 +37,14 @@ _TABLES: dict[type, str] = {
 }
 
 RECENT_MAX = 10_000  # removals and uses that requests under way may not know of yet
-RECENT_ENDED_MAX = 10_000  # jobs whose end is remembered for those that come after them
+RECENT_ENDED_MAX = 10_000  # jobs and arrays whose end is remembered for those that come after them
 
 
 @dataclass(slots=True, kw_only=True)
 class World:
     epoch: int
     jobs: dict[str, Job] = field(default_factory=dict[str, Job])
+    arrays: dict[str, JobArray] = field(default_factory=dict[str, JobArray])
     endpoints: dict[str, Endpoint] = field(default_factory=dict[str, Endpoint])
     replicas: dict[str, Replica] = field(default_factory=dict[str, Replica])
     environments: dict[str, Environment] = field(default_factory=dict[str, Environment])
@@ -61,7 +64,11 @@ class World:
         """Hold `entity` if it is live; let go of it if it has ended."""
         match entity:
             case Job():
-                self._put_job(entity)
+                _hold(self.jobs, entity.id, entity, live=not entity.ended)
+                self._remember(entity)
+            case JobArray():
+                _hold(self.arrays, entity.id, entity, live=not entity.ended)
+                self._remember(entity)
             case Replica():
                 _hold(self.replicas, entity.id, entity, live=entity.ended_ms is None)
             case Endpoint():
@@ -87,19 +94,22 @@ class World:
             return False
         return entity.id in getattr(self, _TABLES[type(entity)])
 
-    def _put_job(self, job: Job) -> None:
-        _hold(self.jobs, job.id, job, live=not job.ended)
-        if job.phase is JobPhase.BLOCKED:
-            for earlier in job.spec.after:
-                if earlier in self.jobs:
-                    self.dependents.setdefault(earlier, {})[job.id] = None
-        if job.ended:
-            self.recent_ended[job.id] = job.phase
-            self.recent_ended.move_to_end(job.id)
+    def unended(self, id: str) -> bool:
+        """Whether a job or an array of this id has still to end."""
+        return id in self.jobs or id in self.arrays
+
+    def _remember(self, work: Job | JobArray) -> None:
+        if work.phase is JobPhase.BLOCKED:
+            for earlier in work.spec.after:
+                if self.unended(earlier):
+                    self.dependents.setdefault(earlier, {})[work.id] = None
+        if work.ended:
+            self.recent_ended[work.id] = work.phase
+            self.recent_ended.move_to_end(work.id)
             if len(self.recent_ended) > RECENT_ENDED_MAX:
                 self.recent_ended.popitem(last=False)
         else:
-            self.recent_ended.pop(job.id, None)
+            self.recent_ended.pop(work.id, None)
 
 
 def _remember(table: OrderedDict[str, T], key: str, value: T) -> None:

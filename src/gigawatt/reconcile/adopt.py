@@ -9,7 +9,16 @@ from gigawatt.model.environment import EnvironmentPhase
 from gigawatt.model.job import Job, JobPhase
 from gigawatt.model.launch import AttemptKey
 from gigawatt.model.observation import AttemptGone, NodeLost, Observation, RankExited
-from gigawatt.reconcile import apply, attempts, checkpoints, endpoints, environments, jobs, nodes
+from gigawatt.reconcile import (
+    apply,
+    arrays,
+    attempts,
+    checkpoints,
+    endpoints,
+    environments,
+    jobs,
+    nodes,
+)
 from gigawatt.reconcile.attempts import Owner
 from gigawatt.reconcile.launches import job_launch, replica_launch
 from gigawatt.reconcile.turn import Turn
@@ -84,6 +93,8 @@ def _resume(turn: Turn) -> None:
             jobs.save_output(turn, job)
         checkpoints.prune(turn, job)
         _set_timers(turn, job)
+    for array in tuple(world.arrays.values()):
+        arrays.resume(turn, array)
     for replica in world.replicas.values():
         turn.due(turn.now_ms, replica.id)
     for endpoint in tuple(world.endpoints.values()):

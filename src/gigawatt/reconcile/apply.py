@@ -4,6 +4,7 @@ from gigawatt.model.action import ReleaseAttempt, StopAttempt
 from gigawatt.model.change import Entity
 from gigawatt.model.command import (
     AddArtifact,
+    CancelArray,
     CancelJob,
     ChangeNode,
     Command,
@@ -16,12 +17,14 @@ from gigawatt.model.command import (
     RemoveArtifact,
     RemoveEnvironment,
     RemoveJob,
+    RetryArray,
     RetryJob,
     RevokeKey,
     SetAlias,
     SetCard,
     SetRetention,
     StopEndpoint,
+    SubmitArray,
     SubmitJob,
 )
 from gigawatt.model.decision import Decision
@@ -50,9 +53,11 @@ from gigawatt.model.observation import (
     ReplicaReadiness,
     ResumeChosen,
     RetentionNoted,
+    TaskRecalled,
 )
 from gigawatt.reconcile import (
     accesses,
+    arrays,
     attempts,
     checkpoints,
     endpoints,
@@ -89,6 +94,12 @@ def command(turn: Turn, asked: Command) -> Entity:  # noqa: C901, PLR0911, PLR09
             return jobs.cancel(turn, asked)
         case RetryJob():
             return jobs.retry(turn, asked)
+        case SubmitArray():
+            return arrays.submit(turn, asked)
+        case CancelArray():
+            return arrays.cancel(turn, asked)
+        case RetryArray():
+            return arrays.retry(turn, asked)
         case EnsureEnvironment():
             projects.check_project(turn, asked.environment.tenant, asked.environment.project)
             return environments.ensure(turn, asked.environment)
@@ -147,6 +158,8 @@ def observation(turn: Turn, seen: Observation) -> None:  # noqa: C901, PLR0912 -
             jobs.model_stored(turn, seen)
         case RetentionNoted():
             removals.noted(turn, seen)
+        case TaskRecalled():
+            arrays.recalled(turn, seen)
         case DemandSeen():
             endpoint = turn.world.endpoints.get(seen.endpoint)
             if endpoint is not None:

@@ -158,7 +158,8 @@ def _holders(world: World) -> dict[str, str]:
         endpoint.spec.environment: f"endpoint {endpoint.spec.name}"
         for endpoint in world.endpoints.values()
     }
-    found |= {job.spec.environment: f"job {job.id}" for job in world.jobs.values()}
+    for work in (*world.arrays.values(), *world.jobs.values()):
+        found[work.spec.environment] = f"job {work.id}"
     return found
 
 

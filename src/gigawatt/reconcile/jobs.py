@@ -3,14 +3,26 @@
 from dataclasses import replace
 
 from gigawatt.model.action import StoreModel
+from gigawatt.model.array import JobArray
 from gigawatt.model.attempt import Attempt, AttemptPhase, Verdict
 from gigawatt.model.command import CancelJob, RetryJob, SubmitJob
-from gigawatt.model.environment import HOST, Environment, EnvironmentPhase
-from gigawatt.model.job import Job, JobPhase, JobSpec
+from gigawatt.model.environment import Environment, EnvironmentPhase
+from gigawatt.model.job import Job, JobPhase
 from gigawatt.model.ledger import TimeClass
 from gigawatt.model.observation import ModelStored, RankProgress
+from gigawatt.model.ranges import contains, union
 from gigawatt.model.refusal import RefusalCode, RefusalError
-from gigawatt.reconcile import attempts, checkpoints, environments, models, uses
+from gigawatt.reconcile import (
+    attempts,
+    checkpoints,
+    ends,
+    environments,
+    models,
+    removals,
+    tasks,
+    uses,
+    waiting,
+)
 from gigawatt.reconcile.checkpoints import checkpoint_dir
 from gigawatt.reconcile.projects import check_project
 from gigawatt.reconcile.turn import Turn
@@ -24,7 +36,7 @@ PROGRESS_SAVED_EVERY_MS = (
 def submit(turn: Turn, command: SubmitJob) -> Job:
     """Take a job. Refused when its project or a job that it comes after is not there, or failed."""
     check_project(turn, command.tenant, command.project)
-    _check_dependencies(turn, command.spec.after, command.after_done)
+    waiting.check_dependencies(turn, command.spec.after, command.after_done)
     checkpoints.check_origin(turn, command.spec)
     models.use_artifact(turn, command.tenant, command.spec.bundle)
     if command.environment is not None:
@@ -34,7 +46,7 @@ def submit(turn: Turn, command: SubmitJob) -> Job:
         tenant=command.tenant,
         project=command.project,
         spec=command.spec,
-        phase=_waiting_phase(turn, command.spec),
+        phase=waiting.phase_of(turn, command.spec),
         created_ms=turn.now_ms,
         queued_ms=turn.now_ms,
         submitted_by=command.by,
@@ -59,7 +71,7 @@ def cancel(turn: Turn, command: CancelJob) -> Job:
         stopped = attempts.stop(turn, job, attempt, cause=Verdict.CANCELLED)
         assert isinstance(stopped, Job)
         return stopped
-    return _end(turn, job, JobPhase.CANCELLED, f"cancelled by {command.by}")
+    return ends.end_job(turn, job, JobPhase.CANCELLED, f"cancelled by {command.by}")
 
 
 def retry(turn: Turn, command: RetryJob) -> Job:
@@ -70,32 +82,28 @@ def retry(turn: Turn, command: RetryJob) -> Job:
             RefusalCode.CONFLICT,
             f"job {job.id} is {job.phase.value}; only failed and cancelled jobs can be retried",
         )
-    _check_there(turn, job)
-    environment = turn.world.environments.get(job.spec.environment)
-    if environment is not None:
-        environments.ensure(turn, environment)
-    again = replace(
-        job,
-        attempts_before=len(job.attempts),
-        queued_ms=turn.now_ms,
-        ended_ms=None,
-        message="",
-    )
-    return _queue(turn, again, kind="job.retried")
+    removals.check_there(turn, job)
+    if job.array:
+        _unfold(turn, job, command.array)
+    return waiting.requeue(turn, job)
 
 
 def environment_changed(turn: Turn, environment: Environment) -> None:
     """Its environment is ready, or cannot be built: jobs that wait for it go on, or end."""
-    waiting = [
+    if environment.phase is EnvironmentPhase.FAILED:
+        _stop_arrays(turn, environment)
+    prepared = [
         job
         for job in turn.world.jobs.values()
         if job.phase is JobPhase.PREPARING and job.spec.environment == environment.id
     ]
-    for job in waiting:
+    for job in prepared:
         if environment.phase is EnvironmentPhase.READY:
-            _queue(turn, job, kind="job.queued")
+            waiting.queue(turn, job, kind="job.queued")
         elif environment.phase is EnvironmentPhase.FAILED:
-            _end(turn, job, JobPhase.FAILED, f"its environment failed: {environment.message}")
+            ends.end_job(
+                turn, job, JobPhase.FAILED, f"its environment failed: {environment.message}"
+            )
 
 
 def attempt_ended(turn: Turn, job: Job, attempt: Attempt) -> None:
@@ -104,14 +112,16 @@ def attempt_ended(turn: Turn, job: Job, attempt: Attempt) -> None:
     if verdict is Verdict.SUCCESS:
         _succeed(turn, job)
     elif verdict is Verdict.CANCELLED:
-        _end(turn, job, JobPhase.CANCELLED, "cancelled while it ran")
+        ends.end_job(turn, job, JobPhase.CANCELLED, "cancelled while it ran")
     elif verdict is Verdict.TIMEOUT:
-        _end(turn, job, JobPhase.FAILED, f"it ran into its timeout of {job.spec.timeout_s} s")
+        ends.end_job(
+            turn, job, JobPhase.FAILED, f"it ran into its timeout of {job.spec.timeout_s} s"
+        )
     elif verdict is Verdict.PREEMPTION or _budget_left(job, verdict):
         turn.emit("job.retrying", job, f"attempt {attempt.n} ended: {_why(attempt)}")
         turn.put(job.moved(JobPhase.QUEUED))
     else:
-        _end(turn, job, JobPhase.FAILED, f"attempt {attempt.n} ended: {_why(attempt)}")
+        ends.end_job(turn, job, JobPhase.FAILED, f"attempt {attempt.n} ended: {_why(attempt)}")
 
 
 def progressed(turn: Turn, job: Job, attempt: Attempt, seen: RankProgress) -> None:
@@ -139,10 +149,12 @@ def model_stored(turn: Turn, seen: ModelStored) -> None:
     if job is None or job.phase is not JobPhase.SAVING:
         return
     if seen.error:
-        _end(turn, job, JobPhase.FAILED, f"the model it declared was not stored: {seen.error}")
+        ends.end_job(
+            turn, job, JobPhase.FAILED, f"the model it declared was not stored: {seen.error}"
+        )
         return
     version = models.register_output(turn, job, seen)
-    _end(
+    ends.end_job(
         turn,
         replace(job, model_version=version.ref),
         JobPhase.SUCCEEDED,
@@ -171,49 +183,32 @@ def save_output(turn: Turn, job: Job) -> None:
     turn.act(StoreModel(job=job.id, path=f"{within}/{job.spec.model.path}", within=within))
 
 
-def _queue(turn: Turn, job: Job, *, kind: str) -> Job:
-    """Move a job that does not run into the phase that what it needs allows."""
-    after = turn.put(job.moved(_waiting_phase(turn, job.spec)))
-    turn.emit(kind, after, f"{after.spec.name} is {after.phase.value}")
-    return after
+def _stop_arrays(turn: Turn, environment: Environment) -> None:
+    for array in tuple(turn.world.arrays.values()):
+        if array.spec.environment == environment.id and array.phase is JobPhase.RUNNING:
+            message = f"its environment failed: {environment.message}"
+            ends.stop_array(turn, array, JobPhase.FAILED, message)
 
 
-def _waiting_phase(turn: Turn, spec: JobSpec) -> JobPhase:
-    if any(earlier in turn.world.jobs for earlier in spec.after):
-        return JobPhase.BLOCKED
-    environment = turn.world.environments.get(spec.environment)
-    if spec.environment == HOST or (environment and environment.phase is EnvironmentPhase.READY):
-        return JobPhase.QUEUED
-    return JobPhase.PREPARING
-
-
-def _check_dependencies(turn: Turn, after: tuple[str, ...], done: tuple[str, ...]) -> None:
-    for earlier in after:
-        if earlier in done or earlier in turn.world.jobs:
-            continue
-        phase = turn.world.recent_ended.get(earlier)
-        if phase is JobPhase.SUCCEEDED:
-            continue
-        detail = f"job {earlier} is {phase.value}" if phase else f"there is no job {earlier}"
+def _unfold(turn: Turn, job: Job, ended: JobArray | None) -> None:
+    """A task runs again, so its array does. Refused while that stops."""
+    array = turn.world.arrays.get(job.array) or ended
+    if array is None:
+        return
+    if contains(union(array.pending, array.running), job.index):
+        raise RefusalError(RefusalCode.CONFLICT, f"job {job.id} is to run again already")
+    if array.ending is not None or array.phase is JobPhase.BLOCKED:
         raise RefusalError(
             RefusalCode.CONFLICT,
-            f"{detail}, so nothing can come after it",
-            field="after",
-            hint=f"gw retry {earlier} runs it again" if phase else "gw jobs lists them",
+            f"array {array.id}, which it is a task of, is {array.phase.value}",
+            hint=f"gw jobs {array.id} shows what it does",
         )
-
-
-def _check_there(turn: Turn, job: Job) -> None:
-    """Refuse to run again what was removed, or what needs code that was."""
-    if job.id in turn.world.removed_ids:
-        raise RefusalError(RefusalCode.GONE, f"job {job.id} was removed")
-    models.use_artifact(turn, job.tenant, job.spec.bundle)
-    turn.world.use(job.id, now_ms=turn.now_ms)
+    tasks.unfold(turn, array, job.index)
 
 
 def _succeed(turn: Turn, job: Job) -> None:
     if job.spec.model is None:
-        _end(turn, job, JobPhase.SUCCEEDED, "")
+        ends.end_job(turn, job, JobPhase.SUCCEEDED, "")
     else:
         saving = turn.put(job.moved(JobPhase.SAVING))
         save_output(turn, saving)
@@ -235,35 +230,3 @@ def _why(attempt: Attempt) -> str:
     fact = next(iter(facts or attempt.evidence), None)
     where = f" (rank {fact.rank} on {fact.node})" if fact and fact.rank is not None else ""
     return f"{fact.detail}{where}" if fact else f"{attempt.verdict}"
-
-
-def _end(turn: Turn, job: Job, phase: JobPhase, message: str) -> Job:
-    """End a job, and whatever comes after it and now never can run. A chain may be long: no recursion."""
-    ended = _put_end(turn, job, phase, message)
-    open_ends = [ended]
-    while open_ends:
-        earlier = open_ends.pop()
-        for dependent in tuple(turn.world.dependents.pop(earlier.id, {})):
-            open_ends.extend(_earlier_ended(turn, dependent, earlier))
-    return ended
-
-
-def _earlier_ended(turn: Turn, dependent: str, earlier: Job) -> tuple[Job, ...]:
-    """A blocked job goes on, or ends because `earlier` did not succeed; those that ended."""
-    job = turn.world.jobs.get(dependent)
-    if job is None or job.phase is not JobPhase.BLOCKED:
-        return ()
-    if earlier.phase is JobPhase.SUCCEEDED:
-        if _waiting_phase(turn, job.spec) is not JobPhase.BLOCKED:
-            _queue(turn, job, kind="job.queued")
-        return ()
-    message = f"{earlier.spec.name} ({earlier.id}), which it comes after, {earlier.phase.value}"
-    return (_put_end(turn, job, JobPhase.FAILED, message),)
-
-
-def _put_end(turn: Turn, job: Job, phase: JobPhase, message: str) -> Job:
-    ended = turn.put(replace(job.moved(phase), ended_ms=turn.now_ms, message=message))
-    turn.world.saved_ms.pop(job.id, None)
-    environments.used(turn, job.spec.environment)
-    turn.emit(f"job.{phase.value}", ended, message)
-    return ended

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from gigawatt.model.array import JobArray
 from gigawatt.model.artifact import Artifact
 from gigawatt.model.command import (
     RemoveArtifact,
@@ -9,10 +10,12 @@ from gigawatt.model.command import (
     SetRetention,
 )
 from gigawatt.model.event import Event
+from gigawatt.model.job import Job
 from gigawatt.model.observation import RetentionNoted
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.retention import RemovedJob
 from gigawatt.model.tenant import Project
+from gigawatt.reconcile.models import use_artifact
 from gigawatt.reconcile.projects import check_project, project_id
 from gigawatt.reconcile.turn import Turn, entity_id
 
@@ -35,13 +38,15 @@ def set_retention(turn: Turn, command: SetRetention) -> Project:
 
 
 def remove_job(turn: Turn, command: RemoveJob) -> RemovedJob:
-    """An ended job's record goes; its ledger entries stay, and that there was one."""
+    """An ended job's or array's record goes; its ledger entries stay, and that there was one."""
     job = command.job
     if turn.world.knows(job):
-        raise _needed(f"job {job.id}", "it is live again")
-    for other in turn.world.jobs.values():
+        raise _needed(job.id, "it is live again")
+    if isinstance(job, Job) and job.array in turn.world.arrays:
+        raise _needed(job.id, f"array {job.array} is live")
+    for other in (*turn.world.jobs.values(), *turn.world.arrays.values()):
         if job.id in other.spec.after:
-            raise _needed(f"job {job.id}", f"job {other.id} comes after it")
+            raise _needed(job.id, f"{other.id} comes after it")
     _check_since(turn, job.id, command.planned_ms)
     assert job.ended, job.id
     turn.remove(job)
@@ -65,7 +70,8 @@ def remove_artifact(turn: Turn, command: RemoveArtifact) -> Artifact:
     """A tenant's claim to an artifact goes. Its bytes go when nobody's claim to them is left."""
     artifact = command.artifact
     key = entity_id(artifact)
-    for user in (*turn.world.jobs.values(), *turn.world.endpoints.values()):
+    world = turn.world
+    for user in (*world.jobs.values(), *world.arrays.values(), *world.endpoints.values()):
         if user.tenant == artifact.tenant and user.spec.bundle == artifact.digest:
             raise _needed(artifact.digest, f"{user.id} uses it")
     _check_since(turn, key, command.planned_ms)
@@ -87,6 +93,14 @@ def noted(turn: Turn, seen: RetentionNoted) -> None:
             data=seen.data,
         )
     )
+
+
+def check_there(turn: Turn, work: Job | JobArray) -> None:
+    """Refuse to run again what was removed, or what needs code that was."""
+    if work.id in turn.world.removed_ids:
+        raise RefusalError(RefusalCode.GONE, f"{work.id} was removed")
+    use_artifact(turn, work.tenant, work.spec.bundle)
+    turn.world.use(work.id, now_ms=turn.now_ms)
 
 
 def _check_since(turn: Turn, key: str, planned_ms: int) -> None:

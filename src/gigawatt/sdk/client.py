@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.sdk.access import Keys, Projects
+from gigawatt.sdk.arrays import Arrays, JobArray
 from gigawatt.sdk.artifacts import Artifacts, Progress
 from gigawatt.sdk.cluster import Events, Ledger, Nodes
 from gigawatt.sdk.endpoints import Endpoints
@@ -78,6 +79,7 @@ class Client:
         transport = Transport(self.address, project=project or environ.get(ENV_PROJECT, ""))
         self._transport = transport
         self.jobs = Jobs(transport)
+        self.arrays = Arrays(transport, self.jobs)
         self.artifacts = Artifacts(transport)
         self.environments = Environments(transport)
         self.secrets = Secrets(transport)
@@ -150,6 +152,13 @@ class Client:
             detail = f"{job.id} is a job of tenant {job.view['tenant']}: its pickles are not loaded"
             raise RefusalError(RefusalCode.FORBIDDEN, detail, field="unpickle")
         return self.tracker.follow(Future(job, Trust(anyway=unpickle)))
+
+    def find(self, ref: str) -> JobArray | Job:
+        """The job or the array of this id, or the newest of this name; `ARRAY[17]` is a task's job.
+
+        Raises RefusalError, ApiError, UnreachableError.
+        """
+        return self.arrays.or_job(ref)
 
     def instance(self) -> InstanceView:
         """What answers here: version, epoch, store, engine. Raises ApiError, UnreachableError."""

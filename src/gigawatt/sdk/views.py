@@ -137,6 +137,8 @@ class JobView(TypedDict):
     gang: dict[str, Any]
     after: list[str]
     version: int
+    array: str
+    index: int | None
     attempts: list[AttemptView]
 
 

@@ -10,6 +10,7 @@ from gigawatt.build.interpreters import this_machine
 from gigawatt.build.secrets import SecretFiles
 from gigawatt.clock import entropy
 from gigawatt.control.actuator import Actuator
+from gigawatt.control.archive import StoreArchive
 from gigawatt.control.caretaker import Caretaker
 from gigawatt.control.front import Front
 from gigawatt.control.leader import Config, Leader
@@ -51,13 +52,7 @@ class Parts:
 def build(settings: Settings, instance: Instance, *, gateway_port: int) -> Parts:
     """The parts of one instance, each given what it needs of the others."""
     store = open_store(settings.store_url)
-    engine = LocalEngine(
-        settings.data,
-        nodes=settings.nodes,
-        orphan_s=settings.orphan_s,
-        api_url=instance.api_url,
-        unpack=unpack,
-    )
+    engine = _engine(settings, instance)
     artifacts = ArtifactStore(settings.data / "artifacts")
     leader = Leader(store=store, engine=engine, config=_config(settings, instance))
     tokens = RankTokens(secret(settings.data / "secret"))
@@ -69,6 +64,7 @@ def build(settings: Settings, instance: Instance, *, gateway_port: int) -> Parts
     actuator = Actuator(
         engine=engine,
         workshop=workshop,
+        archive=StoreArchive(store),
         token_of=partial(rank_token, tokens),
         observe=leader.observe,
         deposed=leader.depose,
@@ -97,6 +93,16 @@ def build(settings: Settings, instance: Instance, *, gateway_port: int) -> Parts
         services=services,
         gateway=GatewayProcess(settings.data, address),
         caretaker=Caretaker(services, observe=leader.observe, every_s=settings.retention_every_s),
+    )
+
+
+def _engine(settings: Settings, instance: Instance) -> LocalEngine:
+    return LocalEngine(
+        settings.data,
+        nodes=settings.nodes,
+        orphan_s=settings.orphan_s,
+        api_url=instance.api_url,
+        unpack=unpack,
     )
 
 

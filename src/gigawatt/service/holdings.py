@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from gigawatt.model.array import JobArray
 from gigawatt.model.artifact import Artifact, ModelVersion
 from gigawatt.model.change import Entity
 from gigawatt.model.endpoint import Endpoint, EndpointPhase, Replica
@@ -45,6 +46,7 @@ def gather(store: Store, premises: Premises) -> Holdings:
     gathering = _Gathering(premises=premises, found={})
     for each in premises.survey():
         gathering.found[each.kind, each.id] = each
+    _each(store, JobArray, gathering.array)
     _each(store, Job, gathering.job)
     _each(store, Replica, gathering.replica)
     _each(store, Endpoint, gathering.endpoint)
@@ -73,11 +75,36 @@ class _Gathering:
     items: dict[Ref, Item] = field(default_factory=dict[Ref, Item])
     entities: dict[Ref, Entity] = field(default_factory=dict[Ref, Entity])
     trees: set[str] = field(default_factory=set[str])
+    live_arrays: set[str] = field(default_factory=set[str])
+
+    def array(self, array: JobArray) -> None:
+        """An array that lives keeps what its tasks to come are made of."""
+        refers = [*_made_of(array.tenant, array.spec.environment, array.spec.bundle)]
+        if not array.ended:
+            self.live_arrays.add(array.id)
+            refers += [*_named(array), *_caches(array.spec.bundle, "")]
+            refers += [(Kind.JOBS, earlier) for earlier in array.spec.after]
+            if array.spec.origin is not None:
+                refers.append((Kind.CHECKPOINTS, array.spec.origin.job))
+        self._put(
+            Item(
+                kind=Kind.JOBS,
+                id=array.id,
+                tenant=array.tenant,
+                project=array.project,
+                used_ms=array.ended_ms or array.created_ms,
+                pinned="" if array.ended else f"array {array.id} is {array.phase.value}",
+                refers=tuple(refers),
+            ),
+            array,
+        )
 
     def job(self, job: Job) -> None:
         ref = (Kind.JOBS, job.id)
         used_ms = job.ended_ms or job.created_ms
         live = "" if job.ended else f"job {job.id} is {job.phase.value}"
+        if job.array in self.live_arrays:
+            live = f"array {job.array} is live"
         refers = [*_made_of(job.tenant, job.spec.environment, job.spec.bundle), *_named(job)]
         if not job.ended:
             refers += [(Kind.JOBS, earlier) for earlier in job.spec.after]
@@ -216,7 +243,7 @@ def _made_of(tenant: str, environment: str, bundle: str) -> list[Ref]:
     return refers
 
 
-def _named(job: Job) -> list[Ref]:
+def _named(job: Job | JobArray) -> list[Ref]:
     """Artifacts that its variables and its command name by digest, as calls of functions do."""
     said = (*(value for _, value in job.spec.env), *job.spec.command)
     digests = dict.fromkeys(each for text in said for each in DIGEST.findall(text))

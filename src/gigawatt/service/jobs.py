@@ -3,14 +3,17 @@
 from dataclasses import replace
 
 from gigawatt import clock
+from gigawatt.model.array import JobArray
 from gigawatt.model.change import Entity
 from gigawatt.model.command import CancelJob, RetryJob, SubmitJob
 from gigawatt.model.environment import HOST, Environment, EnvironmentKind, EnvironmentSpec
 from gigawatt.model.gang import Gang, GangKind
 from gigawatt.model.ids import make_id
 from gigawatt.model.job import Job, JobPhase, JobSpec
+from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.tenant import Caller
 from gigawatt.service.checkpoints import resolve_origin
+from gigawatt.service.labels import labelled
 from gigawatt.service.lookup import Filters, find_environment, find_job
 from gigawatt.service.permissions import home, verb
 from gigawatt.service.receipts import once
@@ -34,11 +37,9 @@ from gigawatt.service.views.jobs import (
 from gigawatt.service.views.specs import job_spec_fields
 from gigawatt.service.views.text import PageView
 from gigawatt.spec.parse import JobDraft
-from gigawatt.store.base import Page, Query, Store
 
 PHASES = tuple(phase.value for phase in JobPhase)
 ENTROPY_BYTES = 5
-LABEL_PAGES_MAX = 20  # of the store, looked through for one page of jobs with a label
 
 
 @verb
@@ -46,12 +47,13 @@ async def submit(
     caller: Caller, services: Services, draft: JobDraft, *, project: str, terms: Terms
 ) -> JobView:
     """A new job. Raises RefusalError for what is not there and for what could never run."""
+    _one_job(draft)
     tenant, project = home(caller, project)
 
     async def write() -> Entity:
-        spec, environment, earlier = await _resolved(caller, services, draft, project)
+        spec, environment, earlier = await resolved(caller, services, draft, project)
         now_ms = clock.now_ms()
-        check_feasible(services, _gang(spec, tenant, project, now_ms))
+        check_feasible(services, gang_of(spec, tenant, project, now_ms))
         command = SubmitJob(
             id=make_id("job", now_ms=now_ms, entropy=clock.entropy(ENTROPY_BYTES)),
             tenant=tenant,
@@ -71,18 +73,22 @@ async def dry_run(
     caller: Caller, services: Services, draft: JobDraft, *, project: str
 ) -> DryRunView:
     """What would become of a job, and where it would run. Raises RefusalError for what is not there."""
+    _one_job(draft)
     tenant, project = home(caller, project)
-    spec, _, _ = await _resolved(caller, services, draft, project)
-    gang = _gang(spec, tenant, project, clock.now_ms())
+    spec, _, _ = await resolved(caller, services, draft, project)
+    gang = gang_of(spec, tenant, project, clock.now_ms())
     fields = job_spec_fields(spec, draft.environment)
     return what_if_view(services, gang, fields)
 
 
 @verb
 async def page(caller: Caller, services: Services, filters: Filters) -> PageView[JobView]:
-    """Jobs, newest first. With labels, a page may hold fewer than the limit and still have a next."""
-    query = filters.query(caller, phases=PHASES)
-    found = await services.read(lambda: _labelled(services.store, query, filters.labels))
+    """Jobs, newest first. Tasks of arrays are listed with their array, and here where they are named.
+
+    With labels, a page may hold fewer than the limit and still have a next.
+    """
+    query = replace(filters.query(caller, phases=PHASES), orphans=not filters.name)
+    found = await services.read(lambda: labelled(services.store, Job, query, filters.labels))
     return PageView(items=[live_view(services, job) for job in found.items], next=found.next)
 
 
@@ -127,7 +133,8 @@ async def retry(
 
     async def write() -> Entity:
         terms.check(job.version)  # the leader takes an ended job as it is given
-        command = RetryJob(job=job, by=caller.name)
+        array = await services.read(lambda: services.store.read(JobArray, job.array))
+        command = RetryJob(job=job, by=caller.name, array=array)
         return await services.leader.submit(command, receipt=terms.receipt(job.tenant))
 
     return live_view(services, await once(Job, services, terms, job.tenant, write))
@@ -159,7 +166,7 @@ def what_if_view(services: Services, gang: Gang, fields: dict[str, object]) -> D
     )
 
 
-async def _resolved(
+async def resolved(
     caller: Caller, services: Services, draft: JobDraft, project: str
 ) -> tuple[JobSpec, Environment | None, Earlier]:
     """The spec with ids for names. Raises RefusalError."""
@@ -175,22 +182,8 @@ async def _resolved(
     return spec, environment, earlier
 
 
-def _labelled(store: Store, query: Query, labels: tuple[tuple[str, str], ...]) -> Page[Job]:
-    """A page of those that have all of the labels, from a bounded number of pages of the store."""
-    wanted, found = set(labels), list[Job]()
-    page: Page[Job] = store.page(Job, query)
-    for _ in range(LABEL_PAGES_MAX):
-        found += [job for job in page.items if wanted <= set(job.spec.labels)]
-        left = query.limit - len(found)
-        if not page.next or left <= 0:
-            break
-        page = store.page(Job, replace(query, cursor=page.next, limit=left))
-    else:
-        found += [job for job in page.items if wanted <= set(job.spec.labels)]
-    return Page(items=tuple(found), next=page.next)
-
-
-def _gang(spec: JobSpec, tenant: str, project: str, now_ms: int) -> Gang:
+def gang_of(spec: JobSpec, tenant: str, project: str, now_ms: int) -> Gang:
+    """The gang that a job of this spec would be, without an id."""
     return Gang(
         id="",
         kind=GangKind.JOB,
@@ -203,3 +196,13 @@ def _gang(spec: JobSpec, tenant: str, project: str, now_ms: int) -> Gang:
         labels=spec.labels,
         windows=spec.windows,
     )
+
+
+def _one_job(draft: JobDraft) -> None:
+    if draft.array is not None:
+        raise RefusalError(
+            RefusalCode.INVALID,
+            "array: this is many tasks, not one job",
+            field="array",
+            hint="submit it to /v1/arrays, or leave array and sweep out",
+        )

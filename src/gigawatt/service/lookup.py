@@ -4,11 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from gigawatt.model.array import JobArray, task_id, task_reference
 from gigawatt.model.attempt import Attempt
 from gigawatt.model.change import Entity
 from gigawatt.model.endpoint import Endpoint, EndpointPhase
 from gigawatt.model.environment import Environment
 from gigawatt.model.job import Job
+from gigawatt.model.ranges import contains, text
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.retention import RemovedJob
 from gigawatt.model.tenant import Caller
@@ -17,7 +19,7 @@ from gigawatt.service.services import Services
 from gigawatt.spec.faults import nearest
 from gigawatt.store.base import Query, Store
 
-Owned = TypeVar("Owned", Job, Endpoint, Environment)
+Owned = TypeVar("Owned", Job, JobArray, Endpoint, Environment)
 
 PAGE_LIMIT = 50
 PAGE_LIMIT_MAX = 500
@@ -60,8 +62,36 @@ class Filters:
 
 
 async def find_job(caller: Caller, services: Services, reference: str, project: str = "") -> Job:
-    """The job of that id, or the newest of that name. Raises RefusalError (not-found)."""
-    return await services.read(_finder(services.store, caller, Job, reference, project))
+    """The job of that id, of `ARRAY[17]`, or the newest of that name. Raises RefusalError (not-found)."""
+    find = _finder(services.store, caller, Job, reference, project)
+    task = task_reference(reference)
+    if task is None:
+        try:
+            return await services.read(find)
+        except RefusalError as error:
+            if error.code is RefusalCode.NOT_FOUND:
+                await _check_array(caller, services, reference, project)
+            raise
+    array = await find_array(caller, services, task[0], project)
+    of_task = task_id(array.id, task[1])
+    if not contains(array.tasks.indices, task[1]):
+        detail = f"array {array.id} has no task {task[1]}: it has {text(array.tasks.indices)}"
+        raise RefusalError(RefusalCode.NOT_FOUND, detail, field="index")
+    try:
+        return await services.read(_finder(services.store, caller, Job, of_task, project))
+    except RefusalError as error:
+        if error.code is not RefusalCode.NOT_FOUND:
+            raise
+        detail = f"task {task[1]} of {array.spec.name} has not been started"
+        hint = f"gw jobs {array.id} shows which are pending"
+        raise RefusalError(error.code, detail, hint=hint) from error
+
+
+async def find_array(
+    caller: Caller, services: Services, reference: str, project: str = ""
+) -> JobArray:
+    """The array of that id, or the newest of that name. Raises RefusalError (not-found)."""
+    return await services.read(_finder(services.store, caller, JobArray, reference, project))
 
 
 async def find_endpoint(
@@ -92,20 +122,32 @@ def attempt_of(job: Job, number: int | None) -> Attempt | None:
 
 def not_found(kind: str, reference: str) -> RefusalError:
     """What is answered for something that is not there, or not for the caller to see."""
+    listed = "job" if kind == "array" else kind
     return RefusalError(
         RefusalCode.NOT_FOUND,
         f"there is no {kind} {reference[:REFERENCE_CHARS_MAX]}",
-        hint=f"gw {kind}s lists those there are",
+        hint=f"gw {listed}s lists those there are",
     )
 
 
+async def _check_array(caller: Caller, services: Services, reference: str, project: str) -> None:
+    """Tell of an array where one job was asked for."""
+    try:
+        array = await find_array(caller, services, reference, project)
+    except RefusalError:
+        return
+    detail = f"{reference} is an array of {array.count} tasks, and one job is asked for"
+    hint = f"name a task, e.g. '{array.spec.name}[{array.tasks.indices[0][0]}]'; gw jobs {reference} lists them"
+    raise RefusalError(RefusalCode.NOT_FOUND, detail, field="job", hint=hint)
+
+
 def _check_removed(store: Store, caller: Caller, reference: str) -> None:
-    """Tell of a job that was there that it is not any more."""
+    """Tell of a job or an array that was there that it is not any more."""
     removed = store.read(RemovedJob, reference)
     if removed is not None and sees(caller, removed.tenant, removed.project, gang=removed.id):
         raise RefusalError(
             RefusalCode.GONE,
-            f"job {removed.id} ({removed.name}, {removed.phase}) was removed by {removed.by}",
+            f"{removed.id} ({removed.name}, {removed.phase}) was removed by {removed.by}",
             hint="what it used stays in the ledger; gw retention shows how long jobs are kept",
         )
 
@@ -113,10 +155,10 @@ def _check_removed(store: Store, caller: Caller, reference: str) -> None:
 def _finder(
     store: Store, caller: Caller, kind: type[Owned], reference: str, project: str
 ) -> Callable[[], Owned]:
-    word = kind.__name__.lower()
+    word = "array" if kind is JobArray else kind.__name__.lower()
 
     def visible(found: Entity | None) -> bool:
-        if not isinstance(found, Job | Endpoint | Environment):
+        if not isinstance(found, Job | JobArray | Endpoint | Environment):
             return False
         gang = found.id if isinstance(found, Job) else ""
         return sees(caller, found.tenant, found.project, gang=gang)
@@ -132,7 +174,7 @@ def _finder(
         page = store.page(kind, named).items if reference else ()
         if page and visible(page[0]):
             return page[0]
-        if kind is Job:
+        if kind in {Job, JobArray}:
             _check_removed(store, caller, reference)
         raise not_found(word, reference)
 

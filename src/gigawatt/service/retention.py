@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from gigawatt import clock
+from gigawatt.model.array import JobArray
 from gigawatt.model.artifact import Artifact
 from gigawatt.model.change import Entity
 from gigawatt.model.command import RemoveArtifact, RemoveEnvironment, RemoveJob, SetRetention
@@ -199,7 +200,7 @@ class _Run:
     def _command(self, entity: Entity) -> RemoveJob | RemoveEnvironment | RemoveArtifact:
         planned_ms, by = self._planned_ms, self._ask.by
         match entity:
-            case Job():
+            case Job() | JobArray():
                 return RemoveJob(job=entity, planned_ms=planned_ms, by=by)
             case Environment():
                 return RemoveEnvironment(id=entity.id, unused_since_ms=planned_ms - 1, by=by)

@@ -8,6 +8,7 @@ from gigawatt.build.environment_spec import check_spec, environment_id
 from gigawatt.build.indexes import entered
 from gigawatt.build.local_packages import package_digest
 from gigawatt.build.system import check_system
+from gigawatt.model.array import JobArray
 from gigawatt.model.artifact import Artifact
 from gigawatt.model.environment import (
     HOST,
@@ -41,7 +42,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Earlier:
-    """The jobs that a job comes after, by id, and those of them that have succeeded already."""
+    """What a job comes after, jobs and arrays by id, and those of them that have succeeded already."""
 
     ids: tuple[str, ...] = ()
     done: tuple[str, ...] = ()
@@ -99,7 +100,9 @@ async def resolve_after(
     if not names:
         return Earlier()
     live = [services.leader.job(name) for name in names]
-    jobs = [job for job in live if job and sees(caller, job.tenant, job.project)]
+    jobs: list[Job | JobArray] = [
+        job for job in live if job and sees(caller, job.tenant, job.project)
+    ]
     if len(jobs) < len(names):  # some by name, some ended: only the store knows
         jobs = await services.read(
             lambda: [_named(caller, services, each, project) for each in names]
@@ -108,7 +111,7 @@ async def resolve_after(
         if job.phase in {JobPhase.FAILED, JobPhase.CANCELLED}:
             raise RefusalError(
                 RefusalCode.CONFLICT,
-                f"job {job.id} ({job.spec.name}), which it comes after, is {job.phase.value}",
+                f"{kind_of(job)} {job.id} ({job.spec.name}), which it comes after, is {job.phase.value}",
                 field="after",
                 hint=f"gw retry {job.id}, or take it out of `after`",
             )
@@ -144,6 +147,11 @@ def artifact_key(tenant: str, digest: str) -> str:
     return f"{tenant}/{digest}"
 
 
+def kind_of(work: Job | JobArray) -> str:
+    """What it is called."""
+    return "job" if isinstance(work, Job) else "array"
+
+
 async def _with_owner(services: Services, spec: EnvironmentSpec, owner: str) -> EnvironmentSpec:
     """The spec with whose secrets it means: each must be there, and for that address. Raises RefusalError."""
     owned = tuple(replace(each, owner=owner if each.secret else "") for each in spec.indexes)
@@ -172,13 +180,18 @@ async def _with_packages(services: Services, spec: EnvironmentSpec, bundle: str)
     return replace(spec, packages=tuple(packages))
 
 
-def _named(caller: Caller, services: Services, name: str, project: str) -> Job:
-    job = services.store.read(Job, name)
-    if job is not None and sees(caller, job.tenant, job.project):
-        return job
+def _named(caller: Caller, services: Services, name: str, project: str) -> Job | JobArray:
+    """The job or array of that id, or the newest of that name."""
+    for kind in (Job, JobArray):
+        work = services.store.read(kind, name)
+        if work is not None and sees(caller, work.tenant, work.project):
+            return work
     query = Query(tenant=caller.tenant, project=project, name=name, limit=1)
-    page = services.store.page(Job, query).items
-    if not page:
+    found = [
+        *services.store.page(Job, query).items,
+        *services.store.page(JobArray, query).items,
+    ]
+    if not found:
         error = not_found("job", name)
         raise RefusalError(error.code, error.detail, field="after", hint=error.hint)
-    return page[0]
+    return max(found, key=lambda work: (work.created_ms, work.id))

@@ -1,20 +1,27 @@
 """Watching: a job until it has ended, and events without end. Streams begin with what is, then go on with what comes."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from gigawatt import clock
+from gigawatt.model.array import JobArray
 from gigawatt.model.event import Event
 from gigawatt.model.job import Job
 from gigawatt.model.tenant import Caller
+from gigawatt.service.arrays import live_array_view
 from gigawatt.service.jobs import live_view
-from gigawatt.service.lookup import find_job
+from gigawatt.service.lookup import find_array, find_job
 from gigawatt.service.permissions import sees, verb, within
 from gigawatt.service.services import Services
 from gigawatt.service.streams import feed
 from gigawatt.service.views.account import EventView, event_view
+from gigawatt.service.views.arrays import ArrayView
 from gigawatt.service.views.jobs import JobView
 from gigawatt.store.base import EventQuery
+
+V = TypeVar("V")
+W = TypeVar("W", Job, JobArray)
 
 PROGRESS_EVERY_S = 0.25
 HEARTBEAT_S = 15.0
@@ -48,7 +55,16 @@ async def job(
     nothing changes, as a sign of life. Raises RefusalError.
     """
     first = await find_job(caller, services, reference, project)
-    return _job_views(services, first)
+    return _views(services, first, live_view)
+
+
+@verb
+async def array(
+    caller: Caller, services: Services, reference: str, *, project: str = ""
+) -> AsyncIterator[ArrayView | None]:
+    """An array in the same way. Raises RefusalError."""
+    first = await find_array(caller, services, reference, project)
+    return _views(services, first, live_array_view)
 
 
 @verb
@@ -68,34 +84,39 @@ async def events(
     return _event_views(caller, services, seen)
 
 
-async def _job_views(services: Services, job: Job) -> AsyncIterator[JobView | None]:
-    def concerned(event: Event) -> bool:
-        return event.subject == job.id
+async def _views(
+    services: Services, work: W, view_of: Callable[[Services, W], V]
+) -> AsyncIterator[V | None]:
+    """The view of a job or an array whenever it has changed. What an array's tasks do concerns their array."""
+    tasks = f"{work.id}."
 
-    if job.ended:
-        yield live_view(services, job)
+    def concerned(event: Event) -> bool:
+        return event.subject == work.id or event.subject.startswith(tasks)
+
+    if work.ended:
+        yield view_of(services, work)
         return
     async with feed(services) as changes:
-        shown: JobView | None = None
+        shown: V | None = None
         changed = True
         shown_s = clock.monotonic_s()
         while not changes.closing:
             if changed:
-                job = await _read_job(services, job.id) or job
-            view = live_view(services, job)
+                work = await _read(services, work) or work
+            view = view_of(services, work)
             if view != shown:
                 shown, shown_s = view, clock.monotonic_s()
                 yield view
             elif clock.monotonic_s() - shown_s >= HEARTBEAT_S:
                 shown_s = clock.monotonic_s()
                 yield None
-            if job.ended:
+            if work.ended:
                 return
             changed = await changes.take_until(concerned, PROGRESS_EVERY_S)
 
 
-async def _read_job(services: Services, id: str) -> Job | None:
-    return await services.read(lambda: services.store.read(Job, id))
+async def _read(services: Services, work: W) -> W | None:
+    return await services.read(lambda: services.store.read(type(work), work.id))
 
 
 async def _event_views(

@@ -64,6 +64,13 @@ def pattern_schema(pattern: str) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "pattern": pattern})
 
 
+def env_text(value: object) -> object:
+    """Numbers stand for their digits; what YAML makes of a bare yes or null is not what was meant."""
+    if isinstance(value, bool) or value is None:
+        raise wrong(f"must be text, got {shown(value)}", 'put it in quotes, e.g. "true"')
+    return str(value) if isinstance(value, int | float) else value
+
+
 def _without_nul(value: str) -> str:
     if "\0" in value:
         raise wrong("must not hold a NUL character")

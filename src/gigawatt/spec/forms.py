@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, WithJson
 
 from gigawatt.model.node import TOPOLOGY_LEVELS
 from gigawatt.spec import limits, names
+from gigawatt.spec.arrays import Array, Sweep
 from gigawatt.spec.faults import nearest, wrong
 from gigawatt.spec.fields import (
     FORM,
@@ -25,6 +26,7 @@ from gigawatt.spec.fields import (
     SomeSeconds,
     Text,
     WorkPath,
+    env_text,
     matching,
     pattern_schema,
 )
@@ -66,13 +68,6 @@ def _argv(value: list[str]) -> list[str]:
     if any("\0" in word for word in value):
         raise wrong("must not hold a NUL character")
     return value
-
-
-def _env_text(value: object) -> object:
-    """Numbers stand for their digits; what YAML makes of a bare yes or null is not what was meant."""
-    if isinstance(value, bool) or value is None:
-        raise wrong(f"must be text, got {shown(value)}", 'put it in quotes, e.g. "true"')
-    return str(value) if isinstance(value, int | float) else value
 
 
 def _env_size(value: dict[str, str]) -> dict[str, str]:
@@ -117,7 +112,7 @@ Command = Annotated[
     ),
 ]
 Env = Annotated[
-    dict[str, Annotated[str, BeforeValidator(_env_text)]],
+    dict[str, Annotated[str, BeforeValidator(env_text)]],
     Field(max_length=limits.ENV_VARS_MAX),
     AfterValidator(_env_size),
     WithJsonSchema({"type": "object", "additionalProperties": {"type": ["string", "number"]}}),
@@ -125,7 +120,7 @@ Env = Annotated[
 Labels = Annotated[
     dict[
         Annotated[str, matching(names.LABEL_KEY_PATTERN, "use letters, digits and ._/- in keys")],
-        Annotated[str, BeforeValidator(_env_text)],
+        Annotated[str, BeforeValidator(env_text)],
     ],
     Field(max_length=limits.LABELS_MAX),
     AfterValidator(_labels),
@@ -347,6 +342,8 @@ class JobForm(BaseModel):
     model: ModelForm | None = None
     checkpoints: CheckpointsForm | None = None
     start_from: Text = Field(default="", alias="from")
+    array: Array | None = None
+    sweep: Sweep = {}
 
 
 class ReplicasForm(BaseModel):

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from gigawatt.model.array import ArraySpec
 from gigawatt.model.checkpoint import KeepBest, KeepPolicy, MetricMode
 from gigawatt.model.endpoint import EndpointSpec, Readiness
 from gigawatt.model.environment import EnvironmentSpec
@@ -18,6 +19,7 @@ from gigawatt.model.job import JobSpec, ModelOutput
 from gigawatt.model.refusal import Fault, RefusalError
 from gigawatt.model.resources import Resources
 from gigawatt.spec import limits, names
+from gigawatt.spec.arrays import array_faults, array_spec
 from gigawatt.spec.environments import environment_faults, environment_spec
 from gigawatt.spec.faults import faults_of, refusal
 from gigawatt.spec.forms import EndpointForm, GangForm, JobForm
@@ -26,11 +28,14 @@ from gigawatt.spec.units import shown
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobDraft:
-    """`spec.environment` is empty, and `spec.after` are names or ids as written; so is `start_from`, JOB[@STEP]."""
+    """`spec.environment` is empty, and `spec.after` are names or ids as written; so is `start_from`, JOB[@STEP].
+    With an `array`, it is many tasks.
+    """
 
     spec: JobSpec
     environment: EnvironmentSpec
     start_from: str = ""
+    array: ArraySpec | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +80,7 @@ def job_draft(form: JobForm) -> JobDraft:
         *_program_faults(form),
         *_together_faults(form, replica=False),
         *_keep_faults(form),
+        *array_faults(form.array, form.sweep, env=form.env),
     ]
     if faults:
         raise refusal(faults)
@@ -102,6 +108,7 @@ def job_draft(form: JobForm) -> JobDraft:
         spec=spec,
         environment=environment_spec(form.environment),
         start_from=form.start_from,
+        array=array_spec(form.array, form.sweep),
     )
 
 

@@ -43,8 +43,9 @@ class Query:
     name_prefix: str = ""
     since_ms: int = 0
     until_ms: int = 0
-    parent: str = ""  # replicas: their endpoint; model versions: their name
+    parent: str = ""  # replicas: their endpoint; tasks: their array; model versions: their name
     live_only: bool = False
+    orphans: bool = False  # only those without a parent
     cursor: str = (
         ""  # from a page's `next`; another query's cursor is refused (RefusalError, field `cursor`)
     )

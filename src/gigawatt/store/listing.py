@@ -81,6 +81,8 @@ def _conditions(kind: str, query: Query) -> list[ColumnElement[bool]]:
         conditions.append(objects.c.created_ms >= query.since_ms)
     if query.until_ms:
         conditions.append(objects.c.created_ms < query.until_ms)
+    if query.orphans:
+        conditions.append(objects.c.parent.is_(None))
     if query.live_only:
         conditions.append(objects.c.live.is_(true()))
     return conditions

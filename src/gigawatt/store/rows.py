@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from gigawatt.model.array import JobArray
 from gigawatt.model.artifact import AliasMove, Artifact, ModelCard, ModelName, ModelVersion
 from gigawatt.model.change import Entity
 from gigawatt.model.endpoint import Endpoint, EndpointPhase, Replica
@@ -50,7 +51,9 @@ def row(entity: Entity) -> dict[str, Any]:
 
 def facts_of(entity: Entity) -> Facts:
     match entity:
-        case Job() | Endpoint() | Replica() | Environment():
+        case Job() | JobArray():
+            return _facts_of_job(entity)
+        case Endpoint() | Replica() | Environment():
             return _facts_of_work(entity)
         case Node() | NodeAccount():
             return _facts_of_node(entity)
@@ -79,19 +82,22 @@ def replica_phase(replica: Replica) -> str:
     return attempt.phase.value if attempt is not None and attempt.live else "queued"
 
 
-def _facts_of_work(entity: Job | Endpoint | Replica | Environment) -> Facts:
+def _facts_of_job(entity: Job | JobArray) -> Facts:
+    return Facts(
+        id=entity.id,
+        created_ms=entity.created_ms,
+        tenant=entity.tenant,
+        project=entity.project,
+        name=entity.spec.name,
+        parent=(entity.array or None) if isinstance(entity, Job) else None,
+        phase=entity.phase.value,
+        live=not entity.ended,
+        version=entity.version,
+    )
+
+
+def _facts_of_work(entity: Endpoint | Replica | Environment) -> Facts:
     match entity:
-        case Job():
-            return Facts(
-                id=entity.id,
-                created_ms=entity.created_ms,
-                tenant=entity.tenant,
-                project=entity.project,
-                name=entity.spec.name,
-                phase=entity.phase.value,
-                live=not entity.ended,
-                version=entity.version,
-            )
         case Endpoint():
             return Facts(
                 id=entity.id,

@@ -7,6 +7,7 @@ from typing import Any, TypeVar, get_args
 from sqlalchemy import Connection, Insert, bindparam, delete, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
+from gigawatt.model.array import JobArray
 from gigawatt.model.change import Batch, Entity, Fixed, Receipt
 from gigawatt.model.event import Event
 from gigawatt.model.job import Job, JobPhase
@@ -115,14 +116,14 @@ class SqlStore:
         world = World(epoch=epoch)
         with self._read() as connection:
             rows = connection.execute(listing.live(WORLD_KINDS)).all()
-        blocked: list[Job] = []
+        blocked: list[Job | JobArray] = []
         for each in rows:
             entity = decode(KINDS[each.kind], each.body)
             world.put(entity)
-            if isinstance(entity, Job) and entity.phase is JobPhase.BLOCKED:
+            if isinstance(entity, Job | JobArray) and entity.phase is JobPhase.BLOCKED:
                 blocked.append(entity)
-        for job in blocked:  # again, now that every job that it may come after is there
-            world.put(job)
+        for work in blocked:  # again, now that everything that it may come after is there
+            world.put(work)
         return world
 
     def read(self, kind: type[E], id: str) -> E | None:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from gigawatt.model.array import ArraySpec, JobArray
 from gigawatt.model.artifact import AliasMove, Artifact, Lineage, ModelCard, ModelName, ModelVersion
 from gigawatt.model.attempt import Attempt, AttemptPhase, Evidence, Progress, RankStatus, Verdict
 from gigawatt.model.change import Batch, Entity, Receipt
@@ -141,8 +142,33 @@ def model_version(number: int, *, name: str = "tiny") -> ModelVersion:
     )
 
 
+def array(number: int, *, phase: JobPhase = JobPhase.RUNNING) -> JobArray:
+    """Everything that an array can hold."""
+    indices = ((0, 9), (12, 12))
+    return JobArray(
+        id=f"array-{number:06d}",
+        tenant="acme",
+        project="nlp",
+        spec=job(0, name="sweep").spec,
+        tasks=ArraySpec(
+            indices=indices, parallel=2, max_failures=3, sweep=(("LR", ("0.1", "0.2")),)
+        ),
+        phase=phase,
+        created_ms=1_000 + number,
+        submitted_by="ada",
+        pending=((4, 9), (12, 12)),
+        running=((2, 3),),
+        succeeded=((0, 0),),
+        failed=((1, 1),),
+        again=((5, 5),),
+        ending=JobPhase.CANCELLED,
+        message="cancelled by ada",
+    )
+
+
 def one_of_every_kind() -> tuple[Entity, ...]:
     return (
+        array(1),
         job_with_history(1),
         endpoint(1),
         replica(1),

@@ -235,3 +235,13 @@ def test_counts_are_by_phase_whatever_the_limit(store: Store, epoch: int) -> Non
     assert store.count(Job, Query(tenant="acme", limit=1)) == {"queued": 2, "running": 1}
     assert store.count(Replica, Query()) == {"ended": 1}
     assert store.count(ApiKey, Query()) == {"revoked": 1}
+
+
+def test_tasks_are_found_by_their_array_and_left_out_where_only_orphans_are_wanted(
+    store: Store, epoch: int
+) -> None:
+    tasks = [replace(job(n), id=f"array-1.{n}", array="array-1", index=n) for n in range(3)]
+    store.commit(batch_of(job(9), *tasks), epoch=epoch, now_ms=NOW_MS)
+    of_array = store.page(Job, Query(parent="array-1"))
+    assert [each.index for each in of_array.items] == [2, 1, 0]
+    assert store.page(Job, Query(orphans=True)).items == (job(9),)

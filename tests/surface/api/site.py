@@ -17,6 +17,7 @@ from gigawatt.build.environments import EnvironmentBuilder
 from gigawatt.build.interpreters import Interpreter, Machine
 from gigawatt.build.secrets import SecretFiles
 from gigawatt.control.actuator import Actuator
+from gigawatt.control.archive import StoreArchive
 from gigawatt.control.front import Front
 from gigawatt.control.leader import Config, Leader
 from gigawatt.control.premises import LocalPremises
@@ -181,14 +182,7 @@ async def running_site(
     artifacts = ArtifactStore(data / "artifacts")
     leader = Leader(store=store, engine=engine, config=_config(data))
     workshop = Workshop(artifacts, data / "environments")
-    actuator = Actuator(
-        engine=engine,
-        workshop=workshop,
-        token_of=lambda _: "",
-        observe=leader.observe,
-        deposed=leader.depose,
-    )
-    await leader.start(actuator)
+    await leader.start(_actuator(store, engine, leader, workshop))
     services = Services(
         store=store,
         leader=Front(leader),
@@ -221,6 +215,17 @@ async def running_site(
             services.closing.set()
             await leader.stop()
             store.close()
+
+
+def _actuator(store: Store, engine: MachineEngine, leader: Leader, workshop: Workshop) -> Actuator:
+    return Actuator(
+        engine=engine,
+        workshop=workshop,
+        archive=StoreArchive(store),
+        token_of=lambda _: "",
+        observe=leader.observe,
+        deposed=leader.depose,
+    )
 
 
 def _client(app: FastAPI) -> httpx2.AsyncClient:

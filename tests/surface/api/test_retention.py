@@ -113,6 +113,29 @@ def test_what_a_kept_job_names_by_digest_stays_and_what_its_function_returned(
     play(scenario)
 
 
+def test_an_array_goes_as_a_whole_and_not_while_it_lives(play: Play) -> None:
+    async def scenario(site: Site) -> None:
+        bundle = await upload(site, b"code")
+        fields = {"command": ["true"], "bundle": bundle, "array": {"count": 2, "parallel": 1}}
+        response = await site.call("POST", "/v1/arrays", fields)
+        assert response.status_code == 201, response.text
+        array = response.json()["id"]
+        for index in range(2):
+            task = await site.phase({"id": f"{array}.{index}"}, "running")
+            site.engine.exit(attempt_key(task), code=0)
+            await site.phase(task, "succeeded")
+            live = await pruned(site, older_than="0s")
+            assert [kind for kind, _ in went(live) if kind in {"jobs", "contents"}] == (
+                [] if index == 0 else ["jobs", "jobs", "jobs", "contents"]
+            )
+        for path in (f"/v1/arrays/{array}", f"/v1/jobs/{array}.0"):
+            assert (await site.call("GET", path)).status_code == 410
+        again = await site.call("POST", f"/v1/arrays/{array}/retry")
+        assert again.status_code == 410
+
+    play(scenario)
+
+
 def test_a_job_goes_with_its_files_and_its_bundle_and_is_told_as_gone(
     play: Play, tmp_path: Path
 ) -> None:

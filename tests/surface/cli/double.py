@@ -148,6 +148,8 @@ def a_job(**changes: Any) -> dict[str, Any]:
         },
         "after": [],
         "version": 4,
+        "array": "",
+        "index": None,
         "attempts": [an_attempt()],
     }
     return {**view, **changes}
@@ -214,6 +216,7 @@ def _install(api: ApiDouble) -> None:
     api.on("PUT", "/v1/artifacts/[^/]+", lambda request: _store(api, request))
     api.on("POST", "/v1/jobs", lambda request: _submit(api, request))
     api.on("GET", "/v1/jobs", lambda request: _page(api, request))
+    api.on("GET", "/v1/arrays", Answer(body={"items": [], "next": ""}))
     api.on("GET", "/v1/jobs/[^/]+", lambda request: _job(api, request))
 
 

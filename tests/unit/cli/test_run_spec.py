@@ -12,12 +12,22 @@ from gigawatt.cli.commands.run_spec import Flags, default_bundle
 
 def flags(**given: Any) -> Flags:
     nothing: dict[str, Any] = dict.fromkeys(each.name for each in fields(Flags))
-    empty: dict[str, Any] = {"env": (), "after": (), "labels": (), "no_bundle": False}
+    empty: dict[str, Any] = {"env": (), "after": (), "labels": (), "sweep": (), "no_bundle": False}
     return Flags(**{**nothing, **empty, **given})
 
 
 def test_no_flags_say_nothing() -> None:
     assert flags().fields() == {}
+
+
+def test_many_tasks_are_counted_or_listed_and_a_sweep_is_a_grid() -> None:
+    assert flags(array="100").fields() == {"array": {"count": 100}}
+    assert flags(array="0-9,20%5", max_failures=0).fields() == {
+        "array": {"indices": "0-9,20", "parallel": 5, "max_failures": 0}
+    }
+    assert flags(sweep=("LR=1e-4,3e-4", "SEED=1")).fields() == {
+        "sweep": {"LR": ["1e-4", "3e-4"], "SEED": ["1"]}
+    }
 
 
 def test_flags_are_fields_in_the_job_files_words() -> None:

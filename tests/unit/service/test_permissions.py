@@ -44,6 +44,8 @@ def test_whatever_a_caller_can_ask_of_the_services_is_a_verb() -> None:
     """Helpers of verbs are told by what they are given: they are called with what a verb has resolved."""
     helpers = {
         "lookup.find_job",
+        "lookup.find_array",
+        "jobs.resolved",
         "lookup.find_endpoint",
         "lookup.find_environment",
         "model_lookup.find_model",
@@ -180,5 +182,6 @@ def _reads(name: str) -> bool:
         "diff",
         "lines",
         "stacks",
+        "tasks",
     }
     return module in {"watch", "instance"} or function in reading

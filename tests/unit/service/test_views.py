@@ -103,6 +103,8 @@ ENDED_AS_JSON: dict[str, Any] = {
     },
     "after": ["job-0"],
     "version": 1,
+    "array": "",
+    "index": None,
     "attempts": [
         {
             "n": 1,

@@ -12,10 +12,10 @@ from gigawatt.cli.session import Session, with_project, with_session
 @with_project
 @with_session
 def cancel(session: Session, *, jobs: tuple[str, ...], wait: bool) -> None:
-    """Stop each JOB. Its ranks are asked to end, and after their grace they are made to."""
+    """Stop each JOB; an array with all its tasks, `ARRAY[17]` one of them. Its ranks are asked to end, and after their grace they are made to."""
     views: list[object] = []
     for ref in jobs:
-        job = session.client.job(ref).cancel()
+        job = session.client.find(ref).cancel()
         if wait:
             job.wait(check=False)
         views.append(job.view)

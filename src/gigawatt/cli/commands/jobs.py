@@ -1,19 +1,25 @@
 """`gw jobs`: the list, and one job with its attempts, ranks and evidence."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from gigawatt.cli import format as form
 from gigawatt.cli import saved_filters
+from gigawatt.cli.commands.arrays import list_row as array_row
+from gigawatt.cli.commands.arrays import list_tasks, show_array
 from gigawatt.cli.complete import job_names
 from gigawatt.cli.session import Session, pairs, with_project, with_session
 
 if TYPE_CHECKING:
+    from gigawatt.sdk.array_views import ArrayView
     from gigawatt.sdk.views import AttemptView, JobView, Page
+
+V = TypeVar("V", bound="JobView | ArrayView")
 
 PHASES = (
     "blocked",
@@ -27,8 +33,10 @@ PHASES = (
     "failed",
     "cancelled",
 )
+ARRAY_PHASES = ("blocked", "running", "stopping", "succeeded", "failed", "cancelled")
 LIMIT = 30
 PAGE_MAX = 500
+_NO_JOBS: "Page[JobView]" = {"items": [], "next": ""}
 
 
 @click.command("jobs")
@@ -49,23 +57,27 @@ PAGE_MAX = 500
 @click.option("--filter", "saved", default="", metavar="NAME", help="Use filters that were saved.")
 @click.option("--limit", type=click.IntRange(1, PAGE_MAX), default=LIMIT, show_default=True)
 @click.option("--all", "everything", is_flag=True, help="All of them, not only the newest.")
+@click.option("--arrays", "only_arrays", is_flag=True, help="Only job arrays.")
 @with_project
 @with_session
-def jobs(session: Session, *, job: str | None, **given: Any) -> None:
-    """List the newest jobs, or show JOB: a name, an id, or the beginning of one."""
-    if job:
-        _show_one(session, job)
-        return
+def jobs(session: Session, *, job: str | None, only_arrays: bool, **given: Any) -> None:
+    """List the newest jobs, or show JOB: a name, an id, or the beginning of one.
+
+    An array is one line; `gw jobs ARRAY` shows where its tasks stand, `gw jobs ARRAY[17]` one of them.
+    """
     wanted = _wanted(**given)
-    page = wanted.page(session)
-    if session.as_json:
-        session.show_json(page)
+    if job:
+        _show_one(session, job, wanted)
         return
-    _show_list(session, page["items"])
-    if not page["items"]:
+    if session.as_json:
+        session.show_json(wanted.arrays(session) if only_arrays else wanted.jobs(session))
+        return
+    arrays, found = wanted.arrays(session), _NO_JOBS if only_arrays else wanted.jobs(session)
+    shown = _show_list(session, arrays["items"], found["items"], limit=wanted.limit_or_none)
+    if not shown:
         session.say("no such jobs" if wanted.narrowed else "no jobs yet: gw run -- COMMAND")
-    elif page["next"]:
-        session.say(f"the newest {len(page['items'])}; --all for every one")
+    elif arrays["next"] or found["next"]:
+        session.say(f"the newest {shown}; --all for every one")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,20 +94,36 @@ class _Listing:
     def narrowed(self) -> bool:
         return bool(self.phases or self.name or self.labels)
 
-    def page(self, session: Session) -> "Page[JobView]":
-        filters = {"phase": self.phases, "name": self.name, "label": self.labels}
+    @property
+    def limit_or_none(self) -> int | None:
+        return None if self.everything else self.limit
+
+    def arrays(self, session: Session) -> "Page[ArrayView]":
+        return self.page(session.client.arrays.page, phases=ARRAY_PHASES)
+
+    def jobs(self, session: Session) -> "Page[JobView]":
+        return self.page(session.client.jobs.page)
+
+    def page(
+        self, pages: "Callable[..., Page[V]]", *, phases: tuple[str, ...] = PHASES
+    ) -> "Page[V]":
+        """Of what `pages` lists and can be in `phases`."""
+        from gigawatt.sdk.paging import Listing, whole
+
+        chosen = tuple(phase for phase in self.phases if phase in phases)
+        if self.phases and not chosen:
+            return {"items": [], "next": ""}
+        filters = {"phase": chosen, "name": self.name, "label": self.labels}
         if not (self.everything or self.labels):
-            return session.client.jobs.page(**filters, limit=self.limit)
+            return pages(**filters, limit=self.limit)
         if not self.everything:
-            more = session.client.jobs.list(**filters, limit=self.limit)
+            more = Listing(pages, {**filters, "limit": self.limit})
             found = list(islice(more, self.limit + 1))
             return {
                 "items": found[: self.limit],
                 "next": found[self.limit]["id"] if found[self.limit :] else "",
             }
-        from gigawatt.sdk.paging import whole
-
-        return whole(session.client.jobs.page, {**filters, "limit": PAGE_MAX})
+        return whole(pages, {**filters, "limit": PAGE_MAX})
 
 
 def list_row(job: "JobView", now_ms: int) -> list[str]:
@@ -165,11 +193,21 @@ def _wanted(
     )
 
 
-def _show_list(session: Session, items: "Sequence[JobView]") -> None:
+def _show_list(
+    session: Session,
+    arrays: "Sequence[ArrayView]",
+    jobs: "Sequence[JobView]",
+    *,
+    limit: int | None,
+) -> int:
+    """Both in one list, newest first, an array on one line; how many lines."""
     from gigawatt.cli.style import DIM, Column, show_table
 
-    if not items:
-        return
+    rows = [(array["created_ms"], array_row(array, session.now_ms)) for array in arrays]
+    rows += [(job["created_ms"], list_row(job, session.now_ms)) for job in jobs]
+    rows = sorted(rows, key=itemgetter(0), reverse=True)[:limit]
+    if not rows:
+        return 0
     columns = [
         Column(name="NAME", style="bold"),
         Column(name="ID", style=DIM),
@@ -181,11 +219,21 @@ def _show_list(session: Session, items: "Sequence[JobView]") -> None:
         Column(name="AGE", right=True),
         Column(name="REASON", cut=True),
     ]
-    show_table(columns, [list_row(job, session.now_ms) for job in items])
+    show_table(columns, [row for _, row in rows])
+    return len(rows)
 
 
-def _show_one(session: Session, ref: str) -> None:
-    job = session.client.job(ref).view
+def _show_one(session: Session, ref: str, wanted: _Listing) -> None:
+    from gigawatt.sdk.arrays import JobArray
+
+    found = session.client.find(ref)
+    if isinstance(found, JobArray):
+        if wanted.phases or wanted.everything:
+            list_tasks(session, found, wanted.page(found.page))
+        else:
+            show_array(session, found)
+        return
+    job = found.view
     if session.as_json:
         session.show_json(job)
         return

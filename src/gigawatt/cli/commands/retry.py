@@ -11,10 +11,13 @@ from gigawatt.cli.session import Session, with_project, with_session
 @with_project
 @with_session
 def retry(session: Session, *, jobs: tuple[str, ...]) -> None:
-    """Put each JOB that failed or was cancelled back in the line, from its last checkpoint."""
+    """Put each JOB that failed or was cancelled back in the line, from its last checkpoint.
+
+    Of an array, the tasks that failed or were cancelled run again.
+    """
     views: list[object] = []
     for ref in jobs:
-        job = session.client.job(ref).retry()
+        job = session.client.find(ref).retry()
         views.append(job.view)
         session.say(f"{job.name} {job.id} is {job.phase}: `gw watch {job.name}`")
     if session.as_json:

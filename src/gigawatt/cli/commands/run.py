@@ -11,6 +11,9 @@ from gigawatt.cli.failure import FAILED
 from gigawatt.cli.session import Command, Session, with_project, with_session
 
 if TYPE_CHECKING:
+    from typing_extensions import TypeIs
+
+    from gigawatt.sdk.arrays import JobArray
     from gigawatt.sdk.jobfile import Ready
     from gigawatt.sdk.jobhandle import Job
 
@@ -20,6 +23,8 @@ Examples:
   gw run -- python train.py --lr 3e-4    a command, with this directory's code
   gw run --nodes 2 --gpus 8 -- torchrun-like.sh
   gw run job.yaml --env LR=3e-4 --follow
+  gw run --array 0-9999%50 -- ./task.sh  ten thousand tasks, fifty at once
+  gw run --sweep LR=1e-4,3e-4 --sweep SEED=1,2,3 -- python train.py
 """
 
 
@@ -69,6 +74,11 @@ _OPTIONS = (
     ),
     click.option("--label", "labels", multiple=True, metavar="NAME=VALUE", help="A label."),
     click.option("--model", metavar="NAME=PATH", help="Register PATH as a model when it succeeds."),
+    click.option("--array", metavar="[N|A-B][%P]", help="Many tasks: 0-9999%50 runs 50 at once."),
+    click.option(
+        "--sweep", multiple=True, metavar="NAME=V,…", help="A grid of variables; repeatable."
+    ),
+    click.option("--max-failures", type=click.IntRange(0), help="Stop an array after more than N."),
     click.option("--dry-run", is_flag=True, help="Say what would run where, and why; run nothing."),
     click.option("--wait", is_flag=True, help="Wait for its end; exit 1 if it fails."),
     click.option("--follow", "-f", is_flag=True, help="Print its output, and wait as --wait does."),
@@ -131,8 +141,13 @@ def carry_out(session: Session, ready: "list[Ready]", how: "How") -> None:
 
 def _try_out(session: Session, ready: "list[Ready]") -> None:
     from gigawatt.cli.commands.run_dry import show_dry_run
+    from gigawatt.sdk.arrays import is_array
 
-    found = [session.client.jobs.dry_run(each) for each in ready]
+    client = session.client
+    found = [
+        client.arrays.dry_run(each) if is_array(each) else client.jobs.dry_run(each)
+        for each in ready
+    ]
     if session.as_json:
         session.show_json(found[0] if len(found) == 1 else {"items": found, "next": ""})
     else:
@@ -143,16 +158,17 @@ def _try_out(session: Session, ready: "list[Ready]") -> None:
 
 
 def _submit(session: Session, ready: "list[Ready]", how: How) -> None:
-    jobs: list[Job] = []
+    jobs: list[Job | JobArray] = []
     for each in ready:
         job = _sent(session, each)
         jobs.append(job)
         if not (session.as_json or how.follow):
             click.echo(job.id)
         session.say(_submitted(job, how))
-    if how.follow:
-        _follow(session, jobs[0])
-    elif how.wait:
+    first = jobs[0]
+    if how.follow and not _is_array(first):
+        _follow(session, first)
+    elif how.wait or how.follow:
         for job in jobs:
             _wait(session, job)
     if session.as_json:
@@ -162,17 +178,21 @@ def _submit(session: Session, ready: "list[Ready]", how: How) -> None:
         raise click.exceptions.Exit(FAILED)
 
 
-def _sent(session: Session, ready: "Ready") -> "Job":
+def _sent(session: Session, ready: "Ready") -> "Job | JobArray":
     from gigawatt.cli.following import upload_bar
+    from gigawatt.sdk.arrays import is_array
 
     with upload_bar(session, "bundle") as progress:
         whole = session.client.jobs.with_bundle(ready, progress=progress)
-    return session.client.jobs.send(whole)
+    client = session.client
+    return client.arrays.send(whole) if is_array(whole) else client.jobs.send(whole)
 
 
-def _submitted(job: "Job", how: How) -> str:
+def _submitted(job: "Job | JobArray", how: How) -> str:
     if how.follow or how.wait:
         return f"{job.name} {job.id} {job.phase}"
+    if _is_array(job):
+        return f"{job.name}: {job.view['tasks']} tasks: `gw watch {job.name}`"
     return f"{job.name} is {job.phase}: `gw logs -f {job.name}`, `gw watch {job.name}`"
 
 
@@ -186,24 +206,38 @@ def _follow(session: Session, job: "Job") -> None:
     _tell_end(session, job)
 
 
-def _wait(session: Session, job: "Job") -> None:
-    from gigawatt.cli.following import goes_on, wait_for_end
+def _wait(session: Session, job: "Job | JobArray") -> None:
+    from gigawatt.cli.commands.arrays import status_line
+    from gigawatt.cli.following import goes_on, told, wait_for_end
 
     with goes_on(job.name):
-        wait_for_end(session, job)
+        if _is_array(job):
+            with told(session) as tell:
+                for view in job.watch():
+                    tell(status_line(view))
+        else:
+            wait_for_end(session, job)
         job.wait(check=False)
     _tell_end(session, job)
 
 
-def _tell_end(session: Session, job: "Job") -> None:
+def _tell_end(session: Session, job: "Job | JobArray") -> None:
     from gigawatt.cli import format as form
     from gigawatt.cli.failure import say_error
 
     view = job.view
     took = form.duration((view["ended_ms"] or view["created_ms"]) - view["created_ms"])
     if job.phase == "succeeded":
-        made = f", model {view['model_version']}" if view["model_version"] else ""
+        model = "" if _is_array(job) else job.view["model_version"]
+        made = f", model {model}" if model else ""
         session.say(f"{job.name} succeeded in {took}{made}")
     elif not session.as_json:
         why = view["message"] or "no reason was given"
-        say_error(f"{job.name} {job.phase} after {took}: {why}", f"gw explain {job.name}")
+        hint = f"gw jobs {job.id}" if _is_array(job) else f"gw explain {job.name}"
+        say_error(f"{job.name} {job.phase} after {took}: {why}", hint)
+
+
+def _is_array(job: "Job | JobArray") -> "TypeIs[JobArray]":
+    from gigawatt.sdk.arrays import JobArray
+
+    return isinstance(job, JobArray)

@@ -39,6 +39,9 @@ class Flags:
     start_from: str | None
     labels: tuple[str, ...]
     model: str | None
+    array: str | None
+    sweep: tuple[str, ...]
+    max_failures: int | None
 
     def fields(self) -> dict[str, Any]:
         """The fields of a job that they set, in the job file's words. Raises click.UsageError."""
@@ -55,6 +58,8 @@ class Flags:
             "environment": environment_fields(self.environment, self.requirements, self.python),
             "bundle": self._bundle(),
             "model": self._model(),
+            "array": self._array(),
+            "sweep": {k: v.split(",") for k, v in pairs(self.sweep, "--sweep").items()},
         }
         return {name: value for name, value in fields.items() if value not in (None, {}, [])}
 
@@ -74,6 +79,21 @@ class Flags:
                 raise click.UsageError("--bundle and --no-bundle exclude each other")
             return ""
         return str(self.bundle.absolute()) if self.bundle else None
+
+    def _array(self) -> dict[str, Any]:
+        """Which tasks; over a file that says how many, how many at once is merged in."""
+        if self.array is None and self.max_failures is None:
+            return {}
+        indices, _, parallel = (self.array or "").partition("%")
+        if parallel and not parallel.isdecimal():
+            raise click.BadParameter(f"{parallel!r} is no number", param_hint="--array")
+        array: dict[str, Any] = {
+            "count": int(indices) if indices.isdecimal() else None,
+            "indices": None if indices.isdecimal() else indices or None,
+            "parallel": int(parallel) if parallel else None,
+            "max_failures": self.max_failures,
+        }
+        return {name: value for name, value in array.items() if value is not None}
 
     def _model(self) -> dict[str, Any] | None:
         if not self.model:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gigawatt.cli import format as form
+from gigawatt.cli.commands.arrays import watch_array
 from gigawatt.cli.complete import job_names
 from gigawatt.cli.failure import FAILED
 from gigawatt.cli.following import goes_on, status_line
@@ -31,10 +32,14 @@ LABEL_WIDTH = 12
 @with_project
 @with_session
 def watch(session: Session, *, job: str) -> None:
-    """Follow JOB until it has ended; exit 1 if it fails. With -o json: its view at each change, one a line."""
-    found = session.client.job(job)
+    """Follow JOB, or all of an array, until it has ended; exit 1 if it fails. With -o json: its view at each change, one a line."""
+    from gigawatt.sdk.arrays import JobArray
+
+    found = session.client.find(job)
     with goes_on(found.name):
-        if session.as_json:
+        if isinstance(found, JobArray):
+            watch_array(session, found)
+        elif session.as_json:
             for view in found.watch():
                 session.show_json_line(view)
         else:

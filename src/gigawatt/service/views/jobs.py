@@ -105,7 +105,7 @@ class GangView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobView:
-    """A job. `reason` and `position` while it waits."""
+    """A job. `reason` and `position` while it waits; `array` and `index` if it is the task of one."""
 
     id: str
     name: str
@@ -130,6 +130,8 @@ class JobView:
     gang: GangView
     after: tuple[str, ...]
     version: int
+    array: str
+    index: int | None
     attempts: tuple[AttemptView, ...]
 
 
@@ -191,6 +193,8 @@ def job_view(
         gang=gang_view(spec.shape),
         after=spec.after,
         version=job.version,
+        array=job.array,
+        index=job.index if job.array else None,
         attempts=tuple(attempt_view(attempt) for attempt in job.attempts),
     )
 

@@ -56,6 +56,11 @@ DIALECT = Dialect(
     gpu_counts=frozenset({"SLURM_GPUS_ON_NODE", "SLURM_GPUS_PER_NODE"}),
     srun=True,
 )
+OF_ARRAYS = {
+    "SLURM_ARRAY_JOB_ID": "$GIGAWATT_ARRAY_ID",
+    "SLURM_ARRAY_TASK_ID": "$GIGAWATT_ARRAY_INDEX",
+    "SLURM_ARRAY_TASK_COUNT": "$GIGAWATT_ARRAY_COUNT",
+}
 _SHELLS = frozenset({"sh", "bash", "dash", "ksh"})
 _SIGNAL = re.compile(r"(?:[BR]+:)?(?:SIG)?([A-Za-z]+[0-9]*|\d+)(?:@(\d+))?")
 
@@ -139,10 +144,12 @@ class _Options:
         return gang
 
     def literals(self, gpus: int) -> dict[str, str]:
-        """Slurm's variables whose values the options say."""
+        """Slurm's variables whose values the options say, or that only an array has."""
         cpus = self._count("cpus-per-task")
         found = {"SLURM_GPUS_ON_NODE": str(gpus), "SLURM_GPUS_PER_NODE": str(gpus)}
-        return {**found, "SLURM_CPUS_PER_TASK": str(cpus)} if cpus else found
+        if cpus:
+            found["SLURM_CPUS_PER_TASK"] = str(cpus)
+        return {**found, **OF_ARRAYS} if "array" in self._given else found
 
     def rest(self) -> dict[str, Any]:
         """The fields beside the gang and the program."""
@@ -153,6 +160,8 @@ class _Options:
             found["timeout"] = shown_span(seconds)
         if grace := self._grace():
             found["grace"] = shown_span(grace)
+        if "array" in self._given:
+            found["array"] = self._given["array"].value  # Slurm's words for it are ours
         if "no-requeue" in self._given and "requeue" not in self._given:
             found["retries"] = {"infrastructure": 0}
         return found

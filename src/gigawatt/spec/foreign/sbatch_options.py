@@ -22,6 +22,7 @@ ALIASES = {"tasks-per-node": "ntasks-per-node", "workdir": "chdir", "share": "ov
 READ = frozenset(
     {
         *(
+            "array",
             "nodes",
             "ntasks",
             "ntasks-per-node",
@@ -74,7 +75,6 @@ _BOUND = "cores are not pinned one by one: gang.cpus is what each node gives"
 _WATCH = "`gw watch JOB` and `gw events -f` tell it"
 _NONE = "leave it out"
 TOLD: Mapping[str, str] = {
-    "array": "submit it once for each index: `gw run FILE --name NAME-3 --env SLURM_ARRAY_TASK_ID=3`",
     "dependency": "write `after: [NAME]` with the names or ids of jobs here; it waits for their success",
     "output": _LOGS, "error": _LOGS, "open-mode": _LOGS, "input": "ranks read from /dev/null; open the file",
     "partition": _PLACE, "constraint": _PLACE, "nodelist": _PLACE, "exclude": _PLACE, "nodefile": _PLACE,

@@ -69,10 +69,11 @@ def test_a_srun_becomes_its_command_and_slurms_variables_ours() -> None:
     job = only("srun.sbatch")
     assert job["script"].splitlines() == [
         "# Slurm's variables, from this system's",
+        'export SLURM_ARRAY_TASK_ID="$GIGAWATT_ARRAY_INDEX"',
         'export SLURM_PROCID="$RANK"',
         "module load cuda",
         "python prepare.py",
-        'python train.py --rank $SLURM_PROCID --lr "$LR" | tee train.log',
+        'python train.py --rank $SLURM_PROCID --part $SLURM_ARRAY_TASK_ID --lr "$LR" | tee train.log',
     ]
     assert job["gang"] == {
         "nodes": 2,
@@ -82,12 +83,12 @@ def test_a_srun_becomes_its_command_and_slurms_variables_ours() -> None:
         "ranks_per_node": 4,
     }
     told = {note.key: note for note in imported("srun.sbatch").notes}
-    assert set(told) == {"--gres", "--array", "--dependency", "--export", "--signal", "script"}
-    assert "SLURM_ARRAY_TASK_ID" in told["--array"].advice
-    assert (told["--array"].line, told["--signal"].line) == (7, 10)
+    assert set(told) == {"--gres", "--dependency", "--export", "--signal", "script"}
+    assert (told["--dependency"].line, told["--signal"].line) == (8, 10)
     assert any("line 17" in note.detail for note in imported("srun.sbatch").notes)
-    fields = {name: job[name] for name in ("bundle", "env", "timeout", "grace", "retries")}
+    fields = {name: job[name] for name in ("array", "bundle", "env", "timeout", "grace", "retries")}
     assert fields == {
+        "array": "0-9%2",
         "bundle": "code",
         "env": {"LR": "3e-4"},
         "timeout": "1h30m",
