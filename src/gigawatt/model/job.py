@@ -98,6 +98,7 @@ class JobSpec:
     model: ModelOutput | None = None
     checkpoints: KeepPolicy | None = None  # None deletes nothing
     origin: Origin | None = None  # where its first attempt starts from
+    terminal: bool = False  # each rank has one, so that it can be talked to
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -103,6 +103,7 @@ def job_draft(form: JobForm) -> JobDraft:
         labels=_pairs(form.labels),
         model=_model_output(form),
         checkpoints=_keep_policy(form),
+        terminal=form.terminal,
     )
     return JobDraft(
         spec=spec,

@@ -17,7 +17,7 @@ from benchmarks.instance import Instance, start
 import gigawatt as gw_
 from gigawatt.model.refusal import RefusalError
 from tests.surface.server.daily import end, gw, running, strangers_key, wrote
-from tests.surface.server.jobs import View, read, wait_phase
+from tests.surface.server.jobs import View, read, wait_phase, wait_running
 from tests.surface.server.talking import asked, at_terminal, started
 from tests.waiting import until
 
@@ -154,6 +154,34 @@ sys.exit(3)
         out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (3, "after\n", "worse\n")
     wait_phase(api, view, "failed")
+
+
+def test_a_rank_with_a_terminal_is_debugged_in_it(
+    instance: Instance, api: Api, tmp_path: Path
+) -> None:
+    script = tmp_path / "buggy.py"
+    script.write_text("x = 41\nbreakpoint()\nprint('x is', x)\n")
+    submitted = gw(
+        instance, "run", "--terminal", "--no-bundle", "--cpus", "0.1", "--", "python3", str(script)
+    )
+    view = read(api, {"id": submitted.stdout.strip()})
+    wait_running(api, view)
+    wrote(instance, view, "(Pdb)")
+    with at_terminal(instance, "attach", view["id"]) as first:
+        first.wait_for("Ctrl-P Ctrl-Q leaves")
+        first.type("p x + 1\n")
+        first.wait_for("42")
+        first.type("\x10\x11")
+        assert first.ended() == 0
+        assert first.is_as_before()
+    assert read(api, view)["phase"] == "running"
+    with at_terminal(instance, "attach", view["id"]) as second:
+        second.wait_for("attached")
+        second.type("x = 7\n")
+        second.type("continue\n")
+        second.wait_for("x is 7")
+        assert second.ended() == 0
+    wait_phase(api, view, "succeeded")
 
 
 def test_signals_reach_a_rank_only_on_request(instance: Instance, api: Api) -> None:

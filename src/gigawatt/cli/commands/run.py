@@ -72,6 +72,7 @@ _OPTIONS = (
         metavar="JOB[@STEP]",
         help="Start from a checkpoint of another job.",
     ),
+    click.option("--terminal", is_flag=True, help="Give ranks one, to be talked to by gw attach."),
     click.option("--label", "labels", multiple=True, metavar="NAME=VALUE", help="A label."),
     click.option("--model", metavar="NAME=PATH", help="Register PATH as a model when it succeeds."),
     click.option("--array", metavar="[N|A-B][%P]", help="Many tasks: 0-9999%50 runs 50 at once."),

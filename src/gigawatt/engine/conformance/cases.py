@@ -46,6 +46,7 @@ CASES: dict[str, Callable[[Bench], Awaitable[str]]] = {
     "command-ends-with-its-gang": talks.command_ends_with_its_gang,
     "port-is-reached": talks.port_is_reached,
     "rank-is-attached-to": talks.rank_is_attached_to,
+    "terminal-of-a-rank-is-talked-to": talks.terminal_of_a_rank_is_talked_to,
     "adoption-keeps-processes": restarts.adoption_keeps_processes,
     "exit-while-nobody-leads-is-told": restarts.exit_while_nobody_leads_is_told,
     "released-attempts-are-not-told": restarts.released_attempts_are_not_told,

@@ -130,6 +130,28 @@ async def rank_is_attached_to(bench: Bench) -> str:
     return "it was interrupted by whoever attached last"
 
 
+async def terminal_of_a_rank_is_talked_to(bench: Bench) -> str:
+    """A rank that was started with a terminal hears what is typed, and what it says is in its log."""
+    _claimed(bench)
+    script = "stty size; read x; echo got $x; stty size; read y; exit 3"
+    key = await bench.launch(bench.build("sh", "-c", script, terminal=True))
+    await bench.wait_for_output(key, "24 80")
+    attached = await bench.engine.attach(key, 0)
+    check(attached.stdin is not None, "it has no input")
+    assert attached.stdin is not None
+    await attached.resize(WindowSize(rows=11, columns=22))
+    await attached.stdin.write(b"abc\n")
+    await bench.wait_for_output(key, "got abc")
+    await bench.wait_for_output(key, "11 22")
+    await attached.close()
+    again = await bench.engine.attach(key, 0)
+    assert again.stdin is not None
+    await again.stdin.write(b"\n")
+    await bench.wait(AttemptGone, key=key)
+    await again.close()
+    return "it heard what was typed by one, and then by another"
+
+
 def _claimed(bench: Bench) -> None:
     if not bench.engine.capabilities().talks:
         raise UnsupportedError("the engine does not claim that one can talk to its ranks")

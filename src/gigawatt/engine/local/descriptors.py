@@ -1,9 +1,13 @@
 """Bytes from and to open files that are not sockets: pipes and terminals, waited for by the event loop."""
 
 import asyncio
+import contextlib
 import errno
 import os
 from collections.abc import Callable
+
+from gigawatt.engine.supervisor.terminal import Size, resize
+from gigawatt.engine.talk import WindowSize
 
 GONE = {
     errno.EIO,
@@ -45,6 +49,13 @@ class Descriptor:
                 await self._until_ready("write")
             except OSError as error:
                 raise BrokenPipeError from error
+
+    def resize(self, window: WindowSize) -> None:
+        """Of a terminal. One that was hung up has no window."""
+        if self._fd < 0:
+            return
+        with contextlib.suppress(OSError):
+            resize(self._fd, Size(window.rows, window.columns))
 
     async def end(self) -> None:
         """Nothing more will be written."""

@@ -108,6 +108,7 @@ class LocalCommand:
     def __init__(self, line: Line, given: list[int], *, terminal: bool) -> None:
         self._line = line
         self._files = [Descriptor(fd) for fd in given]
+        self._terminal = terminal
         self.stdin: Sink
         self.stdout: Source
         self.stderr: Source
@@ -119,7 +120,9 @@ class LocalCommand:
         line.follow()
 
     async def resize(self, window: WindowSize) -> None:
-        await self._line.tell(size=[window.rows, window.columns])
+        """At once, so that what is typed next finds the new size."""
+        if self._terminal:
+            self._files[0].resize(window)
 
     async def signal(self, number: int) -> None:
         await self._line.tell(signal=number)
@@ -139,10 +142,13 @@ class LocalAttachment:
     def __init__(self, line: Line, given: list[int]) -> None:
         self._line = line
         self._files = [Descriptor(fd) for fd in given]
+        self._terminal = bool(given)
         self.stdin: Sink | None = TerminalEnd(self._files[0]) if self._files else None
 
     async def resize(self, window: WindowSize) -> None:
-        await self._line.tell(size=[window.rows, window.columns])
+        """At once, so that what is typed next finds the new size."""
+        if self._terminal:
+            self._files[0].resize(window)
 
     async def signal(self, number: int) -> None:
         await self._line.tell(signal=number)

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from gigawatt.engine.supervisor import beside, terminal
+from gigawatt.engine.supervisor import beside
 from gigawatt.engine.supervisor.attempt import Attempt
 from gigawatt.engine.supervisor.host import Host
 from gigawatt.engine.supervisor.loop import WRITE
@@ -37,10 +37,6 @@ class Attached:
 
     def __init__(self, rank: Rank) -> None:
         self._rank = rank
-
-    def resize(self, size: Size) -> None:
-        if self._rank.terminal is not None and self._rank.runs:
-            terminal.resize(self._rank.terminal, size)
 
     def signal(self, number: int) -> None:
         """To its process group, as from a terminal."""
@@ -96,15 +92,11 @@ class Live:
         _Dial(self._host, connection, message["id"], port).try_next()
 
     def control(self, message: Message, connection: Connection) -> None:
-        """A window's new size, or a signal. Raises RequestError, OSError."""
+        """A signal. Raises RequestError."""
         talk = self._talks.get(connection)
         if talk is None:
             raise RequestError("bad-request", "this connection has no session")
-        size = _size(message.get("size"))
-        if size is not None:
-            talk.resize(size)
-        if "signal" in message:
-            talk.signal(int(message["signal"]))
+        talk.signal(int(message["signal"]))
 
     def disconnected(self, connection: Connection) -> None:
         talk = self._talks.pop(connection, None)

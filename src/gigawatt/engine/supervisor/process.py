@@ -67,13 +67,19 @@ class Stdio(NamedTuple):
 
 
 class Output:
-    """One pipe from a process, pumped as data arrives."""
+    """What comes from a process, through a pipe or the given ends of a terminal, pumped as it arrives."""
 
-    def __init__(self, loop: Loop, take: Callable[[bytes], None], done: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        loop: Loop,
+        take: Callable[[bytes], None],
+        done: Callable[[], None],
+        ends: tuple[int, int] | None = None,
+    ) -> None:
         self._loop = loop
         self._take = take
         self._done = done
-        self._fd, self.write_end = os.pipe2(os.O_CLOEXEC)
+        self._fd, self.write_end = ends or os.pipe2(os.O_CLOEXEC)
 
     def follow(self) -> None:
         """In the parent, once the child has its end."""
@@ -102,6 +108,8 @@ class Output:
             data = os.read(self._fd, READ_BYTES)
         except BlockingIOError:
             return False
+        except OSError:
+            data = b""  # nobody has the other end of the terminal any more
         if not data:
             self.close()
             return False

@@ -1,7 +1,7 @@
 """A command beside a rank that someone talks to: it is given away with its open files, and ends with its connection.
 
 Its input and output, pipes or a terminal, go to whoever asked, so that no byte of them passes through here. What stays
-is its life: the size of its window, signals, its exit, and the end of everything that it started.
+is its life: signals, its exit, and the end of everything that it started.
 """
 
 from __future__ import annotations
@@ -73,10 +73,6 @@ class Session:
             _close(*{files.theirs.stdin, files.theirs.stdout, files.theirs.stderr})
         self._attempt.beside.add(self._pid)
         self._host.loop.child(self._pid, self._exited)
-
-    def resize(self, size: Size) -> None:
-        if self._master is not None:
-            terminal.resize(self._master, size)
 
     def signal(self, number: int) -> None:
         """To whoever is in the foreground of its terminal; without one, to its process group."""

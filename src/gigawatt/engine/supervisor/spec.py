@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-ADDED_LATER: dict[str, Any] = {"resume_path": ""}  # journals of earlier supervisors lack these
+ADDED_LATER: dict[str, Any] = {
+    "resume_path": "",
+    "terminal": False,
+}  # journals of earlier supervisors lack these
 
 
 class RankSpec(NamedTuple):
@@ -45,6 +48,7 @@ class StageSpec(NamedTuple):
     resume_step: int | None
     resume_path: str
     readiness: ReadinessSpec | None
+    terminal: bool
     log_bytes_max: int
     master_addr: str
 

@@ -27,6 +27,7 @@ def job_spec_fields(spec: JobSpec, environment: EnvironmentSpec) -> dict[str, An
         "labels": dict(spec.labels),
         "model": _output_fields(spec),
         "checkpoints": _keep_fields(spec),
+        "terminal": spec.terminal,
         "from": f"{spec.origin.job}@{spec.origin.checkpoint.step}" if spec.origin else "",
     }
 
