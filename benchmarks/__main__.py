@@ -17,6 +17,7 @@ ALL = (
     "weights",
     "artifacts",
     "workspaces",
+    "talks",
 )
 
 

@@ -68,18 +68,20 @@ def problem(error: RefusalError) -> Response:
 
 def internal_problem(request_id: str) -> Response:
     """The response to a request on which we failed: only an id, under which the log has the rest."""
-    return _response(
-        {
-            "type": TYPE_PREFIX + "internal",
-            "title": "The control plane made a mistake",
-            "status": 500,
-            "detail": f"this is a defect of gigawatt; its log has it under {request_id}",
-            "hint": "report it with the lines of logs/control-plane.log that have this id",
-            "field": "",
-            "faults": [],
-        },
-        {},
-    )
+    return _response(internal_fields(request_id), {})
+
+
+def internal_fields(request_id: str) -> dict[str, Any]:
+    """Our own failure as a problem's members."""
+    return {
+        "type": TYPE_PREFIX + "internal",
+        "title": "The control plane made a mistake",
+        "status": 500,
+        "detail": f"this is a defect of gigawatt; its log has it under {request_id}",
+        "hint": "report it with the lines of logs/control-plane.log that have this id",
+        "field": "",
+        "faults": [],
+    }
 
 
 async def refused(_request: Request, error: Exception) -> Response:

@@ -7,9 +7,7 @@ from typing import Annotated, Literal
 from fastapi import Query
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from gigawatt.build.trees import PATH_BYTES_MAX
 from gigawatt.model.notification import LabelTerm
-from gigawatt.service.datasets import FileRange
 from gigawatt.service.events import EVENTS_LIMIT_MAX, EventFilters
 from gigawatt.service.ledger import LedgerFilter
 from gigawatt.service.live import RANKS_MAX
@@ -27,11 +25,10 @@ from gigawatt.spec.times import time_ms
 from gigawatt.spec.units import UnitError
 
 VALUES_MAX = 32
-FILES_LIMIT_MAX = 10_000
 CURSOR_CHARS_MAX = 1_024
 LABEL_CHARS_MAX = 2 * limits.LABEL_CHARS_MAX + 2  # !, name, =, value
 _SEQ = re.compile(r"[0-9]{1,18}")
-_QUERY = ConfigDict(extra="forbid", frozen=True)
+STRICT = ConfigDict(extra="forbid", frozen=True)
 
 
 def _time(value: object) -> int:
@@ -74,20 +71,20 @@ Offset = Annotated[int, Field(ge=-COUNT_MAX, le=COUNT_MAX)]
 class NoQuery(BaseModel):
     """No parameters at all."""
 
-    model_config = _QUERY
+    model_config = STRICT
 
 
 class PlaceQuery(BaseModel):
     """The project in which a name is looked for, or a new object is made."""
 
-    model_config = _QUERY
+    model_config = STRICT
     project: Word = ""
 
 
 class NumberQuery(BaseModel):
     """Which version; 0 is the newest."""
 
-    model_config = _QUERY
+    model_config = STRICT
     project: Word = ""
     number: Annotated[int, Field(ge=0, le=VERSION_MAX)] = 0
 
@@ -95,7 +92,7 @@ class NumberQuery(BaseModel):
 class PagingQuery(BaseModel):
     """A place in a list, in a project."""
 
-    model_config = _QUERY
+    model_config = STRICT
     project: Word = ""
     cursor: Annotated[str, Field(max_length=CURSOR_CHARS_MAX)] = ""
     limit: Annotated[int, Field(ge=1, le=PAGE_LIMIT_MAX)] = PAGE_LIMIT
@@ -104,7 +101,7 @@ class PagingQuery(BaseModel):
 class CompareQuery(BaseModel):
     """What to compare with: an environment's id, or a job."""
 
-    model_config = _QUERY
+    model_config = STRICT
     to: Annotated[str, Field(min_length=1, max_length=REFERENCE_CHARS_MAX)]
     project: Word = ""
 
@@ -112,7 +109,7 @@ class CompareQuery(BaseModel):
 class SubmitQuery(BaseModel):
     """With `dry_run`, nothing is made: the answer is what would happen."""
 
-    model_config = _QUERY
+    model_config = STRICT
     project: Word = ""
     dry_run: bool = False
 
@@ -120,7 +117,7 @@ class SubmitQuery(BaseModel):
 class PurgeQuery(BaseModel):
     """With `purge`, what outlives a workspace goes too."""
 
-    model_config = _QUERY
+    model_config = STRICT
     project: Word = ""
     purge: bool = False
 
@@ -128,17 +125,26 @@ class PurgeQuery(BaseModel):
 class RanksQuery(BaseModel):
     """Some ranks of a job; without any, all of them."""
 
-    model_config = _QUERY
+    model_config = STRICT
     project: Word = ""
     rank: Annotated[
         list[Annotated[int, Field(ge=0, le=1_000_000)]], Field(max_length=RANKS_MAX)
     ] = []
 
 
+class TalkQuery(BaseModel):
+    """Which rank; of an endpoint, also of which replica (default: one that runs)."""
+
+    model_config = STRICT
+    project: Word = ""
+    rank: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    replica: Word = ""
+
+
 class ListQuery(BaseModel):
     """What a list is narrowed to, and the place in it."""
 
-    model_config = _QUERY
+    model_config = STRICT
     tenant: Word = ""
     project: Word = ""
     phase: Words = []
@@ -164,7 +170,7 @@ class ListQuery(BaseModel):
 class MovesQuery(BaseModel):
     """Which alias's moves, and the place among them."""
 
-    model_config = _QUERY
+    model_config = STRICT
     project: Word = ""
     alias: Word = ""
     cursor: Annotated[str, Field(max_length=CURSOR_CHARS_MAX)] = ""
@@ -177,7 +183,7 @@ class MovesQuery(BaseModel):
 class ReasonQuery(BaseModel):
     """Why something is taken away, for those who look later."""
 
-    model_config = _QUERY
+    model_config = STRICT
     project: Word = ""
     reason: Annotated[str, Field(max_length=TEXT_CHARS_MAX)] = ""
 
@@ -194,7 +200,7 @@ class JobListQuery(ListQuery):
 class LogQuery(BaseModel):
     """Which rank's output, from where; a negative offset counts from the end."""
 
-    model_config = _QUERY
+    model_config = STRICT
     project: Word = ""
     attempt: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     rank: Annotated[int, Field(ge=0, le=1_000_000)] = 0
@@ -216,7 +222,7 @@ class LogQuery(BaseModel):
 class ResultQuery(BaseModel):
     """Which rank's result."""
 
-    model_config = _QUERY
+    model_config = STRICT
     project: Word = ""
     rank: Annotated[int, Field(ge=0, le=1_000_000)] = 0
 
@@ -224,7 +230,7 @@ class ResultQuery(BaseModel):
 class LineQuery(BaseModel):
     """Which rank's lines: those in which the regular expression `grep` is found, come at `since` or later."""
 
-    model_config = _QUERY
+    model_config = STRICT
     project: Word = ""
     attempt: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     rank: Annotated[int, Field(ge=0, le=1_000_000)] = 0
@@ -248,7 +254,7 @@ class LineQuery(BaseModel):
 class VerifyQuery(BaseModel):
     """Which step's checkpoints are read again; all where none is named."""
 
-    model_config = _QUERY
+    model_config = STRICT
     project: Word = ""
     step: Count | None = None
 
@@ -256,7 +262,7 @@ class VerifyQuery(BaseModel):
 class LedgerQuery(BaseModel):
     """Whose time, of which unit, where and when."""
 
-    model_config = _QUERY
+    model_config = STRICT
     unit: Word = ""
     tenant: Word = ""
     project: Word = ""
@@ -278,7 +284,7 @@ class LedgerQuery(BaseModel):
 class EventsQuery(BaseModel):
     """Events after a sequence number, oldest first."""
 
-    model_config = _QUERY
+    model_config = STRICT
     after: Count = 0
     tenant: Word = ""
     project: Word = ""
@@ -300,7 +306,7 @@ class EventsQuery(BaseModel):
 class WatchQuery(BaseModel):
     """Events after a sequence number and from then on; without one, only those to come."""
 
-    model_config = _QUERY
+    model_config = STRICT
     after: Count | None = None
     tenant: Word = ""
     project: Word = ""
@@ -319,73 +325,10 @@ class WatchQuery(BaseModel):
         )
 
 
-class UploadQuery(BaseModel):
-    """What the bytes are."""
-
-    model_config = _QUERY
-    kind: Literal["bundle", "file", "tree"] = "file"
-    project: Word = ""
-
-
-class PartQuery(BaseModel):
-    """What the bytes of a part hash to."""
-
-    model_config = _QUERY
-    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-
-
-class FinishQuery(BaseModel):
-    """How many bytes the parts are together."""
-
-    model_config = _QUERY
-    size: Annotated[int, Field(ge=1, le=COUNT_MAX)]
-    project: Word = ""
-
-
-class InTreeQuery(BaseModel):
-    """Which file of a tree, by its path in it."""
-
-    model_config = _QUERY
-    path: Annotated[str, Field(min_length=1, max_length=PATH_BYTES_MAX)]
-
-
-class FilesQuery(BaseModel):
-    """Files of a version whose path begins with `prefix`."""
-
-    model_config = _QUERY
-    project: Word = ""
-    prefix: Annotated[str, Field(max_length=PATH_BYTES_MAX)] = ""
-    cursor: Annotated[str, Field(pattern=r"^[0-9]{0,9}$")] = ""
-    limit: Annotated[int, Field(ge=1, le=FILES_LIMIT_MAX)] = 1_000
-
-    def wanted(self) -> FileRange:
-        return FileRange(prefix=self.prefix, start=int(self.cursor or 0), limit=self.limit)
-
-
-class InVersionQuery(BaseModel):
-    """Which file of a version, by its path in it."""
-
-    model_config = _QUERY
-    project: Word = ""
-    path: Annotated[str, Field(min_length=1, max_length=PATH_BYTES_MAX)]
-
-
-class VersionsQuery(BaseModel):
-    """The place in a list of versions."""
-
-    model_config = _QUERY
-    project: Word = ""
-    cursor: Annotated[str, Field(max_length=CURSOR_CHARS_MAX)] = ""
-    limit: Annotated[int, Field(ge=1, le=PAGE_LIMIT_MAX)] = PAGE_LIMIT
-
-    def filters(self) -> Filters:
-        return Filters(cursor=self.cursor, limit=self.limit)
-
-
 class ConfigQuery(BaseModel):
     """Wait up to `wait_s` for a revision other than `after`."""
 
-    model_config = _QUERY
+    model_config = STRICT
     after: Count = 0
     wait_s: Annotated[float, Field(ge=0, le=60)] = 0.0
 
@@ -398,6 +341,7 @@ Purge = Annotated[PurgeQuery, Query()]
 Comparing = Annotated[CompareQuery, Query()]
 Submit = Annotated[SubmitQuery, Query()]
 Ranks = Annotated[RanksQuery, Query()]
+Talking = Annotated[TalkQuery, Query()]
 Listing = Annotated[ListQuery, Query()]
 Moves = Annotated[MovesQuery, Query()]
 WithReason = Annotated[ReasonQuery, Query()]
@@ -409,11 +353,4 @@ Verify = Annotated[VerifyQuery, Query()]
 Ledger = Annotated[LedgerQuery, Query()]
 Events = Annotated[EventsQuery, Query()]
 Watch = Annotated[WatchQuery, Query()]
-Uploading = Annotated[UploadQuery, Query()]
-InPart = Annotated[PartQuery, Query()]
-Finishing = Annotated[FinishQuery, Query()]
-InTree = Annotated[InTreeQuery, Query()]
-Files = Annotated[FilesQuery, Query()]
-InVersion = Annotated[InVersionQuery, Query()]
-Versions = Annotated[VersionsQuery, Query()]
 Config = Annotated[ConfigQuery, Query()]

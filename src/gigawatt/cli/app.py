@@ -21,7 +21,12 @@ SECTIONS = {
         "logs": _entry("logs", "logs", "Print what a job's ranks wrote."),
         "watch": _entry("watch", "watch", "Follow a job live: phase, step, loss, throughput."),
         "stack": _entry("stack", "stack", "Show where ranks are in their programs right now."),
-        "exec": _entry("exec", "exec_", "Run a command beside a rank."),
+        "exec": _entry("exec", "exec_", "Run a command beside a rank, also to talk to."),
+        "attach": _entry("attach", "attach", "Follow a rank, and talk to it."),
+        "cp": _entry("cp", "cp", "Copy files from and to a rank."),
+        "port-forward": _entry(
+            "port_forward", "port_forward", "Have ports here lead to ports of a rank's host."
+        ),
         "explain": _entry("explain", "explain", "Say why a job waits, or why it failed."),
         "checkpoints": _entry(
             "checkpoints", "checkpoints", "List and verify what a job has saved."

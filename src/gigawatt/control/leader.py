@@ -13,14 +13,14 @@ from gigawatt.control import cycle
 from gigawatt.control.actuator import Actuator
 from gigawatt.control.gateway_link import GatewayLink
 from gigawatt.control.inbox import Inbox, Ticket, asked, recall, receipt_of
+from gigawatt.control.intake import Intake
 from gigawatt.control.recorder import Recorder
 from gigawatt.control.watch import Watchers
 from gigawatt.engine.base import Engine
 from gigawatt.model.change import Entity
 from gigawatt.model.command import Command
 from gigawatt.model.event import Event
-from gigawatt.model.launch import AttemptKey
-from gigawatt.model.observation import Observation, RankProgress
+from gigawatt.model.observation import Observation
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.reconcile.adopt import Found
 from gigawatt.reconcile.halt import live
@@ -61,9 +61,8 @@ class Leader:
         self._engine = engine
         self._config = config
         self._inbox = Inbox()
-        self._observations: list[Observation | cycle.Halt] = []
+        self._intake = Intake()
         self._quiet = asyncio.Event()
-        self._progress: dict[tuple[AttemptKey, int], RankProgress] = {}
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._full = False
@@ -120,7 +119,7 @@ class Leader:
 
     async def halt(self, *, timeout_s: float) -> None:
         """Stop everything that runs, and wait for the ends, at most `timeout_s`."""
-        self._observations.append(cycle.Halt())
+        self._intake.add(cycle.Halt())
         self._wake.set()
         try:
             async with asyncio.timeout(timeout_s):
@@ -149,14 +148,13 @@ class Leader:
         return await asyncio.shield(answer)
 
     def observe(self, seen: Observation) -> None:
-        """Take in an observation with the next cycle. Progress is coalesced to the newest of a rank."""
-        if isinstance(seen, RankProgress):
-            if not self._progress:
-                asyncio.get_running_loop().call_later(PROGRESS_EVERY_S, self._wake.set)
-            self._progress[seen.key, seen.rank] = seen
-        else:
-            self._observations.append(seen)
+        """Take in an observation with the next cycle; progress alone lets it wait a little."""
+        first = not self._intake
+        self._intake.add(seen)
+        if self._intake.presses:
             self._wake.set()
+        elif first:
+            asyncio.get_running_loop().call_later(PROGRESS_EVERY_S, self._wake.set)
 
     def subscribe(self) -> AsyncIterator[Event]:
         return self.watchers.subscribe()
@@ -173,7 +171,7 @@ class Leader:
             await self._work()
             self._wake.clear()
             tickets = self._inbox.take()
-            inputs = self._take_observations()
+            inputs = self._intake.take()
             remembered = (
                 await self._patiently(partial(recall, self._store, tickets)) if tickets else {}
             )
@@ -233,7 +231,7 @@ class Leader:
 
     async def _work(self) -> None:
         """Wait until there is something to do: an input, or a timer."""
-        if not self._inbox.empty or self._observations:
+        if not self._inbox.empty or self._intake.presses:
             return
         next_ms = self.state.timers.next_ms
         wait_s = IDLE_S if next_ms is None else max(next_ms - now_ms(), 0) / 1000
@@ -242,12 +240,6 @@ class Leader:
                 await self._wake.wait()
         except TimeoutError:
             return
-
-    def _take_observations(self) -> list[Observation | cycle.Halt]:
-        taken = [*self._observations, *self._progress.values()]
-        self._observations = []
-        self._progress = {}
-        return taken
 
     async def _observe_engine(self) -> None:
         async for seen in self._engine.observe():

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from gigawatt.engine.talk import Attachment, ByteStream, Command, WindowSize
 from gigawatt.model.checkpoint import Candidate, Finding
 from gigawatt.model.gang import Isolation
 from gigawatt.model.launch import AttemptKey, Launch
@@ -33,6 +34,7 @@ class Capabilities:
     isolation: frozenset[Isolation]
     shared_filesystem: bool  # what the control plane writes, ranks can read
     node_lost_after_s: float  # the time in which a lost node is noticed, at most
+    talks: bool = False  # it has `run`, `attach` and `connect`; else they refuse (unsupported)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +142,27 @@ class Engine(Protocol):
     ) -> ExecResult:
         """Run a command beside a live rank, in its directory and environment; kill it and all below it when its time is
         up. Raises UnknownAttemptError, RefusalError (invalid).
+        """
+        ...
+
+    async def run(
+        self, key: AttemptKey, rank: int, command: tuple[str, ...], *, window: WindowSize | None
+    ) -> Command:
+        """Start a command beside a live rank to talk to it, with a terminal if it has a window. All that it started
+        ends with `close`, with its gang, and with whoever leads. `gigawatt-copy` is a command that every rank has (`gigawatt.rank.copy`).
+
+        Raises UnknownAttemptError, RefusalError (invalid, limit, unsupported).
+        """
+        ...
+
+    async def attach(self, key: AttemptKey, rank: int) -> Attachment:
+        """Talk to a live rank itself; what it writes is in its log. Raises UnknownAttemptError, RefusalError."""
+        ...
+
+    async def connect(self, key: AttemptKey, rank: int, port: int) -> ByteStream:
+        """A connection to a TCP port on the host of a live rank, as from that host itself.
+
+        Raises UnknownAttemptError, RefusalError (conflict where nothing listens, unsupported).
         """
         ...
 

@@ -72,10 +72,12 @@ class Endpoint:
     def occupy(self, backend: Backend) -> None:
         backend.in_flight += 1
         self.tally.in_flight += 1
+        self.tally.busy(backend.id, self._wiring.monotonic_s).begin()
 
     def release(self, backend: Backend) -> None:
         backend.in_flight -= 1
         self.tally.in_flight -= 1
+        self.tally.busy(backend.id, self._wiring.monotonic_s).end()
         self.touch()
 
     def touch(self) -> None:
@@ -110,6 +112,10 @@ class Endpoint:
         for waiter in self.line.empty():
             waiter.turn_away(error)
         self.tally.queued = 0
+
+    def forget_replicas(self) -> None:
+        """Let go of what was counted of replicas that are gone, once it is reported."""
+        self.tally.forget_replicas({backend.id for backend in self._all.values()})
 
     def drop_stale(self, *, keep: bool) -> None:
         for backend in self._all.values():
@@ -152,7 +158,9 @@ class Endpoints:
         self.forget_settled()
 
     def forget_settled(self) -> None:
-        """Let go of tallies that have nothing more to tell."""
+        """Let go of tallies, and of what they count of replicas, that have nothing more to tell."""
+        for endpoint in self.running.values():
+            endpoint.forget_replicas()
         gone = self.tallies.keys() - self.running.keys()
         for endpoint_id in sorted(gone):
             if self.tallies[endpoint_id].settled:

@@ -4,9 +4,11 @@ Counts are sent as differences since the last report that was acknowledged. A re
 is sent again: counts arrive at least once, not exactly once.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from typing import TypedDict
 
+from gigawatt.gateway.busy import BusyTime
 from gigawatt.gateway.usage import Usage
 
 
@@ -20,6 +22,11 @@ class EndpointDemand(TypedDict):
     requests_more: int
     prompt_tokens_more: int
     completion_tokens_more: int
+    busy_ms_more: dict[str, int]  # by replica: for how long it had a request
+
+
+def _none() -> Mapping[str, int]:
+    return {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +37,8 @@ class Counts:
     requests: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    # By replica. It grows without news while a reply is long: what ends it is news by its own time.
+    busy_ms: Mapping[str, int] = field(default_factory=_none, compare=False)
 
 
 class Tally:
@@ -37,6 +46,7 @@ class Tally:
 
     __slots__ = (
         "_acknowledged",
+        "_busy",
         "completion_tokens",
         "id",
         "in_flight",
@@ -55,6 +65,14 @@ class Tally:
         self.prompt_tokens = 0
         self.completion_tokens = 0
         self._acknowledged: Counts | None = None
+        self._busy: dict[str, BusyTime] = {}  # by replica
+
+    def busy(self, replica: str, monotonic_s: Callable[[], float]) -> BusyTime:
+        """Where a replica's requests begin and end."""
+        found = self._busy.get(replica)
+        if found is None:
+            found = self._busy[replica] = BusyTime(monotonic_s)
+        return found
 
     def add(self, usage: Usage) -> None:
         self.prompt_tokens += usage.prompt_tokens
@@ -68,12 +86,15 @@ class Tally:
             requests=self.requests,
             prompt_tokens=self.prompt_tokens,
             completion_tokens=self.completion_tokens,
+            busy_ms={replica: busy.total_ms for replica, busy in self._busy.items()},
         )
 
     @property
     def settled(self) -> bool:
         """Nothing is under way, and all of it has been reported."""
-        return not self.in_flight and not self.queued and self.counts() == self._acknowledged
+        at_rest = not self.in_flight and not self.queued
+        told = self.counts() == self._acknowledged
+        return at_rest and told and all(busy.settled for busy in self._busy.values())
 
     def demand(self, counts: Counts) -> EndpointDemand | None:
         """What to report of `counts`; None when it has all been acknowledged."""
@@ -91,8 +112,21 @@ class Tally:
             requests_more=counts.requests - told.requests,
             prompt_tokens_more=counts.prompt_tokens - told.prompt_tokens,
             completion_tokens_more=counts.completion_tokens - told.completion_tokens,
+            busy_ms_more={
+                replica: more
+                for replica, total_ms in sorted(counts.busy_ms.items())
+                if (more := total_ms - self._busy[replica].reported_ms)
+            },
         )
 
     def acknowledge(self, counts: Counts) -> None:
         """The control plane has `counts`."""
         self._acknowledged = counts
+        for replica, total_ms in counts.busy_ms.items():
+            self._busy[replica].reported_ms = total_ms
+
+    def forget_replicas(self, known: Collection[str]) -> None:
+        """Let go of replicas that are gone, once all of their time is reported."""
+        gone = [each for each, busy in self._busy.items() if each not in known and busy.settled]
+        for replica in gone:
+            del self._busy[replica]

@@ -85,6 +85,21 @@ def withdraw(
     return after, entries + tuple(moved)
 
 
+def serve(account: NodeAccount, gang: str, attempt: int, *, busy_ms: int, now_ms: int) -> Settled:
+    """For so long it had requests: that much of its idle serving time, if there is so much, was serving."""
+    after, entries = settle(account, now_ms=now_ms)
+    moved: list[LedgerEntry] = []
+    uses: list[Use] = []
+    for use in after.uses:
+        mine = (use.gang, use.attempt) == (gang, attempt)
+        busy = min(use.units * busy_ms, use.idle_ms) if mine else 0
+        if busy:
+            moved.append(_entry(after, use, TimeClass.SERVING_IDLE, -busy, now_ms))
+            moved.append(_entry(after, use, TimeClass.SERVING, busy, now_ms))
+        uses.append(replace(use, idle_ms=use.idle_ms - busy))
+    return replace(after, uses=tuple(uses)), entries + tuple(moved)
+
+
 def moved(
     account: NodeAccount, use: Use, unit_ms: int, *, into: TimeClass, now_ms: int
 ) -> tuple[LedgerEntry, ...]:
@@ -133,9 +148,11 @@ def _change(
 
 
 def _aged(use: Use, span_ms: int) -> Use:
-    if use.time_class is not TimeClass.USEFUL:
-        return use
-    return replace(use, provisional_ms=use.provisional_ms + use.units * span_ms)
+    if use.time_class is TimeClass.USEFUL:
+        return replace(use, provisional_ms=use.provisional_ms + use.units * span_ms)
+    if use.time_class is TimeClass.SERVING_IDLE:
+        return replace(use, idle_ms=use.idle_ms + use.units * span_ms)
+    return use
 
 
 def _entry(

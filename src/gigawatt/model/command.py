@@ -287,6 +287,17 @@ class ChangeNode:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NoteAccess:
+    """Someone talks to a rank: put on record, and nothing else."""
+
+    gang: str
+    rank: int
+    by: str
+    verb: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CreateProject:
     tenant: str
     name: str
@@ -352,6 +363,7 @@ Command = (
     | StopEndpoint
     | OfWorkspace
     | ChangeNode
+    | NoteAccess
     | CreateProject
     | SetRetention
     | RemoveJob

@@ -101,6 +101,7 @@ class JobSpec:
     volumes: tuple[Mount, ...] = ()
     checkpoints: KeepPolicy | None = None  # None deletes nothing
     origin: Origin | None = None  # where its first attempt starts from
+    terminal: bool = False  # each rank has one, so that it can be talked to
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -48,6 +48,7 @@ class Launch:
     secrets: tuple[tuple[str, str], ...] = field(
         default=(), repr=False
     )  # given to ranks, shown nowhere
+    terminal: bool = False  # each rank has one
     log_bytes_max: int = 0  # kept for each rank; 0 for the engine's default
 
 

@@ -51,6 +51,7 @@ class Use:
     units: int
     time_class: TimeClass
     provisional_ms: int = 0  # unit_ms counted as useful since the last valid checkpoint
+    idle_ms: int = 0  # unit_ms counted as serving_idle and not known to be busy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

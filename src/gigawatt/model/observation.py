@@ -208,6 +208,7 @@ class DemandSeen:
     requests_more: int = 0
     prompt_tokens_more: int = 0
     completion_tokens_more: int = 0
+    busy_ms_more: tuple[tuple[str, int], ...] = ()  # by replica: for how long it had a request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from gigawatt.model.command import (
     CreateVolume,
     DeleteVolume,
     EnsureEnvironment,
+    NoteAccess,
     OfWorkspace,
     PutEndpoint,
     RegisterModel,
@@ -66,6 +67,7 @@ from gigawatt.model.observation import (
 from gigawatt.model.tenant import ApiKey
 from gigawatt.model.workspace import Workspace
 from gigawatt.reconcile import (
+    accesses,
     arrays,
     attempts,
     checkpoints,
@@ -138,14 +140,12 @@ def command(turn: Turn, asked: Command) -> Entity:  # noqa: C901, PLR0911, PLR09
             return endpoints.stop(turn, asked)
         case ChangeNode():
             return nodes.change(turn, asked)
+        case NoteAccess():
+            return accesses.note(turn, asked)
         case CreateProject():
             return projects.create_project(turn, asked)
-        case SetRetention():
-            return removals.set_retention(turn, asked)
-        case RemoveJob():
-            return removals.remove_job(turn, asked)
-        case RemoveArtifact():
-            return removals.remove_artifact(turn, asked)
+        case SetRetention() | RemoveJob() | RemoveArtifact():
+            return removals.command(turn, asked)
         case CreateKey():
             return projects.create_key(turn, asked)
         case RevokeKey():

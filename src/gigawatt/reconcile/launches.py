@@ -60,6 +60,7 @@ def job_launch(job: Job, attempt: Attempt, *, world: World, site: Site) -> Launc
         resume=candidates(job, site),
         resume_must=spec.origin is not None,
         grace_s=spec.grace_s,
+        terminal=spec.terminal,
     )
 
 

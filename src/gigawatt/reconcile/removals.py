@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from gigawatt.model.array import JobArray
 from gigawatt.model.artifact import Artifact
+from gigawatt.model.change import Entity
 from gigawatt.model.command import (
     RemoveArtifact,
     RemoveJob,
@@ -18,6 +19,17 @@ from gigawatt.model.tenant import Project
 from gigawatt.reconcile.models import use_artifact
 from gigawatt.reconcile.projects import check_project, project_id
 from gigawatt.reconcile.turn import Turn, entity_id
+
+
+def command(turn: Turn, asked: SetRetention | RemoveJob | RemoveArtifact) -> Entity:
+    """What is asked of retention; the changed or removed object. Raises RefusalError, having changed nothing."""
+    match asked:
+        case SetRetention():
+            return set_retention(turn, asked)
+        case RemoveJob():
+            return remove_job(turn, asked)
+        case RemoveArtifact():
+            return remove_artifact(turn, asked)
 
 
 def set_retention(turn: Turn, command: SetRetention) -> Project:

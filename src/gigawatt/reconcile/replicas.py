@@ -68,9 +68,7 @@ def readiness(turn: Turn, replica: Replica, attempt: Attempt, seen: ReplicaReadi
     after = turn.put(replica.with_attempt(replace(attempt, ready=seen.ready)))
     endpoint = turn.world.endpoints[replica.endpoint]
     if seen.ready:
-        busy = endpoint.demand is not None and endpoint.demand.in_flight > 0
-        serving = TimeClass.SERVING if busy else TimeClass.SERVING_IDLE
-        uses.reclass(turn, after, attempt, serving)
+        uses.reclass(turn, after, attempt, TimeClass.SERVING_IDLE)
         turn.put(replace(endpoint, failures=0, not_before_ms=0, message=""))
     turn.emit("replica.ready" if seen.ready else "replica.unready", after, seen.detail)
 
@@ -88,9 +86,8 @@ def demand(turn: Turn, endpoint: Endpoint, seen: DemandSeen) -> Endpoint:
         completion_tokens=before.completion_tokens + seen.completion_tokens_more,
     )
     changed = replace(endpoint, demand=after)
-    serving = TimeClass.SERVING if after.in_flight else TimeClass.SERVING_IDLE
-    for replica in of(turn, endpoint):
-        _serves(turn, replica, serving)
+    for replica, busy_ms in seen.busy_ms_more:
+        _served(turn, endpoint, replica, busy_ms)
     counted = after.requests != before.requests
     saved_ms = turn.world.saved_ms.get(endpoint.id, 0)
     if counted and turn.now_ms - saved_ms >= DEMAND_SAVED_EVERY_MS:
@@ -141,13 +138,11 @@ def due(turn: Turn, replica: Replica) -> None:
         attempts.stop(turn, replica, slow, cause=Verdict.USER)
 
 
-def _serves(turn: Turn, replica: Replica, serving: TimeClass) -> None:
-    """What a ready replica's time counts as, changed only where it differs."""
-    attempt = replica.attempt
-    if not replica.ready or attempt is None:
-        return
-    if uses.time_class_of(turn, replica, attempt) not in {serving, TimeClass.PREEMPTED}:
-        uses.reclass(turn, replica, attempt, serving)
+def _served(turn: Turn, endpoint: Endpoint, name: str, busy_ms: int) -> None:
+    """Tell the ledger for how long a replica had requests; one that has ended has given back its share."""
+    replica = turn.world.replicas.get(name)
+    if replica is not None and replica.endpoint == endpoint.id and replica.attempt is not None:
+        uses.serve(turn, replica, replica.attempt, busy_ms=busy_ms)
 
 
 def _end(turn: Turn, replica: Replica) -> None:

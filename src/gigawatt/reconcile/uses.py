@@ -5,6 +5,7 @@ from collections.abc import Callable
 from gigawatt.ledger import account as ledger
 from gigawatt.ledger.account import Settled
 from gigawatt.model.attempt import Attempt, Verdict
+from gigawatt.model.endpoint import Replica
 from gigawatt.model.ledger import NodeAccount, TimeClass, Use
 from gigawatt.model.work import Work
 from gigawatt.reconcile.turn import Turn
@@ -74,6 +75,15 @@ def withdraw(turn: Turn, owner: Work, attempt: Attempt, into: TimeClass) -> None
 
     def change(account: NodeAccount) -> Settled:
         return ledger.withdraw(account, owner.id, attempt.n, into, now_ms=turn.now_ms)
+
+    _each(turn, attempt, change)
+
+
+def serve(turn: Turn, owner: Replica, attempt: Attempt, *, busy_ms: int) -> None:
+    """Of its time until now, so much was serving and not idle."""
+
+    def change(account: NodeAccount) -> Settled:
+        return ledger.serve(account, owner.id, attempt.n, busy_ms=busy_ms, now_ms=turn.now_ms)
 
     _each(turn, attempt, change)
 

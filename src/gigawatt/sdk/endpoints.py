@@ -10,6 +10,7 @@ from urllib.parse import quote
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.sdk.artifacts import Artifacts, Progress
 from gigawatt.sdk.jobfile import Ready, Written, made_ready, read_file
+from gigawatt.sdk.live import Live
 from gigawatt.sdk.logs import LogSource, read_log
 from gigawatt.sdk.paging import Listing
 from gigawatt.sdk.transport import Transport
@@ -64,6 +65,11 @@ class Endpoints:
     def find(self, ref: str) -> EndpointView:
         """The endpoint of this id or name. Raises ApiError, UnreachableError."""
         return cast("EndpointView", self._transport.read(_path(ref), self._transport.place))
+
+    def live(self, ref: str, *, replica: str = "", rank: int = 0) -> Live:
+        """A replica that runs (default: any): to talk to commands beside it, to its ports, and to copy from and to it."""
+        params = {"replica": replica, "rank": rank, **self._transport.place}
+        return Live(address=self._transport.address, path=_path(ref), params=params)
 
     def stop(self, ref: str) -> EndpointView:
         """Delete an endpoint; its replicas are stopped. Raises ApiError, UnreachableError."""

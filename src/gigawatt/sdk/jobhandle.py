@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from gigawatt.sdk.checkpoint_views import CheckpointRecordView, VerifiedView
 from gigawatt.sdk.jobfile import Ready, Written, made_ready
+from gigawatt.sdk.live import Live
 from gigawatt.sdk.logs import (
     LogSource,
     decoded_lines,
@@ -27,6 +28,10 @@ from gigawatt.sdk.views import (
     StacksView,
 )
 from gigawatt.sdk.work import Work
+
+if TYPE_CHECKING:
+    from gigawatt.rank.copy import Copied
+    from gigawatt.sdk.forwarding import PortForward
 
 VERIFY_S = 3_600.0  # reading a large checkpoint takes as long as its disk takes
 
@@ -133,6 +138,24 @@ class Job(Work[JobView]):
         body = {"command": command, "rank": rank, "timeout_s": timeout_s}
         found = self._transport.call_once("POST", f"{self._path}/exec", body, answer_s=timeout_s)
         return cast("ExecView", found)
+
+    def live(self, *, rank: int = 0) -> Live:
+        """A rank that runs: to talk to commands beside it, to itself, to its ports, and to copy from and to it."""
+        return Live(address=self._transport.address, path=self._path, params={"rank": rank})
+
+    def port_forward(
+        self, *ports: "int | tuple[int, int]", rank: int = 0, bind: str = "127.0.0.1"
+    ) -> "PortForward":
+        """`with job.port_forward(8888):` has port 8888 here lead to port 8888 of the rank's host; see `Live`."""
+        return self.live(rank=rank).port_forward(*ports, bind=bind)
+
+    def copy_from(self, source: str, target: "str | Path", *, rank: int = 0) -> "Copied":
+        """Copy a file or directory from beside a rank. Raises RefusalError, ApiError, UnreachableError, OSError."""
+        return self.live(rank=rank).copy_from(source, target)
+
+    def copy_to(self, source: "str | Path", target: str, *, rank: int = 0) -> "Copied":
+        """Copy a file or directory to a rank. Raises RefusalError, ApiError, UnreachableError, OSError."""
+        return self.live(rank=rank).copy_to(source, target)
 
     def spec(self) -> dict[str, Any]:
         """Everything that it was submitted with, in the job file's words. Raises ApiError, UnreachableError."""

@@ -13,7 +13,7 @@ import uvicorn
 
 from gigawatt.api.app import create_app
 from gigawatt.api.proxy.app import Proxy
-from gigawatt.api.proxy.sockets import MESSAGE_BYTES_MAX
+from gigawatt.api.proxy.sockets import MESSAGE_BYTES_MAX as PROXIED_BYTES_MAX
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.server import preflight
 from gigawatt.server.gateway import stop_gateway
@@ -21,6 +21,7 @@ from gigawatt.server.instance import Instance, forget_instance, write_instance
 from gigawatt.server.keys import ensure_keys
 from gigawatt.server.parts import Parts, build
 from gigawatt.settings import Settings
+from gigawatt.spec.talk import MESSAGE_BYTES_MAX
 from gigawatt.store.base import LedError, StoreFullError
 from gigawatt.telemetry.logs import setup_logging
 
@@ -186,7 +187,7 @@ def _workspaces(proxy: Proxy) -> _Server:
         server_header=False,
         date_header=False,
         ws="websockets-sansio",
-        ws_max_size=MESSAGE_BYTES_MAX,
+        ws_max_size=PROXIED_BYTES_MAX,
         timeout_graceful_shutdown=1,
         timeout_keep_alive=75,
     )
@@ -203,6 +204,8 @@ def _api(parts: Parts) -> _Server:
         date_header=False,
         timeout_graceful_shutdown=API_CLOSE_S,
         timeout_keep_alive=75,
+        ws_max_size=MESSAGE_BYTES_MAX,
+        ws_per_message_deflate=False,
     )
     return _Server(config)
 

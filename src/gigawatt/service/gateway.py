@@ -35,6 +35,7 @@ async def report_demand(caller: Caller, services: Services, report: DemandReport
             requests_more=each.requests_more,
             prompt_tokens_more=each.prompt_tokens_more,
             completion_tokens_more=each.completion_tokens_more,
+            busy_ms_more=tuple(sorted(each.busy_ms_more.items())),
         )
         for each in report.endpoints
     )

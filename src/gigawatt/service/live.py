@@ -7,6 +7,7 @@ from gigawatt.engine.base import UnknownAttemptError
 from gigawatt.model.launch import AttemptKey
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.tenant import Caller
+from gigawatt.service.accesses import Access
 from gigawatt.service.live_ranks import ended, live_rank, live_ranks
 from gigawatt.service.lookup import find_job
 from gigawatt.service.permissions import verb
@@ -67,6 +68,9 @@ async def execute(
     """What a command did beside a rank, in its directory and environment. Raises RefusalError."""
     job = await find_job(caller, services, reference, project)
     key, _ = live_rank(job, order.rank)
+    program = order.command[0].rpartition("/")[2]
+    access = Access(by=caller.name, gang=key.gang, rank=order.rank, verb="exec", what=program)
+    await services.accesses.note(services.leader, access)
     try:
         result = await services.engine.exec(
             key, order.rank, order.command, timeout_s=order.timeout_s

@@ -13,6 +13,7 @@ from gigawatt.build.secrets import SecretFiles
 from gigawatt.engine.base import Engine
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.retention import NO_POLICY, Retention
+from gigawatt.service.accesses import Accesses
 from gigawatt.service.authenticate import Keyring
 from gigawatt.service.disk import Disk
 from gigawatt.service.doors import Doors
@@ -78,6 +79,7 @@ class Services:
     webhooks: Webhooks = field(default_factory=Webhooks)
     volume_roots: tuple[str, ...] = ()  # below which path volumes may be
     project_bytes_max: int = 0  # that the volumes of a project may hold; 0 is without limit
+    accesses: Accesses = field(default_factory=Accesses)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     pruning: asyncio.Lock = field(default_factory=asyncio.Lock)  # one plan is carried out at a time
     readers: ThreadPoolExecutor = field(default_factory=_reader_threads)

@@ -344,6 +344,7 @@ class JobForm(BaseModel):
     model: ModelForm | None = None
     checkpoints: CheckpointsForm | None = None
     start_from: Text = Field(default="", alias="from")
+    terminal: bool = False
     array: Array | None = None
     sweep: Sweep = {}
 

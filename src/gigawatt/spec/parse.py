@@ -122,6 +122,7 @@ def job_draft(form: JobForm) -> JobDraft:
         model=_model_output(form),
         volumes=_mounts(form.volumes),
         checkpoints=_keep_policy(form),
+        terminal=form.terminal,
     )
     return JobDraft(
         spec=spec,

@@ -29,6 +29,8 @@ VERSION_MAX = 2**31 - 1
 TIME_MS_MAX = 2**53
 COUNT_MAX = 2**53
 ENDPOINTS_REPORTED_MAX = 4_000
+WINDOW_MAX = 10_000  # rows or columns
+REPLICAS_REPORTED_MAX = 4_000  # of one endpoint
 EXEC_S_MAX = 3_600.0
 RANK_MAX = 1_000_000
 
@@ -123,16 +125,36 @@ class PushRequest(BaseModel):
     message: Text = ""
 
 
+CommandWords = Annotated[
+    list[Annotated[str, Field(max_length=limits.COMMAND_BYTES_MAX)]],
+    Field(min_length=1, max_length=limits.COMMAND_ARGS_MAX),
+]
+
+
 class ExecRequest(BaseModel):
     """A command as argv, beside one rank, killed after `timeout_s`."""
 
     model_config = FORM
-    command: Annotated[
-        list[Annotated[str, Field(max_length=limits.COMMAND_BYTES_MAX)]],
-        Field(min_length=1, max_length=limits.COMMAND_ARGS_MAX),
-    ]
+    command: CommandWords
     rank: Annotated[int, Field(ge=0, le=RANK_MAX)] = 0
     timeout_s: Annotated[float, Field(gt=0, le=EXEC_S_MAX, allow_inf_nan=False)] = 60.0
+
+
+class WindowRequest(BaseModel):
+    """A terminal's window, and what kind of terminal it is."""
+
+    model_config = FORM
+    rows: Annotated[int, Field(ge=1, le=WINDOW_MAX)]
+    columns: Annotated[int, Field(ge=1, le=WINDOW_MAX)]
+    term: Annotated[str, Field(pattern=r"^[A-Za-z0-9+._-]{1,64}$")] = "xterm"
+
+
+class TalkStart(BaseModel):
+    """A command as argv to talk to, with a terminal if it has a window."""
+
+    model_config = FORM
+    command: CommandWords
+    window: WindowRequest | None = None
 
 
 class NodeStateRequest(BaseModel):
@@ -170,7 +192,9 @@ class KeyRequest(BaseModel):
 
 
 class EndpointDemand(BaseModel):
-    """What a gateway counts for one endpoint; `*_more` since its last report."""
+    """What a gateway counts for one endpoint; `*_more` since its last report. `busy_ms_more` is by replica: for how
+    long it had a request.
+    """
 
     model_config = FORM
     id: Text
@@ -180,6 +204,7 @@ class EndpointDemand(BaseModel):
     requests_more: Amount = 0
     prompt_tokens_more: Amount = 0
     completion_tokens_more: Amount = 0
+    busy_ms_more: Annotated[dict[Text, Amount], Field(max_length=REPLICAS_REPORTED_MAX)] = {}
 
 
 class DemandReport(BaseModel):

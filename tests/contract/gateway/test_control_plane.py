@@ -1,11 +1,14 @@
 """Between gateway and control plane: configurations down, demand up, and life without it."""
 
+import asyncio
 import json
 import stat
+import time
 
 import pytest
 
 from gigawatt.gateway.limits import Limits
+from tests.contract.gateway.http_server import Received, Reply
 from tests.contract.gateway.replica_double import WORDS
 from tests.contract.gateway.site import MESSAGES, Site, endpoint
 
@@ -127,6 +130,29 @@ def test_what_was_not_acknowledged_is_told_again_and_what_was_is_not(site: Site)
     site.until(lambda: total(site, "requests_more") == told + 1)
 
 
+def test_a_request_between_two_reports_is_told_with_the_time_that_it_took(site: Site) -> None:
+    replica = site.replica()
+    delay_s = 0.05
+
+    async def slow(received: Received, reply: Reply) -> None:
+        passed = asyncio.Event()
+        asyncio.get_running_loop().call_later(delay_s, passed.set)
+        await passed.wait()
+        await replica.answer(received, reply)
+
+    replica.behaviour = slow
+    limits = Limits(report_s=5.0, report_idle_s=0.2)
+    site.start(endpoint(("replica-1", replica.server.port)), limits=limits)
+    began_s = time.monotonic()
+    ask(site)
+    took_ms = (time.monotonic() - began_s) * 1000
+    site.until(lambda: total(site, "requests_more") == 1)
+    busy_ms = [demand["busy_ms_more"] for demand in site.control.demands]
+    told = [each["replica-1"] for each in busy_ms if each]
+    assert delay_s * 1000 - 1 <= sum(told) <= took_ms + 1
+    assert all(demand["in_flight"] == 0 for demand in site.control.demands)
+
+
 def test_an_idle_endpoint_is_still_told_of_now_and_then(site: Site) -> None:
     site.start(endpoint(), limits=Limits(report_s=0.05, report_idle_s=0.2))
     site.until(lambda: len(site.control.demands) >= 3)
@@ -138,6 +164,7 @@ def test_an_idle_endpoint_is_still_told_of_now_and_then(site: Site) -> None:
         "requests_more": 0,
         "prompt_tokens_more": 0,
         "completion_tokens_more": 0,
+        "busy_ms_more": {},
     }
 
 

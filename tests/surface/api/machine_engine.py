@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from gigawatt import clock
 from gigawatt.engine.base import (
@@ -13,6 +13,7 @@ from gigawatt.engine.base import (
     LogStream,
     UnknownAttemptError,
 )
+from gigawatt.engine.talk import Attachment, ByteStream, Command, WindowSize
 from gigawatt.model.action import ReleaseAttempt, StartAttempt, StopAttempt
 from gigawatt.model.checkpoint import Candidate, Finding
 from gigawatt.model.gang import Isolation
@@ -31,6 +32,7 @@ class MachineEngine:
         self.machines = machines
         self.logs: dict[tuple[str, int, LogStream], bytes] = defaultdict(bytes)
         self.ended_logs: set[tuple[str, int]] = set()
+        self.command: Callable[[tuple[str, ...]], Command | None] | None = None  # that one talks to
         self._told: asyncio.Queue[Observation] = asyncio.Queue()
 
     def capabilities(self) -> Capabilities:
@@ -39,6 +41,7 @@ class MachineEngine:
             isolation=frozenset({Isolation.PROCESS}),
             shared_filesystem=True,
             node_lost_after_s=1.0,
+            talks=self.command is not None,
         )
 
     async def open(self, *, epoch: int) -> None:
@@ -97,6 +100,19 @@ class MachineEngine:
     async def exec(
         self, key: AttemptKey, rank: int, command: tuple[str, ...], *, timeout_s: float = 60.0
     ) -> ExecResult:
+        raise UnknownAttemptError
+
+    async def run(
+        self, key: AttemptKey, rank: int, command: tuple[str, ...], *, window: WindowSize | None
+    ) -> Command:
+        found = self.command(command) if self.command else None
+        assert found is not None, "a command that fails as nothing should"
+        return found
+
+    async def attach(self, key: AttemptKey, rank: int) -> Attachment:
+        raise UnknownAttemptError
+
+    async def connect(self, key: AttemptKey, rank: int, port: int) -> ByteStream:
         raise UnknownAttemptError
 
     async def read_log(

@@ -11,6 +11,7 @@ import pytest
 from benchmarks.http import Api
 from benchmarks.instance import Instance
 
+from tests.surface.server.daily import gw
 from tests.surface.server.jobs import View, submit, wait_phase
 from tests.waiting import until
 
@@ -190,3 +191,20 @@ def test_a_model_file_outside_the_jobs_own_directory_is_not_stored(
     view = wait_phase(api, job, "succeeded", "failed")
     assert view["phase"] == "failed"
     assert "not stored" in view["message"]
+
+
+def test_a_replica_is_talked_to_as_a_rank_is(
+    instance: Instance, served: View, client: openai.OpenAI
+) -> None:
+    def talked() -> bool:
+        """Quiet may have ended the replica in between."""
+        assert ask(client)
+        done = gw(instance, "exec", "endpoint/parrot", "--", "sh", "-c", "echo $GIGAWATT_PORT")
+        if done.returncode == 2 and "no replica" in done.stderr:
+            return False
+        assert (done.returncode, done.stdout.strip().isdecimal()) == (0, True), done.stderr
+        return True
+
+    until(talked, what="a command beside a replica")
+    wrong = gw(instance, "attach", "endpoint/parrot", "--replica", "none")
+    assert (wrong.returncode, "there is no replica none" in wrong.stderr) == (1, True)

@@ -41,7 +41,9 @@ def put(loop: Loop, spec: EndpointSpec) -> Endpoint:
     return reply
 
 
-def demand(loop: Loop, *, in_flight: int = 0, queued: int = 0) -> None:
+def demand(
+    loop: Loop, *, in_flight: int = 0, queued: int = 0, busy_ms: dict[str, int] | None = None
+) -> None:
     seen = DemandSeen(
         at_ms=loop.now_ms,
         endpoint="ep-1",
@@ -49,6 +51,7 @@ def demand(loop: Loop, *, in_flight: int = 0, queued: int = 0) -> None:
         queued=queued,
         last_request_ms=loop.now_ms if in_flight or queued else 0,
         requests_more=in_flight,
+        busy_ms_more=tuple((busy_ms or {}).items()),
     )
     loop.step([seen])
 
@@ -93,20 +96,43 @@ def test_more_waiting_than_one_replica_is_meant_for_starts_more_up_to_the_maximu
     assert len(loop.world.replicas) == 3
 
 
-def test_serving_time_is_told_from_idle_serving_time() -> None:
-    loop = Loop.of(a_report("n1", milli_cpu=500))
-    put(loop, a_spec(replicas_min=1))
-    loop.later(1_000)
-    demand(loop, in_flight=1)
-    loop.later(3_000)
-    demand(loop)
-    loop.later(500)
-    loop.restart()
+def sums_of(loop: Loop) -> dict[TimeClass, int]:
     sums = dict.fromkeys(TimeClass, 0)
     for entry in loop.entries:
         sums[entry.time_class] += entry.unit_ms
-    assert sums[TimeClass.SERVING_IDLE] == 500 * 1_000
-    assert sums[TimeClass.SERVING] == 500 * 3_000
+    return sums
+
+
+def test_a_request_shorter_than_the_time_between_reports_is_serving_for_as_long_as_it_was() -> None:
+    loop = Loop.of(a_report("n1", milli_cpu=500))
+    put(loop, a_spec(replicas_min=1))
+    (replica,) = loop.world.replicas
+    loop.later(1_000)
+    demand(loop, busy_ms={replica: 50})
+    loop.later(3_000)
+    demand(loop, in_flight=1, busy_ms={replica: 7})
+    sums = sums_of(loop)
+    assert sums[TimeClass.SERVING] == 500 * 57
+    assert sums[TimeClass.SERVING_IDLE] == 500 * (4_000 - 57)
+    assert loop.unaccounted() == 0
+
+
+def test_each_replica_serves_for_its_own_time_and_none_for_longer_than_it_was_ready() -> None:
+    loop = Loop.of(a_report("n1", milli_cpu=1_000))
+    put(loop, a_spec(replicas_min=2))
+    first, second = sorted(loop.world.replicas)
+    loop.later(1_000)
+    demand(loop, busy_ms={first: 400, second: 9_000, "gone": 5})
+    demand(loop, busy_ms={second: 1})
+    sums = sums_of(loop)
+    assert sums[TimeClass.SERVING] == 500 * 1_400
+    assert sums[TimeClass.SERVING_IDLE] == 500 * 600
+    loop.restart()
+    loop.later(100)
+    demand(loop, busy_ms={first: 700})
+    sums = sums_of(loop)
+    assert sums[TimeClass.SERVING] == 500 * 2_100
+    assert sums[TimeClass.SERVING_IDLE] == 500 * 100
     assert loop.unaccounted() == 0
 
 

@@ -16,6 +16,7 @@ def test_a_new_endpoint_is_told_of_once() -> None:
         "requests_more": 0,
         "prompt_tokens_more": 0,
         "completion_tokens_more": 0,
+        "busy_ms_more": {},
     }
     tally.acknowledge(counts)
     assert tally.demand(tally.counts()) is None
@@ -54,3 +55,48 @@ def test_differences_that_were_acknowledged_sum_to_the_counts(
             tally.acknowledge(counts)
     heard += tally.demand_always(tally.counts())["prompt_tokens_more"]
     assert heard == sum(tokens for tokens, _ in steps)
+
+
+def test_a_replica_is_busy_while_it_has_a_request_and_each_millisecond_is_told_once() -> None:
+    tally, now = Tally("e"), [10.0]
+    busy = tally.busy("r1", lambda: now[0])
+    busy.begin()
+    now[0] += 0.0304
+    busy.begin()
+    told = tally.counts()
+    assert tally.demand_always(told)["busy_ms_more"] == {"r1": 30}
+    now[0] += 0.0199
+    busy.end()
+    busy.end()
+    now[0] += 60.0
+    tally.acknowledge(told)
+    assert tally.demand_always(tally.counts())["busy_ms_more"] == {"r1": 20}
+    assert not tally.settled
+
+
+def test_a_long_reply_is_no_news_until_it_ends() -> None:
+    tally, now = Tally("e"), [0.0]
+    busy = tally.busy("r1", lambda: now[0])
+    tally.in_flight = 1
+    busy.begin()
+    tally.acknowledge(tally.counts())
+    now[0] += 5.0
+    assert tally.demand(tally.counts()) is None
+    assert tally.demand_always(tally.counts())["busy_ms_more"] == {"r1": 5_000}
+
+
+def test_a_replica_that_is_gone_is_forgotten_once_its_time_is_told() -> None:
+    tally, now = Tally("e"), [0.0]
+    busy = tally.busy("r1", lambda: now[0])
+    busy.begin()
+    now[0] += 1.0
+    busy.end()
+    tally.forget_replicas(())
+    counts = tally.counts()
+    assert counts.busy_ms == {"r1": 1_000}
+    tally.acknowledge(counts)
+    tally.forget_replicas(("r1",))
+    assert tally.counts().busy_ms == {"r1": 1_000}
+    tally.forget_replicas(())
+    assert tally.counts().busy_ms == {}
+    assert tally.settled

@@ -5,8 +5,8 @@ from pathlib import Path
 from starlette.responses import FileResponse, Response
 
 from gigawatt.api.call import Call
+from gigawatt.api.file_queries import InTree, Uploading
 from gigawatt.api.operations import Operation, Routes
-from gigawatt.api.queries import InTree, Uploading
 from gigawatt.api.replies import reply
 from gigawatt.service import artifacts
 from gigawatt.service.artifacts import Upload

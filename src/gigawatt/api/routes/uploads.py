@@ -6,8 +6,9 @@ from fastapi import Path
 from starlette.responses import Response
 
 from gigawatt.api.call import Call
+from gigawatt.api.file_queries import Finishing, InPart
 from gigawatt.api.operations import Operation, Routes
-from gigawatt.api.queries import Finishing, InPart, Nothing
+from gigawatt.api.queries import Nothing
 from gigawatt.api.replies import reply
 from gigawatt.service import uploads
 from gigawatt.service.uploads import PartUpload

@@ -3,8 +3,9 @@
 from starlette.responses import FileResponse, Response
 
 from gigawatt.api.call import Call
+from gigawatt.api.file_queries import Files, InVersion, Versions
 from gigawatt.api.operations import Operation, Routes
-from gigawatt.api.queries import Comparing, Files, InVersion, Listing, Place, Versions
+from gigawatt.api.queries import Comparing, Listing, Place
 from gigawatt.api.replies import page_reply, reply
 from gigawatt.service import datasets, volumes
 from gigawatt.service.views.text import PageView

@@ -249,7 +249,7 @@ def _awaited(session: Session, view: "WorkspaceView") -> "WorkspaceView":
 
 
 def _attach(session: Session, view: "WorkspaceView", terminal: str) -> None:
-    from gigawatt.cli.terminal import attach
+    from gigawatt.cli.workspace_terminal import attach
 
     if session.as_json or not sys.stdin.isatty():
         raise click.UsageError("a shell is attached to from a terminal, without -o json")

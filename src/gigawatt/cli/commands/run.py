@@ -75,6 +75,7 @@ _OPTIONS = (
         metavar="JOB[@STEP]",
         help="Start from a checkpoint of another job.",
     ),
+    click.option("--terminal", is_flag=True, help="Give ranks one, to be talked to by gw attach."),
     click.option("--label", "labels", multiple=True, metavar="NAME=VALUE", help="A label."),
     click.option(
         "--volume",

@@ -44,6 +44,7 @@ class Flags:
     array: str | None = None
     sweep: tuple[str, ...] = ()
     max_failures: int | None = None
+    terminal: bool = False
 
     def fields(self) -> dict[str, Any]:
         """The fields of a job that they set, in the job file's words. Raises click.UsageError."""
@@ -61,6 +62,7 @@ class Flags:
             "environment": environment_fields(self.environment, self.requirements, self.python),
             "bundle": self._bundle(),
             "model": self._model(),
+            "terminal": self.terminal or None,
             "array": self._array(),
             "sweep": {k: v.split(",") for k, v in pairs(self.sweep, "--sweep").items()},
         }

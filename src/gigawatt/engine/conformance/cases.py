@@ -12,6 +12,7 @@ from gigawatt.engine.conformance import (
     reports,
     restarts,
     stops,
+    talks,
 )
 from gigawatt.engine.conformance.bench import Bench
 
@@ -39,6 +40,13 @@ CASES: dict[str, Callable[[Bench], Awaitable[str]]] = {
     "rank-is-told-where-to-resume": checkpoints.rank_is_told_where_to_resume,
     "log-is-kept-to-its-limit": output.log_is_kept_to_its_limit,
     "log-is-read-after-release": output.log_is_read_after_release,
+    "command-is-talked-to": talks.command_is_talked_to,
+    "command-has-a-terminal": talks.command_has_a_terminal,
+    "nothing-outlives-a-command": talks.nothing_outlives_a_command,
+    "command-ends-with-its-gang": talks.command_ends_with_its_gang,
+    "port-is-reached": talks.port_is_reached,
+    "rank-is-attached-to": talks.rank_is_attached_to,
+    "terminal-of-a-rank-is-talked-to": talks.terminal_of_a_rank_is_talked_to,
     "adoption-keeps-processes": restarts.adoption_keeps_processes,
     "exit-while-nobody-leads-is-told": restarts.exit_while_nobody_leads_is_told,
     "released-attempts-are-not-told": restarts.released_attempts_are_not_told,

@@ -96,6 +96,11 @@ class Attempts:
         if gang is not None:
             await self._nodes.tell(gang.nodes, "notify", key=str(key), by_ms=by_ms)
 
+    def nodes_of(self, key: AttemptKey) -> tuple[str, ...]:
+        """Where an attempt is, in the order of its ranks."""
+        gang = self._gangs.get(key)
+        return gang.nodes if gang else ()
+
     async def ask_rank(self, key: AttemptKey, verb: str, **fields: Any) -> Message:
         """Ask the node on which a live rank runs. Raises UnknownAttemptError or RefusedError."""
         gang = self._gangs.get(key)

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from gigawatt.clock import now_ms
 from gigawatt.engine import checkpoints
@@ -21,7 +22,15 @@ from gigawatt.engine.local.machine import NodeSpec, look_at_machine, share_machi
 from gigawatt.engine.local.nodes import Nodes
 from gigawatt.engine.local.outbox import Outbox
 from gigawatt.engine.local.shutdown import shut_down_others
+from gigawatt.engine.local.talks import (
+    Line,
+    LocalAttachment,
+    LocalCommand,
+    open_line,
+    stream_of,
+)
 from gigawatt.engine.local.translate import key_of, nodes_of, stage_spec
+from gigawatt.engine.talk import Attachment, ByteStream, Command, WindowSize
 from gigawatt.model.checkpoint import Candidate, Finding
 from gigawatt.model.gang import Isolation
 from gigawatt.model.launch import AttemptKey, Launch
@@ -83,6 +92,7 @@ class LocalEngine:
             isolation=frozenset({Isolation.PROCESS}),
             shared_filesystem=True,
             node_lost_after_s=PING_EVERY_S + HUNG_AFTER_S,
+            talks=True,
         )
 
     async def open(self, *, epoch: int) -> None:
@@ -225,6 +235,30 @@ class LocalEngine:
             dropped_bytes=answer.get("dropped_bytes", 0),
             overdue=answer.get("overdue", False),
         )
+
+    async def run(
+        self, key: AttemptKey, rank: int, command: tuple[str, ...], *, window: WindowSize | None
+    ) -> Command:
+        """Its files are ours directly; the supervisor ends it with our connection."""
+        size = window and [window.rows, window.columns]
+        more = {"command": command, "size": size, "term": window.term if window else ""}
+        line, _, given = await self._talk("run", key, rank, more)
+        return LocalCommand(line, given, terminal=window is not None)
+
+    async def attach(self, key: AttemptKey, rank: int) -> Attachment:
+        line, _, given = await self._talk("attach", key, rank, {})
+        return LocalAttachment(line, given)
+
+    async def connect(self, key: AttemptKey, rank: int, port: int) -> ByteStream:
+        line, _, given = await self._talk("connect", key, rank, {"port": port})
+        await line.close()  # the socket is ours now
+        return await stream_of(given)
+
+    async def _talk(
+        self, verb: str, key: AttemptKey, rank: int, more: dict[str, Any]
+    ) -> tuple[Line, dict[str, Any], list[int]]:
+        message = {"verb": verb, "key": str(key), "rank": rank, **more}
+        return await open_line(self._data, self._attempts.nodes_of(key), message)
 
     async def read_log(
         self, key: AttemptKey, rank: int, stream: LogStream, *, offset: int, limit: int

@@ -76,6 +76,7 @@ def stage_spec(
         "resume_path": launch.resume_path,
         "readiness": readiness
         and {"path": readiness.path, "interval_s": readiness.interval_ms / 1000},
+        "terminal": launch.terminal,
         "log_bytes_max": launch.log_bytes_max,
         "master_addr": ADDRESS,
         "volumes": [

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from gigawatt.engine.supervisor import tree, workdir
 from gigawatt.engine.supervisor.attempt import Attempt
 from gigawatt.engine.supervisor.host import Host
-from gigawatt.engine.supervisor.process import Output, Program, StartError, spawn
+from gigawatt.engine.supervisor.process import Output, Program, StartError, Stdio, spawn
 from gigawatt.engine.supervisor.rank import Rank
 from gigawatt.engine.supervisor.wire import RequestError
 
@@ -34,6 +34,17 @@ class _Capture:
         self.dropped += len(data) - len(kept)
 
 
+def program_beside(rank: Rank, command: tuple[str, ...]) -> Program:
+    """What runs a command in a rank's directory and environment. Raises RequestError (user) where there is no such."""
+    like = rank.program
+    assert like is not None, "a rank that runs has a program"
+    name = command[0] if command else ""
+    path = workdir.find_program(name, like.directory, like.environ)
+    if path is None:
+        raise RequestError("user", f"{name}: command not found")
+    return Program(path, command, like.environ, like.directory)
+
+
 def run(
     host: Host,
     attempt: Attempt,
@@ -44,14 +55,7 @@ def run(
     """Reply with exit code and output, base64. A negative exit code is a signal's number; `overdue` says that it was
     killed for its time.
     """
-    like = rank.program
-    assert like is not None, "a rank that runs has a program"
-    command = order.command
-    name = command[0] if command else ""
-    path = workdir.find_program(name, like.directory, like.environ)
-    if path is None:
-        raise RequestError("user", f"{name}: command not found")
-    program = Program(path, command, like.environ, like.directory)
+    program = program_beside(rank, order.command)
     captures = (_Capture(), _Capture())
     outputs = tuple(Output(host.loop, each.take, lambda: None) for each in captures)
     failures: list[StartError] = []
@@ -60,7 +64,10 @@ def run(
         if error is not None:
             failures.append(error)
 
-    pid = spawn(host.loop, program, rank.cell, (outputs[0], outputs[1]), started)
+    stdio = Stdio(None, outputs[0].write_end, outputs[1].write_end)
+    pid = spawn(host.loop, program, rank.cell, stdio, started)
+    for output in outputs:
+        output.follow()
     attempt.beside.add(pid)
 
     late: list[bool] = []

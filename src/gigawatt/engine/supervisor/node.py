@@ -11,6 +11,7 @@ from gigawatt.engine.supervisor.attempt import Attempt, Phase
 from gigawatt.engine.supervisor.host import Host
 from gigawatt.engine.supervisor.layout import Journal, write_whole
 from gigawatt.engine.supervisor.loop import Timer
+from gigawatt.engine.supervisor.rank import Rank
 from gigawatt.engine.supervisor.record import Record
 from gigawatt.engine.supervisor.spec import StageSpec, parse_stage
 from gigawatt.engine.supervisor.staging import Prepared, prepare
@@ -135,19 +136,21 @@ class Node:
         write_whole(path, str(int(message["by_ms"])).encode())
         return {}
 
-    def probe(self, message: Message, reply: Reply) -> None:
+    def live_rank(self, message: Message) -> tuple[Attempt, Rank]:
+        """The rank that a message names, which runs here. Raises RequestError (unknown)."""
         attempt = self._running(str(message["key"]))
         rank = attempt.rank(int(message["rank"]))
         if rank is None:
             raise RequestError("unknown", f"rank {message['rank']} does not run here")
+        return attempt, rank
+
+    def probe(self, message: Message, reply: Reply) -> None:
+        attempt, rank = self.live_rank(message)
         report = attempt.prepared.directory / "report"
         probe.stacks(self._host.loop, rank.pid, report, lambda text: reply({"text": text}))
 
     def exec(self, message: Message, reply: Reply) -> None:
-        attempt = self._running(str(message["key"]))
-        rank = attempt.rank(int(message["rank"]))
-        if rank is None:
-            raise RequestError("unknown", f"rank {message['rank']} does not run here")
+        attempt, rank = self.live_rank(message)
         command = tuple(str(word) for word in message["command"])
         seconds = float(message.get("seconds", beside.SECONDS))
         beside.run(self._host, attempt, rank, beside.Order(command, seconds), reply)

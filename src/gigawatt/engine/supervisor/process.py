@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import fcntl
 import os
 import resource
 import signal
+import termios
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -53,14 +55,31 @@ class StartError(NamedTuple):
         return self.number in USERS_ERRORS and self.step not in OWN_STEPS
 
 
-class Output:
-    """One pipe from a process, pumped as data arrives."""
+class Stdio(NamedTuple):
+    """The descriptors that a process begins with. Without a `stdin` there is nothing to read; a terminal becomes the
+    one that controls it.
+    """
 
-    def __init__(self, loop: Loop, take: Callable[[bytes], None], done: Callable[[], None]) -> None:
+    stdin: int | None
+    stdout: int
+    stderr: int
+    terminal: bool = False
+
+
+class Output:
+    """What comes from a process, through a pipe or the given ends of a terminal, pumped as it arrives."""
+
+    def __init__(
+        self,
+        loop: Loop,
+        take: Callable[[bytes], None],
+        done: Callable[[], None],
+        ends: tuple[int, int] | None = None,
+    ) -> None:
         self._loop = loop
         self._take = take
         self._done = done
-        self._fd, self.write_end = os.pipe2(os.O_CLOEXEC)
+        self._fd, self.write_end = ends or os.pipe2(os.O_CLOEXEC)
 
     def follow(self) -> None:
         """In the parent, once the child has its end."""
@@ -89,6 +108,8 @@ class Output:
             data = os.read(self._fd, READ_BYTES)
         except BlockingIOError:
             return False
+        except OSError:
+            data = b""  # nobody has the other end of the terminal any more
         if not data:
             self.close()
             return False
@@ -111,7 +132,7 @@ def spawn(
     loop: Loop,
     program: Program,
     cell: Cell | None,
-    outputs: tuple[Output, Output],
+    stdio: Stdio,
     on_start: Callable[[StartError | None], None],
 ) -> int:
     """Start a process of its own session, which dies with us; its pid. `on_start` is called when it runs, or cannot.
@@ -122,10 +143,8 @@ def spawn(
     parent = os.getpid()
     pid = os.fork()
     if pid == 0:
-        _become(program, cell, outputs, parent=parent, failure=write_end)
+        _become(program, cell, stdio, parent=parent, failure=write_end)
     os.close(write_end)
-    for output in outputs:
-        output.follow()
 
     def started(_: int) -> None:
         loop.unwatch(read_end)
@@ -174,7 +193,7 @@ def _work(work: Callable[[], None], *, parent: int, write_end: int) -> None:
 def _become(
     program: Program,
     cell: Cell | None,
-    outputs: tuple[Output, Output],
+    stdio: Stdio,
     *,
     parent: int,
     failure: int,
@@ -186,9 +205,11 @@ def _become(
         _die_with(parent)
         _ordinary_signals()
         step = "output"
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        os.dup2(outputs[0].write_end, 1)
-        os.dup2(outputs[1].write_end, 2)
+        if stdio.terminal:
+            fcntl.ioctl(stdio.stdout, termios.TIOCSCTTY, 0)
+        stdin = os.open(os.devnull, os.O_RDONLY) if stdio.stdin is None else stdio.stdin
+        for number, fd in enumerate((stdin, stdio.stdout, stdio.stderr)):
+            os.dup2(fd, number)
         step = "limits"
         if cell is not None:
             cell.enter()

@@ -15,10 +15,13 @@ from gigawatt.engine.supervisor.layout import Entry
 from gigawatt.engine.supervisor.limits import Cell
 from gigawatt.engine.supervisor.logs import SegmentedLog
 from gigawatt.engine.supervisor.loop import now_ms
-from gigawatt.engine.supervisor.process import Output, Program, StartError, spawn
+from gigawatt.engine.supervisor.process import Output, Program, StartError, Stdio, spawn
 from gigawatt.engine.supervisor.spec import RankSpec, StageSpec
 from gigawatt.engine.supervisor.tail import Tail
+from gigawatt.engine.supervisor.terminal import Size, open_terminal
 
+TERM = "xterm"  # of a terminal, unless its environment says otherwise
+WINDOW = (24, 80)  # of one that nobody looks at
 PROGRESS_EVERY_S = 0.2  # at most so often is progress passed on
 
 
@@ -34,6 +37,7 @@ class Rank:
         self._host = host
         self._of = spec
         self.cell: Cell | None = None
+        self.terminal: int | None = None  # our end of it, for one that was started with one
         self._starting = False
         self._code: int | None = None  # how it ended, when that is seen before its start
         self._logs = tuple(
@@ -61,14 +65,15 @@ class Rank:
     ) -> None:
         """Raises OSError where the machine makes no process or group."""
         loop = self._host.loop
+        if self._of.terminal:
+            program = program._replace(environ={"TERM": TERM, **program.environ})
         self.program = program
         self.cell = self._host.limits.cell(
             f"{self._of.key}.{self.number}",
             memory_bytes=self._of.memory_bytes,
             milli_cpu=self._of.milli_cpu,
         )
-        out, err = (Output(loop, log.write, log.finish) for log in self._logs)
-        self._outputs = (out, err)
+        stdio = self._open_terminal() if self._of.terminal else self._open_pipes()
         self._starting = True
 
         def started(error: StartError | None) -> None:
@@ -83,8 +88,29 @@ class Rank:
             else:
                 on_exit(code)
 
-        self.pid = spawn(loop, program, self.cell, (out, err), started)
+        self.pid = spawn(loop, program, self.cell, stdio, started)
+        for output in self._outputs:
+            output.follow()
         loop.child(self.pid, exited)
+
+    def _open_pipes(self) -> Stdio:
+        out, err = (Output(self._host.loop, log.write, log.finish) for log in self._logs)
+        self._outputs = (out, err)
+        return Stdio(None, out.write_end, err.write_end)
+
+    def _open_terminal(self) -> Stdio:
+        """Input and both outputs are one terminal, whose output is on record as stdout."""
+        stdout, stderr = self._logs
+        stderr.finish()
+        pair = open_terminal(Size(*WINDOW))
+
+        def hung_up() -> None:
+            self.terminal = None
+            stdout.finish()
+
+        self.terminal = pair.ours
+        self._outputs = (Output(self._host.loop, stdout.write, hung_up, ends=pair),)
+        return Stdio(pair.theirs, pair.theirs, pair.theirs, terminal=True)
 
     def started_entry(self) -> Entry:
         return {

@@ -14,6 +14,7 @@ from gigawatt.engine.supervisor import limits, sweep
 from gigawatt.engine.supervisor.digests import Digests
 from gigawatt.engine.supervisor.host import Host
 from gigawatt.engine.supervisor.layout import Entry, Layout, NodeLockedError
+from gigawatt.engine.supervisor.live import Live
 from gigawatt.engine.supervisor.loop import READ, Loop, Timer
 from gigawatt.engine.supervisor.node import Node, Reply
 from gigawatt.engine.supervisor.notes import Notes
@@ -37,6 +38,7 @@ PUT_BESIDE_RANKS = (
     "version.py",
     "rank/__init__.py",
     "rank/call.py",
+    "rank/copy.py",
     "rank/function.py",
     "rank/desk/__init__.py",
     "rank/desk/facts.py",
@@ -87,6 +89,7 @@ class Server:
             epoch=layout.read_epoch(),
             stage_s=options.stage_s,
         )
+        self._live = Live(self._host, self._node.live_rank)
         self._connections: set[Connection] = set()
         self._listener_of_events: Connection | None = None
         self._orphan: Timer | None = None
@@ -112,6 +115,7 @@ class Server:
 
     def _disconnected(self, connection: Connection) -> None:
         self._connections.discard(connection)
+        self._live.disconnected(connection)
         if connection is self._listener_of_events:
             self._listener_of_events = None
             self._expect_control_plane()
@@ -166,10 +170,18 @@ class Server:
             "probe": self._node.probe,
             "exec": self._node.exec,
         }
+        talk: dict[str, Callable[[Message, Connection], None]] = {
+            "run": self._live.run,
+            "attach": self._live.attach,
+            "connect": self._live.connect,
+            "control": self._live.control,
+        }
         if verb in now:
             reply(now[verb](message))
         elif verb in later:
             later[verb](message, reply)
+        elif verb in talk:
+            talk[verb](message, connection)
         else:
             raise RequestError("bad-request", f"there is no verb {verb!r}")
 

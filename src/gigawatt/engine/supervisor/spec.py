@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 ADDED_LATER: dict[str, Any] = {
     "resume_path": "",
     "volumes": (),
+    "terminal": False,
 }  # journals of earlier supervisors lack these
 
 
@@ -56,6 +57,7 @@ class StageSpec(NamedTuple):
     resume_step: int | None
     resume_path: str
     readiness: ReadinessSpec | None
+    terminal: bool
     log_bytes_max: int
     master_addr: str
     volumes: tuple[VolumeSpec, ...] = ()

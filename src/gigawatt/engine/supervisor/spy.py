@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gigawatt.engine.supervisor import tree
 from gigawatt.engine.supervisor.loop import Loop
-from gigawatt.engine.supervisor.process import Output, Program, StartError, spawn
+from gigawatt.engine.supervisor.process import Output, Program, StartError, Stdio, spawn
 
 NAME = "py-spy"
 SECONDS_MAX = 10.0
@@ -62,12 +62,15 @@ def _ask(loop: Loop, path: str, of: int, done: Callable[[str], None]) -> None:
     outputs = (Output(loop, take, _nothing), Output(loop, lambda _: None, _nothing))
     argv = (NAME, "dump", "--nonblocking", "--pid", str(of))
     try:
-        pid = spawn(loop, Program(path, argv, ENVIRON, "/"), None, outputs, started)
+        stdio = Stdio(None, outputs[0].write_end, outputs[1].write_end)
+        pid = spawn(loop, Program(path, argv, ENVIRON, "/"), None, stdio, started)
     except OSError:
         for output in outputs:
             output.close()
         loop.later(0, lambda: done(""))
         return
+    for output in outputs:
+        output.follow()
 
     def overdue() -> None:
         tree.send(signal.SIGKILL, [pid])

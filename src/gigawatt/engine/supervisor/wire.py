@@ -19,6 +19,7 @@ LINE_BYTES_MAX = 16 << 20
 UNSENT_BYTES_MAX = (
     8 << 20
 )  # a control plane that does not read is let go; it asks for everything again
+BACKLOG = 256  # connections that wait to be accepted
 PATH_BYTES_MAX = 100  # of a socket; the kernel's own limit is 108
 
 
@@ -60,6 +61,20 @@ class Connection:
         self._flush()
         if len(self._unsent) > UNSENT_BYTES_MAX:
             self.close()
+
+    def send_with(self, message: Message, descriptors: list[int]) -> None:
+        """Also give the peer these open files. Nothing may be waiting to be sent before it."""
+        assert not self._unsent
+        if self.closed:
+            return
+        line = json.dumps(message, separators=(",", ":")).encode() + b"\n"
+        try:
+            sent = socket.send_fds(self._sock, [line], descriptors)
+        except OSError:
+            self.close()
+            return
+        self._unsent += line[sent:]
+        self._flush()
 
     def close(self) -> None:
         if not self.closed:
@@ -125,7 +140,7 @@ def listen(path: str) -> socket.socket:
         sock.bind(path)
     finally:
         os.umask(before)
-    sock.listen(16)
+    sock.listen(BACKLOG)
     sock.settimeout(0)
     return sock
 

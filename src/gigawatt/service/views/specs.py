@@ -29,6 +29,7 @@ def job_spec_fields(spec: JobSpec, environment: EnvironmentSpec) -> dict[str, An
         "volumes": [mount_fields(mount) for mount in spec.volumes],
         "model": _output_fields(spec),
         "checkpoints": _keep_fields(spec),
+        "terminal": spec.terminal,
         "from": f"{spec.origin.job}@{spec.origin.checkpoint.step}" if spec.origin else "",
     }
 

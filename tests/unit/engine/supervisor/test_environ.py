@@ -26,6 +26,7 @@ SPEC = StageSpec(
     resume_step=None,
     resume_path="",
     readiness=None,
+    terminal=False,
     log_bytes_max=0,
     master_addr="10.0.0.1",
 )
