@@ -18,6 +18,7 @@ TAKEN = frozenset(
 TOLD = {
     "version": "what is installed on the node is started",
     "nodes": "a workspace is on one node",
+    "volumes": "a workspace has no volumes yet: `gw data pull NAME DIR` in it fetches data into its home",
     "working_dir": "a workspace begins in its home, or in the bundle below it",
     "retry": "a workspace whose node is lost starts again by itself",
     "stop_duration": "a suspended workspace gets 5 s",
