@@ -51,7 +51,7 @@ class Parts:
     caretaker: Caretaker
 
 
-def build(settings: Settings, instance: Instance, *, gateway_port: int) -> Parts:
+def build(settings: Settings, instance: Instance, *, gateway_port: int, proxy_url: str) -> Parts:
     """The parts of one instance, each given what it needs of the others."""
     store = open_store(settings.store_url)
     engine = _engine(settings, instance)
@@ -85,7 +85,7 @@ def build(settings: Settings, instance: Instance, *, gateway_port: int) -> Parts
         keyring=Keyring(store, tokens),
         instance=_facts(settings, instance),
         doors=doors,
-        workspaces=_workspaces(settings, instance, homes),
+        workspaces=_workspaces(settings, proxy_url, homes),
         work_dir=_work_dir(settings),
         premises=LocalPremises(settings.data, artifacts=artifacts, builder=builder),
         disk=_disk(settings),
@@ -118,10 +118,10 @@ def _engine(settings: Settings, instance: Instance) -> LocalEngine:
     )
 
 
-def _workspaces(settings: Settings, instance: Instance, homes: Homes) -> WorkspaceRules:
+def _workspaces(settings: Settings, proxy_url: str, homes: Homes) -> WorkspaceRules:
     return WorkspaceRules(
         homes=homes,
-        url=instance.workspace_url,
+        url=proxy_url,
         jupyter=tuple(settings.jupyter.split()),
         idle_s=settings.workspace_idle_s,
         idle_max_s=settings.workspace_idle_max_s,
