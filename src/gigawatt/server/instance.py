@@ -16,7 +16,6 @@ class Instance:
     api_url: str
     gateway_url: str
     token_path: str
-    workspace_url: str = ""
 
 
 def write_instance(data: Path, instance: Instance) -> None:

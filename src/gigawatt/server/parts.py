@@ -60,7 +60,7 @@ class Parts:
     caretaker: Caretaker
 
 
-def build(settings: Settings, instance: Instance, *, gateway_port: int) -> Parts:
+def build(settings: Settings, instance: Instance, *, gateway_port: int, proxy_url: str) -> Parts:
     """The parts of one instance, each given what it needs of the others."""
     stores = _stores(settings)
     engine = _engine(settings, instance, stores.artifacts)
@@ -75,7 +75,7 @@ def build(settings: Settings, instance: Instance, *, gateway_port: int) -> Parts
         observe=leader.observe,
         deposed=leader.depose,
     )
-    services = _services(settings, instance, stores, access, engine)
+    services = _services(settings, instance, stores, access, engine, proxy_url)
     return Parts(
         store=stores.store,
         engine=engine,
@@ -137,7 +137,12 @@ def _access(settings: Settings, store: Store, leader: Leader) -> _Access:
 
 
 def _services(
-    settings: Settings, instance: Instance, stores: _Stores, access: _Access, engine: LocalEngine
+    settings: Settings,
+    instance: Instance,
+    stores: _Stores,
+    access: _Access,
+    engine: LocalEngine,
+    proxy_url: str,
 ) -> Services:
     return Services(
         store=stores.store,
@@ -149,7 +154,7 @@ def _services(
         keyring=access.keyring,
         instance=_facts(settings, instance),
         doors=access.doors,
-        workspaces=_workspaces(settings, instance, stores.homes),
+        workspaces=_workspaces(settings, proxy_url, stores.homes),
         work_dir=_work_dir(settings),
         artifact_bytes_max=settings.artifact_bytes_max,
         volume_roots=parse_roots(settings.volume_roots),
@@ -191,10 +196,10 @@ def _engine(settings: Settings, instance: Instance, artifacts: ArtifactStore) ->
     )
 
 
-def _workspaces(settings: Settings, instance: Instance, homes: Homes) -> WorkspaceRules:
+def _workspaces(settings: Settings, proxy_url: str, homes: Homes) -> WorkspaceRules:
     return WorkspaceRules(
         homes=homes,
-        url=instance.workspace_url,
+        url=proxy_url,
         jupyter=tuple(settings.jupyter.split()),
         idle_s=settings.workspace_idle_s,
         idle_max_s=settings.workspace_idle_max_s,

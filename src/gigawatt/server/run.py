@@ -61,7 +61,8 @@ async def _serve(
     settings: Settings, claimed: preflight.Claimed, ready: Callable[[Instance], None]
 ) -> int:
     instance = _instance(settings, claimed)
-    parts = build(settings, instance, gateway_port=claimed.gateway_port)
+    proxy_url = _proxy_url(settings, claimed)
+    parts = build(settings, instance, gateway_port=claimed.gateway_port, proxy_url=proxy_url)
     asked: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     _listen_for_signals(asked)
     await _lead(settings, parts)
@@ -143,14 +144,18 @@ def _how(asked: "asyncio.Future[str]") -> str:
 def _instance(settings: Settings, claimed: preflight.Claimed) -> Instance:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     port: int = claimed.api.getsockname()[1]
-    workspace_port: int = claimed.workspaces.getsockname()[1]
     return Instance(
         pid=os.getpid(),
         api_url=f"http://{host}:{port}",
         gateway_url=f"http://{host}:{claimed.gateway_port}",
         token_path=str(settings.data / "token"),
-        workspace_url=settings.workspace_url.rstrip("/") or f"http://{host}:{workspace_port}",
     )
+
+
+def _proxy_url(settings: Settings, claimed: preflight.Claimed) -> str:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    port: int = claimed.workspaces.getsockname()[1]
+    return settings.workspace_url.rstrip("/") or f"http://{host}:{port}"
 
 
 class _Server(uvicorn.Server):
