@@ -193,3 +193,17 @@ def test_where_the_socket_is_gone_the_bytes_are_sent(
 
 def test_the_socket_is_its_owners_alone(place: Path) -> None:
     assert (place / "handoff.sock").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_role_that_may_not_write_hands_nothing_in(
+    served: tuple[Client, Wire], handoff: Handoff, files: Path, place: Path
+) -> None:
+    client, _ = served
+    made = client.keys.create("looks", role="viewer")
+    viewer = replace(handoff, token=made.get("key") or "")
+    data = os.urandom(LEAST_BYTES)
+    (files / "w.dat").write_bytes(data)
+    with pytest.raises(ApiError) as refused:
+        viewer.hand_in(files / "w.dat", project="", tell=lambda _: None)
+    assert refused.value.problem.status == 403
+    assert not blob(place, data).exists()
