@@ -75,7 +75,7 @@ def build(settings: Settings, instance: Instance, *, gateway_port: int, proxy_ur
         observe=leader.observe,
         deposed=leader.depose,
     )
-    services = _services(settings, instance, stores, access, engine, proxy_url)
+    services = _services(settings, instance, stores, access, engine, proxy_url=proxy_url)
     return Parts(
         store=stores.store,
         engine=engine,
@@ -142,6 +142,7 @@ def _services(
     stores: _Stores,
     access: _Access,
     engine: LocalEngine,
+    *,
     proxy_url: str,
 ) -> Services:
     return Services(
