@@ -163,6 +163,7 @@ class Job:
             checkpoint=self.checkpoint,
             windows=self.spec.windows,
             avoid_nodes=suspects(self.attempts),
+            duration_ms=self.spec.timeout_s * 1000,
         )
 
 

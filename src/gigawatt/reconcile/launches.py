@@ -35,6 +35,7 @@ def new_attempt(owner: Job | Replica, start: Start, *, world: World, now_ms: int
         epoch=world.epoch,
         placed_ms=now_ms,
         resumed_from=_resumes_from(owner) if isinstance(owner, Job) else None,
+        places=start.places,
     )
 
 

@@ -51,6 +51,7 @@ class Ask:
     ]  # of GPU; all nodes are of the first that can hold it; () is any, mixed too
     avoid: tuple[str, ...]  # ids of nodes
     windows: tuple[tuple[int, int], ...]
+    stacked: bool = False  # places are counted, and a node may hold several
 
     def may_run(self, now_ms: int) -> bool:
         """Whether one of its windows includes now."""
@@ -75,6 +76,7 @@ def ask_of(gang: Gang) -> Ask:
         kinds=shape.gpu_kinds,
         avoid=gang.avoid_nodes,
         windows=tuple((window.start_ms, window.end_ms) for window in gang.windows),
+        stacked=shape.stacked,
     )
 
 
@@ -94,6 +96,7 @@ def ask_at(gangs: GangColumns, row: int) -> Ask:
         kinds=gangs.kind_lists[int(gangs.kinds_G[row])],
         avoid=gangs.avoid_lists[int(gangs.avoid_G[row])],
         windows=gangs.window_lists[int(gangs.windows_G[row])],
+        stacked=bool(gangs.stacked_G[row]),
     )
 
 
@@ -109,6 +112,7 @@ def distinct_asks(gangs: GangColumns) -> tuple[list[Ask], Rows]:
             gangs.kinds_G,
             gangs.avoid_G,
             gangs.windows_G,
+            gangs.stacked_G,
         ]
     )
     _, first, inverse = np.unique(table, axis=0, return_index=True, return_inverse=True)
