@@ -1,4 +1,4 @@
-"""`gw sim`: recorded scheduling cycles, decided again."""
+"""`gw sim`: recorded scheduling cycles, decided again, and policies tried out."""
 
 import json
 from dataclasses import asdict
@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from gigawatt.cli.commands.sim_trace import trace
 
 if TYPE_CHECKING:
     from gigawatt.model.decision import Decision, Wait
@@ -15,7 +17,10 @@ SHOWN_MAX = 50
 
 @click.group("sim")
 def sim() -> None:
-    """Replay recorded scheduling cycles; the control plane keeps the last ones in DATA/cycles."""
+    """Try policies on workloads in virtual time; replay recorded cycles, which are kept in DATA/cycles."""
+
+
+sim.add_command(trace)
 
 
 @sim.command("replay")
