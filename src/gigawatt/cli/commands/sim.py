@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gigawatt.cli.commands.sim_run import compare, run
 from gigawatt.cli.commands.sim_trace import trace
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ def sim() -> None:
     """Try policies on workloads in virtual time; replay recorded cycles, which are kept in DATA/cycles."""
 
 
+sim.add_command(run)
+sim.add_command(compare)
 sim.add_command(trace)
 
 
