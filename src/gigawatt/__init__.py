@@ -72,13 +72,29 @@ _RANK = frozenset(
         "resume_step",
     }
 )
+_HOMES = {
+    "ApiError": "gigawatt.sdk.errors",
+    "Batch": "gigawatt.sdk.batch",
+    "Client": "gigawatt.sdk.client",
+    "Future": "gigawatt.sdk.futures",
+    "GigawattError": "gigawatt.sdk.errors",
+    "Job": "gigawatt.sdk.jobhandle",
+    "JobFailedError": "gigawatt.sdk.errors",
+    "JobFunction": "gigawatt.sdk.function",
+    "JobOptions": "gigawatt.sdk.options",
+    "RemoteError": "gigawatt.sdk.errors",
+    "RemoteTraceback": "gigawatt.sdk.errors",
+    "ResultError": "gigawatt.sdk.errors",
+    "UnreachableError": "gigawatt.sdk.errors",
+    "as_completed": "gigawatt.sdk.futures",
+    "job": "gigawatt.sdk.function",
+    "wait": "gigawatt.sdk.futures",
+}
 _HERE = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - pathlib costs too much here
 
 
 def __getattr__(name: str) -> object:
     """A name of the rank module, or else of the SDK."""
-    if name.startswith("_"):
-        raise AttributeError(f"module 'gigawatt' has no attribute {name!r}")
     if name in _RANK:
         from gigawatt import rank
 
@@ -87,12 +103,12 @@ def __getattr__(name: str) -> object:
         from gigawatt.rank import function  # a module of jobs is imported in their ranks too
 
         return function.job
-    if name not in __all__:
+    if name not in _HOMES:
         raise AttributeError(f"module 'gigawatt' has no attribute {name!r}")
-    try:
-        from gigawatt import sdk
+    from importlib import import_module
 
-        return getattr(sdk, name)
+    try:
+        return getattr(import_module(_HOMES[name]), name)
     except ImportError as error:
         raise ImportError(
             f"gigawatt.{name} needs gigawatt's client, which this Python does not have "

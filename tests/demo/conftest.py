@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gigawatt.sdk import Client
+from gigawatt.sdk.client import Client
 
 GW = Path(sys.executable).with_name("gw")
 BUILD_LIMIT_S = 900  # a first run downloads PyTorch

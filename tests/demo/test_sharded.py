@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from gigawatt.sdk import Client
+from gigawatt.sdk.client import Client
 from gigawatt.sdk.jobs import Job
 from tests.waiting import until
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 Ref = tuple[str, str]  # a kind, of those in `model.retention` or any other, and an id
 
 BY_POLICY = "its policy keeps it"
+TOO_NEW = "no record names it, and it is so new that one may come"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +96,7 @@ def _why(item: Item, kept_by: Mapping[Ref, Ref]) -> str:
     if item.ref in kept_by:
         kind, name = kept_by[item.ref]
         return f"{kind.removesuffix('s')} {name} needs it"
-    return BY_POLICY
+    return BY_POLICY if item.tenant or item.expires_ms is None else TOO_NEW
 
 
 def _users_first(by_ref: Mapping[Ref, Item], going: set[Ref]) -> tuple[Item, ...]:

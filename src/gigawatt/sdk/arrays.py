@@ -1,90 +1,28 @@
 """Job arrays: submit, list, and one array's life from outside. A task of one is a job: see `gigawatt.sdk.jobs`."""
 
-import json
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import quote
 
-from gigawatt import clock
 from gigawatt.sdk.array_views import ArrayView
 from gigawatt.sdk.artifacts import Progress
-from gigawatt.sdk.errors import ApiError, JobFailedError
+from gigawatt.sdk.errors import ApiError
 from gigawatt.sdk.jobfile import Ready, Written, made_ready, written_job
-from gigawatt.sdk.jobhandle import ENDED, Job
+from gigawatt.sdk.jobhandle import Job
 from gigawatt.sdk.jobs import Jobs
 from gigawatt.sdk.paging import pages
 from gigawatt.sdk.transport import NOT_FOUND, Transport
 from gigawatt.sdk.views import DryRunView, JobView, Page
-from gigawatt.sdk.watch import events
+from gigawatt.sdk.work import Work
 
 ARRAY_PREFIX = "array-"
 
 
-class JobArray:
-    """One array as the API last described it. `view` is the API's JSON; methods that ask again replace it."""
+class JobArray(Work[ArrayView]):
+    """One array, by its id."""
 
-    def __init__(self, transport: Transport, view: ArrayView) -> None:
-        self._transport = transport
-        self.view = view
-        self._path = f"/v1/arrays/{quote(view['id'], safe='')}"
-
-    def __repr__(self) -> str:
-        return f"<JobArray {self.name} {self.id} {self.phase}>"
-
-    @property
-    def id(self) -> str:
-        return self.view["id"]
-
-    @property
-    def name(self) -> str:
-        return self.view["name"]
-
-    @property
-    def phase(self) -> str:
-        return self.view["phase"]
-
-    @property
-    def ended(self) -> bool:
-        return self.phase in ENDED
-
-    def refresh(self) -> "JobArray":
-        """Ask again. Raises ApiError, UnreachableError."""
-        self.view = cast("ArrayView", self._transport.read(self._path))
-        return self
-
-    def watch(self, *, until_s: float | None = None) -> Generator[ArrayView]:
-        """The array's view now and at each change, until it has ended.
-
-        Raises:
-            TimeoutError: it is later than `until_s` of the monotonic clock.
-            ApiError, UnreachableError.
-        """
-        path = f"{self._path}/watch"
-        for event in events(self._transport, path, lambda _: {}, until_s=until_s):
-            if event.event == "array":
-                self.view = cast("ArrayView", json.loads(event.data))
-                yield self.view
-            if event.event == "end" or (event.event == "array" and self.ended):
-                return
-
-    def wait(self, *, timeout_s: float | None = None, check: bool = True) -> "JobArray":
-        """Wait until every task has ended.
-
-        Raises:
-            TimeoutError: it has not ended after `timeout_s`.
-            JobFailedError: a task failed or was cancelled, unless `check` is false.
-            ApiError, UnreachableError.
-        """
-        until_s = None if timeout_s is None else clock.monotonic_s() + timeout_s
-        if not self.ended:
-            for _ in self.watch(until_s=until_s):
-                pass
-        if check and self.phase != "succeeded":
-            raise JobFailedError(
-                job_id=self.id, name=self.name, phase=self.phase, message=self.view["message"]
-            )
-        return self
+    kind = "array"
 
     def task(self, index: int) -> Job:
         """The job of one task, once it has been started. Raises ApiError, UnreachableError."""
@@ -101,16 +39,6 @@ class JobArray:
     def tasks(self, **filters: Any) -> Iterator[JobView]:
         """Every task that has been started, newest first, page by page. Raises ApiError, UnreachableError."""
         return pages(self.page, filters)
-
-    def cancel(self) -> "JobArray":
-        """Stop the tasks that run, and drop the others. Raises ApiError, UnreachableError."""
-        self.view = cast("ArrayView", self._transport.write("POST", f"{self._path}/cancel"))
-        return self
-
-    def retry(self) -> "JobArray":
-        """Run the tasks again that failed or were cancelled. Raises ApiError, UnreachableError."""
-        self.view = cast("ArrayView", self._transport.write("POST", f"{self._path}/retry"))
-        return self
 
 
 class Arrays:

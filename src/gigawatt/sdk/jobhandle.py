@@ -1,16 +1,12 @@
 """One job's life, seen from outside."""
 
-import json
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
-from urllib.parse import quote
 
-from gigawatt import clock
 from gigawatt.sdk.checkpoint_views import CheckpointRecordView, VerifiedView
-from gigawatt.sdk.errors import JobFailedError
 from gigawatt.sdk.jobfile import Ready, Written, made_ready
 from gigawatt.sdk.logs import (
     LogSource,
@@ -21,7 +17,6 @@ from gigawatt.sdk.logs import (
     tail_log,
 )
 from gigawatt.sdk.submission import sent, with_bundle
-from gigawatt.sdk.transport import Transport
 from gigawatt.sdk.views import (
     ExecView,
     ExplanationView,
@@ -31,76 +26,15 @@ from gigawatt.sdk.views import (
     Page,
     StacksView,
 )
-from gigawatt.sdk.watch import events
+from gigawatt.sdk.work import Work
 
-ENDED = frozenset({"succeeded", "failed", "cancelled"})
 VERIFY_S = 3_600.0  # reading a large checkpoint takes as long as its disk takes
 
 
-class Job:
-    """One job as the API last described it. `view` is the API's JSON; methods that ask again replace it."""
+class Job(Work[JobView]):
+    """One job, by its id."""
 
-    def __init__(self, transport: Transport, view: JobView) -> None:
-        self._transport = transport
-        self.view = view
-        self._path = f"/v1/jobs/{quote(view['id'], safe='')}"
-
-    def __repr__(self) -> str:
-        return f"<Job {self.name} {self.id} {self.phase}>"
-
-    @property
-    def id(self) -> str:
-        return self.view["id"]
-
-    @property
-    def name(self) -> str:
-        return self.view["name"]
-
-    @property
-    def phase(self) -> str:
-        return self.view["phase"]
-
-    @property
-    def ended(self) -> bool:
-        return self.phase in ENDED
-
-    def refresh(self) -> "Job":
-        """Ask again. Raises ApiError, UnreachableError."""
-        self.view = cast("JobView", self._transport.read(self._path))
-        return self
-
-    def watch(self, *, until_s: float | None = None) -> Generator[JobView]:
-        """The job's view now and at each change, until it has ended.
-
-        Raises:
-            TimeoutError: it is later than `until_s` of the monotonic clock.
-            ApiError, UnreachableError.
-        """
-        path = f"{self._path}/watch"
-        for event in events(self._transport, path, lambda _: {}, until_s=until_s):
-            if event.event == "job":
-                self.view = cast("JobView", json.loads(event.data))
-                yield self.view
-            if event.event == "end" or (event.event == "job" and self.ended):
-                return
-
-    def wait(self, *, timeout_s: float | None = None, check: bool = True) -> "Job":
-        """Wait until the job has ended.
-
-        Raises:
-            TimeoutError: it has not ended after `timeout_s`.
-            JobFailedError: it failed or was cancelled, unless `check` is false.
-            ApiError, UnreachableError.
-        """
-        until_s = None if timeout_s is None else clock.monotonic_s() + timeout_s
-        if not self.ended:
-            for _ in self.watch(until_s=until_s):
-                pass
-        if check and self.phase != "succeeded":
-            raise JobFailedError(
-                job_id=self.id, name=self.name, phase=self.phase, message=self.view["message"]
-            )
-        return self
+    kind = "job"
 
     def logs(
         self,
@@ -199,16 +133,6 @@ class Job:
         body = {"command": command, "rank": rank, "timeout_s": timeout_s}
         found = self._transport.call_once("POST", f"{self._path}/exec", body, answer_s=timeout_s)
         return cast("ExecView", found)
-
-    def cancel(self) -> "Job":
-        """Ask for its end; ranks get their grace. Raises ApiError, UnreachableError."""
-        self.view = cast("JobView", self._transport.write("POST", f"{self._path}/cancel"))
-        return self
-
-    def retry(self) -> "Job":
-        """Put an ended job back in the line, from its last checkpoint. Raises ApiError, UnreachableError."""
-        self.view = cast("JobView", self._transport.write("POST", f"{self._path}/retry"))
-        return self
 
     def spec(self) -> dict[str, Any]:
         """Everything that it was submitted with, in the job file's words. Raises ApiError, UnreachableError."""

@@ -66,7 +66,12 @@ async def find_job(caller: Caller, services: Services, reference: str, project: 
     find = _finder(services.store, caller, Job, reference, project)
     task = task_reference(reference)
     if task is None:
-        return await services.read(find)
+        try:
+            return await services.read(find)
+        except RefusalError as error:
+            if error.code is RefusalCode.NOT_FOUND:
+                await _check_array(caller, services, reference, project)
+            raise
     array = await find_array(caller, services, task[0], project)
     of_task = task_id(array.id, task[1])
     if not contains(array.tasks.indices, task[1]):
@@ -123,6 +128,17 @@ def not_found(kind: str, reference: str) -> RefusalError:
         f"there is no {kind} {reference[:REFERENCE_CHARS_MAX]}",
         hint=f"gw {listed}s lists those there are",
     )
+
+
+async def _check_array(caller: Caller, services: Services, reference: str, project: str) -> None:
+    """Tell of an array where one job was asked for."""
+    try:
+        array = await find_array(caller, services, reference, project)
+    except RefusalError:
+        return
+    detail = f"{reference} is an array of {array.count} tasks, and one job is asked for"
+    hint = f"name a task, e.g. '{array.spec.name}[{array.tasks.indices[0][0]}]'; gw jobs {reference} lists them"
+    raise RefusalError(RefusalCode.NOT_FOUND, detail, field="job", hint=hint)
 
 
 def _check_removed(store: Store, caller: Caller, reference: str) -> None:

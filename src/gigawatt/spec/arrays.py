@@ -39,7 +39,7 @@ def indices_of(text: str) -> Ranges:
 
 
 def _as_array(value: object) -> object:
-    """`10000` is so many tasks; `0-9999%50` is which, and how many at once."""
+    """`10000` is so many tasks; `0-9999%50` is which, and how many at once; `%50` is the latter alone, for a sweep."""
     if isinstance(value, bool):
         raise wrong(f"must be a number, text or a mapping, got {shown(value)}", _HINT)
     if isinstance(value, int):
@@ -51,7 +51,9 @@ def _as_array(value: object) -> object:
         return {"indices": indices}
     if not (parallel.isascii() and parallel.isdecimal()) or len(parallel) > 6:
         raise wrong(f"is not how many at once: {shown(parallel)}", _HINT)
-    return {"indices": indices, "parallel": int(parallel)}
+    return (
+        {"indices": indices, "parallel": int(parallel)} if indices else {"parallel": int(parallel)}
+    )
 
 
 def _checked(value: str) -> str:

@@ -244,6 +244,9 @@ def test_a_task_that_has_not_been_started_says_so(play: Play) -> None:
         assert pending.json()["detail"] == "task 9 of many has not been started"
         outside = await site.call("GET", "/v1/jobs/many[10]")
         assert outside.json()["detail"].endswith("has no task 10: it has 0-9")
+        whole = (await site.call("GET", "/v1/jobs/many")).json()
+        assert whole["detail"] == "many is an array of 10 tasks, and one job is asked for"
+        assert "'many[0]'" in whole["hint"]
 
     play(scenario)
 
@@ -255,6 +258,9 @@ def test_a_dry_run_says_what_was_understood_and_makes_nothing(play: Play) -> Non
         view = response.json()
         assert (response.status_code, view["feasible"]) == (200, True)
         assert view["spec"]["array"] == {"indices": "0-9", "parallel": 3, "max_failures": None}
+        grid = {"command": ["true"], "array": "%2", "sweep": {"LR": ["1", "2", "3"]}}
+        view = (await site.call("POST", "/v1/arrays?dry_run=true", grid)).json()
+        assert view["spec"]["array"] == {"indices": "0-2", "parallel": 2, "max_failures": None}
         assert (await site.view("/v1/arrays"))["items"] == []
 
     play(scenario)

@@ -74,7 +74,7 @@ _OPTIONS = (
     ),
     click.option("--label", "labels", multiple=True, metavar="NAME=VALUE", help="A label."),
     click.option("--model", metavar="NAME=PATH", help="Register PATH as a model when it succeeds."),
-    click.option("--array", metavar="N|A-B[%P]", help="Many tasks: 0-9999%50 runs 50 at once."),
+    click.option("--array", metavar="[N|A-B][%P]", help="Many tasks: 0-9999%50 runs 50 at once."),
     click.option(
         "--sweep", multiple=True, metavar="NAME=V,…", help="A grid of variables; repeatable."
     ),

@@ -40,11 +40,20 @@ def _fields(ready: "Ready", view: "DryRunView") -> list[tuple[str, str]]:
         ("verdict", verdict(view)),
         ("why", reason["message"] if reason else ""),
         ("command", " ".join(command)),
+        ("tasks", _tasks(spec) if "array" in spec else ""),
         ("gang", _gang(spec["gang"])),
         ("environment", _environment(spec["environment"])),
         ("bundle", str(ready.bundle or spec.get("bundle") or "")),
         ("timeout", form.duration(spec["timeout"] * 1_000) if spec.get("timeout") else ""),
     ]
+
+
+def _tasks(spec: dict[str, Any]) -> str:
+    """Which tasks of an array, of which the first was tried out."""
+    array: dict[str, Any] = spec["array"]
+    sweep: dict[str, list[str]] = spec["sweep"]
+    grid = " × ".join(f"{name}={','.join(values)}" for name, values in sweep.items())
+    return f"{array['indices']}, {array['parallel']} at once" + (f", {grid}" if grid else "")
 
 
 def _gang(gang: dict[str, Any]) -> str:
