@@ -15,6 +15,7 @@ ALL = (
     "durability",
     "environments",
     "weights",
+    "twin",
 )
 
 
