@@ -123,7 +123,9 @@ class Tally:
         """The control plane has `counts`."""
         self._acknowledged = counts
         for replica, total_ms in counts.busy_ms.items():
-            self._busy[replica].reported_ms = total_ms
+            busy = self._busy.get(replica)  # it may have been let go of while the report was sent
+            if busy is not None:
+                busy.reported_ms = min(total_ms, busy.total_ms)
 
     def forget_replicas(self, known: Collection[str]) -> None:
         """Let go of replicas that are gone, once all of their time is reported."""

@@ -100,3 +100,17 @@ def test_a_replica_that_is_gone_is_forgotten_once_its_time_is_told() -> None:
     tally.forget_replicas(())
     assert tally.counts().busy_ms == {}
     assert tally.settled
+
+
+def test_an_acknowledgement_for_a_replica_let_go_of_meanwhile_is_no_fault() -> None:
+    now_s = [0.0]
+    tally = Tally("endpoint-1")
+    busy = tally.busy("replica-1", lambda: now_s[0])
+    busy.begin()
+    now_s[0] = 0.05
+    busy.end()
+    tally.acknowledge(tally.counts())
+    under_way = tally.counts()
+    tally.forget_replicas([])
+    tally.acknowledge(under_way)
+    assert tally.settled
