@@ -50,6 +50,27 @@ RECENT_MAX = 10_000  # removals and uses that requests under way may not know of
 RECENT_ENDED_MAX = 10_000  # jobs and arrays whose end is remembered for those that come after them
 
 
+def lives(entity: Entity) -> bool:
+    """Whether it is held; what has ended is in the store alone."""
+    match entity:
+        case Job() | JobArray():
+            return not entity.ended
+        case Replica():
+            return entity.ended_ms is None
+        case Endpoint():
+            return entity.phase is not EndpointPhase.STOPPED
+        case Schedule():
+            return entity.phase is not SchedulePhase.DELETED
+        case Notification():
+            return entity.deleted_ms is None
+        case Delivery():
+            return entity.phase is DeliveryPhase.PENDING
+        case Workspace():
+            return entity.phase is not WorkspacePhase.DELETED
+        case _:
+            return True
+
+
 @dataclass(slots=True, kw_only=True)
 class World:
     epoch: int
@@ -82,7 +103,7 @@ class World:
             return
         if isinstance(entity, Job | JobArray):
             self._remember(entity)
-        _hold(getattr(self, _TABLES[type(entity)]), entity.id, entity, live=_lives(entity))
+        _hold(getattr(self, _TABLES[type(entity)]), entity.id, entity, live=lives(entity))
 
     def remove(self, entity: Entity) -> None:
         """Let go of an object that is removed for good."""
@@ -115,27 +136,6 @@ class World:
                 self.recent_ended.popitem(last=False)
         else:
             self.recent_ended.pop(work.id, None)
-
-
-def _lives(entity: Entity) -> bool:
-    """Whether it is held; what has ended is in the store alone."""
-    match entity:
-        case Job() | JobArray():
-            return not entity.ended
-        case Replica():
-            return entity.ended_ms is None
-        case Endpoint():
-            return entity.phase is not EndpointPhase.STOPPED
-        case Schedule():
-            return entity.phase is not SchedulePhase.DELETED
-        case Notification():
-            return entity.deleted_ms is None
-        case Delivery():
-            return entity.phase is DeliveryPhase.PENDING
-        case Workspace():
-            return entity.phase is not WorkspacePhase.DELETED
-        case _:
-            return True
 
 
 def _remember(table: OrderedDict[str, T], key: str, value: T) -> None:

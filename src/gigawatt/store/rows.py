@@ -1,23 +1,24 @@
 """What an object is found by: its row in the table of objects."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, TypedDict, Unpack
 
 from gigawatt.model.array import JobArray
 from gigawatt.model.artifact import AliasMove, Artifact, ModelCard, ModelName, ModelVersion
 from gigawatt.model.change import Entity
-from gigawatt.model.endpoint import Endpoint, EndpointPhase, Replica
+from gigawatt.model.endpoint import Endpoint, Replica
 from gigawatt.model.environment import Environment
 from gigawatt.model.job import Job
 from gigawatt.model.ledger import NodeAccount
 from gigawatt.model.node import Node
-from gigawatt.model.notification import Delivery, DeliveryPhase, Notification
+from gigawatt.model.notification import Delivery, Notification
 from gigawatt.model.retention import RemovedJob
-from gigawatt.model.schedule import Fire, Schedule, SchedulePhase
+from gigawatt.model.schedule import Fire, Schedule
 from gigawatt.model.template import Template, TemplateVersion
 from gigawatt.model.tenant import ApiKey, Project, Tenant
 from gigawatt.model.volume import Volume, VolumeVersion
-from gigawatt.model.workspace import Workspace, WorkspacePhase
+from gigawatt.model.workspace import Workspace
+from gigawatt.model.world import lives
 from gigawatt.store.codec import encode
 
 
@@ -54,6 +55,29 @@ def row(entity: Entity) -> dict[str, Any]:
     }
 
 
+class _Own(TypedDict, total=False):
+    """The columns that not every kind has."""
+
+    name: str
+    parent: str | None
+    phase: str
+    live: bool
+    version: int
+
+
+class _Owned(Protocol):
+    """What a tenant holds, in a project."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def tenant(self) -> str: ...
+
+    @property
+    def project(self) -> str: ...
+
+
 def facts_of(entity: Entity) -> Facts:  # noqa: PLR0911 - one flat table
     match entity:
         case Job() | JobArray() | RemovedJob():
@@ -84,27 +108,33 @@ def replica_phase(replica: Replica) -> str:
     return attempt.phase.value if attempt is not None and attempt.live else "queued"
 
 
+def _owned(entity: _Owned, *, created_ms: int, **own: Unpack[_Own]) -> Facts:
+    return Facts(
+        id=entity.id,
+        created_ms=created_ms,
+        tenant=entity.tenant,
+        project=entity.project,
+        **own,
+    )
+
+
 def _facts_of_job(entity: Job | JobArray | RemovedJob) -> Facts:
     if isinstance(entity, RemovedJob):
-        return Facts(
-            id=entity.id,
+        return _owned(
+            entity,
             created_ms=entity.removed_ms,
-            tenant=entity.tenant,
-            project=entity.project,
             name=entity.name,
             phase=entity.phase,
             live=False,
             version=entity.version,
         )
-    return Facts(
-        id=entity.id,
+    return _owned(
+        entity,
         created_ms=entity.created_ms,
-        tenant=entity.tenant,
-        project=entity.project,
         name=entity.spec.name,
         parent=(entity.array or None) if isinstance(entity, Job) else None,
         phase=entity.phase.value,
-        live=not entity.ended,
+        live=lives(entity),
         version=entity.version,
     )
 
@@ -112,44 +142,36 @@ def _facts_of_job(entity: Job | JobArray | RemovedJob) -> Facts:
 def _facts_of_work(entity: Endpoint | Replica | Environment | Workspace) -> Facts:
     match entity:
         case Workspace():
-            return Facts(
-                id=entity.id,
+            return _owned(
+                entity,
                 created_ms=entity.created_ms,
-                tenant=entity.tenant,
-                project=entity.project,
                 name=entity.spec.name,
                 phase=entity.phase.value,
-                live=entity.phase is not WorkspacePhase.DELETED,
+                live=lives(entity),
                 version=entity.version,
             )
         case Endpoint():
-            return Facts(
-                id=entity.id,
+            return _owned(
+                entity,
                 created_ms=entity.created_ms,
-                tenant=entity.tenant,
-                project=entity.project,
                 name=entity.spec.name,
                 phase=entity.phase.value,
-                live=entity.phase is not EndpointPhase.STOPPED,
+                live=lives(entity),
                 version=entity.version,
             )
         case Replica():
-            return Facts(
-                id=entity.id,
+            return _owned(
+                entity,
                 created_ms=entity.queued_ms,
-                tenant=entity.tenant,
-                project=entity.project,
                 parent=entity.endpoint,
                 phase=replica_phase(entity),
-                live=entity.ended_ms is None,
+                live=lives(entity),
                 version=entity.version,
             )
         case Environment():
-            return Facts(
-                id=entity.id,
+            return _owned(
+                entity,
                 created_ms=entity.created_ms,
-                tenant=entity.tenant,
-                project=entity.project,
                 phase=entity.phase.value,
                 version=entity.version,
             )
@@ -182,39 +204,31 @@ def _facts_of_model(
                 phase=entity.kind,
             )
         case ModelVersion():
-            return Facts(
-                id=entity.id,
+            return _owned(
+                entity,
                 created_ms=entity.created_ms,
-                tenant=entity.tenant,
-                project=entity.project,
                 name=entity.name,
                 parent=entity.name,
             )
         case ModelName():
-            return Facts(
-                id=entity.id,
+            return _owned(
+                entity,
                 created_ms=entity.updated_ms,
-                tenant=entity.tenant,
-                project=entity.project,
                 name=entity.name,
                 version=entity.version,
             )
         case AliasMove():
-            return Facts(
-                id=entity.id,
+            return _owned(
+                entity,
                 created_ms=entity.at_ms,
-                tenant=entity.tenant,
-                project=entity.project,
                 name=entity.name,
                 parent=entity.name,
                 phase=entity.alias,
             )
         case ModelCard():
-            return Facts(
-                id=entity.id,
+            return _owned(
+                entity,
                 created_ms=entity.at_ms,
-                tenant=entity.tenant,
-                project=entity.project,
                 name=entity.name,
                 parent=f"{entity.name}:{entity.number}",
             )
@@ -223,21 +237,17 @@ def _facts_of_model(
 def _facts_of_volume(entity: Volume | VolumeVersion) -> Facts:
     match entity:
         case Volume():
-            return Facts(
-                id=entity.id,
+            return _owned(
+                entity,
                 created_ms=entity.created_ms,
-                tenant=entity.tenant,
-                project=entity.project,
                 name=entity.name,
                 phase=entity.kind.value if entity.deleted_ms is None else "deleted",
                 version=entity.version,  # a deleted one stays live: its numbers are not given again
             )
         case VolumeVersion():
-            return Facts(
-                id=entity.id,
+            return _owned(
+                entity,
                 created_ms=entity.created_ms,
-                tenant=entity.tenant,
-                project=entity.project,
                 name=entity.name,
                 parent=entity.name,
             )
@@ -263,11 +273,9 @@ def _facts_of_tenant(entity: Tenant | Project | ApiKey) -> Facts:
                 version=entity.version,
             )
         case ApiKey():
-            return Facts(
-                id=entity.id,
+            return _owned(
+                entity,
                 created_ms=entity.created_ms,
-                tenant=entity.tenant,
-                project=entity.project,
                 name=entity.name,
                 phase="active" if entity.revoked_ms is None else "revoked",
                 live=entity.revoked_ms is None,
@@ -278,21 +286,17 @@ def _facts_of_tenant(entity: Tenant | Project | ApiKey) -> Facts:
 def _facts_of_template(entity: Template | TemplateVersion) -> Facts:
     match entity:
         case Template():
-            return Facts(
-                id=entity.id,
+            return _owned(
+                entity,
                 created_ms=entity.updated_ms,
-                tenant=entity.tenant,
-                project=entity.project,
                 name=entity.name,
                 phase="active" if entity.deleted_ms is None else "deleted",
                 version=entity.version,
             )
         case TemplateVersion():
-            return Facts(
-                id=entity.id,
+            return _owned(
+                entity,
                 created_ms=entity.at_ms,
-                tenant=entity.tenant,
-                project=entity.project,
                 name=entity.name,
                 parent=entity.name,
             )
@@ -301,22 +305,18 @@ def _facts_of_template(entity: Template | TemplateVersion) -> Facts:
 def _facts_of_schedule(entity: Schedule | Fire) -> Facts:
     match entity:
         case Schedule():
-            return Facts(
-                id=entity.id,
+            return _owned(
+                entity,
                 created_ms=entity.created_ms,
-                tenant=entity.tenant,
-                project=entity.project,
                 name=entity.name,
                 phase=entity.phase.value,
-                live=entity.phase is not SchedulePhase.DELETED,
+                live=lives(entity),
                 version=entity.version,
             )
         case Fire():
-            return Facts(
-                id=entity.id,
+            return _owned(
+                entity,
                 created_ms=entity.due_ms,
-                tenant=entity.tenant,
-                project=entity.project,
                 parent=entity.schedule,
                 phase=entity.outcome.value,
             )
@@ -325,24 +325,20 @@ def _facts_of_schedule(entity: Schedule | Fire) -> Facts:
 def _facts_of_notification(entity: Notification | Delivery) -> Facts:
     match entity:
         case Notification():
-            return Facts(
-                id=entity.id,
+            return _owned(
+                entity,
                 created_ms=entity.created_ms,
-                tenant=entity.tenant,
-                project=entity.project,
                 name=entity.name,
                 phase="active" if entity.deleted_ms is None else "deleted",
-                live=entity.deleted_ms is None,
+                live=lives(entity),
                 version=entity.version,
             )
         case Delivery():
-            return Facts(
-                id=entity.id,
+            return _owned(
+                entity,
                 created_ms=entity.at_ms,
-                tenant=entity.tenant,
-                project=entity.project,
                 parent=entity.notification,
                 phase=entity.phase.value,
-                live=entity.phase is DeliveryPhase.PENDING,
+                live=lives(entity),
                 version=entity.version,
             )
