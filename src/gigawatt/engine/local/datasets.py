@@ -22,7 +22,7 @@ from gigawatt.engine.local.files import nodes_dir, unreleased
 from gigawatt.engine.supervisor.workdir import remove_tree
 from gigawatt.model.refusal import RefusalCode, RefusalError
 
-SIZE, GONE = ".size", ".gone"
+SIZE, PART, GONE = ".size", ".part", ".gone"
 FETCHERS = 4  # trees laid out at once; commits have threads of their own
 Choose = Callable[[dict[Path, int], set[Path]], list[Path]]
 """Of trees by their bytes, the longest unused first, and those in use: which are to go."""
@@ -99,7 +99,8 @@ class Datasets:
 
     def kept(self, node: str) -> tuple[str, ...]:
         """Digests of the trees that a node keeps, sorted."""
-        newest = sorted(self._sizes(node), key=lambda each: -each.stat().st_mtime_ns)
+        with self._lock:
+            newest = sorted(self._sizes(node), key=lambda each: -each.stat().st_mtime_ns)
         return tuple(sorted(f"sha256:{each.stem}" for each in newest[:TOLD_MAX]))
 
     def _fetch(self, tree: Tree) -> Path:
@@ -117,7 +118,8 @@ class Datasets:
                 if error.code is not RefusalCode.DISK_FULL or not self._evict(tree.node, _idle):
                     raise
                 self._lay(tree.digest, place)
-            size.write_text(str(tree.size_bytes))
+            with self._lock:
+                _write_size(size, tree.size_bytes)
         else:
             size.touch()
         return place.resolve()
@@ -171,6 +173,13 @@ class Datasets:
 
     def _place(self, node: str, digest: str) -> Path:
         return self._nodes / node / "data" / digest.removeprefix("sha256:")
+
+
+def _write_size(size: Path, size_bytes: int) -> None:
+    """Whole or not at all: this process may be killed meanwhile, and the next one reads what is there."""
+    part = size.with_suffix(PART)
+    part.write_text(str(size_bytes))
+    part.replace(size)
 
 
 def _idle(held: dict[Path, int], used: set[Path]) -> list[Path]:

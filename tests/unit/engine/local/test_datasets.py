@@ -69,6 +69,18 @@ def live_gang(data: Path, key: str, place: Path) -> Callable[[], None]:
     return (node / "live" / key).unlink
 
 
+def test_trees_laid_out_and_evicted_by_many_at_once_are_counted_whole(tmp_path: Path) -> None:
+    gone: set[str] = set()
+    datasets = Datasets(tmp_path, Lay(), stored=lambda digest: digest not in gone)
+    for _ in range(50):
+        gone.clear()
+        fetch(datasets, *(tree(name) for name in HEX for _ in range(3)))
+        assert kept(datasets) == "".join(HEX)
+        gone.update(tree(name).digest for name in HEX)
+        datasets.sweep()
+        assert not kept(datasets)
+
+
 def test_twenty_ranks_that_ask_at_once_have_one_tree_laid_out(tmp_path: Path) -> None:
     lay = Lay()
     datasets = Datasets(tmp_path, lay)
