@@ -18,6 +18,7 @@ ALL = (
     "artifacts",
     "workspaces",
     "talks",
+    "packing",
 )
 
 

@@ -1,4 +1,4 @@
-"""`gw sim`: recorded scheduling cycles, decided again."""
+"""`gw sim`: recorded scheduling cycles, decided again, and policies tried out."""
 
 import json
 from dataclasses import asdict
@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from gigawatt.cli.commands.sim_pack import pack
 
 if TYPE_CHECKING:
     from gigawatt.model.decision import Decision, Wait
@@ -15,7 +17,10 @@ SHOWN_MAX = 50
 
 @click.group("sim")
 def sim() -> None:
-    """Replay recorded scheduling cycles; the control plane keeps the last ones in DATA/cycles."""
+    """Replay recorded scheduling cycles, which the control plane keeps in DATA/cycles; try packing policies."""
+
+
+sim.add_command(pack)
 
 
 @sim.command("replay")
