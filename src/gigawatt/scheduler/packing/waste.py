@@ -2,7 +2,7 @@
 
 Three things strand GPUs, and each has a price that depends on the node alone:
 
-- fragments: FGD's measure (`fragmentation`);
+- fragments: FGD's measure (`fragmentation`), in which asks for several GPUs count for more than their share;
 - cores: GPUs that will stand idle for lack of cores, `max(0, T - 1000 C / c)` for T milli-GPUs and C milli-cores free, if
   what comes wants c milli-cores for a GPU; the mean for several c around that of the average ask, because what comes to
   one node is few asks and not average;
@@ -25,8 +25,9 @@ from gigawatt.scheduler.packing.outcomes import Rating, best, outcomes
 from gigawatt.scheduler.packing.prior import cpu_for_a_gpu, scarcity, typical
 from gigawatt.scheduler.snapshot import Amounts
 
-FRAGMENTS = 0.2
-CORES = 0.3
+FRAGMENTS = 0.15
+SEVERAL = 2.0  # of fragments, for asks for several GPUs: their nodes are the hardest to get back
+CORES = 0.4
 CORES_FOR_A_GPU = (0.7, 1.0, 1.4)  # what may come next wants, over what the average ask wants
 REMAINDERS = 1.0
 SCARCITY = 0.3
@@ -42,7 +43,7 @@ class LeastWaste:
     def __init__(self, cluster: Cluster, asks: Asks, shapes: Shapes) -> None:
         devices_max = int(cluster.gpus_N.max(initial=0))
         self._shapes = shapes
-        self._fragmentation = Fragmentation(typical(asks), devices_max=devices_max)
+        self._fragmentation = Fragmentation(typical(asks), devices_max=devices_max, several=SEVERAL)
         average = cpu_for_a_gpu(asks)
         self._served = [WHOLE / (each * average) for each in CORES_FOR_A_GPU if average]
         self._remainder = REMAINDERS * remainder(asks)

@@ -45,3 +45,14 @@ def test_a_device_that_is_too_full_for_half_of_the_asks_is_half_a_fragment() -> 
 def test_what_asks_for_no_gpu_uses_none() -> None:
     prior = typical(some_asks((1000, 1, 0, 0), (1000, 1, 1, WHOLE), counts=(1, 3)))
     assert of(prior, a_node(8000, WHOLE)) == pytest.approx(250)
+
+
+def test_asks_for_several_gpus_may_weigh_more_than_their_share() -> None:
+    prior = typical(some_asks((1000, 1, 2, WHOLE), (1000, 1, 1, 500)))
+    node = a_node(8000, WHOLE, 200)
+    one, three = (
+        float(Fragmentation(prior, devices_max=8, several=weight)(0, np.array(8000), node.free_D))
+        for weight in (1.0, 3.0)
+    )
+    assert one == pytest.approx((1200 + 200) / 2)
+    assert three == pytest.approx((3 * 1200 + 200) / 2)
