@@ -62,27 +62,16 @@ class Asks:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Shapes:
-    """The distinct shapes, and the shape of each ask."""
+    """The distinct shapes, and the shape of each ask. The first shape asks for nothing and is no ask's."""
 
     cpu_S: Amounts
     gpus_S: Amounts
-    milli_S: Amounts
+    demand_S: Amounts  # milli-GPUs in all
+    part_S: (
+        Amounts  # milli-GPUs of a part of one device; 0 where whole devices or none are asked for
+    )
+    whole_S: Amounts  # whole devices
     shape_K: Rows
-
-    @property
-    def demand_S(self) -> Amounts:
-        """Milli-GPUs in all."""
-        return self.gpus_S * self.milli_S
-
-    @property
-    def part_S(self) -> Amounts:
-        """Milli-GPUs of a part of one device; 0 where whole devices or none are asked for."""
-        return np.where(self.milli_S < WHOLE, self.milli_S, 0)
-
-    @property
-    def whole_S(self) -> Amounts:
-        """Whole devices."""
-        return np.where(self.milli_S == WHOLE, self.gpus_S, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,5 +91,12 @@ class Node:
 def shapes_of(asks: Asks) -> Shapes:
     rows_KC = np.stack([asks.cpu_K, asks.gpus_K, asks.milli_K], axis=1)
     unique_SC, shape_K = np.unique(rows_KC, axis=0, return_inverse=True)
-    cpu_S, gpus_S, milli_S = unique_SC.T
-    return Shapes(cpu_S=cpu_S, gpus_S=gpus_S, milli_S=milli_S, shape_K=shape_K.reshape(-1))
+    cpu_S, gpus_S, milli_S = np.vstack([np.zeros((1, 3), dtype=np.int64), unique_SC]).T
+    return Shapes(
+        cpu_S=cpu_S,
+        gpus_S=gpus_S,
+        demand_S=gpus_S * milli_S,
+        part_S=np.where(milli_S < WHOLE, milli_S, 0),
+        whole_S=np.where(milli_S == WHOLE, gpus_S, 0),
+        shape_K=shape_K.reshape(-1) + 1,
+    )

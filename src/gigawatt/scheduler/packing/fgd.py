@@ -22,7 +22,6 @@ class Fgd:
 
     def rate(self, node: Node) -> Rating:
         after = outcomes(self._shapes, node)
-        now = self._fragmentation(node.model, np.array(node.cpu), node.free_D)
-        then_SJ = self._fragmentation(node.model, after.cpu_S[:, None], after.free_SJD)
-        gain_SJ = (now - then_SJ) / WHOLE
+        price_SJ = self._fragmentation(node.model, after.cpu_S[:, None], after.free_SJD)
+        gain_SJ = (price_SJ[0, 0] - price_SJ) / WHOLE
         return best(after, np.trunc(100 / (1 + np.exp(-gain_SJ))))

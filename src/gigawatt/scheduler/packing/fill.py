@@ -41,7 +41,7 @@ class Fill:
         self._held: list[frozenset[int]] = [frozenset()] * nodes
         self._rated: dict[Node, tuple[Scores, Amounts]] = {}
         self._score_KN: Scores = np.empty((kinds, nodes))
-        self._level_KN: Amounts = np.empty((kinds, nodes), dtype=np.int64)
+        self._level_NK: list[Amounts] = [np.empty(0, dtype=np.int64)] * nodes
         for row in range(nodes):
             self._refresh(row)
 
@@ -74,7 +74,7 @@ class Fill:
         if milli == WHOLE:
             return tuple(np.flatnonzero(free_D == WHOLE)[:gpus].tolist())
         if self._chance is None:
-            return (int((free_D == self._level_KN[ask, row]).argmax()),)
+            return (int((free_D == self._level_NK[row][ask]).argmax()),)
         enough = np.flatnonzero(free_D >= milli)
         return (int(enough[self._chance(len(enough))]),)
 
@@ -94,12 +94,15 @@ class Fill:
         if self.asks_N[row] >= ASKS_MAX:
             room_K[:] = False
         self._score_KN[:, row] = np.where(room_K, rated[0], -np.inf)
-        self._level_KN[:, row] = rated[1]
+        self._level_NK[row] = rated[1]
 
     def _rate(self, node: Node) -> tuple[Scores, Amounts]:
         """By ask; minus infinity where the node lacks cores, devices or the model."""
-        rating = self._policy.rate(node)
-        score_S = np.where(fitting(self._shapes, node), rating.score_S, -np.inf)
         shape_K = self._shapes.shape_K
+        fitting_S = fitting(self._shapes, node)
+        if not fitting_S[shape_K].any():
+            return np.full(len(shape_K), -np.inf), np.zeros(len(shape_K), dtype=np.int64)
+        rating = self._policy.rate(node)
+        score_S = np.where(fitting_S, rating.score_S, -np.inf)
         allowed_K = self._asks.allowed_KM[:, node.model] | (self._asks.gpus_K == 0)
         return np.where(allowed_K, score_S[shape_K], -np.inf), rating.level_S[shape_K]

@@ -12,7 +12,7 @@ from gigawatt.scheduler.snapshot import Amounts, Flags
 class Outcomes:
     """The node afterwards. A part goes to one of the J devices; whole GPUs and none have one outcome, the first.
 
-    Where `fits_SJ` is not set, the rest means nothing but is in range.
+    The first shape asks for nothing, so that its outcome is the node as it is. Where `fits_SJ` is not set, the rest means nothing but is in range.
     """
 
     cpu_S: Amounts

@@ -51,10 +51,9 @@ class LeastWaste:
 
     def rate(self, node: Node) -> Rating:
         after = outcomes(self._shapes, node)
-        now = self._price(node.model, np.array(node.cpu), node.free_D)
-        then_SJ = self._price(node.model, after.cpu_S[:, None], after.free_SJD)
+        price_SJ = self._price(node.model, after.cpu_S[:, None], after.free_SJD)
         charge_S = self._charge_M[node.model] * self._shapes.demand_S
-        gain_SJ: Scores = now - then_SJ - charge_S[:, None]
+        gain_SJ: Scores = price_SJ[0, 0] - price_SJ - charge_S[:, None]
         return best(after, gain_SJ.round(DIGITS))
 
     def _price(self, model: int, cpu: Amounts, free_D: Amounts) -> Scores:

@@ -29,7 +29,7 @@ def test_cores_are_taken_from_where_they_are_spare() -> None:
     asks = some_asks((8000, 1, 1, WHOLE), (4000, 1, 0, 0), counts=(9, 1))
     policy = LeastWaste(CLUSTER, asks, shapes_of(asks))
     short, spare = a_node(8000, WHOLE), a_node(40_000, WHOLE)
-    no_gpu = 0  # the row of the shape without GPUs: it wants fewer cores
+    no_gpu = 1  # the row of the shape without GPUs: it wants fewer cores
     assert policy.rate(short).score_S[no_gpu] < policy.rate(spare).score_S[no_gpu]
 
 
@@ -38,10 +38,10 @@ def test_a_scarce_model_is_left_to_those_who_insist_on_it() -> None:
         (1000, 1, 1, WHOLE), (1000, 2, 1, WHOLE), allowed=(ANY, (True, False)), counts=(1, 1)
     )
     policy = LeastWaste(CLUSTER, asks, shapes_of(asks))
-    on_a, on_b = (policy.rate(a_node(9000, WHOLE, model=model)).score_S[0] for model in (0, 1))
+    on_a, on_b = (policy.rate(a_node(9000, WHOLE, model=model)).score_S[1] for model in (0, 1))
     assert on_a < on_b
 
 
 def test_it_works_without_any_prior_of_gpus() -> None:
     asks = some_asks((1000, 1, 0, 0))
-    assert LeastWaste(CLUSTER, asks, shapes_of(asks)).rate(a_node(9000, WHOLE)).score_S == [0]
+    assert LeastWaste(CLUSTER, asks, shapes_of(asks)).rate(a_node(9000, WHOLE)).score_S[1] == 0
