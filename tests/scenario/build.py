@@ -49,8 +49,9 @@ def make_shape(
     kinds: Sequence[str] = (),
     same: str = "",
     ranks: int = 1,
+    stacked: bool = False,
 ) -> Shape:
-    """`nodes` is a count, or the least and the most of an elastic gang; `memory` is in GiB."""
+    """`nodes` is a count, or the least and the most of an elastic gang, or places; `memory` is in GiB."""
     least, most = (nodes, nodes) if isinstance(nodes, int) else nodes
     return Shape(
         nodes_min=least,
@@ -59,6 +60,7 @@ def make_shape(
         per_node=Resources(milli_gpu=milli_gpu, milli_cpu=milli_cpu, memory_bytes=memory * GIB),
         gpu_kinds=tuple(kinds),
         same=same,
+        stacked=stacked,
     )
 
 
@@ -72,9 +74,9 @@ def make_job(
     phase: JobPhase = JobPhase.QUEUED,
     isolation: Isolation = Isolation.PROCESS,
     windows: tuple[Window, ...] = (),
-    tenant: str = "default",
     project: str = "default",
     data: Sequence[tuple[str, int]] = (),
+    timeout_s: int = 0,
 ) -> Job:
     spec = JobSpec(
         name=id,
@@ -88,10 +90,11 @@ def make_job(
             Mount(volume=digest, path=digest, number=1, digest=digest, size_bytes=size)
             for digest, size in data
         ),
+        timeout_s=timeout_s,
     )
     return Job(
         id=id,
-        tenant=tenant,
+        tenant="default",
         project=project,
         spec=spec,
         phase=phase,
@@ -131,6 +134,7 @@ def make_attempt(
     ranks: int = 1,
     n: int = 1,
     phase: AttemptPhase = AttemptPhase.RUNNING,
+    places: tuple[int, ...] = (),
 ) -> Attempt:
     """An attempt on `nodes`; `devices` are the places of the GPUs it has on each of them."""
     statuses = [
@@ -150,6 +154,7 @@ def make_attempt(
         ranks=tuple(statuses),
         epoch=1,
         placed_ms=NOW_MS,
+        places=places,
     )
 
 
@@ -170,6 +175,7 @@ def apply_starts(world: World, decision: Decision) -> list[Job | Replica]:
             devices=start.gpus,
             n=len(work.attempts) + 1,
             phase=AttemptPhase.PLACED,
+            places=start.places,
         )
         if isinstance(work, Job):
             work = work.moved(JobPhase.STARTING)

@@ -11,7 +11,7 @@ from gigawatt.control.timers import Timers
 from gigawatt.model.action import Action
 from gigawatt.model.change import Batch, Entity
 from gigawatt.model.command import Command
-from gigawatt.model.decision import Decision, Wait
+from gigawatt.model.decision import Decision, Hold, Wait
 from gigawatt.model.observation import Observation
 from gigawatt.model.reason import ReasonCode
 from gigawatt.model.refusal import RefusalError
@@ -48,6 +48,7 @@ class State:
     timers: Timers = field(default_factory=Timers)
     waits: dict[str, Wait] = field(default_factory=dict[str, Wait])
     resume: str = ""  # where the last decision's work budget ended
+    hold: Hold | None = None  # of the last decision
     again_ms: int = 0  # when the last decision wants to be made again; 0 for never
     halted: bool = False
 
@@ -112,9 +113,10 @@ def _decided(
     concerned = _encode(state, turn, 0) or 0 < state.again_ms <= turn.now_ms
     if (concerned or always) and not state.halted:
         done = len(turn.touched)
-        snapshot = state.encoder.snapshot(turn.now_ms, resume=state.resume)
+        snapshot = state.encoder.snapshot(turn.now_ms, resume=state.resume, hold=state.hold)
         decision = decide(snapshot, state.policy)
         state.resume, state.again_ms = decision.resume, decision.again_ms
+        state.hold = decision.hold
         if decision.again_ms:
             turn.due(decision.again_ms, "")
         apply.decision(turn, decision)

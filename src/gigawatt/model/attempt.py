@@ -110,6 +110,7 @@ class Attempt:
     resumed_from: Checkpoint | None = None
     ready: bool = False  # replicas: readiness was seen
     port: int = 0  # replicas: where rank 0 serves
+    places: tuple[int, ...] = ()  # of a stacked gang, how many each node holds; () is one each
 
     def rank(self, number: int) -> RankStatus:
         return self.ranks[number]
@@ -122,6 +123,15 @@ class Attempt:
         """This attempt in `phase`; a step that the table does not allow is our mistake."""
         assert phase in NEXT_PHASES[self.phase], f"attempt {self.n}: {self.phase} -> {phase}"
         return replace(self, phase=phase)
+
+    @property
+    def place_count(self) -> int:
+        """How many times the gang's amounts for one node it holds."""
+        return sum(self.places) if self.places else len(self.nodes)
+
+    def places_on(self, node: str) -> int:
+        """How many of the gang's places a node of it holds."""
+        return self.places[self.nodes.index(node)] if self.places else 1
 
     @property
     def live(self) -> bool:

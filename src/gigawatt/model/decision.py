@@ -13,6 +13,7 @@ class Start:
     nodes: tuple[str, ...]
     gpus: tuple[tuple[int, ...], ...] = ()
     """For each node, the places in its `report.gpus` of the devices that the gang is given; () where it asks none."""
+    places: tuple[int, ...] = ()  # of a stacked gang, how many each node holds; () is one each
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +26,14 @@ class Wait:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """What is kept for the gang at the head of the line: it will fit at `at_ms` if what runs ends when it must."""
+
+    gang: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """`starts` and `waits` are in the order of the line, and every waiting gang is in one of them."""
 
@@ -34,3 +43,4 @@ class Decision:
     resume: str = ""  # the gang at which the work budget ended: the next snapshot carries it on
     again_ms: int = 0
     """When to decide again although nothing changes: a window opens, or work is left. 0 for never."""
+    hold: Hold | None = None  # of a policy that dates one

@@ -47,6 +47,14 @@ class Shape:
     same: str = (
         ""  # the topology level that must hold all nodes, e.g. "rack"; empty means prefer near
     )
+    stacked: bool = (
+        False  # places, not nodes, are counted: a node may hold several, for the ranks of one
+    )
+
+    def __post_init__(self) -> None:
+        share = self.per_node.milli_gpu % 1000
+        assert not (self.stacked and share), "places that share a device cannot be stacked"
+        assert not self.stacked or self.nodes_min == self.nodes_max, "a stacked gang is not elastic"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,3 +76,4 @@ class Gang:
     data: tuple[
         tuple[str, int], ...
     ] = ()  # digests of trees that its nodes need, and their bytes; sorted
+    duration_ms: int = 0  # it is stopped after so long; 0 is not known

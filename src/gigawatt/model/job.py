@@ -169,6 +169,7 @@ class Job:
             windows=self.spec.windows,
             avoid_nodes=suspects(self.attempts),
             data=data_of(self.spec.volumes),
+            duration_ms=self.spec.timeout_s * 1000,
         )
 
 

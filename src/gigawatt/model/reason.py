@@ -12,6 +12,8 @@ class ReasonCode(StrEnum):
     GPU_KIND = "gpu_kind"  # no node has the kinds of GPU it names
     AVOIDED_NODES = "avoided_nodes"  # it would fit on nodes that its own failures made suspect
     HELD_FOR_HEAD = "held_for_head"  # it fits; the nodes are kept for a gang that waited longer
+    BEHIND_HEAD = "behind_head"  # the policy starts nothing past a gang that waits
+    HOLD_AHEAD = "hold_ahead"  # it starts at the time of its own hold, which has not come
     OUTSIDE_WINDOW = "outside_window"  # its windows do not include now
     NOT_CONSIDERED = (
         "not_considered"  # one cycle's work ended before its turn; the next goes on there

@@ -36,6 +36,7 @@ def new_attempt(owner: Work, start: Start, *, world: World, now_ms: int) -> Atte
         epoch=world.epoch,
         placed_ms=now_ms,
         resumed_from=_resumes_from(owner) if isinstance(owner, Job) else None,
+        places=start.places,
     )
 
 

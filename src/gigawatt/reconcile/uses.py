@@ -29,13 +29,15 @@ def begin(turn: Turn, owner: Work, attempt: Attempt) -> None:
 
 def use_of(owner: Work, attempt: Attempt, account: NodeAccount) -> Use:
     """What an attempt takes of a node, as it begins."""
-    per_node = owner.gang().shape.per_node
+    per_place = owner.gang().shape.per_node
+    places = attempt.places_on(account.id)
     return Use(
         gang=owner.id,
         attempt=attempt.n,
         tenant=owner.tenant,
         project=owner.project,
-        units=per_node.milli_gpu if account.unit == "milli_gpu_ms" else per_node.milli_cpu,
+        units=places
+        * (per_place.milli_gpu if account.unit == "milli_gpu_ms" else per_place.milli_cpu),
         time_class=TimeClass.STARTING,
     )
 

@@ -52,6 +52,7 @@ class Ask:
     avoid: tuple[str, ...]  # ids of nodes
     windows: tuple[tuple[int, int], ...]
     data: tuple[tuple[str, int], ...] = ()  # trees that it reads: digest and bytes
+    stacked: bool = False  # places are counted, and a node may hold several
 
     def may_run(self, now_ms: int) -> bool:
         """Whether one of its windows includes now."""
@@ -77,6 +78,7 @@ def ask_of(gang: Gang) -> Ask:
         avoid=gang.avoid_nodes,
         windows=tuple((window.start_ms, window.end_ms) for window in gang.windows),
         data=gang.data,
+        stacked=shape.stacked,
     )
 
 
@@ -97,6 +99,7 @@ def ask_at(gangs: GangColumns, row: int) -> Ask:
         avoid=gangs.avoid_lists[int(gangs.avoid_G[row])],
         windows=gangs.window_lists[int(gangs.windows_G[row])],
         data=gangs.data_lists[int(gangs.data_G[row])],
+        stacked=bool(gangs.stacked_G[row]),
     )
 
 
@@ -113,6 +116,7 @@ def distinct_asks(gangs: GangColumns) -> tuple[list[Ask], Rows]:
             gangs.avoid_G,
             gangs.windows_G,
             gangs.data_G,
+            gangs.stacked_G,
         ]
     )
     _, first, inverse = np.unique(table, axis=0, return_index=True, return_inverse=True)

@@ -15,6 +15,7 @@ from gigawatt.scheduler.snapshot import (
     LEVELS,
     NODE_DYNAMIC,
     NODE_STATIC,
+    NODE_USES,
     NONE,
     STATES,
     Codes,
@@ -34,6 +35,7 @@ def cold_nodes(nodes: Iterable[Node], uses: Mapping[str, Sequence[Footprint]]) -
     cached_lists, cached_N = _coded([node.cached for node in nodes])
     width = max((len(left.device_free) for left in rests), default=0)
     devices = [left.device_free + (0,) * (width - len(left.device_free)) for left in rests]
+    uses_U = [left.uses for left in rests]
     static, dynamic = NODE_STATIC, NODE_DYNAMIC
     return NodeColumns(
         ids=tuple(node.id for node in nodes),
@@ -46,6 +48,7 @@ def cold_nodes(nodes: Iterable[Node], uses: Mapping[str, Sequence[Footprint]]) -
         state_N=_filled(dynamic["state_N"], [STATES.index(node.state) for node in nodes]),
         sealed_N=_filled(dynamic["sealed_N"], [left.sealed for left in rests]),
         gangs_N=_filled(dynamic["gangs_N"], [left.gangs for left in rests]),
+        **{name: _padded(uses_U, index) for index, name in enumerate(NODE_USES)},
         domains=tuple(names for names, _ in levels),
         gpu_kinds=gpu_kinds,
         cached_N=cached_N,
@@ -72,6 +75,14 @@ def _filled(column: Column, values: Sequence[object]) -> npt.NDArray[Any]:
     if values:
         array[:] = values
     return array
+
+
+def _padded(uses: Sequence[tuple[tuple[int, ...], ...]], index: int) -> npt.NDArray[np.int64]:
+    width = max(map(len, uses), default=0)
+    column = np.zeros((len(uses), width), dtype=np.int64)
+    for row, of_node in enumerate(uses):
+        column[row, : len(of_node)] = [use[index] for use in of_node]
+    return column
 
 
 def _coded(values: Sequence[Any]) -> tuple[tuple[Any, ...], Codes]:

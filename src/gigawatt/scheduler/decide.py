@@ -9,8 +9,8 @@ keeps the nodes that it could use.
 import numpy as np
 
 from gigawatt.model.decision import Decision
-from gigawatt.scheduler.policy import Policy
-from gigawatt.scheduler.round import Round
+from gigawatt.scheduler.policy import Line, Policy
+from gigawatt.scheduler.round import Reasons, Round
 from gigawatt.scheduler.snapshot import NONE, GangColumns, Rows, Snapshot
 
 
@@ -45,17 +45,23 @@ def decision_of(turn: Round, line: Rows) -> Decision:
     in_turn: list[int] = line.tolist()
     return Decision(
         starts=tuple([turn.starts[row] for row in in_turn if row in turn.starts]),
-        waits=turn.waits(line),
+        waits=Reasons(turn).waits(line),
         steps=turn.steps,
         resume=turn.resume,
         again_ms=_again_ms(turn),
+        hold=turn.hold,
     )
 
 
 def _again_ms(turn: Round) -> int:
-    """Now if work is left; else when the next window of a waiting gang opens; 0 if only a change can start anything."""
+    """Now if work is left; else when a window of a waiting gang opens, or a hold that is awaited begins.
+
+    0 if only a change can start anything.
+    """
     now_ms = turn.snapshot.now_ms
     if turn.resume:
         return now_ms
-    opening = (start for windows in turn.snapshot.gangs.window_lists for start, _ in windows)
-    return min((start_ms for start_ms in opening if start_ms > now_ms), default=0)
+    times = [start for windows in turn.snapshot.gangs.window_lists for start, _ in windows]
+    if turn.hold is not None and turn.policy.line is Line.EASY_DATED:
+        times.append(turn.hold.at_ms)
+    return min((at_ms for at_ms in times if at_ms > now_ms), default=0)

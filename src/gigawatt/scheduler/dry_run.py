@@ -46,6 +46,7 @@ def with_gang(snapshot: Snapshot, gang: Gang) -> Snapshot:
         nodes=snapshot.nodes,
         gangs=_merged(gangs, cold_gangs([gang])),
         resume=snapshot.resume,
+        hold=snapshot.hold,
     )
 
 

@@ -5,6 +5,7 @@ byte for byte (tests/property/scheduler).
 """
 
 from gigawatt.model.change import Entity
+from gigawatt.model.decision import Hold
 from gigawatt.model.endpoint import Replica
 from gigawatt.model.job import Job
 from gigawatt.model.node import Node
@@ -47,7 +48,8 @@ class Encoder:
                 if held != now:
                     self._nodes.occupy(entity.id, held, now)
                     self._keep(entity.id, now)
-                return self._gangs.put(entity.id, waiting(entity)) or held != now
+                moved = held is not now and not (held and held.same_place(now))
+                return self._gangs.put(entity.id, waiting(entity)) or moved
             case _:
                 return False
 
@@ -55,13 +57,14 @@ class Encoder:
         """The node is no longer part of the cluster."""
         self._nodes.remove(node)
 
-    def snapshot(self, now_ms: int, *, resume: str = "") -> Snapshot:
-        """The world as applied so far. `resume` is that of the last decision."""
+    def snapshot(self, now_ms: int, *, resume: str = "", hold: Hold | None = None) -> Snapshot:
+        """The world as applied so far. `resume` and `hold` are those of the last decision."""
         return Snapshot(
             now_ms=now_ms,
             nodes=self._nodes.columns(),
             gangs=self._gangs.columns(),
             resume=resume,
+            hold=hold,
         )
 
     def _keep(self, gang: str, now: Footprint | None) -> None:
@@ -71,7 +74,9 @@ class Encoder:
             self._held[gang] = now
 
 
-def encode_cold(world: World, now_ms: int, *, resume: str = "") -> Snapshot:
+def encode_cold(
+    world: World, now_ms: int, *, resume: str = "", hold: Hold | None = None
+) -> Snapshot:
     """The snapshot of a world, made from scratch."""
     work = [*world.jobs.values(), *world.replicas.values(), *world.workspaces.values()]
     uses: dict[str, list[Footprint]] = {}
@@ -85,4 +90,5 @@ def encode_cold(world: World, now_ms: int, *, resume: str = "") -> Snapshot:
         nodes=cold_nodes(world.nodes.values(), uses),
         gangs=cold_gangs(gangs),
         resume=resume,
+        hold=hold,
     )

@@ -10,6 +10,7 @@ from gigawatt.scheduler.snapshot import (
     LEVELS,
     NODE_DYNAMIC,
     NODE_STATIC,
+    NODE_USES,
     NONE,
     STATES,
     Codes,
@@ -20,6 +21,7 @@ from gigawatt.scheduler.table import Table
 from gigawatt.scheduler.vocabulary import Vocabulary
 
 DEVICES = "device_free_ND"
+NO_USE = (0,) * len(NODE_USES)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -31,7 +33,13 @@ class NodeRows:
     _touched: set[str] = field(default_factory=set[str])  # their rest is to be worked out again
     _static: Table = field(default_factory=lambda: Table(NODE_STATIC))
     _dynamic: Table = field(
-        default_factory=lambda: Table({**NODE_DYNAMIC, DEVICES: Column(dtype=np.int32, width=1)})
+        default_factory=lambda: Table(
+            {
+                **NODE_DYNAMIC,
+                DEVICES: Column(dtype=np.int32, width=1),
+                **dict.fromkeys(NODE_USES, Column(dtype=np.int64, width=1)),
+            }
+        )
     )
     _domains: tuple[Vocabulary[tuple[str, ...]], ...] = field(
         default_factory=lambda: tuple(Vocabulary[tuple[str, ...]]() for _ in range(LEVELS))
@@ -39,6 +47,7 @@ class NodeRows:
     _gpu_kinds: Vocabulary[str] = field(default_factory=Vocabulary[str])
     _cached: Vocabulary[tuple[str, ...]] = field(default_factory=Vocabulary[tuple[str, ...]])
     _width: int = 1
+    _uses_width: int = 1
     _columns: NodeColumns | None = None
 
     def put(self, node: Node) -> bool:
@@ -86,6 +95,8 @@ class NodeRows:
             topology, kind, cached = old.topology_NL, old.gpu_kind_N, old.cached_N
         count = self._static.column("device_count_N")
         width = int(count.max(initial=0))
+        gangs = self._dynamic.column("gangs_N")
+        uses = int(gangs.max(initial=0))
         self._columns = NodeColumns(
             ids=ids,
             total_NK=self._static.column("total_NK"),
@@ -96,7 +107,8 @@ class NodeRows:
             free_NK=self._dynamic.column("free_NK"),
             state_N=self._dynamic.column("state_N"),
             sealed_N=self._dynamic.column("sealed_N"),
-            gangs_N=self._dynamic.column("gangs_N"),
+            gangs_N=gangs,
+            **{name: self._dynamic.column(name)[:, :uses] for name in NODE_USES},
             domains=tuple(level.values() for level in self._domains),
             gpu_kinds=self._gpu_kinds.values(),
             cached_N=cached,
@@ -134,10 +146,21 @@ class NodeRows:
         if width > self._width:
             self._width = width
             self._dynamic.widen(DEVICES, width)
+        uses = max((len(left.uses) for _, left in rests), default=0)
+        if uses > self._uses_width:
+            self._uses_width = uses
+            for name in NODE_USES:
+                self._dynamic.widen(name, uses)
         for node, left in rests:
             devices = left.device_free + (0,) * (self._width - len(left.device_free))
             state = STATES.index(node.state)
-            self._dynamic.put(node.id, (left.free, state, left.sealed, left.gangs, devices))
+            used = self._used(left)
+            self._dynamic.put(node.id, (left.free, state, left.sealed, left.gangs, devices, *used))
+
+    def _used(self, left: Rest) -> tuple[tuple[int, ...], ...]:
+        """The columns of NODE_USES of one row."""
+        padding = (NO_USE,) * (self._uses_width - len(left.uses))
+        return tuple(zip(*left.uses, *padding, strict=True))
 
     def _topology(self) -> Codes:
         private = self._static.column("topology_NL")

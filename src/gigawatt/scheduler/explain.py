@@ -59,7 +59,9 @@ def explain(snapshot: Snapshot, gang: str, policy: Policy) -> Explanation | None
     turn.advance(order[:place])
     spent = turn.steps == policy.steps_max
     ask, ranks = ask_at(snapshot.gangs, row), int(snapshot.gangs.ranks_G[row])
-    change = None if spent else cheapest_change(turn, ask, ranks)
+    duration_ms = int(snapshot.gangs.duration_ms_G[row])
+    tried = not spent and not turn.blocked and not turn.awaited(row)
+    change = cheapest_change(turn, ask, ranks, duration_ms) if tried else None
     turn.advance(order[place:])
     decision = decision_of(turn, line)
     for start in decision.starts:
@@ -71,20 +73,26 @@ def explain(snapshot: Snapshot, gang: str, policy: Policy) -> Explanation | None
     )
 
 
-def cheapest_change(turn: Round, ask: Ask, ranks: int) -> CheapestChange | None:
+def cheapest_change(
+    turn: Round, ask: Ask, ranks: int, duration_ms: int = 0
+) -> CheapestChange | None:
     """The change of one field with which `ask` would start if it were its turn now; None if it starts, or none does.
 
     `ranks` on each node share its devices evenly, so only such numbers of devices are offered.
     """
-    if not ask.may_run(turn.snapshot.now_ms) or turn.place(ask) is not None:
+
+    def starts(changed: Ask) -> bool:
+        return turn.place(changed, duration_ms) is not None
+
+    if not ask.may_run(turn.snapshot.now_ms) or starts(ask):
         return None
     for changed, change in (*_farther(ask), *_other_kinds(turn, ask)):
-        if turn.place(changed) is not None:
+        if starts(changed):
             return change
     found = [
         (cut, value)
         for cut in _cuts(turn, ask, ranks)
-        if (value := _largest(turn, cut)) is not None
+        if (value := _largest(starts, cut)) is not None
     ]
     if not found:
         return None
@@ -172,10 +180,10 @@ def _cuts(turn: Round, ask: Ask, ranks: int) -> tuple[_Cut, ...]:
     )
 
 
-def _largest(turn: Round, cut: _Cut) -> int | None:
+def _largest(starts: Callable[[Ask], bool], cut: _Cut) -> int | None:
     """The largest value with which the gang would start: the less it asks, the more nodes have it."""
-    starts = bisect_left(cut.values, 1, key=lambda value: turn.place(cut.ask(value)) is None)
-    return cut.values[starts - 1] if starts else None
+    enough = bisect_left(cut.values, 1, key=lambda value: not starts(cut.ask(value)))
+    return cut.values[enough - 1] if enough else None
 
 
 def _below(need: int, free_N: Amounts | Codes) -> list[int]:

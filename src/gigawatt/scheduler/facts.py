@@ -14,17 +14,29 @@ from gigawatt.model.node import TOPOLOGY_LEVELS, Node
 from gigawatt.model.resources import Resources
 from gigawatt.model.work import Work
 from gigawatt.model.workspace import Workspace, WorkspacePhase
-from gigawatt.scheduler.snapshot import DEVICE_MILLI, ISOLATIONS, NONE
+from gigawatt.scheduler.snapshot import DEVICE_BITS, DEVICE_MILLI, ISOLATIONS, NEVER_MS, NONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Footprint:
-    """What one live attempt occupies: on each of `nodes` the same amounts, and the devices it was given there."""
+    """What one live attempt occupies: on each of `nodes` the same amounts, and the devices it was given there.
+
+    `places` says of a stacked gang how many times that is; where it says nothing, it is once.
+    """
 
     nodes: tuple[str, ...]
     per_node: Resources
     devices: Mapping[str, tuple[str, ...]]  # by node, sorted uuids; empty where no GPU is asked
     sealed: bool  # nothing else may run on its nodes
+    end_ms: int  # when it must have ended; NEVER_MS where that is not known
+    places: Mapping[str, int]
+
+    def same_place(self, other: "Footprint | None") -> bool:
+        """Whether both occupy the same; when they end is no matter."""
+        return other is not None and (
+            (self.nodes, self.per_node, self.devices, self.sealed, self.places)
+            == (other.nodes, other.per_node, other.devices, other.sealed, other.places)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +47,7 @@ class Rest:
     device_free: tuple[int, ...]  # milli-GPUs of each device
     gangs: int
     sealed: bool
+    uses: tuple[tuple[int, ...], ...]  # in the order of NODE_USES, by end
 
 
 def footprint(work: Work) -> Footprint | None:
@@ -48,6 +61,8 @@ def footprint(work: Work) -> Footprint | None:
         per_node=shape.per_node,
         devices=_devices(attempt) if shape.per_node.milli_gpu else {},
         sealed=isolation is Isolation.NODE,
+        end_ms=_end_ms(work, attempt),
+        places=dict(zip(attempt.nodes, attempt.places, strict=True)) if attempt.places else {},
     )
 
 
@@ -75,19 +90,28 @@ def rest(node: Node, uses: Iterable[Footprint]) -> Rest:
     free = list(node.total.vector())
     place = {gpu.uuid: index for index, gpu in enumerate(node.report.gpus)}
     device_free = [DEVICE_MILLI] * len(place)
-    gangs, sealed, known = 0, False, True
+    sealed, known = False, True
+    taken: list[tuple[int, ...]] = []
     for use in uses:
-        gangs += 1
         sealed = sealed or use.sealed
-        free = [have - took for have, took in zip(free, use.per_node.vector(), strict=True)]
+        places = use.places.get(node.id, 1)
+        amounts = tuple(amount * places for amount in use.per_node.vector())
+        free = [have - took for have, took in zip(free, amounts, strict=True)]
         milli = use.per_node.milli_gpu
         named = [place[uuid] for uuid in use.devices.get(node.id, ()) if uuid in place]
-        known = known and len(named) >= devices_of(milli)
+        known = known and len(named) >= devices_of(milli) * places
         for index in named:
             device_free[index] -= min(milli, DEVICE_MILLI)
+        taken.append((use.end_ms, *amounts, _bits(named)))
     if not known:
         device_free = [0] * len(device_free)
-    return Rest(free=tuple(free), device_free=tuple(device_free), gangs=gangs, sealed=sealed)
+    return Rest(
+        free=tuple(free),
+        device_free=tuple(device_free),
+        gangs=len(taken),
+        sealed=sealed,
+        uses=tuple(sorted(taken)),
+    )
 
 
 def devices_of(milli_gpu: int) -> int:
@@ -119,6 +143,8 @@ def gang_numbers(gang: Gang) -> tuple[tuple[int, ...] | int, ...]:
         ISOLATIONS.index(gang.isolation),
         gang.priority,
         gang.queued_ms,
+        gang.duration_ms,
+        gang.shape.stacked,
     )
 
 
@@ -132,6 +158,18 @@ def gang_values(gang: Gang) -> tuple[object, ...]:
         gang.tenant,
         gang.project,
     )
+
+
+def _end_ms(work: Work, attempt: Attempt) -> int:
+    """From the start of its ranks; until they have started, as if they did when it was placed."""
+    limit_ms = work.spec.timeout_s * 1000 if isinstance(work, Job) else 0
+    if not limit_ms:
+        return NEVER_MS
+    return (attempt.placed_ms if attempt.running_ms is None else attempt.running_ms) + limit_ms
+
+
+def _bits(devices: Iterable[int]) -> int:
+    return sum(1 << index for index in set(devices) if index < DEVICE_BITS)
 
 
 def _shape(work: Work) -> tuple[Shape, Isolation]:

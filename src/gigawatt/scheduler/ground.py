@@ -70,36 +70,67 @@ def alternatives(nodes: NodeColumns, ask: Ask, mask_N: Flags) -> Iterator[Flags]
             yield mask_N & (nodes.gpu_kind_N == nodes.gpu_kinds.index(kind))
 
 
-def reach(nodes: NodeColumns, ask: Ask, mask_N: Flags) -> int:
-    """The most nodes of `mask_N` that the gang could be given together: of one kind, and in one domain of `same`."""
+def reach(nodes: NodeColumns, ask: Ask, mask_N: Flags, places_N: Amounts | None = None) -> int:
+    """The most nodes of `mask_N` that the gang could be given together: of one kind, and in one domain of `same`.
+
+    Of a stacked gang it is places: those of `places_N`, or what the nodes would hold if they were empty.
+    """
+    if ask.stacked and places_N is None:
+        places_N = empty_places_N(nodes, ask.demand)
     return max(
-        (together(nodes, ask.same, some_N) for some_N in alternatives(nodes, ask, mask_N)),
+        (
+            together(nodes, ask.same, some_N, places_N if ask.stacked else None)
+            for some_N in alternatives(nodes, ask, mask_N)
+        ),
         default=0,
     )
 
 
-def together(nodes: NodeColumns, same: int, mask_N: Flags) -> int:
-    """The most nodes of `mask_N` in one domain of level `same`; all of them where it is NONE."""
+def together(nodes: NodeColumns, same: int, mask_N: Flags, places_N: Amounts | None = None) -> int:
+    """The most nodes of `mask_N`, or places on them, in one domain of level `same`; of all where it is NONE."""
     if same == NONE:
-        return int(np.count_nonzero(mask_N))
-    return int(domain_counts(nodes, same, np.flatnonzero(mask_N)).max(initial=0))
+        return int(np.count_nonzero(mask_N) if places_N is None else places_N[mask_N].sum())
+    rows = np.flatnonzero(mask_N)
+    return int(domain_counts(nodes, same, rows, places_N).max(initial=0))
+
+
+def empty_places_N(nodes: NodeColumns, demand: Demand) -> Amounts:
+    """How often each node would hold one node's worth of `demand` if nothing else ran there."""
+    return places_in(empty_NK(nodes, demand).T, demand)
+
+
+def places_in(free_KN: Amounts, demand: Demand) -> Amounts:
+    """How often `demand` is contained in what is free; once of a demand for nothing."""
+    asked = [(kind, amount) for kind, amount in enumerate(demand.vector()) if amount]
+    if not asked:
+        return np.ones_like(free_KN[0])
+    return np.minimum.reduce([np.maximum(free_KN[kind], 0) // amount for kind, amount in asked])
 
 
 def usable_N(nodes: NodeColumns, ask: Ask, mask_N: Flags) -> Flags:
     """Those nodes of `mask_N` that could be among the ones given: where enough of them are together."""
     usable = np.zeros_like(mask_N)
+    places_N = empty_places_N(nodes, ask.demand) if ask.stacked else None
     for some_N in alternatives(nodes, ask, mask_N):
         if ask.same == NONE:
-            if np.count_nonzero(some_N) >= ask.nodes_min:
+            if together(nodes, NONE, some_N, places_N) >= ask.nodes_min:
                 usable |= some_N
         else:
             codes_N = nodes.topology_NL[:, ask.same]
-            enough = domain_counts(nodes, ask.same, np.flatnonzero(some_N)) >= ask.nodes_min
+            enough = (
+                domain_counts(nodes, ask.same, np.flatnonzero(some_N), places_N) >= ask.nodes_min
+            )
             usable |= some_N & np.append(enough, False)[codes_N]  # NONE finds the last: False
     return usable
 
 
-def domain_counts(nodes: NodeColumns, level: int, rows: Rows) -> Amounts:
-    """How many of `rows` each domain of a level has."""
+def domain_counts(
+    nodes: NodeColumns, level: int, rows: Rows, places_N: Amounts | None = None
+) -> Amounts:
+    """How many of `rows`, or of places on them, each domain of a level has."""
     codes = nodes.topology_NL[rows, level]
-    return np.bincount(codes[codes != NONE], minlength=len(nodes.domains[level]))
+    known, domains = codes != NONE, len(nodes.domains[level])
+    if places_N is None:
+        return np.bincount(codes[known], minlength=domains)
+    sums = np.bincount(codes[known], weights=places_N[rows[known]], minlength=domains)
+    return sums.astype(np.int64)

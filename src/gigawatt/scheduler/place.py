@@ -8,29 +8,76 @@ Where its data is counts after GPUs and before cores and memory: no device is le
 been left over on one for the sake of data, but a node that keeps the data is taken before one that is merely fuller.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from gigawatt.scheduler.ask import Ask, Demand
 from gigawatt.scheduler.ground import alternatives, domain_counts, together
 from gigawatt.scheduler.near import kept
+from gigawatt.scheduler.policy import Fit
 from gigawatt.scheduler.room import GPU_WEIGHT, Room
 from gigawatt.scheduler.snapshot import CPU, GPU, LEVELS, NONE, Amounts, Flags, NodeColumns, Rows
 
 EVERYWHERE = -1  # the level outside the outermost: one domain with every node
 
 
-def choose(room: Room, ask: Ask, mask_N: Flags) -> Rows | None:
-    """Nodes for the whole gang out of `mask_N`, in rank order; None where it cannot be held whole.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spot:
+    """Nodes for a whole gang, in rank order; of a stacked one, how many of its places each of them holds."""
 
-    An elastic gang gets as many as there are, up to its most.
+    rows: Rows
+    places: Amounts | None = None
+
+
+def choose(
+    room: Room, ask: Ask, mask_N: Flags, *, fit: Fit = Fit.BEST, places_N: Amounts | None = None
+) -> Spot | None:
+    """Nodes for the whole gang out of `mask_N`; None where it cannot be held whole.
+
+    An elastic gang gets as many as there are, up to its most; a stacked one no more places of a node than `places_N`.
     """
+    if ask.stacked:
+        return _stack(
+            room, ask, mask_N, room.places_N(ask.demand) if places_N is None else places_N, fit
+        )
+    rows = _distinct(room, ask, mask_N, fit)
+    return None if rows is None else Spot(rows=rows)
+
+
+def _distinct(room: Room, ask: Ask, mask_N: Flags, fit: Fit) -> Rows | None:
     for some_N in alternatives(room.nodes, ask, mask_N):
         count = min(ask.nodes_max, together(room.nodes, ask.same, some_N))
         if count >= ask.nodes_min:
             rows = np.flatnonzero(some_N)
             if ask.same != NONE:
                 rows = rows[room.nodes.topology_NL[rows, ask.same] != NONE]
+            if fit is Fit.FIRST and ask.same == NONE:
+                return rows[:count]
             return _whole(room, ask, rows, count)
+    return None
+
+
+def _stack(room: Room, ask: Ask, mask_N: Flags, places_N: Amounts, fit: Fit) -> Spot | None:
+    """As many of its places on each node as that holds, on one node after another until it has all."""
+    for some_N in alternatives(room.nodes, ask, mask_N & (places_N > 0)):
+        rows = np.flatnonzero(some_N)
+        if ask.same != NONE:
+            codes = room.nodes.topology_NL[rows, ask.same]
+            counts = domain_counts(room.nodes, ask.same, rows, places_N)
+            enough = np.flatnonzero(counts >= ask.nodes_min)
+            if not len(enough):
+                continue
+            rows = rows[codes == enough[counts[enough].argmin()]]
+        if fit is Fit.BEST:
+            rows = rows[np.argsort(room.left(ask.demand, rows), kind="stable")]
+        sums = np.cumsum(places_N[rows])
+        if not len(sums) or sums[-1] < ask.nodes_min:
+            continue
+        last = int(np.searchsorted(sums, ask.nodes_min))
+        places = places_N[rows[: last + 1]]
+        places[last] -= sums[last] - ask.nodes_min
+        return Spot(rows=rows[: last + 1], places=places)
     return None
 
 

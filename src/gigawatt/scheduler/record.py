@@ -16,12 +16,12 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from gigawatt.model.decision import Decision
+from gigawatt.model.decision import Decision, Hold
 from gigawatt.model.refusal import RefusalCode, RefusalError
-from gigawatt.scheduler.policy import Policy
+from gigawatt.scheduler.policy import Policy, policy_of
 from gigawatt.scheduler.snapshot import GangColumns, NodeColumns, Snapshot
 
-MAGIC = b"gigawatt cycle 1\n"
+MAGIC = b"gigawatt cycle 2\n"
 LENGTH_BYTES = 8
 DIGEST_BYTES = 32
 
@@ -32,6 +32,7 @@ def dump(snapshot: Snapshot, policy: Policy) -> bytes:
     header: dict[str, Any] = {
         "now_ms": snapshot.now_ms,
         "resume": snapshot.resume,
+        "hold": None if snapshot.hold is None else asdict(snapshot.hold),
         "policy": asdict(policy),
         "nodes": _apart("nodes", snapshot.nodes, arrays),
         "gangs": _apart("gangs", snapshot.gangs, arrays),
@@ -62,11 +63,12 @@ def load(recorded: bytes) -> tuple[Snapshot, Policy]:
         snapshot = Snapshot(
             now_ms=header["now_ms"],
             resume=header["resume"],
+            hold=None if header["hold"] is None else Hold(**header["hold"]),
             nodes=NodeColumns(**_together("nodes", header, arrays)),
             gangs=GangColumns(**_together("gangs", header, arrays)),
         )
-        return snapshot, Policy(**header["policy"])
-    except (KeyError, TypeError) as error:
+        return snapshot, policy_of(header["policy"])
+    except (KeyError, TypeError, ValueError) as error:
         detail = f"its columns are not those of this version: {error}"
         raise _refused(detail, "replay it with the version that recorded it") from error
 

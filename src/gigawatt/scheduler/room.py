@@ -3,6 +3,7 @@
 import numpy as np
 
 from gigawatt.scheduler.ask import Demand
+from gigawatt.scheduler.ground import places_in
 from gigawatt.scheduler.snapshot import (
     CPU,
     DEVICE_MILLI,
@@ -31,9 +32,13 @@ class Room:
         self.device_ND: Codes = np.array(nodes.device_free_ND)
         self.gangs_N: Codes = np.array(nodes.gangs_N)
         self.sealed_N: Flags = np.array(nodes.sealed_N)
+        self._largest_K = np.maximum(nodes.total_NK.max(axis=0, initial=1), 1)
+        self.settle()
+
+    def settle(self) -> None:
+        """Work out anew what follows from the arrays above, after whole arrays were changed."""
         self.idle_N = (self.device_ND == DEVICE_MILLI).sum(axis=1)
         self.widest_N = self.device_ND.max(axis=1, initial=0)
-        self._largest_K = np.maximum(nodes.total_NK.max(axis=0, initial=1), 1)
         self._left_N = self._left(slice(None))
         self._taken: list[Rows] = []
         self._fits: dict[Demand, tuple[Flags, int]] = {}
@@ -54,6 +59,13 @@ class Room:
         self._fits[demand] = fits_N, seen
         return fits_N
 
+    def places_N(self, demand: Demand) -> Amounts:
+        """How often each node holds one node's worth of `demand` now, beside others."""
+        places_N = places_in(self.free_KN, demand)
+        if demand.devices:
+            places_N = np.minimum(places_N, self.idle_N // demand.devices)
+        return np.where(self.fits_N(demand), places_N, 0)
+
     def left(self, demand: Demand, rows: Rows) -> Amounts:
         """How much would stay free on each of `rows`, as one number to order by: GPUs weigh most.
 
@@ -69,14 +81,19 @@ class Room:
             return left + DEVICE_WEIGHT * (self.nodes.device_count_N[rows] > 0)
         return left
 
-    def take(self, demand: Demand, rows: Rows) -> tuple[tuple[int, ...], ...]:
-        """Give one node's worth of `demand` on each of `rows`; the devices given on each, () where none is asked."""
+    def take(
+        self, demand: Demand, rows: Rows, places: Amounts | None = None
+    ) -> tuple[tuple[int, ...], ...]:
+        """Give one node's worth of `demand`, or so many `places` of it, on each of `rows`.
+
+        What comes back are the devices given on each, () where none is asked.
+        """
         for kind, amount in enumerate(demand.vector()):
-            self.free_KN[kind, rows] -= amount
+            self.free_KN[kind, rows] -= amount if places is None else amount * places
         self.gangs_N[rows] += 1
         if demand.alone:
             self.sealed_N[rows] = True
-        devices = self._take_devices(demand, rows) if demand.milli_gpu else ()
+        devices = self._take_devices(demand, rows, places) if demand.milli_gpu else ()
         self._left_N[rows] = self._left(rows)
         self._taken.append(rows)
         return devices
@@ -94,21 +111,26 @@ class Room:
             fits &= self.gangs_N[rows] == 0
         return fits if demand.divisible else np.zeros_like(fits)
 
-    def _take_devices(self, demand: Demand, rows: Rows) -> tuple[tuple[int, ...], ...]:
+    def _take_devices(
+        self, demand: Demand, rows: Rows, places: Amounts | None
+    ) -> tuple[tuple[int, ...], ...]:
         device = self.device_ND[rows]
         if demand.devices:
+            count = np.full(len(rows), demand.devices)
+            if places is not None:
+                count *= places
             idle = device == DEVICE_MILLI
-            given = idle & (np.cumsum(idle, axis=1) <= demand.devices)
+            given = idle & (np.cumsum(idle, axis=1) <= count[:, np.newaxis])
             device[given] = 0
-            columns = np.nonzero(given)[1].reshape(len(rows), demand.devices)
+            columns = [np.flatnonzero(row).tolist() for row in given]
         else:
             tight = np.where(device >= demand.share, device, DEVICE_MILLI + 1)
-            columns = tight.argmin(axis=1).reshape(-1, 1)
-            device[np.arange(len(rows)), columns[:, 0]] -= demand.share
+            columns = tight.argmin(axis=1).reshape(-1, 1).tolist()
+            device[np.arange(len(rows)), [column for (column,) in columns]] -= demand.share
         self.device_ND[rows] = device
         self.idle_N[rows] = (device == DEVICE_MILLI).sum(axis=1)
         self.widest_N[rows] = device.max(axis=1)
-        return tuple(tuple(row) for row in columns.tolist())
+        return tuple(tuple(row) for row in columns)
 
     def _left(self, rows: Rows | slice) -> Amounts:
         """Free milli-GPUs, then the sum of the free shares of cores and of memory, against the largest node's."""

@@ -4,20 +4,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gigawatt.model.decision import Start, Wait
+from gigawatt.model.decision import Hold, Start, Wait
 from gigawatt.model.reason import Reason, ReasonCode
 from gigawatt.scheduler.ask import Ask, distinct_asks
 from gigawatt.scheduler.ground import Ground, ground, reach, usable_N
-from gigawatt.scheduler.place import choose
-from gigawatt.scheduler.policy import Policy
+from gigawatt.scheduler.later import Given, first_fit
+from gigawatt.scheduler.place import Spot, choose
+from gigawatt.scheduler.policy import Line, Policy
 from gigawatt.scheduler.room import Room
-from gigawatt.scheduler.snapshot import NONE, Codes, Rows, Snapshot
+from gigawatt.scheduler.snapshot import NEVER_MS, NONE, Codes, Rows, Snapshot
 from gigawatt.scheduler.why import why_not_now
 
 GROUNDS_MAX = 256  # asks whose ground is kept; beyond it the oldest is worked out again when needed
-
+DATED = frozenset({Line.EASY, Line.EASY_DATED})
 
 NOT_CONSIDERED = Reason(code=ReasonCode.NOT_CONSIDERED)
+BEHIND_HEAD = Reason(code=ReasonCode.BEHIND_HEAD)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -39,93 +41,206 @@ class Round:
         self.starts: dict[int, Start] = {}
         self.steps = 0
         self.resume = ""
+        self.blocked = False  # the policy starts nothing more
+        self.hold = _still_held(snapshot, policy)
+        self.spare: Room | None = None  # beside the hold, when it begins
         self.holds = 0
         self.holder_N: Codes = np.full(len(snapshot.nodes.ids), NONE, dtype=np.int32)
-        self.refused: dict[int, Refused] = {}
+        self.refused: dict[tuple[int, bool], Refused] = {}
         overdue_ms = snapshot.now_ms - snapshot.gangs.queued_ms_G
         self._overdue_G = overdue_ms > policy.hold_after_ms
         self._grounds: dict[Ask, Ground] = {}
-        self._reasons: dict[int, Reason] = {}
+        self._given: list[Given] = []
 
     def advance(self, rows: Rows) -> None:
         """Give gangs their turn, in the order of `rows`, until the policy's steps are used up."""
         ids = self.snapshot.gangs.ids
-        in_turn: list[int] = rows.tolist()
+        durations: list[int] = self.snapshot.gangs.duration_ms_G[rows].tolist()
         asked: list[int] = self.ask_G[rows].tolist()
-        for row, index in zip(in_turn, asked, strict=True):
-            if self.resume:
+        in_turn: list[int] = rows.tolist()
+        for row, index, duration_ms in zip(in_turn, asked, durations, strict=True):
+            if self.resume or self.blocked:
                 return
-            refused = self.refused.get(index)
+            if self.awaited(row):
+                continue
+            key = index, self.too_long(duration_ms)
+            refused = self.refused.get(key)
             if refused is None:
                 if self.steps == self.policy.steps_max:
                     self.resume = ids[row]
                     return
                 self.steps += 1
-                start = self._start(ids[row], self.asks[index])
+                start = self._start(row, self.asks[index], duration_ms)
                 if start is not None:
                     self.starts[row] = start
                     continue
-                refused = self.refused[index] = Refused(holds_before=self.holds)
-            if self._overdue_G[row] and not refused.holds:
-                refused.holds = True
-                self._hold(self.asks[index])
+                refused = self.refused[key] = Refused(holds_before=self.holds)
+            self._refuse(row, index, refused)
 
-    def place(self, ask: Ask) -> Rows | None:
+    def place(self, ask: Ask, duration_ms: int = 0) -> Spot | None:
         """Where a gang that asks this would go if it were its turn now; None where it would have to wait."""
-        if not ask.may_run(self.snapshot.now_ms):
+        if self.blocked or not ask.may_run(self.snapshot.now_ms):
             return None
-        mask_N = self._ground(ask).allowed_N & self.room.fits_N(ask.demand)
+        mask_N = self.ground(ask).allowed_N & self.room.fits_N(ask.demand)
         if self.holds:
             mask_N &= self.holder_N == NONE
-        return choose(self.room, ask, mask_N)
+        places_N = self.room.places_N(ask.demand) if ask.stacked else None
+        if self.spare is not None and self.too_long(duration_ms):
+            mask_N &= self.spare.fits_N(ask.demand)
+            if places_N is not None:
+                places_N = np.minimum(places_N, self.spare.places_N(ask.demand))
+        return choose(self.room, ask, mask_N, fit=self.policy.fit, places_N=places_N)
 
-    def waits(self, line: Rows) -> tuple[Wait, ...]:
-        """Those of `line` that were not started, each with the reason, given all that was started."""
-        ids = self.snapshot.gangs.ids
-        waiting: list[int] = [row for row in line.tolist() if row not in self.starts]
-        return tuple(
-            [
-                Wait(gang=ids[row], position=place, reason=self._reason(int(self.ask_G[row])))
-                for place, row in enumerate(waiting, start=1)
-            ]
+    def awaited(self, row: int) -> bool:
+        """Whether the gang has a hold of which the time has not come, so that it is not tried."""
+        hold = self.hold
+        return (
+            hold is not None
+            and self.policy.line is Line.EASY_DATED
+            and hold.gang == self.snapshot.gangs.ids[row]
+            and hold.at_ms > self.snapshot.now_ms
         )
 
-    def _start(self, gang: str, ask: Ask) -> Start | None:
-        rows = self.place(ask)
-        if rows is None:
-            return None
-        ids = self.snapshot.nodes.ids
-        return Start(
-            gang=gang,
-            nodes=tuple([ids[int(node)] for node in rows]),
-            gpus=self.room.take(ask.demand, rows),
-        )
+    def too_long(self, duration_ms: int) -> bool:
+        """Whether a gang that may run so long (0 is not known) may still run when the hold begins."""
+        if self.spare is None or self.hold is None:
+            return False
+        return not duration_ms or self.snapshot.now_ms + duration_ms > self.hold.at_ms
 
-    def _reason(self, index: int) -> Reason:
-        refused = self.refused.get(index)
-        if refused is None:
-            return NOT_CONSIDERED
-        reason = self._reasons.get(index)
-        if reason is None:
-            held_N = (self.holder_N != NONE) & (self.holder_N < refused.holds_before)
-            now_ms = self.snapshot.now_ms
-            reason = why_not_now(self.room, self.asks[index], held_N, now_ms)
-            self._reasons[index] = reason
-        return reason
-
-    def _hold(self, ask: Ask) -> None:
-        """Keep every node that it could be given from gangs behind it. What can never start now keeps none."""
-        nodes = self.snapshot.nodes
-        allowed_N = self._ground(ask).allowed_N
-        if not ask.may_run(self.snapshot.now_ms) or reach(nodes, ask, allowed_N) < ask.nodes_min:
-            return
-        self.holder_N[usable_N(nodes, ask, allowed_N) & (self.holder_N == NONE)] = self.holds
-        self.holds += 1
-
-    def _ground(self, ask: Ask) -> Ground:
+    def ground(self, ask: Ask) -> Ground:
+        """Where the ask could go at all."""
         land = self._grounds.get(ask)
         if land is None:
             if len(self._grounds) >= GROUNDS_MAX:
                 del self._grounds[next(iter(self._grounds))]
             land = self._grounds[ask] = ground(self.snapshot.nodes, ask)
         return land
+
+    def _start(self, row: int, ask: Ask, duration_ms: int) -> Start | None:
+        spot = self.place(ask, duration_ms)
+        if spot is None:
+            return None
+        devices = self.room.take(ask.demand, spot.rows, spot.places)
+        if self.spare is not None and self.too_long(duration_ms):
+            self.spare.take(ask.demand, spot.rows, spot.places)
+        end_ms = self.snapshot.now_ms + duration_ms if duration_ms else NEVER_MS
+        self._given.append(
+            Given(
+                demand=ask.demand,
+                rows=spot.rows,
+                places=spot.places,
+                devices=devices,
+                end_ms=end_ms,
+            )
+        )
+        gang, ids = self.snapshot.gangs.ids[row], self.snapshot.nodes.ids
+        if self.hold is not None and self.hold.gang == gang:
+            self.hold = None
+        return Start(
+            gang=gang,
+            nodes=tuple([ids[int(node)] for node in spot.rows]),
+            gpus=devices,
+            places=() if spot.places is None else tuple(spot.places.tolist()),
+        )
+
+    def _refuse(self, row: int, index: int, refused: Refused) -> None:
+        """What the policy makes of a gang that waits."""
+        ask = self.asks[index]
+        if self.policy.line is Line.FIFO:
+            self.blocked = ask.may_run(self.snapshot.now_ms)
+        elif self.policy.line in DATED:
+            if self.hold is None:
+                self._date(row, ask)
+        elif self._overdue_G[row] and not refused.holds:
+            refused.holds = True
+            self._hold(ask)
+
+    def _date(self, row: int, ask: Ask) -> None:
+        """Hold for the gang the time by which enough must have ended, and, if the policy does, what it needs then."""
+        if not ask.may_run(self.snapshot.now_ms):
+            return
+        allowed_N, fit = self.ground(ask).allowed_N, self.policy.fit
+
+        def spot(room: Room) -> Spot | None:
+            return choose(room, ask, allowed_N & room.fits_N(ask.demand), fit=fit)
+
+        found = first_fit(
+            self.room, self.snapshot.now_ms, self._given, lambda room: spot(room) is not None
+        )
+        if found is None:
+            return
+        at_ms, room = found
+        self.hold = Hold(gang=self.snapshot.gangs.ids[row], at_ms=at_ms)
+        if self.policy.line is Line.EASY:
+            taken = spot(room)
+            assert taken is not None
+            room.take(ask.demand, taken.rows, taken.places)
+            self.spare = room
+
+    def _hold(self, ask: Ask) -> None:
+        """Keep every node that it could be given from gangs behind it. What can never start now keeps none."""
+        nodes = self.snapshot.nodes
+        allowed_N = self.ground(ask).allowed_N
+        if not ask.may_run(self.snapshot.now_ms) or reach(nodes, ask, allowed_N) < ask.nodes_min:
+            return
+        self.holder_N[usable_N(nodes, ask, allowed_N) & (self.holder_N == NONE)] = self.holds
+        self.holds += 1
+
+
+class Reasons:
+    """Why those wait that a finished round has not started."""
+
+    def __init__(self, turn: Round) -> None:
+        self._turn = turn
+        self._kept: dict[tuple[int, bool], Reason] = {}
+
+    def waits(self, line: Rows) -> tuple[Wait, ...]:
+        """Those of `line` that were not started, each with the reason, given all that was started."""
+        ids = self._turn.snapshot.gangs.ids
+        waiting: list[int] = [row for row in line.tolist() if row not in self._turn.starts]
+        return tuple(
+            [
+                Wait(gang=ids[row], position=place, reason=self._reason(row))
+                for place, row in enumerate(waiting, start=1)
+            ]
+        )
+
+    def _reason(self, row: int) -> Reason:
+        turn = self._turn
+        index, hold = int(turn.ask_G[row]), turn.hold
+        if turn.awaited(row):
+            assert hold is not None
+            return Reason(code=ReasonCode.HOLD_AHEAD, resource="ms", need=hold.at_ms)
+        duration_ms = int(turn.snapshot.gangs.duration_ms_G[row])
+        key = index, turn.too_long(duration_ms)
+        refused = turn.refused.get(key) or turn.refused.get((index, False))
+        if refused is None:
+            return BEHIND_HEAD if turn.blocked else NOT_CONSIDERED
+        reason = self._kept.get(key)
+        if reason is None:
+            held_N = (turn.holder_N != NONE) & (turn.holder_N < refused.holds_before)
+            now_ms = turn.snapshot.now_ms
+            reason = self._kept[key] = why_not_now(turn.room, turn.asks[index], held_N, now_ms)
+        if key[1] and hold is not None and reason.code is ReasonCode.HELD_FOR_HEAD:
+            return _beyond(hold, duration_ms, turn.snapshot.now_ms)
+        return reason
+
+
+def _beyond(hold: Hold, duration_ms: int, now_ms: int) -> Reason:
+    return Reason(
+        code=ReasonCode.HELD_FOR_HEAD,
+        resource="ms",
+        need=duration_ms,
+        have=hold.at_ms - now_ms,
+        detail=f"until the hold of {hold.gang} begins"
+        if duration_ms
+        else f"it has no limit, and the hold of {hold.gang} begins then",
+    )
+
+
+def _still_held(snapshot: Snapshot, policy: Policy) -> Hold | None:
+    """The hold of the last cycle, where the policy keeps it and its gang still waits."""
+    hold = snapshot.hold
+    if hold is None or policy.line is not Line.EASY_DATED:
+        return None
+    return None if snapshot.gangs.row(hold.gang) == NONE else hold

@@ -6,6 +6,7 @@ Axes, as suffixes of names:
     K  kinds of resource, in the order of `model.resources.KINDS`
     L  topology levels, in the order of `model.node.TOPOLOGY_LEVELS`: site first, node last
     D  devices of a node, in the order of its report; as many as the best equipped node has
+    U  uses of a node, by end; as many as the most used node has, 0 in every column where there is none
     G  waiting gangs, sorted by id
 
 A code is an index into a sorted tuple of the values in use, so that the same facts give the same bytes whatever
@@ -19,6 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from gigawatt.model.decision import Hold
 from gigawatt.model.gang import Isolation
 from gigawatt.model.node import TOPOLOGY_LEVELS, NodeState
 from gigawatt.model.resources import KINDS
@@ -35,6 +37,8 @@ STATES = tuple(NodeState)
 ISOLATIONS = tuple(Isolation)
 DEVICE_MILLI = 1000  # of one whole device
 NONE = -1
+NEVER_MS = (1 << 63) - 1
+DEVICE_BITS = 62
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -52,6 +56,11 @@ class NodeColumns:
     device_count_N: Codes
     cached_N: Codes  # index into `cached_lists`
     device_free_ND: Codes  # milli-GPUs of each device, 0 where there is none
+    use_end_NU: Amounts  # when it must have ended, NEVER where that is not known
+    use_gpu_NU: Amounts  # milli-GPUs
+    use_cpu_NU: Amounts
+    use_memory_NU: Amounts
+    use_devices_NU: Amounts  # the places of its devices, as bits; of those from DEVICE_BITS on none
     domains: tuple[tuple[tuple[str, ...], ...], ...]  # per level, paths from the site down
     gpu_kinds: tuple[str, ...]
     cached_lists: tuple[tuple[str, ...], ...]  # digests of trees of data that nodes keep
@@ -83,6 +92,8 @@ class GangColumns:
     data_G: Codes  # index into `data_lists`
     priority_G: Codes
     queued_ms_G: Amounts
+    duration_ms_G: Amounts  # stopped after so long; 0 is not known
+    stacked_G: Flags  # places are counted, and a node may hold several
     tenant_G: Codes  # index into `tenants`
     project_G: Codes  # index into `projects`
     kind_lists: tuple[tuple[str, ...], ...]  # kinds of GPU, alternatives in order; () is any
@@ -99,12 +110,13 @@ class GangColumns:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Snapshot:
-    """All that `decide` sees. `resume` is the gang at which the last cycle's work ended, or empty."""
+    """All that `decide` sees. `resume` is the gang at which the last cycle's work ended, or empty; `hold` its hold."""
 
     now_ms: int
     nodes: NodeColumns
     gangs: GangColumns
     resume: str = ""
+    hold: Hold | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +143,9 @@ NODE_DYNAMIC = {
     "sealed_N": Column(dtype=np.bool_),
     "gangs_N": Column(dtype=np.int32),
 }
+NODE_USES = tuple(
+    f"use_{name}_NU" for name in ("end", "gpu", "cpu", "memory", "devices")
+)  # int64 each
 GANG_NUMBERS = {
     "per_node_GK": Column(dtype=np.int64, width=len(KINDS)),
     "nodes_min_G": Column(dtype=np.int32),
@@ -140,6 +155,8 @@ GANG_NUMBERS = {
     "isolation_G": Column(dtype=np.int32),
     "priority_G": Column(dtype=np.int32),
     "queued_ms_G": Column(dtype=np.int64),
+    "duration_ms_G": Column(dtype=np.int64),
+    "stacked_G": Column(dtype=np.bool_),
 }
 GANG_CODES = {  # column of codes: the tuple of values that it points into
     "kinds_G": "kind_lists",

@@ -53,7 +53,7 @@ def why_never(nodes: NodeColumns, ask: Ask) -> Reason | None:
         return Reason(code=ReasonCode.GPU_KIND, resource="nodes", need=ask.nodes_min, detail=detail)
     if not (ever_N & kinds_N).any():
         return _nearest(ReasonCode.IMPOSSIBLE, nodes, ask, empty_NK(nodes, demand), kinds_N)
-    return _impossible("nodes", ask.nodes_min, have, _large_enough(ask))
+    return _impossible(_counted(ask), ask.nodes_min, have, _large_enough(ask))
 
 
 def why_not_now(room: Room, ask: Ask, held_N: Flags, now_ms: int) -> Reason:
@@ -83,7 +83,7 @@ def _away(nodes: NodeColumns, ask: Ask, land: Ground) -> Reason | None:
     counts = [(state, int((states == STATES.index(state)).sum())) for state in AWAY]
     return Reason(
         code=ReasonCode.NODES_UNAVAILABLE,
-        resource="nodes",
+        resource=_counted(ask),
         need=ask.nodes_min,
         have=have,
         detail=", ".join(f"{count} {state}" for state, count in counts if count),
@@ -93,18 +93,19 @@ def _away(nodes: NodeColumns, ask: Ask, land: Ground) -> Reason | None:
 def _taken(room: Room, ask: Ask, land: Ground, held_N: Flags) -> Reason:
     """It would fit these nodes if they were empty: others have them, or are to have them."""
     nodes, fits_N = room.nodes, room.fits_N(ask.demand)
-    now = reach(nodes, ask, land.allowed_N & fits_N)
+    places_N = room.places_N(ask.demand) if ask.stacked else None
+    now = reach(nodes, ask, land.allowed_N & fits_N, places_N)
     if now >= ask.nodes_min:
         return Reason(
             code=ReasonCode.HELD_FOR_HEAD,
-            resource="nodes",
+            resource=_counted(ask),
             need=ask.nodes_min,
-            have=reach(nodes, ask, land.allowed_N & fits_N & ~held_N),
+            have=reach(nodes, ask, land.allowed_N & fits_N & ~held_N, places_N),
         )
-    if reach(nodes, ask, land.open_N & fits_N & ~held_N) >= ask.nodes_min:
+    if reach(nodes, ask, land.open_N & fits_N & ~held_N, places_N) >= ask.nodes_min:
         return Reason(
             code=ReasonCode.AVOIDED_NODES,
-            resource="nodes",
+            resource=_counted(ask),
             need=ask.nodes_min,
             have=now,
         )
@@ -140,12 +141,14 @@ def _free_NK(room: Room, ask: Ask) -> Amounts:
 
 
 def _busy_nodes(ask: Ask, have: int) -> Reason:
+    what = "places with" if ask.stacked else "nodes with"
+    what = "empty nodes" if ask.demand.alone else f"{what} enough free"
     return Reason(
         code=ReasonCode.RESOURCES_BUSY,
-        resource="nodes",
+        resource=_counted(ask),
         need=ask.nodes_min,
         have=have,
-        detail=f"counting {'empty nodes' if ask.demand.alone else 'nodes with enough free'}{_in_one(ask)}",
+        detail=f"counting {what}{_in_one(ask)}",
     )
 
 
@@ -162,8 +165,12 @@ def _of_kinds(nodes: NodeColumns, ask: Ask) -> Flags:
     )
 
 
+def _counted(ask: Ask) -> str:
+    return "places" if ask.stacked else "nodes"
+
+
 def _large_enough(ask: Ask) -> str:
-    return f"counting nodes that are large enough{_in_one(ask)}"
+    return f"counting {_counted(ask)} that are large enough{_in_one(ask)}"
 
 
 def _in_one(ask: Ask) -> str:

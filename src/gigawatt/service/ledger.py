@@ -78,7 +78,7 @@ async def of_job(
     classes = sums.of(unit)
     shape = job.spec.shape
     per_node = shape.per_node.milli_gpu if unit == UNITS[0] else shape.per_node.milli_cpu
-    nodes = max((len(attempt.nodes) for attempt in job.attempts), default=shape.nodes_min)
+    nodes = max((attempt.place_count for attempt in job.attempts), default=shape.nodes_min)
     wall_ms = (job.ended_ms or now_ms) - job.created_ms
     return GoodputView(
         job=job.id,
@@ -177,5 +177,5 @@ def _attempt_time(attempt: Attempt, per_node: int, now_ms: int) -> AttemptTimeVi
         placed_ms=attempt.placed_ms,
         first_step_ms=attempt.first_step_ms,
         ended_ms=attempt.ended_ms,
-        unit_ms=per_node * len(attempt.nodes) * max(span_ms, 0),
+        unit_ms=per_node * attempt.place_count * max(span_ms, 0),
     )

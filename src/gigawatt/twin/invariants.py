@@ -89,8 +89,12 @@ class Invariants:
         attempt, shape = job.attempt, job.spec.shape
         if attempt is None or not attempt.live:
             return
-        count = len(attempt.nodes)
-        if not shape.nodes_min <= count <= shape.nodes_max or len(set(attempt.nodes)) != count:
+        count, places = len(attempt.nodes), attempt.places
+        has = sum(places) if shape.stacked else count
+        fit = (
+            len(places) in ({count} if shape.stacked else {0}) and len(set(attempt.nodes)) == count
+        )
+        if not (fit and shape.nodes_min <= has <= shape.nodes_max):
             yield f"{job.id} has nodes {attempt.nodes}, and asks for {shape.nodes_min} to {shape.nodes_max}"
         if len(attempt.ranks) != count * shape.ranks_per_node:
             yield f"{job.id} has {len(attempt.ranks)} ranks on {count} nodes"
@@ -141,7 +145,8 @@ class Invariants:
 
 def _held(job: Job, attempt: Attempt, node: str) -> Held:
     devices = {uuid for rank in attempt.ranks if rank.node == node for uuid in rank.gpus}
-    return Held(amounts=job.spec.shape.per_node, devices=tuple(sorted(devices)))
+    places = dict(zip(attempt.nodes, attempt.places, strict=False)).get(node, 1)
+    return Held(amounts=job.spec.shape.per_node.times(places), devices=tuple(sorted(devices)))
 
 
 def _units(account: NodeAccount, amounts: Resources) -> int:

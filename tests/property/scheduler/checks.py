@@ -13,9 +13,13 @@ from gigawatt.model.gang import Gang, Isolation, Shape
 from gigawatt.model.job import Job, JobPhase
 from gigawatt.model.node import TOPOLOGY_LEVELS, Node, NodeState
 from gigawatt.model.reason import ReasonCode
+from gigawatt.model.resources import Resources
 from gigawatt.model.world import World
 from tests.scenario.build import apply_starts, make_world
 
+ONES = (1,) * 100
+# The policy never came to them, whether they fit or not.
+PASSED_OVER = {ReasonCode.NOT_CONSIDERED, ReasonCode.BEHIND_HEAD, ReasonCode.HOLD_AHEAD}
 NEVER = {ReasonCode.NO_NODES, ReasonCode.IMPOSSIBLE, ReasonCode.GPU_KIND}
 
 
@@ -38,13 +42,13 @@ def missed(world: World, decision: Decision, now_ms: int) -> Iterator[str]:
     gangs = waiting(world)
     for wait in decision.waits:
         gang, code = gangs[wait.gang], wait.reason.code
-        if code is ReasonCode.NOT_CONSIDERED or not _in_window(gang, now_ms):
+        if code in PASSED_OVER or not _in_window(gang, now_ms):
             continue
-        fit = [node for node in _open(after) if fits_now(after, node, gang)]
+        fit = [node for node in _open(after) for _ in range(places_now(after, node, gang))]
         others = [node for node in fit if node.id not in gang.avoid_nodes]
-        if _together(others, gang.shape) and code is not ReasonCode.HELD_FOR_HEAD:
+        if together(others, gang.shape) and code is not ReasonCode.HELD_FOR_HEAD:
             yield f"{wait.gang} fits and waits for {wait.reason}"
-        if code is ReasonCode.HELD_FOR_HEAD and not _together(fit, gang.shape):
+        if code is ReasonCode.HELD_FOR_HEAD and not together(fit, gang.shape):
             yield f"{wait.gang} does not fit and waits for {wait.reason}"
 
 
@@ -90,7 +94,10 @@ def wrong_gangs(world: World, decision: Decision) -> Iterator[str]:
             yield f"{start.gang} starts without waiting"
             continue
         shape, nodes = gang.shape, [world.nodes[node] for node in start.nodes]
-        if not shape.nodes_min <= len(set(start.nodes)) == len(start.nodes) <= shape.nodes_max:
+        count = sum(start.places) if shape.stacked else len(start.nodes)
+        told = len(start.places) == (len(start.nodes) if shape.stacked else 0)
+        distinct = len(set(start.nodes)) == len(start.nodes)
+        if not (told and distinct and shape.nodes_min <= count <= shape.nodes_max):
             yield f"{start.gang} has {start.nodes}, not {shape.nodes_min}..{shape.nodes_max}"
         if shape.gpu_kinds and not {node.gpu_kind for node in nodes} < {*shape.gpu_kinds, "*"}:
             yield f"{start.gang} is on kinds it does not name"
@@ -120,9 +127,11 @@ def over_capacity(world: World, decision: Decision) -> Iterator[str]:
     """What runs and what starts fits on every node, in every resource."""
     shapes = waiting(world)
     for node in world.nodes.values():
-        used = [shape.per_node for shape, _, on in _running(world) if node.id in on]
+        used = [amounts[node.id] for amounts, _, _ in _running(world) if node.id in amounts]
         new = [
-            shapes[s.gang].shape.per_node
+            shapes[s.gang].shape.per_node.times(
+                dict(zip(s.nodes, s.places or ONES, strict=False))[node.id]
+            )
             for s in decision.starts
             if node.id in s.nodes and s.gang in shapes
         ]
@@ -138,14 +147,14 @@ def over_devices(world: World, decision: Decision) -> Iterator[str]:
     """No device is given beyond itself, and every gang has just the devices that it asks for."""
     shapes = {gang.id: gang.shape for gang in waiting(world).values()}
     use: Counter[str] = Counter()
-    for shape, _, on in _running(world):
-        for uuids in on.values():
-            use.update(dict.fromkeys(uuids, min(1000, shape.per_node.milli_gpu)))
+    for amounts, _, on in _running(world):
+        for node, uuids in on.items():
+            use.update(dict.fromkeys(uuids, min(1000, amounts[node].milli_gpu)))
     for start in decision.starts:
         milli = shapes[start.gang].per_node.milli_gpu if start.gang in shapes else 0
         want = 0 if milli == 0 else max(1, milli // 1000)
         given = [len(set(places)) for places in start.gpus] or [0] * len(start.nodes)
-        if given != [want] * len(start.nodes):
+        if given != [want * places for places in start.places or [1] * len(start.nodes)]:
             yield f"{start.gang} has {start.gpus} for {milli} milli-GPUs on {start.nodes}"
         for node, places in zip(start.nodes, start.gpus, strict=False):
             gpus = world.nodes[node].report.gpus
@@ -176,7 +185,7 @@ def wrong_never(world: World, decision: Decision) -> Iterator[str]:
     """A reason says never if and only if the whole cluster, empty and open, could not hold the gang."""
     gangs = waiting(world)
     for wait in decision.waits:
-        if wait.reason.code is ReasonCode.NOT_CONSIDERED:
+        if wait.reason.code in PASSED_OVER:
             continue
         held = holds(world.nodes.values(), gangs[wait.gang].shape)
         if held == (wait.reason.code in NEVER):
@@ -188,28 +197,38 @@ def wrong_never(world: World, decision: Decision) -> Iterator[str]:
 
 def holds(nodes: Iterable[Node], shape: Shape) -> bool:
     """Whether `nodes`, all of them empty, could hold the gang."""
-    return _together([node for node in nodes if _fits_empty(node, shape)], shape)
+    return together([node for node in nodes for _ in range(_places_empty(node, shape))], shape)
 
 
-def fits_now(world: World, node: Node, gang: Gang) -> bool:
-    """Whether the node has room for one node's worth of the gang beside what runs there."""
+def places_now(world: World, node: Node, gang: Gang) -> int:
+    """How many of the gang's places the node has room for beside what runs there: one at most, if it is not stacked."""
     need, free = gang.shape.per_node, node.total
     device_free = {gpu.uuid: 1000 for gpu in node.report.gpus}
-    for shape, alone, on in _running(world):
+    for amounts, alone, on in _running(world):
         if node.id not in on:
             continue
         if alone or gang.isolation is Isolation.NODE:
-            return False
-        free -= shape.per_node
+            return 0
+        free -= amounts[node.id]
         for uuid in on[node.id]:
-            device_free[uuid] -= min(1000, shape.per_node.milli_gpu)
+            device_free[uuid] -= min(1000, amounts[node.id].milli_gpu)
     whole = need.milli_gpu // 1000
     idle = sum(1 for milli in device_free.values() if milli == 1000)
-    share = whole or need.milli_gpu <= max(device_free.values(), default=0)
-    enough = all(
-        want == 0 or want <= have for want, have in zip(need.vector(), free.vector(), strict=True)
+    if not whole and need.milli_gpu > max(device_free.values(), default=0):
+        return 0
+    places = _times(need, free)
+    if whole:
+        places = min(places, idle // whole)
+    return places if gang.shape.stacked else min(places, 1)
+
+
+def together(fit: list[Node], shape: Shape) -> bool:
+    """Whether enough of the nodes that fit are of one kind that is asked, and in one domain where that is asked."""
+    return any(
+        len(some) >= shape.nodes_min
+        for kind in shape.gpu_kinds or ("",)
+        for some in _groups([node for node in fit if kind in {"", node.gpu_kind}], shape.same)
     )
-    return enough and idle >= whole and bool(share)
 
 
 def carried_out(world: World, decision: Decision) -> World:
@@ -219,20 +238,19 @@ def carried_out(world: World, decision: Decision) -> World:
     return after
 
 
-def _fits_empty(node: Node, shape: Shape) -> bool:
+def _places_empty(node: Node, shape: Shape) -> int:
     need = shape.per_node
     devices = len(node.report.gpus)
-    gpus = need.milli_gpu <= (devices * 1000 if need.milli_gpu >= 1000 else min(devices, 1) * 1000)
-    return gpus and need.fits_in(node.total)
+    if need.milli_gpu > (devices * 1000 if need.milli_gpu >= 1000 else min(devices, 1) * 1000):
+        return 0
+    places = _times(need, node.total)
+    return places if shape.stacked else min(places, 1)
 
 
-def _together(fit: list[Node], shape: Shape) -> bool:
-    """Whether enough of the nodes that fit are of one kind that is asked, and in one domain where that is asked."""
-    return any(
-        len(some) >= shape.nodes_min
-        for kind in shape.gpu_kinds or ("",)
-        for some in _groups([node for node in fit if kind in {"", node.gpu_kind}], shape.same)
-    )
+def _times(need: Resources, free: Resources) -> int:
+    """How often what is needed is in what is free; once, where nothing is needed."""
+    pairs = zip(need.vector(), free.vector(), strict=True)
+    return min((max(have, 0) // want for want, have in pairs if want), default=1)
 
 
 def _groups(nodes: list[Node], same: str) -> list[list[Node]]:
@@ -247,9 +265,9 @@ def _groups(nodes: list[Node], same: str) -> list[list[Node]]:
 
 def _usable(world: World, gang: Gang) -> set[str]:
     """Open nodes that the gang could be given if they were empty."""
-    fit = [node for node in _open(world) if _fits_empty(node, gang.shape)]
+    fit = [node for node in _open(world) for _ in range(_places_empty(node, gang.shape))]
     others = [node for node in fit if node.id not in gang.avoid_nodes]
-    allowed = others if _together(others, gang.shape) else fit
+    allowed = others if together(others, gang.shape) else fit
     return {
         node.id
         for kind in gang.shape.gpu_kinds or ("",)
@@ -278,8 +296,8 @@ def _lives(work: Job | Replica) -> bool:
     return work.attempt is not None and work.attempt.live
 
 
-def _running(world: World) -> Iterator[tuple[Shape, bool, dict[str, list[str]]]]:
-    """Of every live attempt: its shape, whether it must be alone, and the uuids it has on each of its nodes."""
+def _running(world: World) -> Iterator[tuple[dict[str, Resources], bool, dict[str, list[str]]]]:
+    """Of every live attempt: its amounts by node, whether it must be alone, and the uuids it has on each node."""
     for work in (*world.jobs.values(), *world.replicas.values()):
         attempt = work.attempt
         if attempt is None or not attempt.live:
@@ -290,7 +308,8 @@ def _running(world: World) -> Iterator[tuple[Shape, bool, dict[str, list[str]]]]
         on: dict[str, list[str]] = {node: [] for node in attempt.nodes}
         for rank in attempt.ranks:
             on[rank.node].extend(rank.gpus)
-        yield shape, alone, on
+        places = zip(attempt.nodes, attempt.places or ONES, strict=False)
+        yield {node: shape.per_node.times(count) for node, count in places}, alone, on
 
 
 def started(decision: Decision) -> dict[str, Start]:

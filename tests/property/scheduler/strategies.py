@@ -9,13 +9,13 @@ from typing import Any
 from hypothesis import strategies as st
 
 from gigawatt.model.endpoint import Replica
-from gigawatt.model.gang import Isolation, Window
+from gigawatt.model.gang import Isolation, Shape, Window
 from gigawatt.model.job import Job
 from gigawatt.model.node import Node, NodeState
 from gigawatt.model.world import World
 from gigawatt.scheduler.decide import decide
 from gigawatt.scheduler.encode import encode_cold
-from gigawatt.scheduler.policy import Policy
+from gigawatt.scheduler.policy import Fit, Line, Policy
 from tests.scenario.build import (
     NOW_MS,
     apply_starts,
@@ -45,6 +45,7 @@ SHAPE = {
     "milli_cpu": [500, 500, 1000, 2000, 4000, 0, 3000, 1000, 500, 9000],
     "memory": [0, 0, 0, 1, 4, 8, 8, 8, 16, 48],
     "kinds": [()] * 8 + [("a100",), ("h100", "a100"), ("b200", "h100"), ("b200",)],
+    "stacked": [False, False, True],
     "same": [""] * 8 + ["nvlink", "rack", "leaf", "site"],
 }
 CLAIM = {
@@ -54,6 +55,7 @@ CLAIM = {
     "windows": [()] * 7 + [(Window(start_ms=NOW_MS + 1),)],
     "project": ["one", "two"],
     "data": [(), (), (("a", 5 << 30),), (("a", 1), ("b", 7 << 30))],
+    "timeout_s": [0, 60, 600, 601],
     "suspects": [(), (), (), ("node-0", "node-1", "node-2"), NODE_IDS[1:], NODE_IDS[2:]],
 }
 
@@ -61,6 +63,8 @@ policies = st.builds(
     Policy,
     hold_after_ms=st.sampled_from([0, 1_000, 600_000]),
     steps_max=st.sampled_from([1_000] * 8 + [3, 1]),
+    line=st.sampled_from([Line.BACKFILL] * 3 + list(Line)),
+    fit=st.sampled_from(list(Fit)),
 )
 states = st.sampled_from(STATES)
 
@@ -78,7 +82,7 @@ def mixtures(choices: Mapping[str, Sequence[Any]]) -> st.SearchStrategy[dict[str
     return st.integers(0, prod(map(len, choices.values())) - 1).map(decoded)
 
 
-shapes = mixtures(SHAPE).map(lambda fields: make_shape(fields.pop("nodes"), **fields))
+shapes = mixtures(SHAPE).map(lambda fields: _shape(**fields))
 claims = mixtures(CLAIM)
 
 
@@ -129,3 +133,9 @@ def worlds(draw: st.DrawFn) -> World:
     for work in draw(lines("new")):
         world.put(work)
     return world
+
+
+def _shape(*, nodes: int | tuple[int, int], milli_gpu: int, stacked: bool, **more: Any) -> Shape:
+    """What cannot be stacked is not."""
+    whole = milli_gpu % 1000 == 0 and isinstance(nodes, int)
+    return make_shape(nodes, milli_gpu=milli_gpu, stacked=stacked and whole, **more)

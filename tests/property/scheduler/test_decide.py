@@ -6,6 +6,7 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gigawatt.model.attempt import AttemptPhase
 from gigawatt.model.gang import Window
 from gigawatt.model.job import Job
 from gigawatt.model.node import Node, NodeState
@@ -13,7 +14,7 @@ from gigawatt.model.reason import ReasonCode
 from gigawatt.model.world import World
 from gigawatt.scheduler.decide import decide, in_line
 from gigawatt.scheduler.encode import encode_cold
-from gigawatt.scheduler.policy import Policy
+from gigawatt.scheduler.policy import Line, Policy
 from gigawatt.scheduler.record import decision_bytes, dump
 from tests.property.scheduler.checks import (
     carried_out,
@@ -21,7 +22,9 @@ from tests.property.scheduler.checks import (
     holds,
     missed,
     not_held,
+    places_now,
     started,
+    together,
     waiting,
 )
 from tests.property.scheduler.strategies import clusters, policies, waiting_jobs, worlds
@@ -46,6 +49,43 @@ def test_nodes_that_a_gang_waits_for_too_long_go_to_none_behind_it(
 ) -> None:
     decision = decide(encode_cold(world, NOW_MS), Policy(hold_after_ms=hold_after_ms))
     assert list(not_held(world, decision, NOW_MS, hold_after_ms)) == []
+
+
+@given(world=worlds(), policy=policies)
+def test_in_strict_order_nothing_starts_behind_a_gang_that_waits(
+    world: World, policy: Policy
+) -> None:
+    snapshot = encode_cold(world, NOW_MS)
+    decision = decide(snapshot, replace(policy, line=Line.FIFO, steps_max=1_000))
+    ids = [snapshot.gangs.ids[int(row)] for row in in_line(snapshot.gangs)]
+    places = {gang: place for place, gang in enumerate(ids)}
+    tried = [each for each in decision.waits if each.reason.code is not ReasonCode.OUTSIDE_WINDOW]
+    first = min((places[each.gang] for each in tried), default=len(ids))
+    assert all(places[start.gang] < first for start in decision.starts)
+
+
+@given(world=worlds(), policy=policies)
+def test_what_is_started_does_not_delay_the_hold_of_the_first_that_waits(
+    world: World, policy: Policy
+) -> None:
+    decision = decide(encode_cold(world, NOW_MS), replace(policy, line=Line.EASY))
+    hold = decision.hold
+    if hold is None:
+        return
+    after = carried_out(world, decision)
+    for work in [*after.jobs.values(), *after.replicas.values()]:
+        limit_ms = work.spec.timeout_s * 1000 if isinstance(work, Job) else 0
+        attempt = work.attempt
+        if attempt and attempt.live and limit_ms and attempt.placed_ms + limit_ms <= hold.at_ms:
+            after.put(work.with_attempt(attempt.moved(AttemptPhase.ENDED)))
+    gang = waiting(world)[hold.gang]
+    fit = [
+        node
+        for node in after.nodes.values()
+        if node.state is NodeState.READY
+        for _ in range(places_now(after, node, gang))
+    ]
+    assert together(fit, gang.shape)
 
 
 @given(nodes=clusters(), job=waiting_jobs("alone"))

@@ -63,7 +63,7 @@ SPOILT: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "empty": (lambda recorded: recorded[:0], "not a recorded cycle"),
     "another format": (lambda recorded: b"PK" + recorded, "not a recorded cycle"),
     "another version": (
-        lambda recorded: recorded.replace(MAGIC, b"gigawatt cycle 2\n"),
+        lambda recorded: recorded.replace(MAGIC, b"gigawatt cycle 1\n"),
         "of this version",
     ),
     "cut short": (lambda recorded: recorded[:-1], "cut short or changed"),
@@ -96,7 +96,8 @@ def test_the_bytes_of_a_decision_are_canonical_json() -> None:
         steps=2,
     )
     assert decision_bytes(decision) == (
-        b'{"again_ms":0,"resume":"","starts":[{"gang":"a","gpus":[[0,1]],"nodes":["n1"]}],"steps":2,'
+        b'{"again_ms":0,"hold":null,"resume":"","starts":[{"gang":"a","gpus":[[0,1]],"nodes":["n1"],'
+        b'"places":[]}],"steps":2,'
         b'"waits":[{"gang":"b","position":1,"reason":{"code":"resources_busy","detail":"",'
         b'"have":1,"need":2,"resource":"nodes"}}]}'
     )
