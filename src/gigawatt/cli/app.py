@@ -72,7 +72,7 @@ SECTIONS = {
         "keys": _entry("keys", "keys", "List, create and revoke API keys."),
         "secrets": _entry("secrets", "secrets", "List, set and remove a project's secrets."),
         "conformance": _entry("conformance", "conformance", "Try an engine against its contract."),
-        "sim": _entry("sim", "sim", "Replay recorded scheduling cycles."),
+        "sim": _entry("sim", "sim", "Try policies in virtual time; replay recorded cycles."),
     },
     "This program": {
         "completion": _entry(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gigawatt.cli.commands.sim_pack import pack
+from gigawatt.cli.commands.sim_trace import trace
 
 if TYPE_CHECKING:
     from gigawatt.model.decision import Decision, Wait
@@ -17,10 +18,11 @@ SHOWN_MAX = 50
 
 @click.group("sim")
 def sim() -> None:
-    """Replay recorded scheduling cycles, which the control plane keeps in DATA/cycles; try packing policies."""
+    """Try policies on workloads in virtual time; replay recorded cycles, which are kept in DATA/cycles."""
 
 
 sim.add_command(pack)
+sim.add_command(trace)
 
 
 @sim.command("replay")

@@ -20,6 +20,8 @@ _LEADS = {
     ReasonCode.GPU_KIND: "no node has that kind of GPU",
     ReasonCode.AVOIDED_NODES: "only nodes on which it failed before could hold it",
     ReasonCode.HELD_FOR_HEAD: "the nodes are kept for a gang that has waited longer",
+    ReasonCode.BEHIND_HEAD: "the policy starts nothing past a gang that waits",
+    ReasonCode.HOLD_AHEAD: "it starts at the time of its hold, which has not come",
     ReasonCode.OUTSIDE_WINDOW: "its windows do not include now",
     ReasonCode.DEPENDENCY: "a job that it comes after has not ended",
     ReasonCode.ENVIRONMENT: "its environment is being built",

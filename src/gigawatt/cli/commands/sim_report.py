@@ -1,0 +1,88 @@
+"""What `gw sim` prints of a run: its report, and what the run itself cost."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from gigawatt.scheduler.policy import Policy
+    from gigawatt.twin.run import Scenario
+
+
+def measured(scenario: "Scenario") -> dict[str, Any]:
+    """The report of a run with its digest, and the wall time and peak memory of this process."""
+    import resource
+
+    from gigawatt.clock import monotonic_s
+    from gigawatt.twin.report import report_sha256
+    from gigawatt.twin.run import run
+
+    began_s = monotonic_s()
+    report = run(scenario)
+    wall_s = monotonic_s() - began_s
+    peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return {
+        **asdict(report),
+        "report_sha256": report_sha256(report),
+        "decisions_per_s": round(report.decisions / wall_s, 1),
+        "wall_s": round(wall_s, 3),
+        "peak_rss_bytes": peak_kib * 1024,
+    }
+
+
+def named_policy(name: str) -> "Policy":
+    """Raises RefusalError for a name that there is not."""
+    from gigawatt.model.refusal import RefusalCode, RefusalError
+    from gigawatt.scheduler.policy import POLICIES
+    from gigawatt.spec.faults import nearest
+
+    policy = POLICIES.get(name)
+    if policy is None:
+        hint = nearest(name, POLICIES)
+        detail = f"there is no policy {name}"
+        raise RefusalError(RefusalCode.INVALID, detail, field="policy", hint=hint)
+    return policy
+
+
+def show_report(shown: dict[str, Any]) -> None:
+    """For people: what became of the jobs, how long they waited, and what the site was used for."""
+    from gigawatt.cli.style import Column, show_fields, show_table
+
+    done, ended = shown["jobs_completed"], shown["jobs_submitted"]
+    fields = [
+        ("policy", f"{shown['policy']} on {shown['nodes']} nodes"),
+        ("jobs", f"{done} of {ended} completed"),
+        ("makespan", f"{shown['makespan_s']:,.0f} s"),
+        ("utilization", _percent(shown["utilization"])),
+        ("goodput", _percent(shown["goodput"])),
+        ("fragmentation", _percent(shown["fragmentation"])),
+        ("decisions", f"{shown['decisions']} at {shown['decisions_per_s']:,.0f}/s"),
+        ("sha256", shown["report_sha256"]),
+    ]
+    for key, name in (
+        ("jobs_failed", "failed"),
+        ("jobs_waiting", "still waiting"),
+        ("jobs_impossible", "impossible"),
+        ("interruptions", "interruptions"),
+        ("preemptions", "preemptions"),
+    ):
+        if shown[key]:
+            fields.insert(2, (name, str(shown[key])))
+    show_fields(fields)
+    click.echo()
+    columns = [Column(name="SECONDS")]
+    columns += [Column(name=name, right=True) for name in ("MEAN", "P50", "P90", "P99")]
+    rows = [
+        [name, *(_seconds(shown[key][part]) for part in ("mean", "p50", "p90", "p99"))]
+        for name, key in (("wait", "wait_s"), ("from submission to end", "jct_s"))
+    ]
+    show_table(columns, rows)
+
+
+def _percent(part: float | None) -> str:
+    return "-" if part is None else f"{100 * part:.1f} %"
+
+
+def _seconds(value: float | None) -> str:
+    return "-" if value is None else f"{value:,.1f}"
