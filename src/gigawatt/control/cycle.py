@@ -4,21 +4,22 @@ This is the production cycle and the twin's: it has no I/O and is given the time
 transaction first; only then are replies given and actions carried out.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import groupby
 
 from gigawatt.control.timers import Timers
+from gigawatt.control.waits import Waits
 from gigawatt.model.action import Action
 from gigawatt.model.change import Batch, Entity
 from gigawatt.model.command import Command
 from gigawatt.model.decision import Decision, Hold, Wait
 from gigawatt.model.observation import Observation
-from gigawatt.model.reason import ReasonCode
 from gigawatt.model.refusal import RefusalError
 from gigawatt.model.world import World
 from gigawatt.reconcile import adopt, apply, halt, projects
-from gigawatt.reconcile.turn import Site, Turn
-from gigawatt.scheduler.decide import decide
+from gigawatt.reconcile.turn import Site, Turn, entity_id
+from gigawatt.scheduler.decide import finish
 from gigawatt.scheduler.encode import Encoder
 from gigawatt.scheduler.policy import Policy
 from gigawatt.scheduler.snapshot import Snapshot
@@ -46,7 +47,7 @@ class State:
     site: Site
     policy: Policy
     timers: Timers = field(default_factory=Timers)
-    waits: dict[str, Wait] = field(default_factory=dict[str, Wait])
+    waits: Mapping[str, Wait] = field(default_factory=dict[str, Wait])
     resume: str = ""  # where the last decision's work budget ended
     hold: Hold | None = None  # of the last decision
     again_ms: int = 0  # when the last decision wants to be made again; 0 for never
@@ -55,7 +56,10 @@ class State:
 
 @dataclass(slots=True, kw_only=True)
 class Outcome:
-    """`snapshot` and `decision` are None when nothing that placement depends on has changed."""
+    """`snapshot` and `decision` are None when nothing that placement depends on has changed.
+
+    The decision is without its waits: `State.waits` has them, for those who ask.
+    """
 
     batch: Batch
     actions: list[Action]
@@ -71,14 +75,14 @@ def run(state: State, inputs: Iterable[Input], *, now_ms: int) -> Outcome:
     """Take in every input and decide once. The state is changed; committing it is the caller's."""
     turn = Turn(world=state.world, now_ms=now_ms, site=state.site)
     replies: dict[int, Entity | RefusalError] = {}
-    for each in inputs:
-        if isinstance(each, Asked):
-            replies[each.ticket] = _answer(turn, each.command)
-        elif isinstance(each, Halt):
-            state.halted = True
-            halt.stop_all(turn)
+    for kind, together in groupby(inputs, key=_kind):
+        if kind is Asked or kind is Halt:
+            for each in together:
+                _take(state, turn, replies, each)
         else:
-            apply.observation(turn, each)
+            apply.observations(
+                turn, [each for each in together if not isinstance(each, Asked | Halt)]
+            )
     for subject in state.timers.take(now_ms=now_ms):
         apply.due(turn, subject)
     return _decided(state, turn, replies)
@@ -90,6 +94,18 @@ def first(state: State, found: adopt.Found, *, now_ms: int) -> Outcome:
     projects.ensure_default(turn)
     adopt.adopt(turn, found)
     return _decided(state, turn, {}, always=True)
+
+
+def _kind(each: Input) -> type[Asked | Halt] | None:
+    return type(each) if isinstance(each, Asked | Halt) else None
+
+
+def _take(state: State, turn: Turn, replies: dict[int, Entity | RefusalError], each: Input) -> None:
+    if isinstance(each, Asked):
+        replies[each.ticket] = _answer(turn, each.command)
+    elif isinstance(each, Halt):
+        state.halted = True
+        halt.stop_all(turn)
 
 
 def _answer(turn: Turn, command: Command) -> Entity | RefusalError:
@@ -114,14 +130,15 @@ def _decided(
     if (concerned or always) and not state.halted:
         done = len(turn.touched)
         snapshot = state.encoder.snapshot(turn.now_ms, resume=state.resume, hold=state.hold)
-        decision = decide(snapshot, state.policy)
+        finished = finish(snapshot, state.policy)
+        decision = finished.started()
         state.resume, state.again_ms = decision.resume, decision.again_ms
         state.hold = decision.hold
         if decision.again_ms:
             turn.due(decision.again_ms, "")
         apply.decision(turn, decision)
         _encode(state, turn, done)
-        state.waits = {wait.gang: _told(state, wait) for wait in decision.waits}
+        state.waits = Waits(finished, state.waits)
     state.timers.add(turn.dues)
     return Outcome(
         batch=turn.batch(),
@@ -135,17 +152,10 @@ def _decided(
 def _encode(state: State, turn: Turn, start: int) -> bool:
     """Tell the encoder what has changed; whether placement depends on any of it."""
     concerned = False
-    for entity in turn.touched[start:]:
+    last = {(type(entity), entity_id(entity)): entity for entity in turn.touched[start:]}
+    for entity in last.values():
         concerned |= state.encoder.apply(entity)
     return concerned
-
-
-def _told(state: State, wait: Wait) -> Wait:
-    """A gang that this cycle did not get to still waits for what it waited for."""
-    before = state.waits.get(wait.gang)
-    if wait.reason.code is not ReasonCode.NOT_CONSIDERED or before is None:
-        return wait
-    return replace(wait, reason=before.reason)
 
 
 def _as_put(turn: Turn, reply: Entity | RefusalError) -> Entity | RefusalError:

@@ -200,9 +200,7 @@ class Leader:
             self.actuator.carry_out(action)
         if self.state.halted and not live(self.state.world):
             self._quiet.set()
-        self._recorder.record(
-            outcome.snapshot, outcome.decision, self.state.policy, now_ms=now_ms()
-        )
+        self._recorder.record(outcome.snapshot, self.state.policy, now_ms=now_ms())
 
     async def _commit(self, outcome: cycle.Outcome) -> tuple[Event, ...]:
         if outcome.batch.empty:

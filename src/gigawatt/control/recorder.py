@@ -4,7 +4,6 @@ import asyncio
 import logging
 from pathlib import Path
 
-from gigawatt.model.decision import Decision
 from gigawatt.scheduler.policy import Policy
 from gigawatt.scheduler.record import dump
 from gigawatt.scheduler.snapshot import Snapshot
@@ -23,11 +22,9 @@ class Recorder:
         self._last_ms = 0
         self._writing: asyncio.Task[None] | None = None
 
-    def record(
-        self, snapshot: Snapshot | None, decision: Decision | None, policy: Policy, *, now_ms: int
-    ) -> None:
+    def record(self, snapshot: Snapshot | None, policy: Policy, *, now_ms: int) -> None:
         """Keep this cycle, off the loop. A full disk costs the recording, not the cycle."""
-        if snapshot is None or decision is None or not (decision.starts or decision.waits):
+        if snapshot is None or not snapshot.gangs.ids:
             return
         if now_ms - self._last_ms < EVERY_MS or (self._writing and not self._writing.done()):
             return

@@ -1,5 +1,6 @@
 """One launch of a gang: its ranks, its life as a table, and the verdict on how it ended."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -118,6 +119,14 @@ class Attempt:
     def with_rank(self, status: RankStatus) -> "Attempt":
         before, after = self.ranks[: status.rank], self.ranks[status.rank + 1 :]
         return replace(self, ranks=(*before, status, *after))
+
+    def with_ranks(self, statuses: Iterable[RankStatus]) -> "Attempt":
+        """Several ranks replaced at once; of several values of one rank the last. Without any, the attempt itself."""
+        ranks = list(self.ranks)
+        changed = False
+        for status in statuses:
+            ranks[status.rank], changed = status, True
+        return replace(self, ranks=tuple(ranks)) if changed else self
 
     def moved(self, phase: AttemptPhase) -> "Attempt":
         """This attempt in `phase`; a step that the table does not allow is our mistake."""

@@ -1,5 +1,8 @@
 """Inputs, one at a time: commands from callers, observations from outside, and timers that are due."""
 
+from collections.abc import Iterable
+from itertools import groupby
+
 from gigawatt.model.action import ReleaseAttempt, StopAttempt
 from gigawatt.model.change import Entity
 from gigawatt.model.command import (
@@ -36,6 +39,7 @@ from gigawatt.model.decision import Decision
 from gigawatt.model.endpoint import Replica
 from gigawatt.model.environment import Environment
 from gigawatt.model.job import Job
+from gigawatt.model.launch import AttemptKey
 from gigawatt.model.observation import (
     AttemptGone,
     CheckpointSaved,
@@ -154,6 +158,23 @@ def command(turn: Turn, asked: Command) -> Entity:  # noqa: C901, PLR0911, PLR09
             return orders.order(turn, asked)
 
 
+def observations(turn: Turn, seen: Iterable[Observation]) -> None:
+    """Take in what was seen, in order. What ranks of one attempt did together is taken together."""
+    for (kind, key), together in groupby(seen, key=_of_ranks):
+        found = attempts.find(turn, key) if key is not None else None
+        if found is None:
+            for each in together:
+                observation(turn, each)
+        elif kind is RankStarted:
+            attempts.ranks_started(
+                turn, *found, [each for each in together if isinstance(each, RankStarted)]
+            )
+        else:
+            attempts.ranks_exited(
+                turn, *found, [each for each in together if isinstance(each, RankExited)]
+            )
+
+
 def observation(turn: Turn, seen: Observation) -> None:  # noqa: C901, PLR0912 - one flat table
     """Take in what was seen. Seen again, it changes nothing."""
     match seen:
@@ -224,6 +245,11 @@ def _key_revoked(turn: Turn, asked: RevokeKey) -> ApiKey:
     return key
 
 
+def _of_ranks(seen: Observation) -> tuple[type[Observation] | None, AttemptKey | None]:
+    """What observations are taken together by: what ranks did, and of which attempt."""
+    return (type(seen), seen.key) if isinstance(seen, RankStarted | RankExited) else (None, None)
+
+
 def _of_attempt(turn: Turn, seen: OfAttempt) -> None:  # noqa: C901, PLR0912 - one flat table
     found = attempts.find(turn, seen.key)
     if found is None:
@@ -236,9 +262,9 @@ def _of_attempt(turn: Turn, seen: OfAttempt) -> None:  # noqa: C901, PLR0912 - o
         case LaunchAccepted():
             attempts.accepted(turn, owner, attempt, seen)
         case RankStarted():
-            attempts.rank_started(turn, owner, attempt, seen)
+            attempts.ranks_started(turn, owner, attempt, (seen,))
         case RankExited():
-            attempts.rank_exited(turn, owner, attempt, seen)
+            attempts.ranks_exited(turn, owner, attempt, (seen,))
         case LaunchFailed():
             _ended(turn, attempts.launch_failed(turn, owner, attempt, seen))
         case AttemptGone():

@@ -1,5 +1,6 @@
 """The life of an attempt, the same for all that has gangs: placed, started, watched, stopped, ended and judged."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from gigawatt.model.action import ReleaseAttempt, StartAttempt, StopAttempt
@@ -92,39 +93,53 @@ def accepted(turn: Turn, owner: Owner, attempt: Attempt, seen: LaunchAccepted) -
         turn.put(owner.with_attempt(after))
 
 
-def rank_started(turn: Turn, owner: Owner, attempt: Attempt, seen: RankStarted) -> Owner:
-    """Note a rank's process; with the last one the attempt runs."""
-    before = attempt.rank(seen.rank)
-    if before.pid == seen.pid:
+def ranks_started(turn: Turn, owner: Owner, attempt: Attempt, seen: Sequence[RankStarted]) -> Owner:
+    """Note ranks' processes; with the last one the attempt runs."""
+    after = attempt.with_ranks(
+        replace(attempt.rank(each.rank), pid=each.pid, address=each.address, started_ms=each.at_ms)
+        for each in seen
+        if attempt.rank(each.rank).pid != each.pid
+    )
+    if after is attempt:
         return owner
-    rank = replace(before, pid=seen.pid, address=seen.address, started_ms=seen.at_ms)
-    after = attempt.with_rank(rank)
     if after.phase in {AttemptPhase.PLACED, AttemptPhase.STARTING} and _all_started(after):
-        return _runs(turn, owner, after, seen.at_ms)
+        return _runs(turn, owner, after, seen[-1].at_ms)
     return turn.put(owner.with_attempt(after))
 
 
-def rank_exited(turn: Turn, owner: Owner, attempt: Attempt, seen: RankExited) -> Owner:
-    """Note an end. The first failure stops the rest of the gang."""
-    before = attempt.rank(seen.rank)
-    if before.exited:
+def ranks_exited(turn: Turn, owner: Owner, attempt: Attempt, seen: Sequence[RankExited]) -> Owner:
+    """Note ends. The first failure stops the rest of the gang."""
+    first: dict[int, RankExited] = {}  # told twice, it is the first that counts
+    for each in seen:
+        if not attempt.rank(each.rank).exited:
+            first.setdefault(each.rank, each)
+    if not first:
         return owner
-    rank = replace(
-        before,
-        ended_ms=seen.at_ms,
-        exit_code=seen.exit_code,
-        signal=seen.signal,
-        last_lines=seen.last_lines,
-    )
-    fact = None if seen.asked else evidence_of_exit(rank, oom=seen.oom, lost=seen.lost)
-    after = attempt.with_rank(rank)
-    if fact is not None:
-        after = replace(after, evidence=(*after.evidence, fact))
+    fresh = list(first.values())
+    ranks = [
+        replace(
+            attempt.rank(each.rank),
+            ended_ms=each.at_ms,
+            exit_code=each.exit_code,
+            signal=each.signal,
+            last_lines=each.last_lines,
+        )
+        for each in fresh
+    ]
+    facts = [
+        fact
+        for each, rank in zip(fresh, ranks, strict=True)
+        if not each.asked
+        if (fact := evidence_of_exit(rank, oom=each.oom, lost=each.lost))
+    ]
+    after = attempt.with_ranks(ranks)
+    if facts:
+        after = replace(after, evidence=(*after.evidence, *facts))
     owner = turn.put(owner.with_attempt(after))
-    if fact is not None:
-        turn.emit(f"{_noun(owner)}.rank_failed", owner, f"rank {rank.rank}: {fact.detail}")
-        if after.phase in STOPPABLE:
-            return stop(turn, owner, after, cause=None)
+    for fact in facts:
+        turn.emit(f"{_noun(owner)}.rank_failed", owner, f"rank {fact.rank}: {fact.detail}")
+    if facts and after.phase in STOPPABLE:
+        return stop(turn, owner, after, cause=None)
     return owner
 
 

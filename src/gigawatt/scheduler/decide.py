@@ -6,20 +6,57 @@ behind it may start if they fit (backfill), until a gang that has waited longer 
 keeps the nodes that it could use.
 """
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 
-from gigawatt.model.decision import Decision
+from gigawatt.model.decision import Decision, Wait
 from gigawatt.scheduler.policy import Line, Policy
 from gigawatt.scheduler.round import Reasons, Round
 from gigawatt.scheduler.snapshot import NONE, GangColumns, Rows, Snapshot
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """A round that has been through the line. Its starts are known; why the others wait is worked out when asked."""
+
+    turn: Round
+    line: Rows
+
+    def decision(self) -> Decision:
+        """All that it has come to, in the order of the line."""
+        return replace(self.started(), waits=self.waits())
+
+    def started(self) -> Decision:
+        """The decision without its waits."""
+        turn, in_turn = self.turn, self.line.tolist()
+        return Decision(
+            starts=tuple([turn.starts[row] for row in in_turn if row in turn.starts])
+            if turn.starts
+            else (),
+            waits=(),
+            steps=turn.steps,
+            resume=turn.resume,
+            again_ms=_again_ms(turn),
+            hold=turn.hold,
+        )
+
+    def waits(self) -> tuple[Wait, ...]:
+        """Those that were not started, each with its reason."""
+        return Reasons(self.turn).waits(self.line)
+
+
 def decide(snapshot: Snapshot, policy: Policy) -> Decision:
     """The same bytes in give the same decision out. Nothing in the snapshot is written to."""
+    return finish(snapshot, policy).decision()
+
+
+def finish(snapshot: Snapshot, policy: Policy) -> Finished:
+    """Decide who starts."""
     line = in_line(snapshot.gangs)
     turn = Round(snapshot, policy)
     turn.advance(visiting_order(line, snapshot, policy))
-    return decision_of(turn, line)
+    return Finished(turn=turn, line=line)
 
 
 def in_line(gangs: GangColumns) -> Rows:
@@ -38,19 +75,6 @@ def visiting_order(line: Rows, snapshot: Snapshot, policy: Policy) -> Rows:
     if place <= head:
         return line
     return np.concatenate([line[:head], line[place:], line[head:place]])
-
-
-def decision_of(turn: Round, line: Rows) -> Decision:
-    """What a finished round has come to, in the order of the line."""
-    in_turn: list[int] = line.tolist()
-    return Decision(
-        starts=tuple([turn.starts[row] for row in in_turn if row in turn.starts]),
-        waits=Reasons(turn).waits(line),
-        steps=turn.steps,
-        resume=turn.resume,
-        again_ms=_again_ms(turn),
-        hold=turn.hold,
-    )
 
 
 def _again_ms(turn: Round) -> int:

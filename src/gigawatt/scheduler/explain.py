@@ -16,7 +16,7 @@ from gigawatt.model.decision import Start
 from gigawatt.model.node import TOPOLOGY_LEVELS
 from gigawatt.model.reason import Reason
 from gigawatt.scheduler.ask import Ask, ask_at
-from gigawatt.scheduler.decide import decision_of, in_line, visiting_order
+from gigawatt.scheduler.decide import Finished, in_line, visiting_order
 from gigawatt.scheduler.policy import Policy
 from gigawatt.scheduler.round import Round
 from gigawatt.scheduler.snapshot import CPU, DEVICE_MILLI, MEMORY, NONE, Amounts, Codes, Snapshot
@@ -63,7 +63,7 @@ def explain(snapshot: Snapshot, gang: str, policy: Policy) -> Explanation | None
     tried = not spent and not turn.blocked and not turn.awaited(row)
     change = cheapest_change(turn, ask, ranks, duration_ms) if tried else None
     turn.advance(order[place:])
-    decision = decision_of(turn, line)
+    decision = Finished(turn=turn, line=line).decision()
     for start in decision.starts:
         if start.gang == gang:
             return Explanation(gang=gang, start=start)
