@@ -23,6 +23,7 @@ from gigawatt.model.observation import (
     ResumeChosen,
 )
 from gigawatt.twin.events import Events
+from gigawatt.twin.failures import Failures
 
 SIGTERM = 15
 
@@ -86,7 +87,12 @@ class Machines:
     """`events` gets what will be seen; `seen` turns what is due into observations."""
 
     def __init__(
-        self, reports: Iterable[NodeReport], *, events: Events[Event], timing: Timing
+        self,
+        reports: Iterable[NodeReport],
+        *,
+        events: Events[Event],
+        timing: Timing,
+        failures: Failures | None = None,
     ) -> None:
         self._reports = {report.id: report for report in reports}
         self._events = events
@@ -95,15 +101,16 @@ class Machines:
         self._saved: dict[str, int] = {}
         self._running: dict[AttemptKey, Running] = {}
         self._down: set[str] = set()
+        self._failures = failures
 
     def expect(self, gang: str, run_ms: int) -> None:
         """A gang of this id will come, and run so long."""
         self._left_ms[gang] = run_ms
 
-    def forget(self, gang: str) -> None:
-        """The gang has ended for good."""
-        self._left_ms.pop(gang, None)
-        self._saved.pop(gang, None)
+    def wear(self, now_ms: int) -> None:
+        """From now on nodes fail, by the rate that there may be."""
+        for node in self._reports:
+            self._wears(node, now_ms)
 
     def carry_out(self, action: Action, *, now_ms: int) -> list[Observation]:
         """Do as the cycle says; what is seen of it at once."""
@@ -131,6 +138,7 @@ class Machines:
                 return self._fails(event, now_ms)
             case Repaired():
                 self._down.discard(event.node)
+                self._wears(event.node, now_ms)
                 return [NodeSeen(at_ms=now_ms, report=self._reports[event.node])]
 
     def _launch(self, launch: Launch, now_ms: int) -> list[Observation]:
@@ -176,7 +184,8 @@ class Machines:
         running = self._running.pop(key, None)
         if running is None:
             return []
-        self._left_ms[key.gang] = 0
+        self._left_ms.pop(key.gang, None)
+        self._saved.pop(key.gang, None)
         return [
             *(
                 RankExited(at_ms=now_ms, key=key, rank=placed.rank, exit_code=0)
@@ -199,6 +208,11 @@ class Machines:
             ),
             AttemptGone(at_ms=now_ms, key=key),
         ]
+
+    def _wears(self, node: str, now_ms: int) -> None:
+        if self._failures is not None:
+            at_ms = now_ms + self._failures.next_ms(node)
+            self._events.add(at_ms, Fails(node=node, repair_ms=self._failures.rate.repair_ms))
 
     def _fails(self, event: Fails, now_ms: int) -> list[Observation]:
         if event.node in self._down:

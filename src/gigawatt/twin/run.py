@@ -21,6 +21,7 @@ from gigawatt.scheduler.dry_run import feasible
 from gigawatt.scheduler.encode import Encoder
 from gigawatt.scheduler.policy import Policy
 from gigawatt.twin.events import Events
+from gigawatt.twin.failures import Failures
 from gigawatt.twin.invariants import Invariants
 from gigawatt.twin.machines import Event, Machines, Timing
 from gigawatt.twin.report import Asked, Report, report_of
@@ -28,6 +29,9 @@ from gigawatt.twin.tally import Tally
 from gigawatt.twin.work import START_MS, Work
 
 BY = "twin"
+HORIZON_MS = (
+    START_MS + 50 * 365 * 86_400_000
+)  # work that never ends, because nodes fail first, is given up
 SITE = Site(work_dir="", api_url="")
 
 
@@ -44,6 +48,7 @@ class Scenario:
     policy_name: str = "default"
     timing: Timing = field(default_factory=Timing)
     faults: Iterable[tuple[int, Event]] = ()
+    failures: Failures | None = None
     check: bool = True
 
 
@@ -62,7 +67,12 @@ class Twin:
         self._events = Events[Event]()
         for at_ms, event in scenario.faults:
             self._events.add(START_MS + at_ms, event)
-        self.machines = Machines(scenario.nodes, events=self._events, timing=scenario.timing)
+        self.machines = Machines(
+            scenario.nodes,
+            events=self._events,
+            timing=scenario.timing,
+            failures=scenario.failures,
+        )
         self._arrivals = _Arrivals(scenario.workload)
         world = World(epoch=1)
         self.state = cycle.State(
@@ -86,7 +96,7 @@ class Twin:
     def step(self) -> bool:
         """Go on to the next time at which something is due, and all that follows at once; False at the end."""
         next_ms = self._next_ms()
-        if next_ms is None:
+        if next_ms is None or next_ms > HORIZON_MS:
             return False
         self.now_ms = max(next_ms, self.now_ms)
         inputs: list[cycle.Input] = []
@@ -117,6 +127,7 @@ class Twin:
         ids = tuple(report.id for report in self._scenario.nodes)
         found = Found(nodes=ids, attempts=(), observations=tuple(seen))
         self._conclude(cycle.first(self.state, found, now_ms=self.now_ms))
+        self.machines.wear(self.now_ms)
 
     def _next_ms(self) -> int | None:
         if self._arrivals.next_ms is None and not self.state.world.jobs:

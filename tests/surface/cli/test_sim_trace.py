@@ -67,7 +67,9 @@ def test_a_report_is_shown_to_people_as_tables(gw: Gw) -> None:
 
 def test_a_policy_that_there_is_not_is_refused_with_the_nearest(gw: Gw) -> None:
     Path("a.swf").write_text(JOBS)
-    done = gw(*("sim", "trace", "a.swf", "--format", "swf", "--cluster", "2x8", "--policy", "fiffo"))
+    done = gw(
+        *("sim", "trace", "a.swf", "--format", "swf", "--cluster", "2x8", "--policy", "fiffo")
+    )
     assert done.exit_code == 2
     assert "there is no policy fiffo" in done.stderr
     assert "did you mean 'fifo'?" in done.stderr

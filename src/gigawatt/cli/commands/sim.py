@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gigawatt.cli.commands.sim_pack import pack
+from gigawatt.cli.commands.sim_run import compare, run
 from gigawatt.cli.commands.sim_trace import trace
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ def sim() -> None:
 
 
 sim.add_command(pack)
+sim.add_command(run)
+sim.add_command(compare)
 sim.add_command(trace)
 
 

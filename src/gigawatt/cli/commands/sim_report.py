@@ -80,6 +80,27 @@ def show_report(shown: dict[str, Any]) -> None:
     show_table(columns, rows)
 
 
+def show_compared(reports: dict[str, dict[str, Any]]) -> None:
+    """One row for each run."""
+    from gigawatt.cli.style import Column, show_table
+
+    names = ("POLICY", "COMPLETED", "WAIT MEAN", "P90", "P99", "MAKESPAN", "USED", "GOODPUT")
+    columns = [Column(name="SCENARIO"), *(Column(name=name, right=True) for name in names)]
+    rows = [
+        [
+            name,
+            shown["policy"],
+            str(shown["jobs_completed"]),
+            *(_seconds(shown["wait_s"][part]) for part in ("mean", "p90", "p99")),
+            _seconds(shown["makespan_s"]),
+            _percent(shown["utilization"]),
+            _percent(shown["goodput"]),
+        ]
+        for name, shown in reports.items()
+    ]
+    show_table(columns, rows)
+
+
 def _percent(part: float | None) -> str:
     return "-" if part is None else f"{100 * part:.1f} %"
 

@@ -1,0 +1,144 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from gigawatt.model.gang import Shape
+from gigawatt.model.refusal import RefusalError
+from gigawatt.twin.failures import FailureRate, Failures
+from gigawatt.twin.report import report_bytes
+from gigawatt.twin.run import run
+from gigawatt.twin.scenario import read_scenario
+from gigawatt.twin.synthetic import Size, Synthetic, synthetic_works
+
+TEXT = """
+policy = "easy-hold"
+seed = 7
+startup = "30s"
+checkpoint = "20m"
+
+[[nodes]]
+nodes = 4
+cores = 64
+gpus = 8
+nodes_per_rack = 2
+
+[workload]
+jobs = 60
+gap = "4m"
+run_median = "20m"
+run_p90 = "2h"
+projects = 3
+[[workload.sizes]]
+weight = 3
+gpus = 2
+[[workload.sizes]]
+gpus = 8
+nodes = 2
+same = "rack"
+
+[failures]
+mean_between = "6h"
+repair = "1h"
+"""
+
+
+def written(folder: Path, text: str) -> Path:
+    file = folder / "scenario.toml"
+    file.write_text(text)
+    return file
+
+
+def test_a_scenario_with_failures_is_played_to_its_end_and_twice_to_the_same_bytes(
+    tmp_path: Path,
+) -> None:
+    file = written(tmp_path, TEXT)
+    first, second = (run(read_scenario(file)) for _ in range(2))
+    assert report_bytes(first) == report_bytes(second)
+    assert (first.jobs_completed, first.policy) == (60, "easy-hold")
+    assert first.interruptions > 0
+    assert first.lost_work_gpu_s > 0
+    assert first.goodput is not None
+    assert first.goodput < 1
+
+
+def test_another_seed_is_another_history(tmp_path: Path) -> None:
+    one = read_scenario(written(tmp_path, TEXT))
+    other = read_scenario(written(tmp_path, TEXT.replace("seed = 7", "seed = 8")))
+    assert one.workload != other.workload
+
+
+def test_a_scenario_may_play_a_trace_that_lies_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("t,d,n\n0,60,2\n")
+    head, tail = TEXT[: TEXT.index("[workload]")], TEXT[TEXT.index("[failures]") :]
+    workload = (
+        '[workload]\ntrace = "a.csv"\nformat = "csv"\nmap = {at = "t", run = "d", gpus = "n"}\n'
+    )
+    report = run(read_scenario(written(tmp_path, head + workload + tail)))
+    assert (report.jobs_completed, report.jct_s.mean) == (1, 90)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "finding", "hint"),
+    [
+        ('"easy-hold"', '"easy-hole"', "there is no policy easy-hole", "did you mean 'easy-hold'?"),
+        ("seed", "sead", "sead is not a known field", "did you mean 'seed'?"),
+        ('"30s"', '"soon"', "startup is not a duration: 'soon'", "90s"),
+        ("gap =", "gab =", "workload.gab is not a known field", "did you mean 'gap'?"),
+        ("jobs = 60", "jobs = -1", "workload.jobs must be at least 0, got -1", ""),
+        ("jobs = 60", "jobs = 0", "neither a trace nor jobs and sizes", "name a trace"),
+        ("gpus = 8\nnodes_", "gpu = 8\nnodes_", "nodes[0].gpu is not a known", "'gpus'"),
+        ('"2h"', '"2m"', "run_median must be above 0 and not above", ""),
+        ("seed = 7", "seed = ", "is not TOML", ""),
+        ('same = "rack"', 'same = "row"', "same must be", ""),
+    ],
+)
+def test_a_wrong_scenario_is_refused_with_its_field_and_what_is_allowed(
+    tmp_path: Path, before: str, after: str, finding: str, hint: str
+) -> None:
+    assert before in TEXT
+    with pytest.raises(RefusalError) as refused:
+        read_scenario(written(tmp_path, TEXT.replace(before, after, 1)))
+    assert finding in refused.value.detail
+    assert hint in refused.value.hint
+
+
+def test_a_scenario_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RefusalError, match="cannot read"):
+        read_scenario(tmp_path / "none.toml")
+
+
+def test_a_node_fails_at_its_own_times_whatever_the_others_do() -> None:
+    rate = FailureRate(mean_between_ms=3_600_000, repair_ms=1000)
+    alone = Failures(("a", "b"), rate, seed=1)
+    first = [alone.next_ms("b") for _ in range(5)]
+    mixed = Failures(("a", "b"), rate, seed=1)
+    assert [mixed.next_ms(node) for node in "ababababab"][1::2] == first
+    times = [mixed.next_ms("a") for _ in range(2000)]
+    assert 3_300_000 < sum(times) / len(times) < 3_900_000
+
+
+def test_drawn_jobs_have_the_times_and_limits_that_were_asked_for(tmp_path: Path) -> None:
+    scenario = read_scenario(written(tmp_path, TEXT))
+    shape = next(iter(scenario.workload)).shape
+    size = synthetic_form(shape)
+    works = list(synthetic_works(size, seed=3))
+    runs = sorted(work.run_ms for work in works)
+    assert 550_000 < runs[1000] < 650_000
+    assert 6_000_000 < runs[1800] < 8_400_000
+    assert all(work.run_ms <= work.limit_ms <= 3 * work.run_ms + 1 for work in works)
+    assert 55_000 < works[-1].at_ms / len(works) < 65_000
+    unlimited = synthetic_works(replace(size, limit_factor=0), seed=3)
+    assert next(unlimited).limit_ms == 0
+
+
+def synthetic_form(shape: Shape) -> Synthetic:
+    return Synthetic(
+        jobs=2000,
+        gap_ms=60_000,
+        run_median_ms=600_000,
+        run_p90_ms=7_200_000,
+        limit_factor=3,
+        projects=2,
+        sizes=(Size(weight=1, shape=shape),),
+    )
