@@ -19,6 +19,7 @@ ALL = (
     "workspaces",
     "talks",
     "packing",
+    "twin",
 )
 
 

@@ -1,6 +1,7 @@
 """What gangs ask for, told apart: gangs that ask the same are looked at once."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -104,7 +105,7 @@ def ask_at(gangs: GangColumns, row: int) -> Ask:
 
 
 def distinct_asks(gangs: GangColumns) -> tuple[list[Ask], Rows]:
-    """The different asks of a line, and for each gang the index of its own."""
+    """The different asks of a line, in the order of their first gangs' rows, and for each gang the index of its own."""
     table = np.column_stack(
         [
             gangs.per_node_GK,
@@ -119,5 +120,13 @@ def distinct_asks(gangs: GangColumns) -> tuple[list[Ask], Rows]:
             gangs.stacked_G,
         ]
     )
-    _, first, inverse = np.unique(table, axis=0, return_index=True, return_inverse=True)
-    return [ask_at(gangs, row) for row in first.tolist()], inverse.reshape(-1)
+    row_bytes = np.dtype((np.void, table.itemsize * table.shape[1]))
+    keys: list[Any] = np.ascontiguousarray(table).view(row_bytes).reshape(-1).tolist()
+    codes: dict[Any, int] = {}
+    rows: list[int] = []
+    for row, key in enumerate(keys):
+        if key not in codes:
+            codes[key] = len(rows)
+            rows.append(row)
+    ask_G = np.array([codes[key] for key in keys], dtype=np.intp)
+    return [ask_at(gangs, row) for row in rows], ask_G

@@ -39,7 +39,7 @@ class Room:
         """Work out anew what follows from the arrays above, after whole arrays were changed."""
         self.idle_N = (self.device_ND == DEVICE_MILLI).sum(axis=1)
         self.widest_N = self.device_ND.max(axis=1, initial=0)
-        self._left_N = self._left(slice(None))
+        self._left_N: Amounts | None = None  # worked out when first asked for
         self._taken: list[Rows] = []
         self._fits: dict[Demand, tuple[Flags, int]] = {}
 
@@ -72,6 +72,8 @@ class Room:
         A share of a device is weighed by the device it would leave most filled. A gang without GPUs counts a node
         with GPUs as the wrong place: its cores would be missed by the GPUs.
         """
+        if self._left_N is None:
+            self._left_N = self._left(slice(None))
         left = self._left_N[rows]
         if demand.share:
             device = self.device_ND[rows]
@@ -94,7 +96,8 @@ class Room:
         if demand.alone:
             self.sealed_N[rows] = True
         devices = self._take_devices(demand, rows, places) if demand.milli_gpu else ()
-        self._left_N[rows] = self._left(rows)
+        if self._left_N is not None:
+            self._left_N[rows] = self._left(rows)
         self._taken.append(rows)
         return devices
 

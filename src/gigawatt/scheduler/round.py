@@ -58,10 +58,14 @@ class Round:
         durations: list[int] = self.snapshot.gangs.duration_ms_G[rows].tolist()
         asked: list[int] = self.ask_G[rows].tolist()
         in_turn: list[int] = rows.tolist()
+        awaited = next((row for row in in_turn if self.awaited(row)), NONE) if self.hold else NONE
+        again = (
+            self.policy.line is Line.BACKFILL
+        )  # what waits longer may hold what one ahead did not
         for row, index, duration_ms in zip(in_turn, asked, durations, strict=True):
             if self.resume or self.blocked:
                 return
-            if self.awaited(row):
+            if row == awaited:
                 continue
             key = index, self.too_long(duration_ms)
             refused = self.refused.get(key)
@@ -75,6 +79,8 @@ class Round:
                     self.starts[row] = start
                     continue
                 refused = self.refused[key] = Refused(holds_before=self.holds)
+            elif not again:
+                continue
             self._refuse(row, index, refused)
 
     def place(self, ask: Ask, duration_ms: int = 0) -> Spot | None:

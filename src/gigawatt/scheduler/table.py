@@ -81,16 +81,21 @@ class Table:
             return
         for row in reversed(gone):
             del self.keys[row]
+        stays = np.ones(len(next(iter(self._columns.values()))), dtype=np.bool_)
+        stays[gone] = False
         for name, column in self._columns.items():
-            self._columns[name] = np.delete(column, gone, axis=0)
+            self._columns[name] = column[stays]
 
     def _insert(self, new: list[tuple[str, Values]]) -> None:
         if not new:
             return
         places = [bisect_left(self.keys, key) for key, _ in new]
+        old = len(self.keys)
+        # Where each row comes from, worked out once for all columns.
+        order = np.insert(np.arange(old), places, np.arange(old, old + len(new)))
         for index, (name, column) in enumerate(self._columns.items()):
             rows = np.zeros((len(new), *column.shape[1:]), dtype=column.dtype)
             rows[:] = [values[index] for _, values in new]
-            self._columns[name] = np.insert(column, places, rows, axis=0)
+            self._columns[name] = np.concatenate((column, rows))[order]
         self.keys.extend(key for key, _ in new)
         self.keys.sort()
