@@ -265,7 +265,7 @@ def _beyond(hold: Hold, duration_ms: int, now_ms: int) -> Reason:
     return Reason(
         code=ReasonCode.HELD_FOR_HEAD,
         resource="ms",
-        need=duration_ms,
+        need=duration_ms or NEVER_MS,
         have=hold.at_ms - now_ms,
         detail=f"until the hold of {hold.gang} begins"
         if duration_ms
