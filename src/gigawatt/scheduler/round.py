@@ -264,7 +264,7 @@ class Reasons:
 def _beyond(hold: Hold, duration_ms: int, now_ms: int) -> Reason:
     return Reason(
         code=ReasonCode.HELD_FOR_HEAD,
-        resource="ms",
+        resource="ms" if duration_ms else "",
         need=duration_ms or NEVER_MS,
         have=hold.at_ms - now_ms,
         detail=f"until the hold of {hold.gang} begins"
