@@ -54,6 +54,14 @@ class VolumeFileView(TypedDict):
     executable: bool
 
 
+class MountView(TypedDict):
+    """A volume that ranks see at `path`; `mode` is ro or rw."""
+
+    volume: str
+    path: str
+    mode: str
+
+
 class VolumeChangeView(TypedDict):
     """`None` bytes where one side does not have the path."""
 

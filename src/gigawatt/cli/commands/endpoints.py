@@ -11,7 +11,7 @@ from gigawatt.cli.printing import Origin, byte_printer
 from gigawatt.cli.session import Session, with_project, with_session
 
 if TYPE_CHECKING:
-    from gigawatt.sdk.views import EndpointView
+    from gigawatt.sdk.endpoint_views import EndpointView
 
 
 @click.group("endpoints", cls=NounGroup)
@@ -132,6 +132,7 @@ def _show_one(session: Session, endpoint: "EndpointView") -> None:
             ("served as", endpoint["served_name"]),
             ("model", endpoint["model"]),
             ("environment", endpoint["environment"]),
+            ("volumes", form.mounts(endpoint["volumes"])),
             ("replicas", _ready(endpoint)),
             ("in flight", f"{endpoint['in_flight']}, {endpoint['queued']} queued"),
             ("requests", form.count(endpoint["requests"])),
