@@ -23,8 +23,9 @@ from gigawatt.spec.arrays import array_faults, array_spec
 from gigawatt.spec.environments import environment_faults, environment_spec
 from gigawatt.spec.faults import faults_of, refusal
 from gigawatt.spec.forms import EndpointForm, EnvironmentForm, GangForm, JobForm
+from gigawatt.spec.mounts import mounts_of, volume_faults
 from gigawatt.spec.units import shown
-from gigawatt.spec.volumes import VolumeForm, mounts_of, volume_faults
+from gigawatt.spec.volumes import VolumeForm
 
 
 class Runs(Protocol):

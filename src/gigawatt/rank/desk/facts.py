@@ -16,12 +16,12 @@ class Facts(NamedTuple):
     base: str  # the path that everything is below, with a slash at both ends
     home: Path
     bundle: str  # digest of what is unpacked in the working directory; empty for none
-    volumes: tuple[str, ...]  # where they are below the working directory
     tools: str  # the environment that JupyterLab runs in
     port: int
     hosts: tuple[str, ...]
     token: str
     devices: tuple[str, ...]  # uuids of GPUs that are its own as a whole
+    volumes: tuple[str, ...] = ()  # where they are below the working directory
 
 
 def read_facts(environ: Mapping[str, str] = os.environ) -> Facts:
