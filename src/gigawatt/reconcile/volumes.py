@@ -46,6 +46,8 @@ def create(turn: Turn, command: CreateVolume) -> Volume:
             name=command.name,
             kind=command.kind,
             path=command.path,
+            url=command.url,
+            secret=command.secret,
             quota_bytes=command.quota_bytes,
             newest=before.newest if before else 0,
             gone=tuple(range(1, before.newest + 1)) if before else (),
@@ -56,13 +58,27 @@ def create(turn: Turn, command: CreateVolume) -> Volume:
         )
     )
     turn.emit("volume.created", volume, f"{command.kind.value} by {command.by}")
-    return volume
+    if not command.digest:
+        return volume
+    first = AddVolumeVersion(
+        tenant=volume.tenant,
+        project=volume.project,
+        by=command.by,
+        name=volume.name,
+        digest=command.digest,
+        size_bytes=command.size_bytes,
+        files=command.files,
+        stored_bytes=0,
+        volume_version=volume.version,
+    )
+    add_version(turn, first)
+    return turn.world.volumes[volume.id]
 
 
 def add_version(turn: Turn, command: AddVolumeVersion) -> VolumeVersion:
     """The next version, unless a quota is in its way or the volume has changed meanwhile."""
     volume = _known(turn, command.tenant, command.project, command.name)
-    check_managed(volume)
+    check_versioned(volume)
     use_artifact(turn, command.tenant, command.digest)
     _check_current(volume, command.volume_version)
     check_quota(volume, command.stored_bytes)
@@ -141,13 +157,25 @@ def check_mounts(turn: Turn, tenant: str, project: str, mounts: tuple[Mount, ...
             raise _no_version(volume, mount.number)
 
 
-def check_managed(volume: Volume) -> None:
-    """Refuse what only managed volumes have."""
-    if volume.kind is not VolumeKind.MANAGED:
+def check_versioned(volume: Volume) -> None:
+    """Refuse what only volumes with versions have."""
+    if volume.kind is VolumeKind.PATH:
         detail = (
             f"{volume.name} is a {volume.kind.value} volume, and only managed ones have versions"
         )
         hint = f"write to {volume.path} itself, or push to a managed volume"
+        raise RefusalError(RefusalCode.UNSUPPORTED, detail, field="name", hint=hint)
+
+
+def check_managed(volume: Volume) -> None:
+    """Refuse what only volumes have whose bytes are in the store."""
+    check_versioned(volume)
+    if volume.kind is VolumeKind.S3:
+        detail = f"{volume.name} is an S3 volume: its bytes are in the bucket, not in the store"
+        hint = (
+            f"gw data refresh {volume.name} makes a version of what is there now; "
+            "push to a managed volume"
+        )
         raise RefusalError(RefusalCode.UNSUPPORTED, detail, field="name", hint=hint)
 
 

@@ -18,7 +18,7 @@ from gigawatt.model.job import Job, JobPhase
 from gigawatt.model.retention import Kind
 from gigawatt.model.schedule import Schedule, SchedulePhase
 from gigawatt.model.template import TemplateVersion
-from gigawatt.model.volume import Mount, Volume, VolumeVersion, data_of
+from gigawatt.model.volume import Mount, Volume, VolumeKind, VolumeVersion, data_of
 from gigawatt.model.workspace import Workspace, WorkspacePhase
 from gigawatt.rank.call import CALL
 from gigawatt.reconcile.prune_plan import Item, Ref
@@ -218,7 +218,8 @@ class _Gathering:
         ]
         if version.job:
             refers.append((Kind.JOBS, version.job))
-        self.trees.add(version.digest)
+        if self.datasets[version.id].kind is VolumeKind.MANAGED:
+            self.trees.add(version.digest)
         self._user("data", version.ref, version, refers)
 
     def artifact(self, artifact: Artifact) -> None:
