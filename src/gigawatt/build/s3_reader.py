@@ -117,7 +117,9 @@ class Reader:
     def _part_bytes(self, each: Listed) -> int:
         """Of an object that was sent in parts, what the first has; of an empty one, whether it is still there."""
         if OF_PARTS.fullmatch(each.etag) is not None:
-            return self._client.head_object(**self._named(each), PartNumber=1)["ContentLength"]
+            # Some servers compare If-Match with the ETag of the part; the ranges are asked for with it.
+            named = {"Bucket": self._place.bucket, "Key": self._place.key(each.path)}
+            return self._client.head_object(**named, PartNumber=1)["ContentLength"]
         if not each.size:
             self._client.head_object(**self._named(each))
         return 0
