@@ -23,6 +23,15 @@ place = pathlib.Path(os.environ["GIGAWATT_DATA_LAKE"])
 found = {p.relative_to(place).as_posix(): p.read_text() for p in place.rglob("*") if p.is_file()}
 print(json.dumps({"files": found, "environ": dict(os.environ)}))
 """
+SERVE = """
+import http.server, os
+print(open("data/lake/a.txt").read())
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
+"""
 OBJECTS = {"a.txt": "one", "train/b.txt": "two"}
 
 
@@ -126,6 +135,28 @@ def test_a_workspace_finds_it_in_its_home_and_shows_it(
         text=True,
     ).stdout
     assert "lake:1 at in/lake" in shown
+    client.workspaces.delete("desk")
+    until(lambda: client.workspaces.found("desk") is None or None, what="desk gone")
+
+
+def test_a_replica_reads_it(client: gw.Client, tmp_path: Path) -> None:
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights" / "w.dat").write_bytes(b"w")
+    client.models.push("m", tmp_path / "weights")
+    made = client.endpoints.serve(
+        name="served",
+        model="m",
+        command=["python3", "-u", "-c", SERVE],
+        replicas={"min": 1, "max": 1},
+        gang={"cpus": 0.2},
+        volumes=["lake:1"],
+    )
+    assert made["volumes"] == [{"volume": "lake:1", "path": "data/lake", "mode": "ro"}]
+    until(lambda: client.endpoints.find("served")["phase"] == "ready" or None, what="ready")
+    assert b"".join(client.endpoints.logs("served", stream="stdout")) == b"one\n"
+    with pytest.raises(gw.ApiError, match="is mounted by endpoint served, ready"):
+        client.volumes.delete("lake:1")
+    client.endpoints.stop("served")
 
 
 def test_an_object_that_changed_since_fails_the_job_with_what_to_do_and_a_refresh_mends_it(
@@ -143,3 +174,18 @@ def test_an_object_that_changed_since_fails_the_job_with_what_to_do_and_a_refres
     assert client.volumes.refresh("lake")["ref"] == "lake:3"
     job = submit(api, python(READ), gang={"cpus": 0.2}, volumes=["lake"])
     assert wait_phase(api, job, "succeeded", "failed", timeout_s=60)["phase"] == "succeeded"
+
+
+def test_a_storage_that_is_down_is_the_infrastructures_fault(
+    api: Api, client: gw.Client, server: S3Server
+) -> None:
+    put(server, {"last.txt": "last"})
+    reference = client.volumes.refresh("lake")["ref"]
+    server.kill()
+    retries = {"infrastructure": 1}
+    gang = {"cpus": 0.2}
+    job = submit(api, python(READ), gang=gang, retries=retries, volumes=[reference])
+    view = wait_phase(api, job, "succeeded", "failed", timeout_s=90)
+    assert view["phase"] == "failed"
+    assert [each["verdict"] for each in view["attempts"]] == ["infrastructure", "infrastructure"]
+    assert "cannot be reached" in json.dumps(view)
