@@ -4,6 +4,7 @@ Whether a tenant may see an artifact is not known here: services ask their recor
 """
 
 import asyncio
+import logging
 import os
 import threading
 from collections.abc import AsyncIterable, Callable, Generator, Iterable
@@ -35,6 +36,8 @@ from gigawatt.model.refusal import RefusalCode, RefusalError
 STREAM_BUFFER_BYTES = 4 * 1024 * 1024
 FILE_BYTES_MAX = 1 << 40
 TREE_BYTES_MAX = 1 << 42
+
+log = logging.getLogger(__name__)
 
 
 class ArtifactStore:
@@ -150,6 +153,21 @@ class ArtifactStore:
             if not path.exists():
                 self._fetch(self._remote, digest)
         return path
+
+    def sound(self, digest: str) -> Path:
+        """As `ready`, and read whole. A damaged copy is deleted, and fetched anew where there is a remote.
+
+        Raises RefusalError as `ready`, and digest-mismatch where the copy here was the only one.
+        """
+        path = self.ready(digest)
+        got = digest_of(path)
+        if got == digest:
+            return path
+        log.warning("the stored copy of %s is damaged, its bytes have the digest %s", digest, got)
+        path.unlink(missing_ok=True)  # so that it counts as missing, and can be sent again
+        if self._remote is None:
+            raise _damaged(digest, got)
+        return self.ready(digest)
 
     def use(self, digest: str) -> bool:
         """Whether it is there; from now on it counts as used just now, and no removal that was planned takes it."""
@@ -333,6 +351,15 @@ def _incomplete(file: TreeFile) -> RefusalError:
         RefusalCode.NOT_FOUND,
         f"{file.path} of this tree (sha256:{file.sha256}) is not in the store",
         hint="store the tree's files before it is used",
+    )
+
+
+def _damaged(digest: str, got: str) -> RefusalError:
+    return RefusalError(
+        RefusalCode.DIGEST_MISMATCH,
+        f"the stored copy of {digest} was damaged: its bytes had the digest {got}",
+        field="digest",
+        hint="it is deleted: send it again",
     )
 
 

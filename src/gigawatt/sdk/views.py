@@ -139,6 +139,7 @@ class JobView(TypedDict):
     volumes: list[MountView]
     cause: CauseView | None
     version: int
+    volumes: list[MountView]
     array: str
     index: int | None
     attempts: list[AttemptView]
@@ -320,44 +321,3 @@ class EventView(TypedDict):
     subject: str
     message: str
     data: dict[str, str]
-
-
-class ProjectView(TypedDict):
-    tenant: str
-    name: str
-    created_ms: int
-
-
-class KeyView(TypedDict):
-    """`key` is the secret itself, in the answer that made it and never again."""
-
-    id: str
-    tenant: str
-    project: str
-    name: str
-    role: str
-    prefix: str
-    created_ms: int
-    created_by: str
-    expires_ms: int
-    revoked_ms: int | None
-    version: int
-    key: str
-
-
-class CallerView(TypedDict):
-    name: str
-    role: str
-    tenant: str
-    project: str
-    job: str
-
-
-class InstanceView(TypedDict):
-    version: str
-    epoch: int
-    api_url: str
-    gateway_url: str
-    store: str
-    handoff: str
-    engine: dict[str, Any]

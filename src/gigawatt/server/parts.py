@@ -107,7 +107,7 @@ class _Stores:
 def _stores(settings: Settings) -> _Stores:
     artifacts, secrets = _artifacts(settings), SecretFiles(settings.data / "secrets")
     builder = EnvironmentBuilder(
-        settings.data / "environments", artifact=artifacts.ready, secret_of=secrets.read
+        settings.data / "environments", artifact=artifacts.sound, secret_of=secrets.read
     )
     return _Stores(
         store=open_store(settings.store_url),
@@ -194,7 +194,7 @@ def _engine(settings: Settings, instance: Instance, stores: _Stores) -> LocalEng
         orphan_s=settings.orphan_s,
         api_url=instance.api_url,
         unpack=unpack,
-        archive=stores.artifacts.ready,
+        archive=stores.artifacts.sound,
         datasets=Datasets(
             settings.data,
             stores.buckets.materialise,
