@@ -84,6 +84,16 @@ class DeleteNotification:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RedeliverMessages:
+    """Send again what was given up: `dead` as the store had it, when there had been `seen` messages."""
+
+    id: str
+    dead: tuple[Delivery, ...]
+    seen: int
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AdvanceNotification:
     """The events up to `after_seq` are dealt with: `delivery` is to tell those that matter, None where none does."""
 
@@ -108,6 +118,7 @@ Order = (
     | LabelJob
     | CreateNotification
     | DeleteNotification
+    | RedeliverMessages
     | AdvanceNotification
     | RecordDelivery
 )

@@ -17,6 +17,7 @@ from gigawatt.service.accesses import Accesses
 from gigawatt.service.authenticate import Keyring
 from gigawatt.service.disk import Disk
 from gigawatt.service.doors import Doors
+from gigawatt.service.mail import MailServer
 from gigawatt.service.ports import Leader, Premises, ReceiptRequest
 from gigawatt.service.webhooks import Webhooks
 from gigawatt.store.base import Store
@@ -77,6 +78,7 @@ class Services:
         default_factory=dict[str, "asyncio.Task[None]"]
     )  # uploads whose parts are put together, by tenant and digest
     webhooks: Webhooks = field(default_factory=Webhooks)
+    mail: MailServer | None = None  # where the operator has named one
     volume_roots: tuple[str, ...] = ()  # below which path volumes may be
     project_bytes_max: int = 0  # that the volumes of a project may hold; 0 is without limit
     accesses: Accesses = field(default_factory=Accesses)

@@ -95,6 +95,7 @@ class NotificationView:
     name: str
     on: tuple[str, ...]
     webhook: str
+    email: tuple[str, ...]
     format: str
     labels: tuple[str, ...]
     jobs: str
@@ -117,9 +118,17 @@ class DeliveryView:
     at_ms: int
     tries: int
     next_ms: int
+    again_ms: int
     status: int
     error: str
     body: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedeliveryView:
+    """Messages that are on their way again, by the ids that the receiver knows them by."""
+
+    messages: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,7 +212,8 @@ def notification_view(notification: Notification) -> NotificationView:
         project=notification.project,
         name=notification.name,
         on=notification.kinds,
-        webhook=place_of(notification.webhook),
+        webhook=place_of(notification.webhook) if notification.webhook else "",
+        email=notification.email,
         format=notification.format.value,
         labels=tuple(_term_text(term) for term in notification.labels),
         jobs=notification.jobs,
@@ -226,6 +236,7 @@ def delivery_view(delivery: Delivery) -> DeliveryView:
         at_ms=delivery.at_ms,
         tries=delivery.tries,
         next_ms=delivery.next_ms,
+        again_ms=delivery.again_ms,
         status=delivery.status,
         error=delivery.error,
         body=delivery.body,
