@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
+from types import SimpleNamespace
 from typing import Any, cast
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
@@ -33,7 +34,7 @@ class Mailbox:
             until, lambda: self.got[:count] if len(self.got) >= count else None
         )
 
-    async def handle_RCPT(
+    async def recipient(
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: Any
     ) -> str:
         if address in self.unknown:
@@ -41,7 +42,7 @@ class Mailbox:
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+    async def data(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         if self.answers:
             return self.answers.pop(0)
         content = cast("bytes", envelope.content)
@@ -84,7 +85,7 @@ async def _opened(box: Mailbox, spoken: Spoken) -> asyncio.Server:
 
     def session() -> SMTP:
         return SMTP(
-            box,
+            SimpleNamespace(handle_RCPT=box.recipient, handle_DATA=box.data),
             hostname="mail.test",
             tls_context=None if spoken.from_the_first else spoken.tls,
             require_starttls=spoken.tls is not None and not spoken.from_the_first,

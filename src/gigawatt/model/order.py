@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from gigawatt.model.array import ArraySpec
 from gigawatt.model.cause import Cause
 from gigawatt.model.environment import Environment
 from gigawatt.model.job import Job, JobSpec
@@ -38,6 +39,7 @@ class CreateSchedule:
     timing: Timing
     spec: JobSpec
     environment: Environment | None
+    tasks: ArraySpec | None = None  # where it is an array
     cause: Cause
 
 
@@ -54,7 +56,7 @@ class ChangeSchedule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSchedule:
-    """Have it submit its job now, whatever it is. `job` is the new job's id."""
+    """Have it submit its job or array now, whatever the schedule is. `job` is the new one's id."""
 
     id: str
     job: str

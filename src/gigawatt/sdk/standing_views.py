@@ -47,6 +47,7 @@ class ScheduleView(TypedDict):
     catch_up: str
     deadline_s: int
     job: str
+    tasks: int
     template: str
     template_number: int
     parameters: dict[str, str]
