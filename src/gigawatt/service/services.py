@@ -72,6 +72,9 @@ class Services:
     disk: Disk
     workspaces: WorkspaceRules = field(default_factory=WorkspaceRules)
     retention: Retention = NO_POLICY  # where a project has no policy of its own
+    grace_ms: int = (
+        3_600_000  # files without a record are left alone for so long: someone may be sending them
+    )
     work_dir: str = ""  # where the directories of gangs are; empty where they cannot be read here
     artifact_bytes_max: int = 64 << 30
     finishing: dict[str, "asyncio.Task[None]"] = field(
