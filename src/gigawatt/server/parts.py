@@ -34,9 +34,11 @@ from gigawatt.server.keys import rank_secrets
 from gigawatt.service.authenticate import Keyring
 from gigawatt.service.disk import Disk
 from gigawatt.service.doors import Doors
+from gigawatt.service.mail import MailRules, MailServer, MailTls
 from gigawatt.service.networks import parse_networks
 from gigawatt.service.services import InstanceFacts, Services, WorkspaceRules
 from gigawatt.service.tokens import RankTokens
+from gigawatt.service.trust import trusting
 from gigawatt.service.webhooks import Webhooks
 from gigawatt.settings import Settings
 from gigawatt.store import open_store
@@ -167,7 +169,8 @@ def _services(
         artifact_bytes_max=settings.artifact_bytes_max,
         volume_roots=parse_roots(settings.volume_roots),
         project_bytes_max=settings.project_bytes_max,
-        webhooks=Webhooks(parse_networks(settings.webhook_networks)),
+        webhooks=_webhooks(settings),
+        mail=_mail(settings),
         premises=LocalPremises(settings.data, artifacts=stores.artifacts, builder=stores.builder),
         disk=_disk(settings),
         retention=settings.retention,
@@ -222,6 +225,30 @@ def _facts(settings: Settings, instance: Instance) -> InstanceFacts:
         gateway_url=instance.gateway_url,
         store=settings.store_url.partition(":")[0],
         handoff=str(settings.data / SOCKET),
+    )
+
+
+def _webhooks(settings: Settings) -> Webhooks:
+    if settings.notify_ca_file:
+        trusting(settings.notify_ca_file)  # so that what is wrong with it is said now
+    return Webhooks(parse_networks(settings.webhook_networks), ca_file=settings.notify_ca_file)
+
+
+def _mail(settings: Settings) -> MailServer | None:
+    if not settings.mail_host:
+        return None
+    domains = settings.mail_domains.lower().split(",")
+    return MailServer(
+        MailRules(
+            host=settings.mail_host,
+            port=settings.mail_port,
+            sender=settings.mail_from,
+            tls=MailTls(settings.mail_tls),
+            user=settings.mail_user,
+            password_file=settings.mail_password_file,
+            domains=tuple(each.strip() for each in domains if each.strip()),
+            ca_file=settings.notify_ca_file,
+        )
     )
 
 

@@ -154,9 +154,7 @@ async def lacking(
             for digest in asked
         )
         return tuple(
-            digest
-            for digest, held in found
-            if held is None or not services.artifacts.exists(digest)
+            digest for digest, held in found if held is None or not services.artifacts.use(digest)
         )
 
     return await services.read(look)

@@ -128,6 +128,7 @@ VERBS: dict[str, frozenset[Role]] = {
     "notifications.page": _READERS,
     "notifications.show": _READERS,
     "notifications.deliveries": _READERS,
+    "notifications.redeliver": _WRITERS,
     "notifications.trial": _WRITERS,
     "notifications.remove": _WRITERS,
     "logs.of_workspace": _READERS,
