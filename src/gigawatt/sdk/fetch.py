@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import httpx2
+from blake3 import blake3
 
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.sdk.artifacts import TREE_FORMAT, Progress, TreeFile, manifest_of
@@ -153,17 +154,19 @@ def _taken_out(
     if handoff is None:
         return False
     try:
-        with handoff.taken_out(tree, file.path) as source_fd, part.open("x+b") as out:
-            copied = copy_hashed(source_fd, out.fileno(), limit_bytes=file.size, tell=tell)
+        with handoff.taken_out(tree, file.path) as taken, part.open("x+b") as out:
+            name, wanted = ("blake3", taken.blake3) if taken.blake3 else ("sha256", file.sha256)
+            copied = blake3() if taken.blake3 else hashlib.sha256()
+            copy_hashed(taken.fd, out.fileno(), sums=(copied,), limit_bytes=file.size, tell=tell)
     except HandoffLostError:
         return False
     except TooLongError as error:
         part.unlink()
         detail = "more than that"
         raise _mismatch(file.path, f"{file.size} bytes", detail) from error
-    if copied.sha256 != file.sha256:
+    if copied.hexdigest() != wanted:
         part.unlink()
-        raise _mismatch(file.path, f"sha256:{file.sha256}", f"sha256:{copied.sha256}")
+        raise _mismatch(file.path, f"{name}:{wanted}", f"{name}:{copied.hexdigest()}")
     return True
 
 
