@@ -11,8 +11,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from gigawatt.build.cache import Cache
 from gigawatt.build.digest import PREFIX, copy_checked, digest_of, mismatch, parse_digest
-from gigawatt.build.incoming import Incoming, Stored, place_of, place_whole, sweep_incoming
+from gigawatt.build.incoming import (
+    DIGESTS,
+    Incoming,
+    Stored,
+    place_of,
+    place_whole,
+    sweep_incoming,
+)
 from gigawatt.build.kept import settle
 from gigawatt.build.making import making, remove_tree, sweep_partials
 from gigawatt.build.remote import Remote
@@ -41,13 +49,16 @@ class ArtifactStore:
     """Artifacts below `root`. Calls block unless they say otherwise; any number of processes may share a root.
 
     With a `remote`, what is below `root` is a cache of it: a file has its place here only once the remote has it, and
-    is fetched, verified, when it is asked for and is not here.
+    is fetched, verified, when it is asked for and is not here; `cache_bytes_max` limits it, 0 does not.
     """
 
-    def __init__(self, root: Path, remote: Remote | None = None) -> None:
+    def __init__(
+        self, root: Path, remote: Remote | None = None, *, cache_bytes_max: int = 0
+    ) -> None:
         self._root = root.absolute()
         self._remote = remote
-        self._keep = remote.send if remote is not None else None
+        self._keep = self._send if remote is not None else None
+        self.cache = Cache(self._root / DIGESTS, cache_bytes_max if remote is not None else 0)
         self.uploads = Uploads(self._root / "uploads", self._take)
         self._fetching: dict[str, threading.Lock] = {}
 
@@ -142,6 +153,7 @@ class ArtifactStore:
         Raises RefusalError: not-found; unavailable; digest-mismatch where the remote has other bytes under that name.
         """
         path = self.path(digest)
+        self.cache.use(path.name)
         if path.exists():
             return path
         if self._remote is None:
@@ -236,6 +248,14 @@ class ArtifactStore:
         """Have everything that is stored where it is to be kept from now on. Raises RefusalError."""
         settle(self._root, self._remote)
 
+    def _send(self, hex_digits: str, path: Path) -> None:
+        assert self._remote is not None
+        self._remote.send(hex_digits, path)
+        self._make_room(hex_digits, path)
+
+    def _make_room(self, _: str, path: Path) -> None:
+        self.cache.make_room(path.stat().st_size)
+
     def _take(self, path: Path, digest: str) -> None:
         """Move a file that is proven to have `digest` into the store."""
         if not self.use(digest):
@@ -247,7 +267,7 @@ class ArtifactStore:
             with Incoming(self._root, FILE_BYTES_MAX) as writer:
                 for chunk in remote.chunks(parse_digest(digest)):
                     writer.write(chunk)
-                writer.commit(digest)
+                writer.commit(digest, keep=self._make_room)
         except RefusalError as refusal:
             if refusal.code is not RefusalCode.DIGEST_MISMATCH:
                 raise
