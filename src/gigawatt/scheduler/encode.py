@@ -15,16 +15,24 @@ from gigawatt.scheduler.cold import cold_gangs, cold_nodes
 from gigawatt.scheduler.encode_gangs import GangRows
 from gigawatt.scheduler.encode_nodes import NodeRows
 from gigawatt.scheduler.facts import Footprint, footprint, waiting
+from gigawatt.scheduler.index import Memo
 from gigawatt.scheduler.snapshot import Snapshot
+
+INDEXED_FROM = 64  # nodes; fewer are soon looked at one by one
 
 
 class Encoder:
     """The leader's: `apply` every entity that is put into the world, then ask for a `snapshot`."""
 
-    def __init__(self) -> None:
-        self._nodes = NodeRows()
+    def __init__(self, *, indexed_from: int = INDEXED_FROM) -> None:
+        self._nodes = NodeRows(memo=Memo(indexed_from))
         self._gangs = GangRows()
         self._held: dict[str, Footprint] = {}
+
+    @property
+    def memo(self) -> Memo:
+        """For a round on the newest snapshot."""
+        return self._nodes.memo
 
     @classmethod
     def of(cls, world: World) -> "Encoder":
