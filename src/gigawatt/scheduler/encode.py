@@ -65,11 +65,16 @@ class Encoder:
         """The node is no longer part of the cluster."""
         self._nodes.remove(node)
 
-    def snapshot(self, now_ms: int, *, resume: str = "", hold: Hold | None = None) -> Snapshot:
-        """The world as applied so far. `resume` and `hold` are those of the last decision."""
+    def snapshot(
+        self, now_ms: int, *, resume: str = "", hold: Hold | None = None, dated: bool = True
+    ) -> Snapshot:
+        """The world as applied so far. `resume` and `hold` are those of the last decision.
+
+        Without `dated` it does not have when what runs must have ended, which costs time and most policies do not read.
+        """
         return Snapshot(
             now_ms=now_ms,
-            nodes=self._nodes.columns(),
+            nodes=self._nodes.columns(dated=dated),
             gangs=self._gangs.columns(),
             resume=resume,
             hold=hold,
