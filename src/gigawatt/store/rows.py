@@ -12,6 +12,7 @@ from gigawatt.model.job import Job
 from gigawatt.model.ledger import NodeAccount
 from gigawatt.model.node import Node
 from gigawatt.model.notification import Delivery, Notification
+from gigawatt.model.quota import ProjectUse
 from gigawatt.model.retention import RemovedJob
 from gigawatt.model.schedule import Fire, Schedule
 from gigawatt.model.template import Template, TemplateVersion
@@ -90,7 +91,7 @@ def facts_of(entity: Entity) -> Facts:  # noqa: PLR0911 - one flat table
             return _facts_of_model(entity)
         case Volume() | VolumeVersion():
             return _facts_of_volume(entity)
-        case Tenant() | Project() | ApiKey():
+        case Tenant() | Project() | ApiKey() | ProjectUse():
             return _facts_of_tenant(entity)
         case Template() | TemplateVersion():
             return _facts_of_template(entity)
@@ -253,7 +254,7 @@ def _facts_of_volume(entity: Volume | VolumeVersion) -> Facts:
             )
 
 
-def _facts_of_tenant(entity: Tenant | Project | ApiKey) -> Facts:
+def _facts_of_tenant(entity: Tenant | Project | ApiKey | ProjectUse) -> Facts:
     match entity:
         case Tenant():
             return Facts(
@@ -272,6 +273,8 @@ def _facts_of_tenant(entity: Tenant | Project | ApiKey) -> Facts:
                 name=entity.name,
                 version=entity.version,
             )
+        case ProjectUse():
+            return _owned(entity, created_ms=entity.at_ms, version=entity.version)
         case ApiKey():
             return _owned(
                 entity,
