@@ -71,9 +71,7 @@ class Encoder:
         """The node is no longer part of the cluster."""
         self._nodes.remove(node)
 
-    def accrued(
-        self, now_ms: int, *, half_life_ms: int, shares: bool = False
-    ) -> list[ProjectUse]:
+    def accrued(self, now_ms: int, *, half_life_ms: int, shares: bool = False) -> list[ProjectUse]:
         """What is to be put on record of who uses another amount from now on than before."""
         return self._shares.accrued(now_ms=now_ms, half_life_ms=half_life_ms, always=shares)
 

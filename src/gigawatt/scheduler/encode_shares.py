@@ -64,12 +64,12 @@ class ShareRows:
         """None while nothing is set, unless they are wanted `always`."""
         if not (self._set or always):
             return None
-        for id in self._touched:
-            standing = self._standings.get(id)
+        for name in self._touched:
+            standing = self._standings.get(name)
             if standing is None:
-                self._table.drop(id)
+                self._table.drop(name)
             else:
-                self._table.put(id, standing.numbers())
+                self._table.put(name, standing.numbers())
         self._touched.clear()
         changed, rows = self._table.settle()
         old = self._columns
@@ -77,22 +77,18 @@ class ShareRows:
             return old
         ids = tuple(self._table.keys) if old is None or rows else old.ids
         numbers: dict[str, Any] = {name: self._table.column(name) for name in SHARE_NUMBERS}
-        self._columns = ShareColumns(
-            ids=ids, parent_P=parents(ids, self._standings), **numbers
-        )
+        self._columns = ShareColumns(ids=ids, parent_P=parents(ids, self._standings), **numbers)
         return self._columns
 
-    def accrued(
-        self, *, now_ms: int, half_life_ms: int, always: bool = False
-    ) -> list[ProjectUse]:
+    def accrued(self, *, now_ms: int, half_life_ms: int, always: bool = False) -> list[ProjectUse]:
         """What is to be kept of the use of projects that use another amount from now on; none while nothing is set."""
         if not (self._set or always):
             return []
         drifted, self._drifted = self._drifted, {}
         return [
             use
-            for id in drifted
-            if (use := _accrued(id, self._standings.get(id), now_ms, half_life_ms)) is not None
+            for name in drifted
+            if (use := _accrued(name, self._standings.get(name), now_ms, half_life_ms)) is not None
         ]
 
     def _write(self, id: str, standing: Standing) -> None:
@@ -116,12 +112,12 @@ def cold_shares(
         return None
     for use in uses:
         standings[use.id] = replace(standings.get(use.id) or unknown(use.id), use=use)
-    for id, footprint in held:
-        old = standings.get(id) or unknown(id)
+    for name, footprint in held:
+        old = standings.get(name) or unknown(name)
         used = tuple(u + a for u, a in zip(old.used, amounts_of(footprint), strict=True))
-        standings[id] = replace(old, used=used)
+        standings[name] = replace(old, used=used)
     ids = tuple(sorted(standings))
-    rows = [standings[id].numbers() for id in ids]
+    rows = [standings[name].numbers() for name in ids]
     columns: dict[str, Any] = {}
     for index, (name, column) in enumerate(SHARE_NUMBERS.items()):
         columns[name] = column.empty(len(ids))
@@ -131,8 +127,8 @@ def cold_shares(
 
 def parents(ids: tuple[str, ...], standings: Mapping[str, Standing]) -> Codes:
     """The row above each row; a tenant that nobody has made has none."""
-    rows = {id: row for row, id in enumerate(ids)}
-    return np.array([rows.get(standings[id].parent, NONE) for id in ids], dtype=np.int32)
+    rows = {name: row for row, name in enumerate(ids)}
+    return np.array([rows.get(standings[name].parent, NONE) for name in ids], dtype=np.int32)
 
 
 def _is_set(standing: Standing) -> bool:

@@ -64,12 +64,11 @@ class Branch:
 class FairLine:
     """Iterate once: each row is yielded when everything that was started before is in the shares."""
 
-    def __init__(
-        self, shares: Shares, ask_G: Rows, snapshot: Snapshot, policy: Policy
-    ) -> None:
+    def __init__(self, shares: Shares, ask_G: Rows, snapshot: Snapshot, policy: Policy) -> None:
         gangs = snapshot.gangs
         self._shares, self._policy = shares, policy
-        self._needs = [shares.needs[index] for index in ask_G.tolist()]
+        asked: list[int] = ask_G.tolist()
+        self._needs = [shares.needs[index] for index in asked]
         self._queued: list[int] = gangs.queued_ms_G.tolist()
         waited_G = np.maximum(snapshot.now_ms - gangs.queued_ms_G, 0)
         starving_G = waited_G > policy.starve_after_ms if policy.starve_after_ms else waited_G < 0
@@ -184,9 +183,7 @@ class FairLine:
             at = child
         return path, at
 
-    def _run(
-        self, leaf: Leaf, rivals: list[tuple[Branch, "Leaf | Branch", Key]]
-    ) -> Iterator[int]:
+    def _run(self, leaf: Leaf, rivals: list[tuple[Branch, "Leaf | Branch", Key]]) -> Iterator[int]:
         """Its gangs, until one is started or another project comes first."""
         while leaf.line:
             taken = self._shares.taken
@@ -243,5 +240,3 @@ class FairLine:
             if self._policy.order is Order.FAIR:
                 claim *= self._patience[row]
         return int(borrows), self._class[row], claim, self._queued[row], row
-
-

@@ -67,7 +67,9 @@ def load(recorded: bytes) -> tuple[Snapshot, Policy]:
             hold=None if header["hold"] is None else Hold(**header["hold"]),
             nodes=NodeColumns(**_together("nodes", header, arrays)),
             gangs=GangColumns(**_together("gangs", header, arrays)),
-            shares=ShareColumns(**_together("shares", header, arrays)) if header["shares"] else None,
+            shares=ShareColumns(**_together("shares", header, arrays))
+            if header["shares"]
+            else None,
         )
         return snapshot, policy_of(header["policy"])
     except (KeyError, TypeError, ValueError) as error:

@@ -17,7 +17,15 @@ from gigawatt.model.reason import Reason, ReasonCode
 from gigawatt.model.resources import KINDS
 from gigawatt.scheduler.ask import Ask
 from gigawatt.scheduler.policy import Order, Policy
-from gigawatt.scheduler.snapshot import NONE, Amounts, Codes, GangColumns, ShareColumns, Snapshot
+from gigawatt.scheduler.snapshot import (
+    NONE,
+    Amounts,
+    Codes,
+    Flags,
+    GangColumns,
+    ShareColumns,
+    Snapshot,
+)
 from gigawatt.scheduler.tree import by_depth, down_from, summed
 
 PARTS = 1_000_000_000  # decayed shares are kept to such parts of the cluster
@@ -50,13 +58,15 @@ class Shares:
         weight_P = _longer(columns.weight_P, extra, 1)
         self.weights: list[int] = weight_P.tolist() if weighed else [1] * len(self.ids)
         past_PK = _longer(_averages(columns, snapshot.now_ms, policy), extra, 0)
-        self._past = self._past_of(summed(past_PK, rows, self._parents))
+        average_PK = summed(past_PK, rows, self._parents)
+        self.averages: list[list[int]] = average_PK.tolist()
+        self._past = self._past_of(average_PK)
         self.needs = [_need(ask) for ask in asks]
         self.taken = 0
         self.over_limit: dict[int, Bound | None] = {}  # None: behind one of its own project
         limit_PK = _longer(columns.limit_PK, extra, UNSET)
-        borrows_P = _longer(columns.borrows_P, extra, 1).astype(np.bool_)
-        self._hard = _hard(limit_PK, quota_PK, borrows_P)
+        strict_P = _longer((~columns.borrows_P).astype(np.int64), extra, 0) != 0
+        self._hard = _hard(limit_PK, quota_PK, strict_P)
         if policy.order is Order.COHORTS:
             _close_cohorts(self._hard, self.quotas, self._parents)
         self._chains: dict[int, tuple[int, ...]] = {}
@@ -212,13 +222,14 @@ def _tree(columns: ShareColumns, gangs: GangColumns) -> tuple[list[str], list[in
     pairs = gangs.tenant_G.astype(np.int64) * max(len(gangs.projects), 1) + gangs.project_G
     distinct, inverse = np.unique(pairs, return_inverse=True)
     rows: list[int] = []
-    for pair in distinct.tolist():
+    known: list[int] = distinct.tolist()
+    for pair in known:
         tenant, project = divmod(pair, max(len(gangs.projects), 1))
-        id = f"{gangs.tenants[tenant]}/{gangs.projects[project]}"
-        row = columns.row(id)
+        name = f"{gangs.tenants[tenant]}/{gangs.projects[project]}"
+        row = columns.row(name)
         if row == NONE:
             row = len(ids)
-            ids.append(id)
+            ids.append(name)
             parents.append(columns.row(gangs.tenants[tenant]))
         rows.append(row)
     node_G: list[int] = np.array(rows, dtype=np.intp)[inverse].tolist() if rows else []
@@ -246,20 +257,18 @@ def _effective(quota_PK: Amounts, rows: list[Codes], parents: list[int]) -> Amou
 def _averages(columns: ShareColumns, now_ms: int, policy: Policy) -> Amounts:
     """What each used on average up to now."""
     spans_P = np.maximum(now_ms - columns.since_ms_P, 0) / policy.half_life_ms
-    keeps_P1 = np.exp2(-spans_P)[:, np.newaxis]
-    average_PK = columns.history_PK * keeps_P1 + columns.held_PK * (1.0 - keeps_P1)
+    keeps_P = np.exp2(-spans_P)[:, np.newaxis]
+    average_PK = columns.history_PK * keeps_P + columns.held_PK * (1.0 - keeps_P)
     return np.rint(average_PK).astype(np.int64)
 
 
-def _hard(
-    limit_PK: Amounts, quota_PK: Amounts, borrows_P: Amounts
-) -> dict[int, list[Bound]]:
+def _hard(limit_PK: Amounts, quota_PK: Amounts, strict_P: Flags) -> dict[int, list[Bound]]:
     """By row, what it may never exceed: its limit, and its quota where it does not borrow."""
     found: dict[int, list[Bound]] = {}
     for row, kind in np.argwhere(limit_PK != UNSET).tolist():
         bound = row, kind, int(limit_PK[row, kind]), ReasonCode.LIMIT
         found.setdefault(row, []).append(bound)
-    strict_PK = (quota_PK != UNSET) & ~borrows_P.astype(np.bool_)[:, np.newaxis]
+    strict_PK = (quota_PK != UNSET) & strict_P[:, np.newaxis]
     for row, kind in np.argwhere(strict_PK).tolist():
         bound = row, kind, int(quota_PK[row, kind]), ReasonCode.QUOTA_EXCEEDED
         found.setdefault(row, []).append(bound)

@@ -5,8 +5,7 @@ the past, divided by that of the constant 1, so it is an amount like use itself.
 the old average towards that use (Kay and Lauder, "A Fair Share Scheduler", CACM 31(1), 1988).
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from gigawatt.model.quota import NO_ENTITLEMENT, Entitlement, ProjectUse
 from gigawatt.model.resources import KINDS, Resources
