@@ -23,14 +23,15 @@ def set_entitlement(turn: Turn, command: SetEntitlement) -> Project:
         )
     if before.entitlement == command.entitlement:
         return before
-    _check_amounts(command.entitlement)
+    check_entitlement(command.entitlement)
     _check_parent(turn, before, command.entitlement.parent)
     after = turn.put(replace(before, entitlement=command.entitlement))
     turn.emit("project.entitled", after, f"by {command.by}")
     return after
 
 
-def _check_amounts(terms: Entitlement) -> None:
+def check_entitlement(terms: Entitlement) -> None:
+    """Refuse amounts that contradict each other."""
     if not 1 <= terms.weight <= WEIGHT_MAX:
         raise _invalid("weight", f"weight must be from 1 to {WEIGHT_MAX}, got {terms.weight}")
     for kind, quota, limit in zip(KINDS, terms.quota.vector(), terms.limit.vector(), strict=True):

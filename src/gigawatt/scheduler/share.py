@@ -23,6 +23,7 @@ from gigawatt.scheduler.snapshot import (
     Codes,
     Flags,
     GangColumns,
+    Rows,
     ShareColumns,
     Snapshot,
 )
@@ -61,6 +62,7 @@ class Shares:
         average_PK = summed(past_PK, rows, self._parents)
         self.averages: list[list[int]] = average_PK.tolist()
         self._past = self._past_of(average_PK)
+        self.claims = [self.share(node) for node in range(len(self.ids))]
         self.needs = [_need(ask) for ask in asks]
         self.taken = 0
         self.over_limit: dict[int, Bound | None] = {}  # None: behind one of its own project
@@ -92,6 +94,21 @@ class Shares:
         used, quota = self.used[node], self.quotas[node]
         beyond = self._dominant([u - max(q, 0) for u, q in zip(used, quota, strict=True)])
         return (beyond + self._past[node]) / self.weights[node]
+
+    def codes(self, need_GK: Amounts) -> Amounts:
+        """For each gang one bit for each level at which it would not stay within the quota, the top one first."""
+        quota_PK = np.array(self.quotas, dtype=np.int64).reshape(-1, len(KINDS))
+        used_PK = np.array(self.used, dtype=np.int64).reshape(-1, len(KINDS))
+        chain_GL = self._chains_of(self.node_G)
+        code_G = np.zeros(len(need_GK), dtype=np.int64)
+        for level in range(chain_GL.shape[1]):
+            at_G = chain_GL[:, level]
+            quota_GK = quota_PK[at_G]
+            told_GK = quota_GK != UNSET
+            fits_GK = ~told_GK | (used_PK[at_G] + need_GK <= quota_GK)
+            within_G = told_GK.any(axis=1) & fits_GK.all(axis=1)
+            code_G = np.where(at_G == NONE, code_G, 2 * code_G + ~within_G)
+        return code_G
 
     def own_share(self, node: int) -> float:
         """As `share`, of its own gangs alone, against the projects below it."""
@@ -143,6 +160,7 @@ class Shares:
             used = self.used[at]
             for kind, amount in enumerate(amounts):
                 used[kind] += amount
+            self.claims[at] = self.share(at)
         own = self.own[node]
         for kind, amount in enumerate(amounts):
             own[kind] += amount
@@ -190,6 +208,13 @@ class Shares:
         share_P = (beyond_PK / np.array(self.total_K)).max(axis=1, initial=0.0)
         parts_P = np.rint(share_P * PARTS) * self.policy.history_percent / 100
         return (parts_P / PARTS).tolist()
+
+    def _chains_of(self, nodes: list[int]) -> Rows:
+        """The chains of nodes as rows, NONE behind their ends."""
+        chains = [self.chain(node) for node in nodes]
+        depth = max(map(len, chains), default=0)
+        padded = [chain + (NONE,) * (depth - len(chain)) for chain in chains]
+        return np.array(padded, dtype=np.intp).reshape(len(nodes), depth)
 
     def _bounds_of(self, node: int) -> tuple[Bound, ...]:
         known = self._bounds.get(node)
