@@ -37,7 +37,12 @@ Milli = Annotated[
     int | None,
     _or_none(milli, at_most=MILLI_MAX),
     WithJsonSchema(
-        {"anyOf": [{"type": "number", "minimum": 0, "maximum": 1_000_000, "multipleOf": 1}, _NULL]}
+        {
+            "anyOf": [
+                {"type": "number", "minimum": 0, "maximum": 1_000_000, "multipleOf": 0.001},
+                _NULL,
+            ]
+        }
     ),
 ]
 Memory = Annotated[

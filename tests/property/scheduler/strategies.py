@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from math import prod
 from typing import Any
 
@@ -79,6 +79,19 @@ ENTITLEMENT = {
     ],
     "weight": [1, 1, 2, 7],
     "strict": [False, False, True],
+}
+CROWD_TERMS = {
+    "quota": [None, 2000, 4000, 6000],
+    "limit": [None, None, None, 8000, 10_000],
+    "weight": [1, 1, 5],
+    "strict": [False, False, True],
+}
+CROWD = {
+    "nodes": [1, 1, 1, (1, 2)],
+    "milli_cpu": [1000, 2000, 3000, 4000, 6000],
+    "priority": [0, 0, 10, 100],
+    "queued_ms": [NOW_MS, NOW_MS - 1, NOW_MS - 5_000, NOW_MS - 700_000],
+    "project": ["one", "two", "default"],
 }
 USE = {
     "at_ms": [NOW_MS, NOW_MS - 3_600_000, NOW_MS - 30 * 86_400_000],
@@ -181,6 +194,29 @@ def shared_worlds(draw: st.DrawFn, *, flat: bool = False) -> World:
     for name in draw(st.lists(st.sampled_from(PROJECTS), unique=True)):
         world.put(draw(uses(name)))
     return world
+
+
+@st.composite
+def crowded_worlds(draw: st.DrawFn) -> World:
+    """A few nodes that cannot hold all that wants them, and projects side by side that are guaranteed some."""
+    world = make_world([make_node(node, cpus=8) for node in NODE_IDS[: draw(st.integers(1, 2))]])
+    world.put(Tenant(id="default", created_ms=0))
+    for name in PROJECTS:
+        world.put(draw(mixtures(CROWD_TERMS).map(partial(_crowded, name))))
+    for index in range(draw(st.integers(4, 10))):
+        fields = draw(mixtures(CROWD))
+        shape = make_shape(fields["nodes"], milli_cpu=fields["milli_cpu"])
+        claim = {name: fields[name] for name in ("priority", "queued_ms", "project")}
+        world.put(make_job(f"job-{index}", shape, **claim))
+    return world
+
+
+def _crowded(name: str, fields: Mapping[str, Any]) -> Project:
+    quota, limit = Bounds(milli_cpu=fields["quota"]), Bounds(milli_cpu=fields["limit"])
+    strict = fields["strict"]
+    return _project(
+        name, quota=quota, limit=limit, strict=strict, weight=fields["weight"], parent=""
+    )
 
 
 @cache

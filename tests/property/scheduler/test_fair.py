@@ -21,7 +21,7 @@ from gigawatt.scheduler.explain import explain
 from gigawatt.scheduler.policy import Line, Order, Policy
 from gigawatt.scheduler.record import decision_bytes, dump, load
 from tests.property.scheduler.checks import carried_out, faults, missed, started, waiting
-from tests.property.scheduler.strategies import shared_worlds, sharing
+from tests.property.scheduler.strategies import crowded_worlds, shared_worlds, sharing
 from tests.scenario.build import NOW_MS
 
 OVER = {ReasonCode.LIMIT, ReasonCode.QUOTA_EXCEEDED}
@@ -30,6 +30,11 @@ PATIENT = Policy(hold_after_ms=1 << 50, starve_after_ms=0)
 
 @given(world=shared_worlds(), policy=sharing)
 def test_nothing_is_started_over_a_limit(world: World, policy: Policy) -> None:
+    limits_hold(world, policy)
+
+
+def limits_hold(world: World, policy: Policy) -> None:
+    """What has grown is within what its project may use."""
     before = used(world)
     after = used(carried_out(world, decide(encode_cold(world, NOW_MS), policy)))
     for project in world.projects.values():
@@ -78,6 +83,11 @@ def test_who_waits_over_a_limit_would_be_over_it(world: World) -> None:
 
 @given(world=shared_worlds(flat=True))
 def test_who_is_within_its_quota_never_waits_for_what_a_borrower_was_given(world: World) -> None:
+    owners_are_first(world)
+
+
+def owners_are_first(world: World) -> None:
+    """Without all that was started beyond quotas, none that is within its own would start."""
     decision = decide(encode_cold(world, NOW_MS), PATIENT)
     after, gangs = used(carried_out(world, decision)), waiting(world)
     owners = [
@@ -97,6 +107,16 @@ def test_who_is_within_its_quota_never_waits_for_what_a_borrower_was_given(world
             fewer.replicas.pop(start.gang, None)
     again = started(decide(encode_cold(fewer, NOW_MS), PATIENT))
     assert not again.keys() & set(owners)
+
+
+@given(world=crowded_worlds())
+def test_in_a_crowd_too_a_quota_comes_before_what_others_borrow(world: World) -> None:
+    owners_are_first(world)
+
+
+@given(world=crowded_worlds(), policy=sharing)
+def test_in_a_crowd_too_nothing_is_started_over_a_limit(world: World, policy: Policy) -> None:
+    limits_hold(world, policy)
 
 
 @given(world=shared_worlds(), policy=sharing)
