@@ -148,10 +148,8 @@ def command(turn: Turn, asked: Command) -> Entity:  # noqa: C901, PLR0911, PLR09
             return nodes.change(turn, asked)
         case NoteAccess():
             return accesses.note(turn, asked)
-        case CreateProject():
-            return projects.create_project(turn, asked)
-        case SetEntitlement():
-            return entitlements.set_entitlement(turn, asked)
+        case CreateProject() | SetEntitlement():
+            return entitlements.command(turn, asked)
         case SetRetention() | RemoveJob() | RemoveArtifact():
             return removals.command(turn, asked)
         case CreateKey():

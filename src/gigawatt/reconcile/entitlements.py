@@ -2,13 +2,20 @@
 
 from dataclasses import replace
 
-from gigawatt.model.command import SetEntitlement
+from gigawatt.model.command import CreateProject, SetEntitlement
 from gigawatt.model.quota import DEPTH_MAX, UNSET, WEIGHT_MAX, Entitlement
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.resources import KINDS
 from gigawatt.model.tenant import Project
-from gigawatt.reconcile.projects import check_project, project_id
+from gigawatt.reconcile.projects import check_project, create_project, project_id
 from gigawatt.reconcile.turn import Turn
+
+
+def command(turn: Turn, asked: CreateProject | SetEntitlement) -> Project:
+    """What is asked of projects; the one that was made or changed. Raises RefusalError, having changed nothing."""
+    if isinstance(asked, CreateProject):
+        return create_project(turn, asked)
+    return set_entitlement(turn, asked)
 
 
 def set_entitlement(turn: Turn, command: SetEntitlement) -> Project:
