@@ -2,6 +2,11 @@
 
 import itertools
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gigawatt.sdk.standing_views import CauseView
+    from gigawatt.sdk.volume_views import MountView
 
 NOTHING = "–"
 _BLOCKS = "▁▂▃▄▅▆▇█"
@@ -120,6 +125,13 @@ def amounts(gpus: float, cpus: float, memory_bytes: int) -> list[str]:
     return [*found, size(memory_bytes)] if memory_bytes else found
 
 
+def mounts(views: "Sequence[MountView]") -> str:
+    """`imagenet:2 at data/imagenet, scratch at out (rw)`."""
+    named = (f"{each['volume']} at {each['path']}" for each in views)
+    modes = (f" ({each['mode']})" if each["mode"] != "ro" else "" for each in views)
+    return ", ".join(name + mode for name, mode in zip(named, modes, strict=True))
+
+
 def short_digest(digest: str) -> str:
     """The first digits, which people compare."""
     return digest[: len("sha256:") + 12] if digest else NOTHING
@@ -139,3 +151,17 @@ def table(
         for line in (headers, *rows)
     ]
     return "\n".join(lines)
+
+
+def made_by(cause: "CauseView | None") -> str:
+    """The schedule and the template that work came from, with the values that were given."""
+    if not cause:
+        return ""
+    values = " ".join(f"{name}={value}" for name, value in cause["parameters"].items())
+    template = f"template {cause['template']}@{cause['template_number']}"
+    parts = [
+        f"schedule {cause['schedule']}" if cause["schedule"] else "",
+        template if cause["template"] else "",
+        values,
+    ]
+    return " ".join(part for part in parts if part)

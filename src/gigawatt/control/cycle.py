@@ -133,9 +133,10 @@ def _decided(
             turn.now_ms,
             resume=state.resume,
             hold=state.hold,
+            dated=state.policy.dated,
             shares=state.policy.needs_shares,
         )
-        finished = finish(snapshot, state.policy)
+        finished = finish(snapshot, state.policy, state.encoder.memo)
         decision = finished.started()
         state.resume, state.again_ms = decision.resume, decision.again_ms
         state.hold = decision.hold

@@ -13,6 +13,7 @@ import numpy as np
 
 from gigawatt.model.decision import Decision, Wait
 from gigawatt.scheduler.fair import FairLine
+from gigawatt.scheduler.index import Memo
 from gigawatt.scheduler.policy import Line, Order, Policy
 from gigawatt.scheduler.round import Reasons, Round
 from gigawatt.scheduler.snapshot import NEVER_MS, NONE, GangColumns, Rows, Snapshot
@@ -55,15 +56,17 @@ def decide(snapshot: Snapshot, policy: Policy) -> Decision:
     return finish(snapshot, policy).decision()
 
 
-def finish(snapshot: Snapshot, policy: Policy) -> Finished:
-    """Decide who starts."""
-    turn = Round(snapshot, policy)
+def finish(snapshot: Snapshot, policy: Policy, memo: Memo | None = None) -> Finished:
+    """Decide who starts. A memo of how the nodes were before saves time, and changes nothing."""
+    turn = Round(snapshot, policy, memo.lend(snapshot.nodes) if memo else None)
     fair = fair_line(turn)
     if fair is not None:
         turn.advance(fair)
+        turn.close()
         return Finished(turn=turn, line=fair.rows())
     line = in_line(snapshot.gangs, policy.order)
     turn.advance(visiting_order(line, snapshot, policy))
+    turn.close()
     return Finished(turn=turn, line=line)
 
 

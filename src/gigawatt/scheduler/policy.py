@@ -69,6 +69,11 @@ class Policy:
         """Whether it asks who used what even where nobody has a quota, a limit or a weight."""
         return self.order is Order.ATTAINED
 
+    @property
+    def dated(self) -> bool:
+        """Whether it looks at when what runs must have ended."""
+        return self.line in {Line.EASY, Line.EASY_DATED}
+
 
 POLICIES: Mapping[str, Policy] = {
     "default": Policy(),

@@ -3,6 +3,7 @@
 from typing import Any, Generic, TypedDict, TypeVar
 
 from gigawatt.sdk.standing_views import CauseView
+from gigawatt.sdk.volume_views import MountView
 
 Item = TypeVar("Item")
 
@@ -135,8 +136,10 @@ class JobView(TypedDict):
     command: list[str]
     gang: dict[str, Any]
     after: list[str]
+    volumes: list[MountView]
     cause: CauseView | None
     version: int
+    volumes: list[MountView]
     array: str
     index: int | None
     attempts: list[AttemptView]
@@ -286,44 +289,6 @@ class EnvironmentPruneView(TypedDict):
     dry_run: bool
 
 
-class ReplicaCountView(TypedDict):
-    wanted: int
-    ready: int
-    min: int
-    max: int
-
-
-class ReplicaView(TypedDict):
-    id: str
-    node: str
-    pid: int | None
-    port: int
-    phase: str
-    ready: bool
-
-
-class EndpointView(TypedDict):
-    id: str
-    name: str
-    tenant: str
-    project: str
-    phase: str
-    model: str
-    served_name: str
-    url: str
-    replicas: ReplicaCountView
-    queued: int
-    in_flight: int
-    requests: int
-    prompt_tokens: int
-    completion_tokens: int
-    message: str
-    environment: str
-    created_ms: int
-    version: int
-    replicas_list: list[ReplicaView]
-
-
 class AmountsView(TypedDict):
     gpus: float
     cpus: float
@@ -356,44 +321,3 @@ class EventView(TypedDict):
     subject: str
     message: str
     data: dict[str, str]
-
-
-class ProjectView(TypedDict):
-    tenant: str
-    name: str
-    created_ms: int
-
-
-class KeyView(TypedDict):
-    """`key` is the secret itself, in the answer that made it and never again."""
-
-    id: str
-    tenant: str
-    project: str
-    name: str
-    role: str
-    prefix: str
-    created_ms: int
-    created_by: str
-    expires_ms: int
-    revoked_ms: int | None
-    version: int
-    key: str
-
-
-class CallerView(TypedDict):
-    name: str
-    role: str
-    tenant: str
-    project: str
-    job: str
-
-
-class InstanceView(TypedDict):
-    version: str
-    epoch: int
-    api_url: str
-    gateway_url: str
-    store: str
-    handoff: str
-    engine: dict[str, Any]

@@ -5,11 +5,13 @@ from functools import partial
 
 from gigawatt.api.handoff import SOCKET, Handoff
 from gigawatt.build.artifacts import ArtifactStore
+from gigawatt.build.buckets import parse_endpoints
 from gigawatt.build.bundles import unpack
 from gigawatt.build.environments import EnvironmentBuilder
 from gigawatt.build.homes import Homes
 from gigawatt.build.interpreters import this_machine
 from gigawatt.build.remote import open_remote
+from gigawatt.build.s3_trees import S3Trees
 from gigawatt.build.secrets import SecretFiles
 from gigawatt.build.volume_roots import parse_roots
 from gigawatt.clock import entropy
@@ -32,9 +34,11 @@ from gigawatt.server.keys import rank_secrets
 from gigawatt.service.authenticate import Keyring
 from gigawatt.service.disk import Disk
 from gigawatt.service.doors import Doors
+from gigawatt.service.mail import MailRules, MailServer, MailTls
 from gigawatt.service.networks import parse_networks
 from gigawatt.service.services import InstanceFacts, Services, WorkspaceRules
 from gigawatt.service.tokens import RankTokens
+from gigawatt.service.trust import trusting
 from gigawatt.service.webhooks import Webhooks
 from gigawatt.settings import Settings
 from gigawatt.store import open_store
@@ -63,7 +67,7 @@ class Parts:
 def build(settings: Settings, instance: Instance, *, gateway_port: int, proxy_url: str) -> Parts:
     """The parts of one instance, each given what it needs of the others."""
     stores = _stores(settings)
-    engine = _engine(settings, instance, stores.artifacts)
+    engine = _engine(settings, instance, stores)
     leader = Leader(store=stores.store, engine=engine, config=_config(settings, instance))
     access = _access(settings, stores.store, leader)
     workshop = LocalWorkshop(builder=stores.builder, artifacts=stores.artifacts, homes=stores.homes)
@@ -97,6 +101,7 @@ class _Stores:
     store: Store
     artifacts: ArtifactStore
     secrets: SecretFiles
+    buckets: S3Trees
     homes: Homes
     builder: EnvironmentBuilder
 
@@ -104,12 +109,15 @@ class _Stores:
 def _stores(settings: Settings) -> _Stores:
     artifacts, secrets = _artifacts(settings), SecretFiles(settings.data / "secrets")
     builder = EnvironmentBuilder(
-        settings.data / "environments", artifact=artifacts.ready, secret_of=secrets.read
+        settings.data / "environments", artifact=artifacts.sound, secret_of=secrets.read
     )
     return _Stores(
         store=open_store(settings.store_url),
         artifacts=artifacts,
         secrets=secrets,
+        buckets=S3Trees(
+            artifacts, secrets, endpoints=parse_endpoints(settings.volume_s3_endpoints)
+        ),
         homes=Homes(settings.homes_dir),
         builder=builder,
     )
@@ -151,6 +159,7 @@ def _services(
         engine=engine,
         artifacts=stores.artifacts,
         secrets=stores.secrets,
+        buckets=stores.buckets,
         machine=this_machine(),
         keyring=access.keyring,
         instance=_facts(settings, instance),
@@ -160,7 +169,8 @@ def _services(
         artifact_bytes_max=settings.artifact_bytes_max,
         volume_roots=parse_roots(settings.volume_roots),
         project_bytes_max=settings.project_bytes_max,
-        webhooks=Webhooks(parse_networks(settings.webhook_networks)),
+        webhooks=_webhooks(settings),
+        mail=_mail(settings),
         premises=LocalPremises(settings.data, artifacts=stores.artifacts, builder=stores.builder),
         disk=_disk(settings),
         retention=settings.retention,
@@ -180,18 +190,18 @@ def _artifacts(settings: Settings) -> ArtifactStore:
     return ArtifactStore(root, remote)
 
 
-def _engine(settings: Settings, instance: Instance, artifacts: ArtifactStore) -> LocalEngine:
+def _engine(settings: Settings, instance: Instance, stores: _Stores) -> LocalEngine:
     return LocalEngine(
         settings.data,
         nodes=settings.nodes,
         orphan_s=settings.orphan_s,
         api_url=instance.api_url,
         unpack=unpack,
-        archive=artifacts.ready,
+        archive=stores.artifacts.sound,
         datasets=Datasets(
             settings.data,
-            artifacts.materialise,
-            stored=artifacts.exists,
+            stores.buckets.materialise,
+            stored=stores.artifacts.exists,
             bytes_max=settings.data_bytes_max,
         ),
     )
@@ -215,6 +225,30 @@ def _facts(settings: Settings, instance: Instance) -> InstanceFacts:
         gateway_url=instance.gateway_url,
         store=settings.store_url.partition(":")[0],
         handoff=str(settings.data / SOCKET),
+    )
+
+
+def _webhooks(settings: Settings) -> Webhooks:
+    if settings.notify_ca_file:
+        trusting(settings.notify_ca_file)  # so that what is wrong with it is said now
+    return Webhooks(parse_networks(settings.webhook_networks), ca_file=settings.notify_ca_file)
+
+
+def _mail(settings: Settings) -> MailServer | None:
+    if not settings.mail_host:
+        return None
+    domains = settings.mail_domains.lower().split(",")
+    return MailServer(
+        MailRules(
+            host=settings.mail_host,
+            port=settings.mail_port,
+            sender=settings.mail_from,
+            tls=MailTls(settings.mail_tls),
+            user=settings.mail_user,
+            password_file=settings.mail_password_file,
+            domains=tuple(each.strip() for each in domains if each.strip()),
+            ca_file=settings.notify_ca_file,
+        )
     )
 
 

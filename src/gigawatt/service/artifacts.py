@@ -102,10 +102,10 @@ async def put_open(
 
 @verb
 async def show(caller: Caller, services: Services, digest: str) -> ArtifactView:
-    """What is on record of an artifact. Raises RefusalError (not-found)."""
+    """What is on record of an artifact whose bytes are there. Raises RefusalError (not-found, unavailable)."""
     parse_digest(digest)
     held = await known(services, caller.tenant, digest)
-    if held is None:
+    if held is None or not await asyncio.to_thread(services.artifacts.exists, digest):
         raise not_found("artifact", digest)
     return artifact_view(held)
 
@@ -154,9 +154,7 @@ async def lacking(
             for digest in asked
         )
         return tuple(
-            digest
-            for digest, held in found
-            if held is None or not services.artifacts.exists(digest)
+            digest for digest, held in found if held is None or not services.artifacts.use(digest)
         )
 
     return await services.read(look)

@@ -9,6 +9,7 @@ from typing import TypeVar
 from gigawatt.build.artifacts import ArtifactStore
 from gigawatt.build.homes import Homes
 from gigawatt.build.interpreters import Machine
+from gigawatt.build.s3_trees import S3Trees
 from gigawatt.build.secrets import SecretFiles
 from gigawatt.engine.base import Engine
 from gigawatt.model.refusal import RefusalCode, RefusalError
@@ -17,7 +18,9 @@ from gigawatt.service.accesses import Accesses
 from gigawatt.service.authenticate import Keyring
 from gigawatt.service.disk import Disk
 from gigawatt.service.doors import Doors
+from gigawatt.service.mail import MailServer
 from gigawatt.service.ports import Leader, Premises, ReceiptRequest
+from gigawatt.service.revocations import Revocations
 from gigawatt.service.webhooks import Webhooks
 from gigawatt.store.base import Store
 
@@ -25,6 +28,7 @@ T = TypeVar("T")
 
 IDEMPOTENCY_KEY_CHARS_MAX = 255
 READERS_MAX = 4  # reads of the store at once; more of them wait
+BUCKET_READERS_MAX = 8  # listings and reads of buckets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +58,11 @@ def _reader_threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(READERS_MAX, thread_name_prefix="store-read")
 
 
+def _bucket_threads() -> ThreadPoolExecutor:
+    """Their own: a storage that does not answer keeps nothing waiting but what asks for it."""
+    return ThreadPoolExecutor(BUCKET_READERS_MAX, thread_name_prefix="bucket-read")
+
+
 @dataclass(slots=True, kw_only=True)
 class Services:
     """`closing` is set when the process ends: every stream then ends by itself."""
@@ -63,6 +72,7 @@ class Services:
     engine: Engine
     artifacts: ArtifactStore
     secrets: SecretFiles
+    buckets: S3Trees
     machine: Machine
     keyring: Keyring
     instance: InstanceFacts
@@ -71,18 +81,24 @@ class Services:
     disk: Disk
     workspaces: WorkspaceRules = field(default_factory=WorkspaceRules)
     retention: Retention = NO_POLICY  # where a project has no policy of its own
+    grace_ms: int = (
+        3_600_000  # files without a record are left alone for so long: someone may be sending them
+    )
     work_dir: str = ""  # where the directories of gangs are; empty where they cannot be read here
     artifact_bytes_max: int = 64 << 30
     finishing: dict[str, "asyncio.Task[None]"] = field(
         default_factory=dict[str, "asyncio.Task[None]"]
     )  # uploads whose parts are put together, by tenant and digest
     webhooks: Webhooks = field(default_factory=Webhooks)
+    mail: MailServer | None = None  # where the operator has named one
     volume_roots: tuple[str, ...] = ()  # below which path volumes may be
     project_bytes_max: int = 0  # that the volumes of a project may hold; 0 is without limit
     accesses: Accesses = field(default_factory=Accesses)
+    revocations: Revocations = field(default_factory=Revocations)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     pruning: asyncio.Lock = field(default_factory=asyncio.Lock)  # one plan is carried out at a time
     readers: ThreadPoolExecutor = field(default_factory=_reader_threads)
+    bucket_readers: ThreadPoolExecutor = field(default_factory=_bucket_threads)
 
     async def read(self, call: Callable[[], T]) -> T:
         """What a blocking read of the store returns, without blocking the loop.

@@ -223,6 +223,7 @@ def test_a_tree_is_copied_there_and_back(instance: Instance, job: View, tmp_path
         "path": str(tmp_path / "back"),
         "entries": 5,
         "size_bytes": (3 << 20) + 10,
+        "kept_bytes": 0,
     }
     assert subprocess.run(["diff", "-r", tree, tmp_path / "back"], check=False).returncode == 0
     assert (tmp_path / "back" / "newest").readlink() == Path("sub/data")
@@ -249,25 +250,44 @@ def test_a_copy_that_cannot_be_says_why_and_leaves_nothing(
     assert [each.name for each in tmp_path.iterdir()] == ["file"]
 
 
-def test_a_copy_that_is_broken_off_leaves_nothing(
+BIG_BYTES = 300_000_000
+
+
+def arrived_bytes(place: Path) -> int:
+    return sum(each.stat().st_size for each in place.rglob("*data") if each.is_file())
+
+
+def test_a_large_copy_that_is_broken_off_goes_on_where_it_was(
     instance: Instance, job: View, tmp_path: Path
 ) -> None:
     fifo = tmp_path / "endless"
-    script = f"mkfifo {fifo}; mkdir big; head -c 300000000 /dev/zero > big/data"
+    script = f"mkfifo {fifo}; mkdir big; head -c {BIG_BYTES} /dev/urandom > big/data"
     assert gw(instance, "exec", job["id"], "--", "sh", "-c", script).returncode == 0
     with started(instance, "cp", f"{job['id']}:big", str(tmp_path / "big")) as process:
-        until(lambda: any(".gw-copy-" in each.name for each in tmp_path.iterdir()), what="a copy")
-        process.terminate()
+        until(lambda: arrived_bytes(tmp_path) > 30_000_000, what="a part of it")
+        process.kill()
         process.wait()
-    # Whatever the signal left is swept by the next copy to this place.
-    done = gw(instance, "cp", f"{job['id']}:big", str(tmp_path / "big"))
+    assert not (tmp_path / "big").exists()
+    done = gw(instance, "cp", f"{job['id']}:big", str(tmp_path / "big"), "-o", "json")
     assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["kept_bytes"] > 30_000_000
     assert sorted(each.name for each in tmp_path.iterdir()) == ["big", "endless"]
     with started(instance, "cp", str(tmp_path / "big"), f"{job['id']}:again") as process:
-        until(lambda: ".gw-copy-" in names(instance, job), what="a copy at the rank")
+        until(lambda: there_bytes(instance, job) > 30_000_000, what="a part of it at the rank")
         process.kill()
-    until(lambda: ".gw-copy-" not in names(instance, job), what="nothing half at the rank")
-    assert "again" not in names(instance, job)
+    until(lambda: ".again.gw-copy-kept" in names(instance, job), what="what is kept at the rank")
+    assert "again" not in names(instance, job).split()
+    done = gw(instance, "cp", str(tmp_path / "big"), f"{job['id']}:again")
+    assert done.returncode == 0, done.stderr
+    assert "of it from before, verified" in done.stderr
+    same = gw(instance, "exec", job["id"], "--", "diff", "-r", "big", "again")
+    assert (same.returncode, ".gw-copy-" in names(instance, job)) == (0, False)
+
+
+def there_bytes(instance: Instance, job: View) -> int:
+    script = "cat .again.gw-copy-*/*/data | wc -c"
+    said = gw(instance, "exec", job["id"], "--", "sh", "-c", script)
+    return int(said.stdout or 0)
 
 
 def names(instance: Instance, job: View) -> str:

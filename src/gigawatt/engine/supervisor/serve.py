@@ -39,7 +39,10 @@ PUT_BESIDE_RANKS = (
     "rank/__init__.py",
     "rank/call.py",
     "rank/copy.py",
+    "rank/entries.py",
     "rank/function.py",
+    "rank/kept.py",
+    "rank/unpacking.py",
     "rank/desk/__init__.py",
     "rank/desk/facts.py",
     "rank/desk/front.py",
@@ -47,6 +50,7 @@ PUT_BESIDE_RANKS = (
     "rank/desk/program.py",
     "rank/desk/run.py",
     "rank/desk/terminal.py",
+    "rank/desk/volumes.py",
     "rank/desk/websocket.py",
 )
 
