@@ -31,6 +31,7 @@ RANGES = {
     "workspace_lease_max_s": (0, 1 << 31),
     "project_bytes_max": (0, 1 << 60),
     "data_bytes_max": (0, 1 << 60),
+    "artifacts_cache_bytes_max": (0, 1 << 60),
     **{
         f"keep_{kind}_s": (0, 1 << 31)
         for kind in ("jobs", "logs", "checkpoints", "environments", "artifacts")
@@ -70,6 +71,10 @@ class Settings:
         str,
         "A file like AWS's with the keys for S3, readable by its owner alone; empty for AWS's own places.",
     ] = ""
+    artifacts_cache_bytes_max: Annotated[
+        int,
+        "What is kept in the data directory of artifacts that have another place, in bytes; 0 is without limit.",
+    ] = 0
     volume_roots: Annotated[
         str,
         "Directories below which path volumes may be, separated by colons; "

@@ -139,7 +139,6 @@ class JobView(TypedDict):
     volumes: list[MountView]
     cause: CauseView | None
     version: int
-    volumes: list[MountView]
     array: str
     index: int | None
     attempts: list[AttemptView]

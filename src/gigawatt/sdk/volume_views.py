@@ -85,11 +85,3 @@ class VolumeDiffView(TypedDict):
     changed: list[VolumeChangeView]
     same: int
     cut: bool
-
-
-class MountView(TypedDict):
-    """A volume that a job's ranks see, `volume` with its version."""
-
-    volume: str
-    path: str
-    mode: str

@@ -25,6 +25,7 @@ from gigawatt.control.premises import LocalPremises
 from gigawatt.control.workshop import LocalWorkshop
 from gigawatt.engine.local import LocalEngine
 from gigawatt.engine.local.datasets import Datasets
+from gigawatt.model.retention import Kind
 from gigawatt.reconcile.pressure import Marks
 from gigawatt.reconcile.turn import Site
 from gigawatt.scheduler.policy import Policy
@@ -70,6 +71,7 @@ def build(settings: Settings, instance: Instance, *, gateway_port: int, proxy_ur
     engine = _engine(settings, instance, stores)
     leader = Leader(store=stores.store, engine=engine, config=_config(settings, instance))
     access = _access(settings, stores.store, leader)
+    stores.artifacts.cache.spare(partial(access.front.needs, Kind.CONTENTS))
     workshop = LocalWorkshop(builder=stores.builder, artifacts=stores.artifacts, homes=stores.homes)
     actuator = Actuator(
         engine=engine,
@@ -187,7 +189,7 @@ def _artifacts(settings: Settings) -> ArtifactStore:
     remote = open_remote(
         settings.artifacts_url, credentials=settings.artifacts_credentials, state=root / "sending"
     )
-    return ArtifactStore(root, remote)
+    return ArtifactStore(root, remote, cache_bytes_max=settings.artifacts_cache_bytes_max)
 
 
 def _engine(settings: Settings, instance: Instance, stores: _Stores) -> LocalEngine:
