@@ -22,6 +22,8 @@ RANGES = {
     "workspace_port": (0, 65_535),
     "nodes": (1, 256),
     "hold_after_s": (0, 1 << 31),
+    "share_half_life_s": (60, 1 << 31),
+    "starve_after_s": (0, 1 << 31),
     "orphan_s": (1, 1 << 31),
     "workspace_idle_s": (60, 1 << 31),
     "workspace_idle_max_s": (60, 1 << 31),
@@ -91,6 +93,12 @@ class Settings:
     hold_after_s: Annotated[
         int, "How long a gang waits before nodes that it could use are kept from lower ones."
     ] = 600
+    share_half_life_s: Annotated[
+        int, "After how long the past use of a project counts half in what it is owed."
+    ] = 604_800
+    starve_after_s: Annotated[
+        int, "How long a gang waits before it comes before all that is guaranteed; 0 is never."
+    ] = 604_800
     keep_jobs_s: Annotated[
         int, "How long ended jobs are kept where their project says nothing; 0 is for ever."
     ] = 0

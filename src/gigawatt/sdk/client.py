@@ -23,6 +23,7 @@ from gigawatt.sdk.jobhandle import Job
 from gigawatt.sdk.jobs import Jobs
 from gigawatt.sdk.models import Models
 from gigawatt.sdk.notifications import Notifications
+from gigawatt.sdk.quotas import Quotas
 from gigawatt.sdk.retention import Retention
 from gigawatt.sdk.schedules import Schedules
 from gigawatt.sdk.secrets import Secrets
@@ -53,6 +54,7 @@ class Client:
         events: what has happened, and as it happens.
         ledger: where the device time went.
         projects: holders of quota.
+        quotas: what projects may use, and what they do use.
         keys: who may call.
         templates: job files with parameters: push, find, submit.
         schedules: jobs that are submitted again and again.
@@ -106,6 +108,7 @@ class Client:
         self.schedules = Schedules(transport)
         self.notifications = Notifications(transport)
         self.tracker = Tracker(self.address)
+        self.quotas = Quotas(transport)
         self.retention = Retention(transport)
 
     def __enter__(self) -> "Client":

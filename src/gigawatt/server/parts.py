@@ -265,7 +265,11 @@ def _config(settings: Settings, instance: Instance) -> Config:
         instance=entropy(8).hex(),
         site=Site(work_dir=_work_dir(settings), api_url=instance.api_url),
         cycles=settings.data / "cycles",
-        policy=Policy(hold_after_ms=settings.hold_after_s * 1000),
+        policy=Policy(
+            hold_after_ms=settings.hold_after_s * 1000,
+            half_life_ms=settings.share_half_life_s * 1000,
+            starve_after_ms=settings.starve_after_s * 1000,
+        ),
         lease_ms=FILE_LEASE_MS if settings.store_url.startswith("sqlite:") else LEASE_MS,
     )
 

@@ -13,6 +13,7 @@ from gigawatt.model.job import Job
 from gigawatt.model.ledger import NodeAccount
 from gigawatt.model.node import Node
 from gigawatt.model.notification import Delivery, Notification
+from gigawatt.model.quota import ProjectUse
 from gigawatt.model.retention import RemovedJob
 from gigawatt.model.schedule import Fire, Schedule
 from gigawatt.model.template import Template, TemplateVersion
@@ -138,6 +139,7 @@ ROWS: dict[type[Any], Columns] = {
     VolumeVersion: Columns(parent=_own_name),
     Tenant: Columns(tenant=lambda tenant: tenant.id, name=lambda tenant: tenant.id),
     Project: Columns(project=_own_name),
+    ProjectUse: Columns(created_ms=_at_ms),
     ApiKey: Columns(phase=_active_or_revoked),
     Template: Columns(created_ms=_updated_ms, phase=_active_or_deleted),
     TemplateVersion: Columns(created_ms=_at_ms, parent=_own_name),
