@@ -14,6 +14,7 @@ from gigawatt.model.world import World
 from gigawatt.scheduler.cold import cold_gangs, cold_nodes
 from gigawatt.scheduler.encode_gangs import GangRows
 from gigawatt.scheduler.encode_nodes import NodeRows
+from gigawatt.scheduler.encode_running import ClaimRows, RunningRows, cold_claims, cold_running
 from gigawatt.scheduler.facts import Footprint, footprint, waiting
 from gigawatt.scheduler.snapshot import Snapshot
 
@@ -21,15 +22,17 @@ from gigawatt.scheduler.snapshot import Snapshot
 class Encoder:
     """The leader's: `apply` every entity that is put into the world, then ask for a `snapshot`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, plans: bool = False) -> None:
         self._nodes = NodeRows()
         self._gangs = GangRows()
         self._held: dict[str, Footprint] = {}
+        self._claims = ClaimRows()
+        self._running = RunningRows() if plans else None
 
     @classmethod
-    def of(cls, world: World) -> "Encoder":
-        """An encoder that knows all of `world`."""
-        encoder = cls()
+    def of(cls, world: World, *, plans: bool = False) -> "Encoder":
+        """An encoder that knows all of `world`; with `plans`, also what runs, gang by gang."""
+        encoder = cls(plans=plans)
         for table in (world.nodes, world.jobs, world.replicas, world.workspaces):
             for entity in table.values():
                 encoder.apply(entity)
@@ -42,6 +45,8 @@ class Encoder:
         """
         match entity:
             case Node():
+                if self._running is not None:
+                    self._running.put_node(entity)
                 return self._nodes.put(entity)
             case Job() | Replica() | Workspace():
                 held, now = self._held.get(entity.id), footprint(entity)
@@ -49,6 +54,9 @@ class Encoder:
                     self._nodes.occupy(entity.id, held, now)
                     self._keep(entity.id, now)
                 moved = held is not now and not (held and held.same_place(now))
+                if self._running is not None:
+                    self._running.put(entity)
+                moved |= self._claims.put(entity)
                 return self._gangs.put(entity.id, waiting(entity)) or moved
             case _:
                 return False
@@ -56,15 +64,20 @@ class Encoder:
     def remove_node(self, node: str) -> None:
         """The node is no longer part of the cluster."""
         self._nodes.remove(node)
+        if self._running is not None:
+            self._running.remove_node(node)
 
     def snapshot(self, now_ms: int, *, resume: str = "", hold: Hold | None = None) -> Snapshot:
         """The world as applied so far. `resume` and `hold` are those of the last decision."""
+        nodes = self._nodes.columns()
         return Snapshot(
             now_ms=now_ms,
-            nodes=self._nodes.columns(),
+            nodes=nodes,
             gangs=self._gangs.columns(),
             resume=resume,
             hold=hold,
+            running=self._running.columns(nodes.ids) if self._running is not None else None,
+            claims=self._claims.columns(nodes.ids),
         )
 
     def _keep(self, gang: str, now: Footprint | None) -> None:
@@ -75,7 +88,7 @@ class Encoder:
 
 
 def encode_cold(
-    world: World, now_ms: int, *, resume: str = "", hold: Hold | None = None
+    world: World, now_ms: int, *, resume: str = "", hold: Hold | None = None, plans: bool = False
 ) -> Snapshot:
     """The snapshot of a world, made from scratch."""
     work = [*world.jobs.values(), *world.replicas.values(), *world.workspaces.values()]
@@ -85,10 +98,13 @@ def encode_cold(
             for node in use.nodes:
                 uses.setdefault(node, []).append(use)
     gangs = [gang for gang in map(waiting, work) if gang is not None]
+    nodes = cold_nodes(world.nodes.values(), uses)
     return Snapshot(
         now_ms=now_ms,
-        nodes=cold_nodes(world.nodes.values(), uses),
+        nodes=nodes,
         gangs=cold_gangs(gangs),
         resume=resume,
         hold=hold,
+        running=cold_running(work, world.nodes.values(), nodes.ids) if plans else None,
+        claims=cold_claims(work, nodes.ids),
     )

@@ -7,6 +7,14 @@ from typing import Any
 
 HOLD_AFTER_MS = 600_000
 STEPS_MAX = 20_000
+MIN_RUN_MS = 600_000
+RESTART_MS = 60_000
+NOTICE_MS = 30_000
+CLAIM_MS = 300_000
+MOVE_LOST_MS = 300_000
+STOPS_MAX = 5
+PLANS_MAX = 8
+MOVES_MAX = 32
 
 
 class Line(StrEnum):
@@ -38,6 +46,21 @@ class Policy:
     )
     line: Line = Line.BACKFILL
     fit: Fit = Fit.BEST
+    preempt: bool = False  # a higher priority may stop lower ones of its project
+    consolidate: bool = False  # gangs may be moved, so that what is free lies together
+    min_run_ms: int = MIN_RUN_MS  # nothing is stopped or moved that was placed more recently
+    restart_ms: int = RESTART_MS  # what starting again costs, in time of all that a gang holds
+    notice_ms: int = NOTICE_MS  # to write a checkpoint, before the first signal
+    claim_ms: int = CLAIM_MS  # nodes are kept so long beyond the time at which they should be free
+    move_lost_ms: int = MOVE_LOST_MS  # no gang is moved that would lose more of its work
+    stops_max: int = STOPS_MAX  # no gang is stopped or moved more often; 0 is without limit
+    plans_max: int = PLANS_MAX  # made in one cycle
+    moves_max: int = MOVES_MAX  # new places looked for in one plan
+
+    @property
+    def plans(self) -> bool:
+        """Whether anything that runs may be stopped or moved."""
+        return self.preempt or self.consolidate
 
     def __post_init__(self) -> None:
         assert self.steps_max >= 1, "a cycle that may do no work would never end"
@@ -48,6 +71,7 @@ POLICIES: Mapping[str, Policy] = {
     "fifo": Policy(line=Line.FIFO, fit=Fit.FIRST),
     "easy": Policy(line=Line.EASY_DATED, fit=Fit.FIRST),
     "easy-hold": Policy(line=Line.EASY, fit=Fit.FIRST),
+    "preempt": Policy(preempt=True, consolidate=True),
 }
 
 

@@ -5,11 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from gigawatt.model.decision import Hold, Start, Wait
+from gigawatt.model.plan import Plan
 from gigawatt.model.reason import Reason, ReasonCode
 from gigawatt.scheduler.ask import Ask, distinct_asks
+from gigawatt.scheduler.claims import Claims
 from gigawatt.scheduler.ground import Ground, ground, reach, usable_N
 from gigawatt.scheduler.later import Given, first_fit
 from gigawatt.scheduler.place import Spot, choose
+from gigawatt.scheduler.plan import Planner
 from gigawatt.scheduler.policy import Line, Policy
 from gigawatt.scheduler.room import Room
 from gigawatt.scheduler.snapshot import NEVER_MS, NONE, Codes, Rows, Snapshot
@@ -37,6 +40,8 @@ class Round:
         self.snapshot = snapshot
         self.policy = policy
         self.room = Room(snapshot.nodes)
+        self.claims = Claims(snapshot, self.room)
+        self.plans: dict[int, Plan] = {}
         self.asks, self.ask_G = distinct_asks(snapshot.gangs)
         self.starts: dict[int, Start] = {}
         self.steps = 0
@@ -51,6 +56,9 @@ class Round:
         self._overdue_G = overdue_ms > policy.hold_after_ms
         self._grounds: dict[Ask, Ground] = {}
         self._given: list[Given] = []
+        plans = snapshot.running if policy.plans else None
+        self.planner = None if plans is None else Planner(self, plans)
+        self._start_claimed()
 
     def advance(self, rows: Rows) -> None:
         """Give gangs their turn, in the order of `rows`, until the policy's steps are used up."""
@@ -65,7 +73,7 @@ class Round:
         for row, index, duration_ms in zip(in_turn, asked, durations, strict=True):
             if self.resume or self.blocked:
                 return
-            if row == awaited:
+            if row == awaited or row in self.starts or row in self.plans:
                 continue
             key = index, self.too_long(duration_ms)
             refused = self.refused.get(key)
@@ -78,8 +86,10 @@ class Round:
                 if start is not None:
                     self.starts[row] = start
                     continue
+                if self._planned(row, self.asks[index]):
+                    continue
                 refused = self.refused[key] = Refused(holds_before=self.holds)
-            elif not again:
+            elif self._planned(row, self.asks[index]) or not again:
                 continue
             self._refuse(row, index, refused)
 
@@ -122,10 +132,34 @@ class Round:
             land = self._grounds[ask] = ground(self.snapshot.nodes, ask)
         return land
 
+    def _start_claimed(self) -> None:
+        """Start those for which enough is kept and free by now: nobody's turn comes before that."""
+        gangs = self.snapshot.gangs
+        for gang in self.claims.standing():
+            row = gangs.row(gang)
+            if row != NONE and self.asks[int(self.ask_G[row])].may_run(self.snapshot.now_ms):
+                start = self.claims.start(self.room, gang)
+                if start is not None:
+                    self.starts[row] = start
+                    if self.hold is not None and self.hold.gang == gang:
+                        self.hold = None
+
+    def _planned(self, row: int, ask: Ask) -> bool:
+        """Whether others stop or move for the gang, which finds no place of its own."""
+        planned = self.snapshot.gangs.ids[row] in self.claims
+        if not planned and self.planner is not None and self.spare is None:
+            made = self.planner.plan(self.room, row, ask)
+            if made is not None:
+                self.plans[row], self.room, planned = made.plan, made.room, True
+        self.blocked |= planned and self.policy.line is Line.FIFO
+        return planned
+
     def _start(self, row: int, ask: Ask, duration_ms: int) -> Start | None:
         spot = self.place(ask, duration_ms)
         if spot is None:
             return None
+        if self.snapshot.gangs.ids[row] in self.claims:
+            self.claims.drop(self.room, self.snapshot.gangs.ids[row])
         devices = self.room.take(ask.demand, spot.rows, spot.places)
         if self.spare is not None and self.too_long(duration_ms):
             self.spare.take(ask.demand, spot.rows, spot.places)
@@ -148,6 +182,25 @@ class Round:
             gpus=devices,
             places=() if spot.places is None else tuple(spot.places.tolist()),
         )
+
+    def freed(self, row: int) -> Reason | None:
+        """What is being freed for a gang that waits; None for most."""
+        plan, gang = self.plans.get(row), self.snapshot.gangs.ids[row]
+        if plan is not None:
+            claim = plan.claim
+            free_ms, stopped, moved = claim.free_ms, claim.stopped, claim.moved
+        elif gang in self.claims:
+            free_ms, stopped, moved = self.claims.told(gang)
+        else:
+            return None
+        left_s = -(-max(free_ms - self.snapshot.now_ms, 0) // 1000)
+        detail = f"{stopped} stop and {moved} move, in {left_s} s at the latest"
+        return Reason(code=ReasonCode.BEING_FREED, need=free_ms, detail=detail)
+
+    def wakes(self) -> list[int]:
+        """Times at which plans and claims are to be looked at again although nothing changes."""
+        planned = () if self.planner is None else sorted(self.planner.again_ms)
+        return [*self.claims.times(self.policy.claim_ms), *planned]
 
     def _refuse(self, row: int, index: int, refused: Refused) -> None:
         """What the policy makes of a gang that waits."""
@@ -214,6 +267,9 @@ class Reasons:
     def _reason(self, row: int) -> Reason:
         turn = self._turn
         index, hold = int(turn.ask_G[row]), turn.hold
+        freed = turn.freed(row)
+        if freed is not None:
+            return freed
         if turn.awaited(row):
             assert hold is not None
             return Reason(code=ReasonCode.HOLD_AHEAD, resource="ms", need=hold.at_ms)
