@@ -113,7 +113,7 @@ class Attempt:
     ready: bool = False  # replicas: readiness was seen
     port: int = 0  # replicas: where rank 0 serves
     places: tuple[int, ...] = ()  # of a stacked gang, how many each node holds; () is one each
-    stopped_for: str = ""  # id of the gang that a plan stopped it for
+    stopped_for: str = ""  # what a plan stopped it for: a gang's id, or "another tenant"
     notice_ms: int = 0  # from then to its first signal
 
     def rank(self, number: int) -> RankStatus:

@@ -16,6 +16,7 @@ from gigawatt.reconcile.attempts import Owner
 from gigawatt.reconcile.turn import Turn
 
 MILLI_GPU_MS = 1_000_000  # in a GPU-second
+ANOTHER = "another tenant"  # whose gangs are nobody else's business
 
 
 def carry_out(turn: Turn, plan: Plan) -> None:
@@ -50,12 +51,14 @@ def _stop(turn: Turn, plan: Plan, victim: Victim, claimant: Owner) -> None:
     assert owner and attempt and attempt.n == victim.attempt, f"{victim} does not run"
     how = "moved" if victim.claim else "stopped"
     lost = f"{victim.lost // MILLI_GPU_MS} GPU-s since its last checkpoint"
-    detail = f"{how} for {_name(claimant)} ({plan.gang}) by {plan.taking}: {lost}"
+    theirs = owner.tenant != claimant.tenant
+    whom = ANOTHER if theirs else f"{_name(claimant)} ({plan.gang})"
+    detail = f"{how} for {whom} by {plan.taking}: {lost}"
     fact = Evidence(at_ms=turn.now_ms, what="preempted", detail=detail)
     notice_ms = plan.notice_ms if _saves(owner) else 0
     told = replace(
         attempt,
-        stopped_for=plan.gang,
+        stopped_for=ANOTHER if theirs else plan.gang,
         notice_ms=notice_ms,
         evidence=(*attempt.evidence, fact),
     )
@@ -70,7 +73,7 @@ def _stop(turn: Turn, plan: Plan, victim: Victim, claimant: Owner) -> None:
         after_s=notice_ms / 1000,
     )
     data = (
-        ("for", plan.gang),
+        ("for", told.stopped_for),
         ("taking", plan.taking.value),
         ("lost_milli_gpu_ms", str(victim.lost)),
     )

@@ -65,21 +65,20 @@ class Claims:
         """The gang on what is kept for it, if all of that is free by now."""
         claims, row = self._snapshot.claims, self._standing[gang]
         assert claims is not None
-        parts = slice(claims.first_C[row], claims.first_C[row + 1])
-        rows, bits = claims.node_M[parts], claims.devices_M[parts]
-        if not _free(room, rows, bits, alone=bool(claims.alone_C[row])):
+        lot = _lot(claims, row)
+        if not _free(room, lot):
             return None
         del self._standing[gang]
-        ids, places = self._snapshot.nodes.ids, claims.places_M[parts]
+        ids = self._snapshot.nodes.ids
         # One place a node is said by saying nothing, except of a stacked gang.
         own = self._snapshot.gangs.row(gang)
         stacked = own != NONE and bool(self._snapshot.gangs.stacked_G[own])
-        gpus = tuple(_places(int(each)) for each in bits)
+        gpus = tuple(_places(int(each)) for each in lot.bits)
         return Start(
             gang=gang,
-            nodes=tuple(ids[int(node)] for node in rows),
+            nodes=tuple(ids[int(node)] for node in lot.rows),
             gpus=gpus if any(gpus) else (),
-            places=tuple(places.tolist()) if stacked else (),
+            places=tuple(lot.places.tolist()) if stacked else (),
         )
 
     def drop(self, room: Room, gang: str) -> None:
@@ -102,8 +101,9 @@ class Claims:
 
     def times(self, claim_ms: int) -> list[int]:
         """When claims that stand lapse, and when plans may be made again for the owners of those that have."""
-        claims = self._snapshot.claims
-        ends = [] if claims is None else claims.until_ms_C[list(self._standing.values())].tolist()
+        claims, ends = self._snapshot.claims, list[int]()
+        if claims is not None:
+            ends = claims.until_ms_C[list(self._standing.values())].tolist()
         return [*ends, *(lapsed_ms + claim_ms for lapsed_ms in self._cooling.values())]
 
 
@@ -163,15 +163,17 @@ def _lot(claims: ClaimColumns, row: int) -> Lot:
     )
 
 
-def _free(room: Room, rows: Rows, bits: Amounts, *, alone: bool) -> bool:
-    """Whether nobody else has any of what was taken from the room for a claim."""
+def _free(room: Room, lot: Lot) -> bool:
+    """Whether nobody else has any of what was taken from the room for the lot."""
+    rows = lot.rows
     if (room.free_KN[:, rows] < 0).any() or room.nodes.sealed_N[rows].any():
         return False
-    if alone and (room.gangs_N[rows] != 1).any():
+    if lot.alone and (room.gangs_N[rows] != 1).any():
         return False
-    width = min(room.device_ND.shape[1], DEVICE_BITS)
-    named = bits[:, np.newaxis] >> np.arange(width) & 1
-    return not ((room.device_ND[rows, :width] < 0) & (named == 1)).any()
+    return not any(
+        (room.device_ND[rows[lot.bits >> device & 1 == 1], device] < 0).any()
+        for device in range(min(room.device_ND.shape[1], DEVICE_BITS))
+    )
 
 
 def _places(bits: int) -> tuple[int, ...]:

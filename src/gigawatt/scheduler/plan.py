@@ -32,7 +32,7 @@ from gigawatt.scheduler.snapshot import (
     Rows,
     Snapshot,
 )
-from gigawatt.scheduler.victims import pick
+from gigawatt.scheduler.victims import Search, pick
 
 CPU_PART = 100  # a core of a gang without GPUs counts as a hundredth of a GPU
 LOST_MAX_MS = 30 * 86_400_000  # beyond it, work counts as no dearer
@@ -92,9 +92,7 @@ class _Wanted:
     """One gang that is to be planned for."""
 
     row: int
-    ask: Ask
-    base: Room  # without those that are being stopped already
-    mask_N: Flags
+    search: Search  # its room is without those that are being stopped already
 
 
 class Planner:
@@ -168,19 +166,27 @@ class Planner:
         fits_N = mask_N & base.fits_N(ask.demand)
         if reach(turn.snapshot.nodes, ask, fits_N) >= ask.nodes_min:
             return None
-        return _Wanted(row=row, ask=ask, base=base, mask_N=mask_N)
+        assert self._costs is not None
+        search = Search(
+            room=base,
+            running=self._running,
+            ask=ask,
+            mask_N=mask_N,
+            price_R=self._costs.price_R,
+        )
+        return _Wanted(row=row, search=search)
 
     def _by(self, right: Right, room: Room, wanted: _Wanted, may_R: Flags) -> Made | None:
         """A plan by one right: victims, the proof, and new places for those that move."""
-        assert self._costs is not None
-        ask, base = wanted.ask, wanted.base
+        search = wanted.search
+        ask, base = search.ask, search.room
         least = replace(ask, nodes_max=ask.nodes_min)
         for _ in range(TRIES):
-            gone_R = pick(base, self._running, ask, may_R, self._costs.price_R, wanted.mask_N)
+            gone_R = pick(search, may_R)
             if gone_R is None or not gone_R.any():
                 return None
             after = released(base, self._running, gone_R)
-            mask_N = wanted.mask_N & after.fits_N(ask.demand)
+            mask_N = search.mask_N & after.fits_N(ask.demand)
             spot = choose(after, least, mask_N, fit=self._turn.policy.fit)
             if spot is None:
                 return None

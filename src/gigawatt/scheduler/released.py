@@ -24,7 +24,7 @@ class Parts:
     """What some gangs have on nodes, one row for each gang and node. Axis P."""
 
     owner_P: Codes  # rows of running gangs
-    node_P: Codes
+    node_P: Rows
     amounts_PK: Amounts
     bits_P: Amounts
     milli_P: Amounts  # of each of its devices
@@ -47,7 +47,7 @@ def parts_of(running: RunningColumns, gangs_R: Flags) -> Parts:
     per_node_PK = running.gangs.per_node_GK[owner_P]
     return Parts(
         owner_P=owner_P,
-        node_P=running.node_M[rows],
+        node_P=running.node_M[rows].astype(np.intp),
         amounts_PK=per_node_PK * running.places_M[rows, np.newaxis],
         bits_P=running.devices_M[rows],
         milli_P=np.minimum(per_node_PK[:, GPU], DEVICE_MILLI),
@@ -90,7 +90,7 @@ class Bench:
         self._gangs_B = room.gangs_N[rows]
         self._sealed_B = room.sealed_N[rows]
 
-    def places(self, node_P: Codes) -> Rows:
+    def places(self, node_P: Rows) -> Rows:
         """Where nodes are on the bench."""
         return np.searchsorted(self.rows, node_P)
 

@@ -13,7 +13,7 @@ from gigawatt.model.gang import GangKind
 from gigawatt.model.plan import Taking
 from gigawatt.scheduler.policy import Policy
 from gigawatt.scheduler.running import GANG_KINDS, RunningColumns
-from gigawatt.scheduler.snapshot import Flags, Snapshot
+from gigawatt.scheduler.snapshot import Amounts, Flags, Snapshot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,14 +23,17 @@ class Claimant:
     snapshot: Snapshot
     row: int
     policy: Policy
-    lost_ms_R: "np.ndarray[tuple[int], np.dtype[np.int64]]"
+    lost_ms_R: Amounts
 
 
 class Right(Protocol):
     """One rule. `must_move`: its victims are not stopped unless they have a place to go to."""
 
-    taking: Taking
-    must_move: bool
+    @property
+    def taking(self) -> Taking: ...
+
+    @property
+    def must_move(self) -> bool: ...
 
     def may_take(self, claimant: Claimant, running: RunningColumns) -> Flags:
         """Over R: those that may stop for the claimant, whatever that costs."""

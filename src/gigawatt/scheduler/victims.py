@@ -20,6 +20,7 @@ from gigawatt.scheduler.snapshot import (
     LEVELS,
     NONE,
     Amounts,
+    Codes,
     Flags,
     NodeColumns,
     Rows,
@@ -29,14 +30,24 @@ EXACT_MAX = 64  # gangs on several nodes of which each is tried again, whether i
 EVERYWHERE = -1
 
 
-def pick(
-    room: Room, running: RunningColumns, ask: Ask, may_R: Flags, price_R: Amounts, mask_N: Flags
-) -> Flags | None:
-    """Those of `may_R` that are to go so that `ask` fits on `mask_N`; None where that is not enough.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """What is to be freed: `ask` is to fit on `mask_N` of `room`, on nodes of which all devices are known.
 
-    `price_R` is above 0; of the nodes of `mask_N` all devices are known.
+    `price_R` is what stopping each gang that runs costs, above 0.
     """
-    parts = _in_order(parts_of(running, may_R), running, ask, price_R, mask_N)
+
+    room: Room
+    running: RunningColumns
+    ask: Ask
+    mask_N: Flags
+    price_R: Amounts
+
+
+def pick(search: Search, may_R: Flags) -> Flags | None:
+    """Those of `may_R` that are to go so that the ask fits; None where that is not enough."""
+    room, running, ask, mask_N = search.room, search.running, search.ask, search.mask_N
+    parts = _in_order(search, may_R)
     bench = Bench(room, np.unique(parts.parts.node_P))
     gone_P, fits_B = _let_go(bench, parts, ask.demand)
     cost_N = np.zeros(len(mask_N), dtype=np.int64)
@@ -51,7 +62,7 @@ def pick(
     gone_R = np.zeros_like(may_R)
     gone_R[parts.parts.owner_P[gone_P]] = True
     if (np.diff(running.first_R)[gone_R] > 1).any():
-        gone_R = _needed(room, running, ask, gone_R, price_R, mask_N)
+        gone_R = _needed(search, gone_R)
     return gone_R
 
 
@@ -64,13 +75,12 @@ class _Ordered:
     depth_P: Rows
 
 
-def _in_order(
-    parts: Parts, running: RunningColumns, ask: Ask, price_R: Amounts, mask_N: Flags
-) -> _Ordered:
-    parts = parts.at(np.flatnonzero(mask_N[parts.node_P]))
-    count_R = np.diff(running.first_R)
-    price_P = np.maximum(price_R[parts.owner_P] // count_R[parts.owner_P], 1)
-    frees_P = parts.amounts_PK[:, GPU if ask.demand.milli_gpu else CPU]
+def _in_order(search: Search, may_R: Flags) -> _Ordered:
+    parts = parts_of(search.running, may_R)
+    parts = parts.at(np.flatnonzero(search.mask_N[parts.node_P]))
+    count_R = np.diff(search.running.first_R)
+    price_P = np.maximum(search.price_R[parts.owner_P] // count_R[parts.owner_P], 1)
+    frees_P = parts.amounts_PK[:, GPU if search.ask.demand.milli_gpu else CPU]
     with np.errstate(divide="ignore"):
         bargain_P = np.where(frees_P > 0, price_P / np.maximum(frees_P, 1), np.inf)
     order = np.lexsort((parts.owner_P, price_P, bargain_P, parts.node_P))
@@ -78,7 +88,7 @@ def _in_order(
     return _Ordered(parts=parts, price_P=price_P, depth_P=_depths(parts.node_P))
 
 
-def _depths(node_P: Rows) -> Rows:
+def _depths(node_P: Rows | Codes) -> Rows:
     """Of rows that are sorted by node: the how manieth of its node each is, from 0."""
     new = np.ones(len(node_P), dtype=np.bool_)
     new[1:] = node_P[1:] != node_P[:-1]
@@ -92,7 +102,7 @@ def _let_go(bench: Bench, ordered: _Ordered, demand: Demand) -> tuple[Flags, Fla
     fits_B = bench.fits(demand, everywhere)
     gone_P = np.zeros(len(ordered.depth_P), dtype=np.bool_)
     by_depth = np.argsort(ordered.depth_P, kind="stable")
-    ends = np.cumsum(np.bincount(ordered.depth_P)) if len(by_depth) else []
+    ends: list[int] = np.cumsum(np.bincount(ordered.depth_P)).tolist()
     start = 0
     for end in ends:
         rows = by_depth[start:end]
@@ -157,22 +167,21 @@ def _stay(bench: Bench, ordered: _Ordered, demand: Demand, gone_P: Flags) -> Fla
     return needed_P
 
 
-def _needed(
-    room: Room, running: RunningColumns, ask: Ask, gone_R: Flags, price_R: Amounts, mask_N: Flags
-) -> Flags:
+def _needed(search: Search, gone_R: Flags) -> Flags:
     """Those of `gone_R` without which it would not fit, the dearest kept first: what goes on one node goes on all."""
-    after = released(room, running, gone_R)
-    fits_N = mask_N & after.fits_N(ask.demand)
+    running, ask, nodes = search.running, search.ask, search.room.nodes
+    after = released(search.room, running, gone_R)
+    fits_N = search.mask_N & after.fits_N(ask.demand)
     parts = parts_of(running, gone_R)
     bench = Bench(after, np.unique(parts.node_P))
     needed_R = gone_R.copy()
     gangs = np.flatnonzero(gone_R)
-    for gang in gangs[np.lexsort((gangs, -price_R[gangs]))][:EXACT_MAX].tolist():
+    for gang in gangs[np.lexsort((gangs, -search.price_R[gangs]))][:EXACT_MAX].tolist():
         own = parts.at(np.flatnonzero(parts.owner_P == gang))
         bench.give(own, sign=-1)
         before = fits_N[own.node_P]
         fits_N[own.node_P] &= bench.fits(ask.demand, bench.places(own.node_P))
-        if reach(room.nodes, ask, fits_N) >= ask.nodes_min:
+        if reach(nodes, ask, fits_N) >= ask.nodes_min:
             needed_R[gang] = False
         else:
             fits_N[own.node_P] = before

@@ -1,0 +1,107 @@
+"""Plans on random worlds: proven, by right, no larger than they have to be, and made where they can be."""
+
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gigawatt.model.attempt import AttemptPhase
+from gigawatt.model.job import Job
+from gigawatt.model.world import World
+from gigawatt.scheduler.decide import decide
+from gigawatt.scheduler.encode import encode_cold
+from gigawatt.scheduler.policy import Line, Policy
+from gigawatt.scheduler.record import decision_bytes, dump, load
+from tests.property.scheduler.checks import faults
+from tests.property.scheduler.plan_checks import over_freed, plan_faults, unplanned
+from tests.property.scheduler.strategies import worlds
+from tests.scenario.build import NOW_MS
+
+POLICY = Policy(preempt=True, min_run_ms=0, hold_after_ms=1 << 50)
+
+policies = st.builds(
+    Policy,
+    preempt=st.booleans(),
+    consolidate=st.booleans(),
+    min_run_ms=st.sampled_from([0, 0, 0, 600_000]),
+    moves_max=st.sampled_from([32, 32, 0, 1]),
+    plans_max=st.sampled_from([8, 8, 1]),
+    hold_after_ms=st.sampled_from([0, 1 << 50]),
+    line=st.sampled_from([Line.BACKFILL] * 3 + list(Line)),
+)
+
+
+@st.composite
+def crowded(draw: st.DrawFn) -> World:
+    """Gangs run that may be stopped, some that are being stopped already, and others of higher priorities wait."""
+    world = draw(worlds())
+    for job in list(world.jobs.values()):
+        priority = 0 if job.attempt and job.attempt.live else draw(st.sampled_from([0, 10, 20, 20]))
+        spec = replace(job.spec, priority=priority, windows=job.spec.windows if priority < 20 else ())
+        world.put(replace(job, spec=spec, project=draw(st.sampled_from(["one", "one", "two"]))))
+    for work in [*world.jobs.values(), *world.replicas.values()]:
+        attempt = work.attempt
+        if attempt and attempt.live and draw(st.sampled_from([False] * 7 + [True])):
+            world.put(work.with_attempt(attempt.moved(AttemptPhase.STOPPING)))
+    return world
+
+
+@given(world=crowded(), policy=policies)
+def test_a_plan_has_no_fault(world: World, policy: Policy) -> None:
+    decision = decide(encode_cold(world, NOW_MS, plans=True), policy)
+    assert faults(world, replace(decision, plans=(), waits=decision.waits)) == []
+    assert plan_faults(world, decision) == []
+
+
+@given(world=crowded(), consolidate=st.booleans())
+def test_every_victim_of_a_plan_is_needed(world: World, consolidate: bool) -> None:  # noqa: FBT001
+    policy = replace(POLICY, consolidate=consolidate)
+    assert list(over_freed(world, decide(encode_cold(world, NOW_MS, plans=True), policy))) == []
+
+
+@given(world=crowded())
+def test_the_first_of_the_line_is_planned_for_if_lower_ones_of_its_project_have_what_it_needs(
+    world: World,
+) -> None:
+    assert list(unplanned(world, decide(encode_cold(world, NOW_MS, plans=True), POLICY))) == []
+
+
+@given(world=crowded())
+def test_without_a_setting_nothing_is_planned(world: World) -> None:
+    with_runs, without = encode_cold(world, NOW_MS, plans=True), encode_cold(world, NOW_MS)
+    decision = decide(with_runs, Policy())
+    assert decision.plans == ()
+    assert decision_bytes(decision) == decision_bytes(decide(without, Policy()))
+
+
+@given(world=crowded(), policy=policies)
+def test_a_recorded_cycle_with_plans_is_decided_again_to_the_same_bytes(
+    world: World, policy: Policy
+) -> None:
+    snapshot = encode_cold(world, NOW_MS, plans=True)
+    recorded = dump(snapshot, policy)
+    again = load(recorded)
+    assert dump(*again) == recorded
+    assert decision_bytes(decide(*again)) == decision_bytes(decide(snapshot, policy))
+    assert dump(snapshot, policy) == recorded
+
+
+def test_the_random_worlds_do_lead_to_plans() -> None:
+    """Or nothing above would have been checked."""
+    counts = {"plans": 0, "moves": 0, "wide": 0}
+
+    @given(world=crowded())
+    def count(world: World) -> None:
+        policy = replace(POLICY, consolidate=True)
+        for plan in decide(encode_cold(world, NOW_MS, plans=True), policy).plans:
+            counts["plans"] += 1
+            counts["moves"] += plan.claim.moved
+            counts["wide"] += any(
+                isinstance(work := world.jobs.get(victim.gang), Job)
+                and work.attempt is not None
+                and len(work.attempt.nodes) > 1
+                for victim in plan.victims
+            )
+
+    count()
+    assert min(counts.values()) > 0, counts
