@@ -114,7 +114,9 @@ def over_freed(world: World, decision: Decision) -> Iterator[str]:
 
 def unplanned(world: World, decision: Decision, plan: Plan | None = None) -> Iterator[str]:
     """The gang ahead of all waits although it would fit if all lower ones of its project went, and there is no plan."""
-    line = sorted(waiting(world).values(), key=lambda each: (-each.priority, each.queued_ms, each.id))
+    line = sorted(
+        waiting(world).values(), key=lambda each: (-each.priority, each.queued_ms, each.id)
+    )
     planned = {plan.gang for plan in decision.plans}
     for gang in line[:1]:
         if gang.id in started(decision) or gang.id in planned or gang.windows or gang.shape.stacked:
@@ -128,8 +130,10 @@ def unplanned(world: World, decision: Decision, plan: Plan | None = None) -> Ite
             and work.attempt.phase in STOPPABLE
         }
         known = not gang.avoid_nodes
-        if known and not _fits(without(world, ending(world)), gang) and _fits(
-            without(world, lower | ending(world)), gang
+        if (
+            known
+            and not _fits(without(world, ending(world)), gang)
+            and _fits(without(world, lower | ending(world)), gang)
         ):
             yield f"{gang.id} waits, and would fit without {sorted(lower)}"
 
@@ -170,7 +174,12 @@ def _ended(work: Job | Replica) -> Job | Replica:
 
 
 def _start(gang: str, claim: Claim) -> Start:
-    return Start(gang=gang, nodes=claim.nodes, gpus=claim.gpus if any(claim.gpus) else (), places=claim.places)
+    return Start(
+        gang=gang,
+        nodes=claim.nodes,
+        gpus=claim.gpus if any(claim.gpus) else (),
+        places=claim.places,
+    )
 
 
 def _work(world: World, gang: str) -> Job | Replica:
