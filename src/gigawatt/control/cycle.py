@@ -130,7 +130,7 @@ def _decided(
     if (concerned or always) and not state.halted:
         done = len(turn.touched)
         snapshot = state.encoder.snapshot(turn.now_ms, resume=state.resume, hold=state.hold)
-        finished = finish(snapshot, state.policy)
+        finished = finish(snapshot, state.policy, state.encoder.memo)
         decision = finished.started()
         state.resume, state.again_ms = decision.resume, decision.again_ms
         state.hold = decision.hold

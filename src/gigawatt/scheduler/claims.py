@@ -4,6 +4,7 @@ What a claim is for may still be in use by those who stop for it, so the room is
 have gone. From then on the claim's owner starts on it at its turn: it has it already.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,9 +25,9 @@ from gigawatt.scheduler.snapshot import (
 
 
 class Claims:
-    """The claims that stand in this round. Those that do not are `lapses`."""
+    """The claims that stand in this round. Those that do not are `lapses`. `room` is asked for only where any stands."""
 
-    def __init__(self, snapshot: Snapshot, room: Room) -> None:
+    def __init__(self, snapshot: Snapshot, room: Callable[[], Room]) -> None:
         self._snapshot = snapshot
         self._standing: dict[str, int] = {}
         self._cooling: dict[str, int] = {}
@@ -47,9 +48,9 @@ class Claims:
                 self._standing[gang] = row
         self.lapses = tuple(lapses)
         for row in self._standing.values():
-            keep(room, _lot(claims, row))
+            keep(room(), _lot(claims, row))
         if self._standing:
-            room.settle()
+            room().settle()
 
     def __contains__(self, gang: str) -> bool:
         return gang in self._standing

@@ -16,18 +16,26 @@ from gigawatt.scheduler.encode_gangs import GangRows
 from gigawatt.scheduler.encode_nodes import NodeRows
 from gigawatt.scheduler.encode_running import ClaimRows, RunningRows, cold_claims, cold_running
 from gigawatt.scheduler.facts import Footprint, footprint, waiting
+from gigawatt.scheduler.index import Memo
 from gigawatt.scheduler.snapshot import Snapshot
+
+INDEXED_FROM = 64  # nodes; fewer are soon looked at one by one
 
 
 class Encoder:
     """The leader's: `apply` every entity that is put into the world, then ask for a `snapshot`."""
 
-    def __init__(self, *, plans: bool = False) -> None:
-        self._nodes = NodeRows()
+    def __init__(self, *, plans: bool = False, indexed_from: int = INDEXED_FROM) -> None:
+        self._nodes = NodeRows(memo=Memo(indexed_from))
         self._gangs = GangRows()
         self._held: dict[str, Footprint] = {}
         self._claims = ClaimRows()
         self._running = RunningRows() if plans else None
+
+    @property
+    def memo(self) -> Memo:
+        """For a round on the newest snapshot."""
+        return self._nodes.memo
 
     @classmethod
     def of(cls, world: World, *, plans: bool = False) -> "Encoder":

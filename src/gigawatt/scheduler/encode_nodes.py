@@ -6,6 +6,7 @@ import numpy as np
 
 from gigawatt.model.node import Node
 from gigawatt.scheduler.facts import Footprint, Rest, domain_paths, rest
+from gigawatt.scheduler.index import Memo
 from gigawatt.scheduler.snapshot import (
     LEVELS,
     NODE_DYNAMIC,
@@ -28,6 +29,7 @@ NO_USE = (0,) * len(NODE_USES)
 class NodeRows:
     """Kept by `put`, `remove` and `occupy`; `columns` costs what changed since it was last asked."""
 
+    memo: Memo  # for rounds on the newest columns
     _nodes: dict[str, Node] = field(default_factory=dict[str, Node])
     _uses: dict[str, dict[str, Footprint]] = field(default_factory=dict[str, dict[str, Footprint]])
     _touched: set[str] = field(default_factory=set[str])  # their rest is to be worked out again
@@ -88,6 +90,10 @@ class NodeRows:
         old = self._columns
         if old is not None and not (static or dynamic):
             return old
+        if old is None or static:
+            self.memo.note(None)
+        else:
+            self.memo.note(np.array(self._dynamic.written, dtype=np.intp))
         ids = tuple(self._static.keys) if old is None or rows else old.ids
         if old is None or static:
             topology, kind, cached = self._topology(), self._kind(), self._kept()

@@ -55,6 +55,9 @@ class Turn(Protocol):
     def ask_G(self) -> Rows: ...
 
     @property
+    def room(self) -> Room: ...
+
+    @property
     def claims(self) -> Claims: ...
 
     @property
@@ -108,8 +111,8 @@ class Planner:
         self._made = 0
         self.again_ms: set[int] = set()
 
-    def plan(self, room: Room, row: int, ask: Ask) -> Made | None:
-        """A plan for the gang of that row of the line, which finds no place in `room`; None where none can be made."""
+    def plan(self, row: int, ask: Ask) -> Made | None:
+        """A plan for the gang of that row of the line, which finds no place; None where none can be made."""
         turn, gangs = self._turn, self._turn.snapshot.gangs
         if self._made == turn.policy.plans_max or ask.stacked:
             return None
@@ -121,7 +124,7 @@ class Planner:
         key = asked, int(gangs.tenant_G[row]), int(gangs.project_G[row]), int(gangs.priority_G[row])
         if key in self._failed:
             return None
-        made = self._first(room, row, ask)
+        made = self._first(row, ask)
         if made is None:
             self._failed.add(key)
             return None
@@ -131,7 +134,7 @@ class Planner:
             self._ending_R[self._running.gangs.row(gang)] = True
         return made
 
-    def _first(self, room: Room, row: int, ask: Ask) -> Made | None:
+    def _first(self, row: int, ask: Ask) -> Made | None:
         turn, running, now_ms = self._turn, self._running, self._turn.snapshot.now_ms
         costs = self._costs = self._costs or _costs(running, turn.policy, now_ms)
         claimant = Claimant(
@@ -146,17 +149,17 @@ class Planner:
             may_R &= now_R
             if not may_R.any():
                 continue
-            wanted = wanted or self._wanted(room, row, ask)
+            wanted = wanted or self._wanted(row, ask)
             if wanted is None:
                 return None
-            made = self._by(right, room, wanted, may_R)
+            made = self._by(right, wanted, may_R)
             if made is not None:
                 return made
         return None
 
-    def _wanted(self, room: Room, row: int, ask: Ask) -> _Wanted | None:
+    def _wanted(self, row: int, ask: Ask) -> _Wanted | None:
         """None where it will fit once those have gone that are being stopped already."""
-        turn = self._turn
+        turn, room = self._turn, self._turn.room
         mask_N = turn.ground(ask).allowed_N & self._known_N
         if turn.holds:
             mask_N &= turn.holder_N == NONE
@@ -176,7 +179,7 @@ class Planner:
         )
         return _Wanted(row=row, search=search)
 
-    def _by(self, right: Right, room: Room, wanted: _Wanted, may_R: Flags) -> Made | None:
+    def _by(self, right: Right, wanted: _Wanted, may_R: Flags) -> Made | None:
         """A plan by one right: victims, the proof, and new places for those that move."""
         search = wanted.search
         ask, base = search.ask, search.room
@@ -191,7 +194,7 @@ class Planner:
             if spot is None:
                 return None
             devices = after.take(ask.demand, spot.rows)
-            left = copied(room)
+            left = copied(self._turn.room)
             keep(left, _lot(ask, spot, devices))
             left.settle()
             moves = self._moves(left, gone_R)

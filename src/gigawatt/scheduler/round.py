@@ -10,10 +10,11 @@ from gigawatt.model.reason import Reason, ReasonCode
 from gigawatt.scheduler.ask import Ask, distinct_asks
 from gigawatt.scheduler.claims import Claims
 from gigawatt.scheduler.ground import Ground, ground, reach, usable_N
+from gigawatt.scheduler.index import Index
 from gigawatt.scheduler.later import Given, first_fit
 from gigawatt.scheduler.place import Spot, choose
 from gigawatt.scheduler.plan import Planner
-from gigawatt.scheduler.policy import Line, Policy
+from gigawatt.scheduler.policy import Fit, Line, Policy
 from gigawatt.scheduler.room import Room
 from gigawatt.scheduler.snapshot import NEVER_MS, NONE, Codes, Rows, Snapshot
 from gigawatt.scheduler.why import why_not_now
@@ -34,14 +35,14 @@ class Refused:
 
 
 class Round:
-    """Takes gangs one after another, in the order given, and writes to nothing but itself."""
+    """Takes gangs one after another, in the order given, and writes to nothing but itself and the index it is lent."""
 
-    def __init__(self, snapshot: Snapshot, policy: Policy) -> None:
+    def __init__(self, snapshot: Snapshot, policy: Policy, index: Index | None = None) -> None:
         self.snapshot = snapshot
         self.policy = policy
-        self.room = Room(snapshot.nodes)
-        self.claims = Claims(snapshot, self.room)
-        self.plans: dict[int, Plan] = {}
+        self._index = index if policy.fit is Fit.BEST and policy.line not in DATED else None
+        self._room: Room | None = None  # made when something asks that the index does not answer
+        self._in_room = 0  # how many of `_given` it has been told
         self.asks, self.ask_G = distinct_asks(snapshot.gangs)
         self.starts: dict[int, Start] = {}
         self.steps = 0
@@ -56,9 +57,21 @@ class Round:
         self._overdue_G = overdue_ms > policy.hold_after_ms
         self._grounds: dict[Ask, Ground] = {}
         self._given: list[Given] = []
-        plans = snapshot.running if policy.plans else None
-        self.planner = None if plans is None else Planner(self, plans)
+        self.claims = Claims(snapshot, lambda: self.room)
+        self.plans: dict[int, Plan] = {}
+        running = snapshot.running if policy.plans else None
+        self.planner = None if running is None else Planner(self, running)
         self._start_claimed()
+
+    @property
+    def room(self) -> Room:
+        """What is free now."""
+        if self._room is None:
+            self._room = Room(self.snapshot.nodes)
+        for each in self._given[self._in_room :]:
+            self._room.take(each.demand, each.rows, each.places)
+        self._in_room = len(self._given)
+        return self._room
 
     def advance(self, rows: Rows) -> None:
         """Give gangs their turn, in the order of `rows`, until the policy's steps are used up."""
@@ -93,10 +106,18 @@ class Round:
                 continue
             self._refuse(row, index, refused)
 
+    def close(self) -> None:
+        """Give the index back: the next round changes it."""
+        self._index = None
+
     def place(self, ask: Ask, duration_ms: int = 0) -> Spot | None:
         """Where a gang that asks this would go if it were its turn now; None where it would have to wait."""
         if self.blocked or not ask.may_run(self.snapshot.now_ms):
             return None
+        index = self._index
+        if index is not None and not self.holds and index.answers(ask):
+            rows = index.find(ask)
+            return None if rows is None else Spot(rows=rows)
         mask_N = self.ground(ask).allowed_N & self.room.fits_N(ask.demand)
         if self.holds:
             mask_N &= self.holder_N == NONE
@@ -134,6 +155,8 @@ class Round:
 
     def _start_claimed(self) -> None:
         """Start those for which enough is kept and free by now: nobody's turn comes before that."""
+        if self.claims:
+            self._index = None  # it knows nothing of what is kept
         gangs = self.snapshot.gangs
         for gang in self.claims.standing():
             row = gangs.row(gang)
@@ -148,9 +171,10 @@ class Round:
         """Whether others stop or move for the gang, which finds no place of its own."""
         planned = self.snapshot.gangs.ids[row] in self.claims
         if not planned and self.planner is not None and self.spare is None:
-            made = self.planner.plan(self.room, row, ask)
+            made = self.planner.plan(row, ask)
             if made is not None:
-                self.plans[row], self.room, planned = made.plan, made.room, True
+                self.plans[row], self._room, planned = made.plan, made.room, True
+                self._index = None  # it knows nothing of what is kept
         self.blocked |= planned and self.policy.line is Line.FIFO
         return planned
 
@@ -160,7 +184,7 @@ class Round:
             return None
         if self.snapshot.gangs.ids[row] in self.claims:
             self.claims.drop(self.room, self.snapshot.gangs.ids[row])
-        devices = self.room.take(ask.demand, spot.rows, spot.places)
+        devices = self._take(ask, spot)
         if self.spare is not None and self.too_long(duration_ms):
             self.spare.take(ask.demand, spot.rows, spot.places)
         end_ms = self.snapshot.now_ms + duration_ms if duration_ms else NEVER_MS
@@ -201,6 +225,15 @@ class Round:
         """Times at which plans and claims are to be looked at again although nothing changes."""
         planned = () if self.planner is None else sorted(self.planner.again_ms)
         return [*self.claims.times(self.policy.claim_ms), *planned]
+
+    def _take(self, ask: Ask, spot: Spot) -> tuple[tuple[int, ...], ...]:
+        """The devices given on each node."""
+        if self._index is not None and spot.places is None:
+            return self._index.take(ask.demand, spot.rows)
+        self._index = None
+        devices = self.room.take(ask.demand, spot.rows, spot.places)
+        self._in_room += 1  # of what is given next
+        return devices
 
     def _refuse(self, row: int, index: int, refused: Refused) -> None:
         """What the policy makes of a gang that waits."""
