@@ -224,7 +224,8 @@ class Round:
     def wakes(self) -> list[int]:
         """Times at which plans and claims are to be looked at again although nothing changes."""
         planned = () if self.planner is None else sorted(self.planner.again_ms)
-        return [*self.claims.times(self.policy.claim_ms), *planned]
+        until = [plan.claim.until_ms for plan in self.plans.values()]
+        return [*self.claims.times(self.policy.claim_ms), *until, *planned]
 
     def _take(self, ask: Ask, spot: Spot) -> tuple[tuple[int, ...], ...]:
         """The devices given on each node."""

@@ -12,7 +12,7 @@ from gigawatt.model.gang import Gang, Isolation
 from gigawatt.model.job import Job
 from gigawatt.model.plan import Claim
 from gigawatt.model.work import Work
-from gigawatt.scheduler.facts import Footprint, devices_of, footprint
+from gigawatt.scheduler.facts import Footprint, devices_of, footprint, waiting
 from gigawatt.scheduler.running import GANG_KINDS, UNKNOWN_DEVICES
 from gigawatt.scheduler.snapshot import DEVICE_BITS, NEVER_MS, NONE
 
@@ -63,9 +63,10 @@ def running(work: Work) -> RunningGang | None:
 
 
 def kept(work: Work) -> Kept | None:
-    """What is kept for it. A gang that has started has what was kept."""
+    """What is kept for it while it waits, or until it has stopped so as to move."""
     claim, attempt = work.claim, work.attempt
-    if claim is None or (attempt is not None and attempt.live and not attempt.stopped_for):
+    moves = attempt is not None and attempt.live and bool(attempt.stopped_for)
+    if claim is None or not (moves or waiting(work)):
         return None
     return Kept(gang=work.gang(), claim=claim)
 
