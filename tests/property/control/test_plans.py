@@ -140,7 +140,7 @@ def played(data: st.DataObject) -> History:
     return history
 
 
-@settings(max_examples=50)
+@settings(max_examples=20)
 @given(data=st.data())
 def test_with_nothing_new_plans_come_to_an_end_and_everything_planned_for_has_started(
     data: st.DataObject,
@@ -152,7 +152,7 @@ def test_with_nothing_new_plans_come_to_an_end_and_everything_planned_for_has_st
         assert job.phase is not JobPhase.STOPPING
 
 
-@settings(max_examples=50)
+@settings(max_examples=20)
 @given(data=st.data())
 def test_nobody_is_stopped_without_a_start_of_whom_it_was_for(data: st.DataObject) -> None:
     history = played(data)
@@ -167,7 +167,7 @@ def test_nobody_is_stopped_without_a_start_of_whom_it_was_for(data: st.DataObjec
     assert waits == set()
 
 
-@settings(max_examples=50)
+@settings(max_examples=20)
 @given(data=st.data())
 def test_all_victims_of_a_plan_are_stopped_with_it_or_none(data: st.DataObject) -> None:
     history = played(data)
@@ -180,7 +180,7 @@ def test_all_victims_of_a_plan_are_stopped_with_it_or_none(data: st.DataObject) 
             assert stopped[event.subject] == int(first) + int(second.split(" ")[0])
 
 
-@settings(max_examples=50)
+@settings(max_examples=20)
 @given(data=st.data())
 def test_what_is_stopped_for_another_is_charged_to_nobody_and_had_its_least_run_time(
     data: st.DataObject,
@@ -199,7 +199,7 @@ def test_what_is_stopped_for_another_is_charged_to_nobody_and_had_its_least_run_
     assert history.loop.unaccounted() == 0
 
 
-@settings(max_examples=50)
+@settings(max_examples=20)
 @given(data=st.data())
 def test_what_moves_starts_again_as_soon_as_it_has_stopped(data: st.DataObject) -> None:
     history = played(data)
