@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gigawatt.model.attempt import Verdict
-from gigawatt.model.command import CancelJob, SubmitJob
+from gigawatt.model.command import CancelJob
 from gigawatt.model.event import Event
 from gigawatt.model.gang import Shape
 from gigawatt.model.job import Job, JobPhase, JobSpec

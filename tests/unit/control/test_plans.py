@@ -233,7 +233,7 @@ def test_a_plan_lapses_when_its_node_is_lost() -> None:
 
 
 def test_a_plan_lapses_when_what_is_to_stop_does_not_and_another_is_made_after_a_while() -> None:
-    loop, machines = full()
+    loop, _ = full()
     ask(loop, "urgent", priority=10)
     loop.later(30_000 + POLICY.claim_ms)
     loop.step()
