@@ -20,7 +20,6 @@ from gigawatt.scheduler.snapshot import NEVER_MS, NONE, Codes, Rows, Snapshot
 from gigawatt.scheduler.why import why_not_now
 
 GROUNDS_MAX = 256  # asks whose ground is kept; beyond it the oldest is worked out again when needed
-DATED = frozenset({Line.EASY, Line.EASY_DATED})
 
 NOT_CONSIDERED = Reason(code=ReasonCode.NOT_CONSIDERED)
 BEHIND_HEAD = Reason(code=ReasonCode.BEHIND_HEAD)
@@ -40,7 +39,7 @@ class Round:
     def __init__(self, snapshot: Snapshot, policy: Policy, index: Index | None = None) -> None:
         self.snapshot = snapshot
         self.policy = policy
-        self._index = index if policy.fit is Fit.BEST and policy.line not in DATED else None
+        self._index = index if policy.fit is Fit.BEST and not policy.dated else None
         self._room: Room | None = None  # made when something asks that the index does not answer
         self._in_room = 0  # how many of `_given` it has been told
         self.asks, self.ask_G = distinct_asks(snapshot.gangs)
@@ -241,7 +240,7 @@ class Round:
         ask = self.asks[index]
         if self.policy.line is Line.FIFO:
             self.blocked = ask.may_run(self.snapshot.now_ms)
-        elif self.policy.line in DATED:
+        elif self.policy.dated:
             if self.hold is None:
                 self._date(row, ask)
         elif self._overdue_G[row] and not refused.holds:
@@ -325,8 +324,8 @@ class Reasons:
 def _beyond(hold: Hold, duration_ms: int, now_ms: int) -> Reason:
     return Reason(
         code=ReasonCode.HELD_FOR_HEAD,
-        resource="ms",
-        need=duration_ms,
+        resource="ms" if duration_ms else "",
+        need=duration_ms or NEVER_MS,
         have=hold.at_ms - now_ms,
         detail=f"until the hold of {hold.gang} begins"
         if duration_ms
