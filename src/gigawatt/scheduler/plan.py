@@ -37,7 +37,7 @@ from gigawatt.scheduler.victims import Search, pick
 CPU_PART = 100  # a core of a gang without GPUs counts as a hundredth of a GPU
 LOST_MAX_MS = 30 * 86_400_000  # beyond it, work counts as no dearer
 TRIES = 3  # sets of gangs to move, each without those of the last that found no place
-AGAIN_EVERY_MS = 10_000  # times at which plans are tried again are multiples of it
+AGAIN_EVERY_MS = 60_000  # times at which plans are tried again are multiples of it
 
 Devices = tuple[tuple[int, ...], ...]
 

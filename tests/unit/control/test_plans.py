@@ -181,7 +181,7 @@ def test_what_has_just_started_is_stopped_once_it_has_run_for_long_enough() -> N
     loop.later(59_000)
     loop.step()
     assert machines.asked == []
-    loop.later(11_000)
+    loop.later(60_000)
     loop.step()
     assert machines.asked == [key("young")]
 
