@@ -13,9 +13,12 @@ from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.retention import Retention
 from gigawatt.service.networks import parse_networks
 
+FILES = ("artifacts_credentials", "notify_ca_file", "mail_password_file")
+CHOICES = {"engine": ("local",), "mail_tls": ("starttls", "tls", "none")}
 RANGES = {
     "port": (0, 65_535),
     "gateway_port": (0, 65_535),
+    "mail_port": (1, 65_535),
     "workspace_port": (0, 65_535),
     "nodes": (1, 256),
     "hold_after_s": (0, 1 << 31),
@@ -29,6 +32,7 @@ RANGES = {
     "workspace_lease_max_s": (0, 1 << 31),
     "project_bytes_max": (0, 1 << 60),
     "data_bytes_max": (0, 1 << 60),
+    "artifacts_cache_bytes_max": (0, 1 << 60),
     **{
         f"keep_{kind}_s": (0, 1 << 31)
         for kind in ("jobs", "logs", "checkpoints", "environments", "artifacts")
@@ -71,6 +75,10 @@ class Settings:
         str,
         "A file like AWS's with the keys for S3, readable by its owner alone; empty for AWS's own places.",
     ] = ""
+    artifacts_cache_bytes_max: Annotated[
+        int,
+        "What is kept in the data directory of artifacts that have another place, in bytes; 0 is without limit.",
+    ] = 0
     volume_roots: Annotated[
         str,
         "Directories below which path volumes may be, separated by colons; "
@@ -136,6 +144,23 @@ class Settings:
 
     webhook_networks: Annotated[
         str, "Networks that webhooks may go to although they are not public: 10.0.0.0/8, fd00::/8."
+    ] = ""
+    notify_ca_file: Annotated[
+        str,
+        "A file of certificates, PEM, that webhooks and the mail server are believed by besides the system's.",
+    ] = ""
+    mail_host: Annotated[str, "The mail server that notifications go out by; empty for none."] = ""
+    mail_port: Annotated[int, "Its port."] = 587
+    mail_tls: Annotated[
+        str, "How it is spoken to: starttls, tls (from the first byte, mostly port 465), or none."
+    ] = "starttls"
+    mail_from: Annotated[str, "The address that mail comes from."] = ""
+    mail_user: Annotated[str, "Who signs in there; empty for nobody."] = ""
+    mail_password_file: Annotated[
+        str, "A file with that user's password, readable by its owner alone."
+    ] = ""
+    mail_domains: Annotated[
+        str, "Domains that mail may go to, separated by commas; empty for any."
     ] = ""
     workspace_port: Annotated[
         int,
@@ -220,15 +245,14 @@ def _check(name: str, value: Any, source: str) -> None:
         raise RefusalError(RefusalCode.INVALID, detail, field=name)
     if name == "artifacts_url" and value:
         check_url(value)
-    if name == "artifacts_credentials" and value and not Path(value).is_absolute():
+    if name in FILES and value and not Path(value).is_absolute():
         detail = f"{source} is {value!r}, which is not an absolute path"
         raise RefusalError(RefusalCode.INVALID, detail, field=name)
     if name == "webhook_networks":
         _check_networks(value, source)
-    if name == "engine" and value != "local":
-        raise RefusalError(
-            RefusalCode.UNSUPPORTED, f"{source} is {value!r}; this version has: local", field=name
-        )
+    if value not in CHOICES.get(name, (value,)):
+        detail = f"{source} is {value!r}; this version has: {', '.join(CHOICES[name])}"
+        raise RefusalError(RefusalCode.UNSUPPORTED, detail, field=name)
 
 
 def _check_networks(value: str, source: str) -> None:

@@ -12,8 +12,10 @@ log = logging.getLogger(__name__)
 NOTE = "kept-in"
 
 
-def settle(root: Path, remote: Remote | None) -> None:
+def settle(root: Path, remote: Remote | None, *, owner: str) -> None:
     """Send what is below `root` to a remote that is new here. Where it is the one of last time, nothing is asked of it.
+
+    It becomes the place of `owner` where it is nobody's yet.
 
     Raises RefusalError: `unavailable` where a new remote cannot be used; `conflict` where there was one and is none any
     more, for then what is not cached would be lost from sight. The next start goes on where this one broke.
@@ -35,6 +37,8 @@ def settle(root: Path, remote: Remote | None) -> None:
     if before == remote.url:
         return
     remote.check()
+    if not remote.owner():
+        remote.own(owner)
     sent = 0
     for path in sorted((root / DIGESTS).glob("??/*")):
         if not remote.has(path.name):

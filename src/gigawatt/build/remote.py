@@ -8,6 +8,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
@@ -18,7 +19,18 @@ from gigawatt.model.refusal import RefusalCode, RefusalError
 
 FIELD = "artifacts_url"
 SCHEMES = ("s3", "file")
+OWNER = ".gigawatt-owner"
+OWNER_BYTES_MAX = 256
 CHUNK_BYTES = 8 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """A file of a remote, and when it came there."""
+
+    hex_digits: str
+    size_bytes: int
+    modified_ms: int
 
 
 class Remote(Protocol):
@@ -49,6 +61,16 @@ class Remote(Protocol):
     def remove(self, hex_digits: str) -> None:
         """It is not there any more, whether or not it was."""
         ...
+
+    def listed(self) -> Iterator[Listed]:
+        """Everything that is there, each once."""
+        ...
+
+    def owner(self) -> str:
+        """Whose place it is, as `own` left it; empty where nobody said."""
+        ...
+
+    def own(self, owner: str) -> None: ...
 
     def sweep(self) -> int:
         """Take back what sends that were killed left half done there; how many."""
@@ -133,6 +155,33 @@ class SharedDirectory:
     def remove(self, hex_digits: str) -> None:
         try:
             place_of(self._root, hex_digits).unlink(missing_ok=True)
+        except OSError as error:
+            raise self._unavailable(error) from error
+
+    def listed(self) -> Iterator[Listed]:
+        try:
+            for path in sorted((self._root / "sha256").glob("??/*")):
+                status = path.stat()
+                yield Listed(
+                    hex_digits=path.name,
+                    size_bytes=status.st_size,
+                    modified_ms=status.st_mtime_ns // 1_000_000,
+                )
+        except OSError as error:
+            raise self._unavailable(error) from error
+
+    def owner(self) -> str:
+        try:
+            if not self._root.is_dir():
+                raise FileNotFoundError(2, "there is no such directory")
+            path = self._root / OWNER
+            return path.read_text()[:OWNER_BYTES_MAX].strip() if path.exists() else ""
+        except OSError as error:
+            raise self._unavailable(error) from error
+
+    def own(self, owner: str) -> None:
+        try:
+            (self._root / OWNER).write_text(owner)
         except OSError as error:
             raise self._unavailable(error) from error
 

@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gigawatt.build.remote import FIELD, lost
+from gigawatt.build.remote import FIELD, OWNER, OWNER_BYTES_MAX, Listed, lost
 from gigawatt.build.s3_client import SIDE_BY_SIDE, Client, Place, connect, parse_place
+from gigawatt.build.trees import HEX
 from gigawatt.model.refusal import RefusalCode, RefusalError
 
 PART_BYTES = 16 * 1024 * 1024
@@ -115,6 +116,37 @@ class S3:
     def remove(self, hex_digits: str) -> None:
         with self._told():
             self._client.delete_object(**self._name(hex_digits))
+
+    def listed(self) -> Iterator[Listed]:
+        prefix = self._place.key("sha256/")
+        client: Any = self._client
+        with self._told():
+            pages = client.get_paginator("list_objects_v2")
+            for page in pages.paginate(Bucket=self._place.bucket, Prefix=prefix):
+                for each in page.get("Contents", ()):
+                    name = str(each["Key"]).rpartition("/")[2]
+                    if HEX.fullmatch(name) and each["Key"] == self._name(name)["Key"]:
+                        yield Listed(
+                            hex_digits=name,
+                            size_bytes=each["Size"],
+                            modified_ms=int(each["LastModified"].timestamp() * 1_000),
+                        )
+
+    def owner(self) -> str:
+        from botocore.exceptions import ClientError
+
+        with self._told():
+            try:
+                reply = self._client.get_object(**self._owner_name())
+            except ClientError as error:
+                if _code(error) in ABSENT:
+                    return ""
+                raise
+            return reply["Body"].read(OWNER_BYTES_MAX).decode("utf-8", "replace").strip()
+
+    def own(self, owner: str) -> None:
+        with self._told():
+            self._client.put_object(**self._owner_name(), Body=owner.encode())
 
     def sweep(self) -> int:
         """Raises nothing: what cannot be taken back now is tried again at the next start."""
@@ -221,6 +253,9 @@ class S3:
             return False
         note.unlink(missing_ok=True)
         return True
+
+    def _owner_name(self) -> dict[str, str]:
+        return {"Bucket": self._place.bucket, "Key": self._place.key(OWNER)}
 
     def _name(self, hex_digits: str) -> dict[str, str]:
         key = self._place.key(f"sha256/{hex_digits[:2]}/{hex_digits}")

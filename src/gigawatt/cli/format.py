@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from gigawatt.sdk.standing_views import CauseView
     from gigawatt.sdk.volume_views import MountView
 
 NOTHING = "–"
@@ -150,3 +151,17 @@ def table(
         for line in (headers, *rows)
     ]
     return "\n".join(lines)
+
+
+def made_by(cause: "CauseView | None") -> str:
+    """The schedule and the template that work came from, with the values that were given."""
+    if not cause:
+        return ""
+    values = " ".join(f"{name}={value}" for name, value in cause["parameters"].items())
+    template = f"template {cause['template']}@{cause['template_number']}"
+    parts = [
+        f"schedule {cause['schedule']}" if cause["schedule"] else "",
+        template if cause["template"] else "",
+        values,
+    ]
+    return " ".join(part for part in parts if part)

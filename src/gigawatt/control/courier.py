@@ -1,4 +1,4 @@
-"""The courier: tells webhooks what happened. It reads the event log behind the leader, and never holds it up.
+"""The courier: tells webhooks and mailboxes what happened. It reads the event log behind the leader, and never holds it up.
 
 Each notification has a task that sleeps until an event of its kinds is committed. It puts a message on record in the
 commit that moves its place in the log, sends it, and records how that went; so a crash in between sends it again, under
@@ -19,20 +19,19 @@ from gigawatt.control.postage import AGE_MAX_MS, Allowance, pause_ms
 from gigawatt.model.array import JobArray
 from gigawatt.model.event import Event
 from gigawatt.model.job import Job
-from gigawatt.model.notification import Delivery, DeliveryPhase, Notification
+from gigawatt.model.notification import DELIVERIES_KEPT, Delivery, DeliveryPhase, Notification
 from gigawatt.model.order import AdvanceNotification, Order, RecordDelivery
 from gigawatt.model.refusal import RefusalCode, RefusalError
+from gigawatt.service.answer import Answer
 from gigawatt.service.messages import EVENTS_MAX, Told, concerns, lets_through, written
-from gigawatt.service.notifications import keys_of
+from gigawatt.service.post import sent
 from gigawatt.service.services import Services
-from gigawatt.service.webhooks import Answer, Letter
 from gigawatt.store.base import EventQuery
 
 AT_ONCE = 8  # messages on their way
 READ_EVENTS = 500  # of the log at once
 COUNTED_MAX = 10_000  # events of one message, those that it only counts among them
 BEHIND_MAX = 1_000  # events that do not matter to a notification, before its place in the log is moved past them
-DELIVERIES_KEPT = 1_000  # of a notification
 AGAIN_S = 1.0  # after the leader took nothing in
 FAULT_S = 5.0  # after a fault of ours
 
@@ -54,10 +53,9 @@ class Courier:
     """`run` it beside a leader that leads."""
 
     def __init__(self, services: Services, *, leader: Leader) -> None:
+        self._services = services
         self._leader = leader
         self._store = services.store
-        self._secrets = services.secrets
-        self._webhooks = services.webhooks
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._news: dict[str, asyncio.Event] = {}
         self._places: dict[str, int] = {}
@@ -78,7 +76,9 @@ class Courier:
                 task.cancel()
             await asyncio.gather(*self._tasks.values(), return_exceptions=True)
             self._reader.shutdown(wait=False)
-            await self._webhooks.close()
+            await self._services.webhooks.close()
+            if self._services.mail is not None:
+                self._services.mail.close()
 
     def _attend(self) -> None:
         """A task for each notification, which looks at the log; none for what is gone."""
@@ -97,6 +97,9 @@ class Courier:
     def _note(self, event: Event) -> None:
         if event.kind in {"notification.created", "notification.deleted"}:
             self._attend()
+            return
+        if event.kind == "notification.redelivered" and event.subject in self._news:
+            self._news[event.subject].set()
             return
         for notification in self._leader.state.world.notifications.values():
             if concerns(notification, event) and notification.id in self._news:
@@ -161,26 +164,13 @@ class Courier:
     async def _deliver(self, notification: Notification, delivery: Delivery) -> None:
         await asyncio.sleep(max(delivery.next_ms - now_ms(), 0) / 1_000)
         async with self._few:
-            answer = await self._sent(notification, delivery)
+            answer = await sent(self._services, notification, delivery.message, delivery.body)
         after = tried(delivery, answer, at_ms=now_ms(), chance=entropy(1)[0] / 255)
         if after.phase is DeliveryPhase.DEAD:
             log.warning(
                 "notification %s: gave up %s: %s", notification.name, after.message, after.error
             )
         await self._order(RecordDelivery(delivery=after))
-
-    async def _sent(self, notification: Notification, delivery: Delivery) -> Answer:
-        try:
-            keys = await self._read(lambda: keys_of(self._secrets, notification))
-        except RefusalError as refusal:
-            return Answer(status=0, error=f"not signed: {refusal.detail}")
-        letter = Letter(
-            url=notification.webhook,
-            message=delivery.message,
-            body=delivery.body.encode(),
-            keys=keys,
-        )
-        return await self._webhooks.send(letter)
 
     async def _order(self, order: Order) -> None:
         """Have it committed, however long the leader takes nothing in. Raises RefusalError where it is in vain."""
@@ -239,6 +229,6 @@ def tried(delivery: Delivery, answer: Answer, *, at_ms: int, chance: float) -> D
     if answer.arrived:
         return replace(after, phase=DeliveryPhase.DELIVERED, body="")
     next_ms = at_ms + pause_ms(after.tries, chance)
-    if answer.final or next_ms - delivery.at_ms > AGE_MAX_MS:
+    if answer.final or next_ms - max(delivery.at_ms, delivery.again_ms) > AGE_MAX_MS:
         return replace(after, phase=DeliveryPhase.DEAD)
     return replace(after, next_ms=next_ms)

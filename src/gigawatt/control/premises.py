@@ -8,7 +8,7 @@ from gigawatt.build.artifacts import ArtifactStore
 from gigawatt.build.digest import PREFIX
 from gigawatt.build.environments import EnvironmentBuilder
 from gigawatt.engine.local import aside, remains
-from gigawatt.model.refusal import RefusalError
+from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.retention import Kind
 from gigawatt.service.ports import Found
 
@@ -36,18 +36,36 @@ class LocalPremises:
             *(_found(Kind.LOGS, *each) for each in remains.logs_of(self._data).items()),
             *_each(Kind.CHECKPOINTS, remains.work_of(self._work).items()),
             *_each(Kind.ENVIRONMENTS, self._builder.places().items()),
-            *_each(Kind.CONTENTS, artifacts.contents().items()),
             *_each(Kind.CACHES, ((BUNDLES + path.name, path) for path in bundles)),
             *_each(
                 Kind.CACHES, ((TREES + k, path) for k, path in artifacts.materialised().items())
             ),
         )
 
+    def contents(self) -> tuple[Found, ...]:
+        """Bytes of artifacts, here and where they are kept beyond this disk. Raises RefusalError."""
+        elsewhere = self._artifacts.elsewhere()
+        here = {
+            found.id: found for found in _each(Kind.CONTENTS, self._artifacts.contents().items())
+        }
+        there = {
+            digest: Found(
+                kind=Kind.CONTENTS,
+                id=digest,
+                size_bytes=each.size_bytes,
+                used_ms=max(each.modified_ms, here[digest].used_ms if digest in here else 0),
+            )
+            for digest, each in elsewhere.items()
+        }
+        return tuple({**here, **there}.values())
+
     def files_of(self, digest: str) -> tuple[str, ...]:
-        """Digests of the files that a stored tree names; none where it is not there or is none."""
+        """Digests of the files that a stored tree names; none where it is none. Raises RefusalError."""
         try:
             manifest = self._artifacts.tree(digest)
-        except RefusalError:
+        except RefusalError as refusal:
+            if refusal.code is not RefusalCode.INVALID:
+                raise
             return ()
         return tuple(dict.fromkeys(PREFIX + file.sha256 for file in manifest.files))
 
@@ -59,6 +77,9 @@ class LocalPremises:
             remains.discard_logs(self._data, id, self._discarded, unused_since_ms=unused_since_ms)
         elif kind is Kind.ENVIRONMENTS:
             self._builder.remove(id, unless=unless)
+        elif kind is Kind.CONTENTS:
+            if not unless():
+                self._artifacts.remove(id, aside=self._discarded, unused_since_ms=unused_since_ms)
         elif not unless():
             for path in self._places(kind, id):
                 aside.discard(path, self._discarded, unused_since_ms=unused_since_ms)
@@ -70,8 +91,6 @@ class LocalPremises:
     def _places(self, kind: Kind, id: str) -> tuple[Path, ...]:
         if kind is Kind.CHECKPOINTS:
             return tuple(self._work.glob(f"*/*/{glob.escape(id)}"))
-        if kind is Kind.CONTENTS:
-            return (self._artifacts.path(id),)
         assert kind is Kind.CACHES, kind
         if id.startswith(BUNDLES):
             return (self._bundles / id.removeprefix(BUNDLES),)

@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass, replace
 from math import prod
 
+from gigawatt.model.cause import Cause
 from gigawatt.model.job import ENDED, JobPhase, JobSpec
 from gigawatt.model.ranges import Ranges, size
 
@@ -60,6 +61,7 @@ class JobArray:
     ending: JobPhase | None = None  # how it ends once the tasks that run have stopped
     ended_ms: int | None = None
     message: str = ""
+    cause: Cause | None = None
     version: int = 1
 
     def moved(self, phase: JobPhase) -> "JobArray":

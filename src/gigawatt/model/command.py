@@ -62,6 +62,7 @@ class SubmitArray:
     tasks: ArraySpec
     environment: Environment | None = None
     after_done: tuple[str, ...] = ()
+    cause: Cause | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

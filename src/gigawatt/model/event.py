@@ -128,5 +128,6 @@ KINDS: dict[str, str] = {
     "schedule.refused": "A schedule's job was refused.",
     "notification.created": "A notification was made.",
     "notification.deleted": "A notification was deleted.",
+    "notification.redelivered": "Messages that were given up are sent again.",
     "notification.dead": "A message could not be delivered, and was given up.",
 }

@@ -1,12 +1,15 @@
-"""Notifications: which events are told to which webhook, and how far each has got with it."""
+"""Notifications: which events are told to which webhook or by mail, and how far each has got with it."""
 
 from dataclasses import dataclass
 from enum import StrEnum
+
+DELIVERIES_KEPT = 1_000  # of a notification, the newest
 
 
 class WebhookFormat(StrEnum):
     JSON = "json"
     SLACK = "slack"
+    MAIL = "mail"  # a subject and lines of text
 
 
 class DeliveryPhase(StrEnum):
@@ -37,7 +40,8 @@ class Notification:
     project: str
     name: str
     kinds: tuple[str, ...]
-    webhook: str  # may hold what must not be seen: views show where it goes, not all of it
+    webhook: str = ""  # may hold what must not be seen: views show where it goes, not all of it
+    email: tuple[str, ...] = ()  # addresses, where it goes by mail
     labels: tuple[LabelTerm, ...] = ()
     jobs: str = ""  # a pattern of job names: * and ?
     format: WebhookFormat = WebhookFormat.JSON
@@ -63,6 +67,7 @@ class Delivery:
     body: str  # JSON; empty once it was delivered
     events: int
     at_ms: int
+    again_ms: int = 0  # when somebody had it sent again, after it was given up
     phase: DeliveryPhase = DeliveryPhase.PENDING
     tries: int = 0
     next_ms: int = 0

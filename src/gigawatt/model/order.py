@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from gigawatt.model.array import ArraySpec
 from gigawatt.model.cause import Cause
 from gigawatt.model.environment import Environment
 from gigawatt.model.job import Job, JobSpec
@@ -38,6 +39,7 @@ class CreateSchedule:
     timing: Timing
     spec: JobSpec
     environment: Environment | None
+    tasks: ArraySpec | None = None  # where it is an array
     cause: Cause
 
 
@@ -54,7 +56,7 @@ class ChangeSchedule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSchedule:
-    """Have it submit its job now, whatever it is. `job` is the new job's id."""
+    """Have it submit its job or array now, whatever the schedule is. `job` is the new one's id."""
 
     id: str
     job: str
@@ -84,6 +86,16 @@ class DeleteNotification:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RedeliverMessages:
+    """Send again what was given up: `dead` as the store had it, when there had been `seen` messages."""
+
+    id: str
+    dead: tuple[Delivery, ...]
+    seen: int
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AdvanceNotification:
     """The events up to `after_seq` are dealt with: `delivery` is to tell those that matter, None where none does."""
 
@@ -108,6 +120,7 @@ Order = (
     | LabelJob
     | CreateNotification
     | DeleteNotification
+    | RedeliverMessages
     | AdvanceNotification
     | RecordDelivery
 )

@@ -1,8 +1,9 @@
-"""A schedule: a job that is submitted again and again, at the times of a cron expression in a time zone."""
+"""A schedule: a job or an array that is submitted again and again, at the times of a cron expression in a time zone."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gigawatt.model.array import ArraySpec
 from gigawatt.model.cause import Cause
 from gigawatt.model.environment import Environment
 from gigawatt.model.job import JobSpec
@@ -60,6 +61,7 @@ class Schedule:
     timing: Timing
     spec: JobSpec
     environment: Environment | None  # to be built if it is not there; None for the host's
+    tasks: ArraySpec | None = None  # where each fire is an array
     cause: Cause  # without the times: those of each fire are added
     phase: SchedulePhase
     created_ms: int
@@ -67,7 +69,7 @@ class Schedule:
     key: str  # the id of that key
     next_ms: int | None
     message: str = ""  # why it stopped
-    jobs: tuple[str, ...] = ()  # those it started that had not ended at its last fire
+    jobs: tuple[str, ...] = ()  # and arrays: those it started that had not ended at its last fire
     last_job: str = ""
     fires: int = 0  # how many there were
     version: int = 1

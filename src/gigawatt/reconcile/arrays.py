@@ -43,6 +43,7 @@ def submit(turn: Turn, command: SubmitArray) -> JobArray:
             created_ms=turn.now_ms,
             submitted_by=command.by,
             pending=command.tasks.indices,
+            cause=command.cause,
         )
     )
     turn.emit("array.submitted", array, f"{array.spec.name}: {array.count} tasks")

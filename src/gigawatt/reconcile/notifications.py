@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 
-from gigawatt.model.notification import Delivery, DeliveryPhase, Notification
+from gigawatt.model.notification import DELIVERIES_KEPT, Delivery, DeliveryPhase, Notification
 from gigawatt.model.order import (
     AdvanceNotification,
     CreateNotification,
     DeleteNotification,
     RecordDelivery,
+    RedeliverMessages,
 )
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.reconcile.projects import check_project
@@ -49,6 +50,28 @@ def delete(turn: Turn, command: DeleteNotification) -> Notification:
             turn.put(dead)
     turn.emit("notification.deleted", gone, f"{gone.name} by {command.by}")
     return gone
+
+
+def redeliver(turn: Turn, command: RedeliverMessages) -> Notification:
+    """What was given up is on its way again, under its own id. A message whose place a newer one has taken is gone."""
+    held = _found(turn, command.id)
+    newer = min(held.deliveries - command.seen, DELIVERIES_KEPT)
+    taken = {f"{held.id}/{(command.seen + n) % DELIVERIES_KEPT}" for n in range(newer)}
+    gone = taken | turn.world.deliveries.keys()
+    again = [each for each in command.dead if each.id not in gone]
+    for each in again:
+        turn.put(
+            replace(
+                each,
+                phase=DeliveryPhase.PENDING,
+                tries=0,
+                next_ms=0,
+                again_ms=turn.now_ms,
+            )
+        )
+    if again:
+        turn.emit("notification.redelivered", held, f"{held.name}: {len(again)} by {command.by}")
+    return held
 
 
 def advance(turn: Turn, command: AdvanceNotification) -> Notification:

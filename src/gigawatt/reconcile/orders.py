@@ -12,6 +12,7 @@ from gigawatt.model.order import (
     Order,
     PushTemplate,
     RecordDelivery,
+    RedeliverMessages,
     RunSchedule,
 )
 from gigawatt.reconcile import labels, notifications, schedules, templates
@@ -37,6 +38,8 @@ def order(turn: Turn, asked: Order) -> Entity:  # noqa: C901, PLR0911 - one flat
             return notifications.create(turn, asked)
         case DeleteNotification():
             return notifications.delete(turn, asked)
+        case RedeliverMessages():
+            return notifications.redeliver(turn, asked)
         case AdvanceNotification():
             return notifications.advance(turn, asked)
         case RecordDelivery():

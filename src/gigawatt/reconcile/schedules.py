@@ -8,7 +8,8 @@ control plane dies around it.
 import hashlib
 from dataclasses import replace
 
-from gigawatt.model.command import CancelJob, SubmitJob
+from gigawatt.model.array import JobArray
+from gigawatt.model.command import CancelArray, CancelJob, SubmitArray, SubmitJob
 from gigawatt.model.ids import RANDOM_BYTES, make_id
 from gigawatt.model.job import Job, JobPhase
 from gigawatt.model.order import ChangeSchedule, CreateSchedule, RunSchedule
@@ -22,7 +23,7 @@ from gigawatt.model.schedule import (
     SchedulePhase,
     Timing,
 )
-from gigawatt.reconcile import jobs
+from gigawatt.reconcile import arrays, jobs
 from gigawatt.reconcile.projects import check_project, project_id
 from gigawatt.reconcile.turn import Turn
 from gigawatt.spec.cron import due_times, next_ms
@@ -30,7 +31,7 @@ from gigawatt.spec.cron import due_times, next_ms
 ON_TIME_MS = 60_000  # a fire that is later than this was missed, and is made up for or not
 CATCH_UP_MAX = 24  # fires that are made up for at once
 MISSED_COUNTED_MAX = 1_000
-JOBS_MAX = 100  # jobs of one schedule that have not ended
+JOBS_MAX = 100  # jobs and arrays of one schedule that have not ended
 SCHEDULES_MAX = 1_000  # of one project
 FIRES_KEPT = 1_000  # of one schedule
 LABEL = "gigawatt/schedule"
@@ -59,6 +60,7 @@ def create(turn: Turn, command: CreateSchedule) -> Schedule:
         timing=command.timing,
         spec=command.spec,
         environment=command.environment,
+        tasks=command.tasks,
         cause=command.cause,
         phase=SchedulePhase.ACTIVE,
         created_ms=turn.now_ms,
@@ -89,10 +91,10 @@ def change(turn: Turn, command: ChangeSchedule) -> Schedule:
     return after
 
 
-def run(turn: Turn, command: RunSchedule) -> Job:
-    """Its job, now. It counts as one of the schedule's, and its other fires stay as they are."""
+def run(turn: Turn, command: RunSchedule) -> Job | JobArray:
+    """Its job or array, now. It counts as one of the schedule's, and its other fires stay as they are."""
     schedule = _found(turn, command.id)
-    job = jobs.submit(turn, _submission(schedule, command.job, due_ms=0, by=command.by))
+    job = _submitted(turn, schedule, command.job, due_ms=0, by=command.by)
     schedule = _with_job(turn, schedule, job.id)
     detail = f"asked for by {command.by}"
     fire = replace(_fire(turn, schedule, turn.now_ms), job=job.id, detail=detail)
@@ -153,10 +155,15 @@ def arm(turn: Turn, schedule: Schedule) -> None:
         turn.due(schedule.next_ms, schedule.id)
 
 
-def job_id(schedule: str, due_ms: int) -> str:
-    """The id of the job of one fire: the same whoever works it out."""
+def job_id(schedule: str, due_ms: int, *, noun: str = "job") -> str:
+    """The id of the job or array of one fire: the same whoever works it out."""
     digest = hashlib.sha256(f"{schedule}/{due_ms}".encode()).digest()
-    return make_id("job", now_ms=due_ms, entropy=digest[:RANDOM_BYTES])
+    return make_id(noun, now_ms=due_ms, entropy=digest[:RANDOM_BYTES])
+
+
+def noun_of(schedule: Schedule) -> str:
+    """What one fire of it is."""
+    return "job" if schedule.tasks is None else "array"
 
 
 def _found(turn: Turn, id: str) -> Schedule:
@@ -198,9 +205,9 @@ def _start(turn: Turn, schedule: Schedule, due_ms: int) -> Schedule:
     if len(open_jobs) >= JOBS_MAX:
         return _skip(turn, schedule, due_ms, f"{JOBS_MAX} jobs of it have not ended")
     fire = _fire(turn, schedule, due_ms)
-    command = _submission(schedule, job_id(schedule.id, due_ms), due_ms=due_ms, by=schedule.owner)
+    new_id = job_id(schedule.id, due_ms, noun=noun_of(schedule))
     try:
-        job = jobs.submit(turn, command)
+        job = _submitted(turn, schedule, new_id, due_ms=due_ms, by=schedule.owner)
     except RefusalError as refusal:
         turn.emit("schedule.refused", schedule, f"{schedule.name}: {refusal.detail}")
         refused = replace(fire, outcome=FireOutcome.REFUSED, detail=refusal.detail)
@@ -209,9 +216,10 @@ def _start(turn: Turn, schedule: Schedule, due_ms: int) -> Schedule:
     return _recorded(turn, _with_job(turn, schedule, job.id), replace(fire, job=job.id))
 
 
-def _submission(schedule: Schedule, id: str, *, due_ms: int, by: str) -> SubmitJob:
+def _submitted(turn: Turn, schedule: Schedule, id: str, *, due_ms: int, by: str) -> Job | JobArray:
+    """Raises RefusalError, having changed nothing."""
     labels = {**dict(schedule.spec.labels), LABEL: schedule.name}
-    return SubmitJob(
+    one = SubmitJob(
         id=id,
         tenant=schedule.tenant,
         project=schedule.project,
@@ -222,10 +230,24 @@ def _submission(schedule: Schedule, id: str, *, due_ms: int, by: str) -> SubmitJ
             schedule.cause, schedule=schedule.name, schedule_id=schedule.id, due_ms=due_ms
         ),
     )
+    if schedule.tasks is None:
+        return jobs.submit(turn, one)
+    many = SubmitArray(
+        id=id,
+        tenant=one.tenant,
+        project=one.project,
+        by=by,
+        spec=one.spec,
+        tasks=schedule.tasks,
+        environment=one.environment,
+        cause=one.cause,
+    )
+    return arrays.submit(turn, many)
 
 
 def _open_jobs(turn: Turn, schedule: Schedule) -> tuple[str, ...]:
-    return tuple(each for each in schedule.jobs if each in turn.world.jobs)
+    there = (turn.world.jobs, turn.world.arrays)
+    return tuple(each for each in schedule.jobs if any(each in held for held in there))
 
 
 def _with_job(turn: Turn, schedule: Schedule, job: str) -> Schedule:
@@ -234,6 +256,9 @@ def _with_job(turn: Turn, schedule: Schedule, job: str) -> Schedule:
 
 def _cancel(turn: Turn, id: str, *, by: str) -> None:
     """One whose model is being stored is let to its end."""
+    if id in turn.world.arrays:
+        arrays.cancel(turn, CancelArray(id=id, by=by))
+        return
     if turn.world.jobs[id].phase is not JobPhase.SAVING:
         jobs.cancel(turn, CancelJob(id=id, by=by))
 

@@ -61,6 +61,7 @@ def make(turn: Turn, array: JobArray, index: int) -> Job:
         submitted_by=array.submitted_by,
         array=array.id,
         index=index,
+        cause=array.cause,
     )
     turn.put(job)
     turn.emit("job.submitted", job, f"{spec.name} is {job.phase.value}")

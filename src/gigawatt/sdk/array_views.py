@@ -2,6 +2,7 @@
 
 from typing import Any, TypedDict
 
+from gigawatt.sdk.standing_views import CauseView
 from gigawatt.sdk.views import ReasonView
 
 
@@ -49,4 +50,5 @@ class ArrayView(TypedDict):
     command: list[str]
     gang: dict[str, Any]
     after: list[str]
+    cause: CauseView | None
     version: int

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.sdk.access import Keys, Projects
+from gigawatt.sdk.account_views import CallerView, InstanceView
 from gigawatt.sdk.arrays import Arrays, JobArray
 from gigawatt.sdk.artifacts import Artifacts, Progress
 from gigawatt.sdk.cluster import Events, Ledger, Nodes
@@ -28,7 +29,6 @@ from gigawatt.sdk.secrets import Secrets
 from gigawatt.sdk.templates import Templates
 from gigawatt.sdk.tracker import Tracker
 from gigawatt.sdk.transport import Transport
-from gigawatt.sdk.views import CallerView, InstanceView
 from gigawatt.sdk.volumes import Volumes
 from gigawatt.sdk.workspaces import Workspaces
 

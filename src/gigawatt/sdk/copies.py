@@ -3,11 +3,13 @@
 import asyncio
 import json
 from collections.abc import Callable, Coroutine
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
 from gigawatt.model.refusal import RefusalCode, RefusalError
-from gigawatt.rank.copy import Copied, CopyError, receive, send
+from gigawatt.rank.copy import Copied, is_large, kept, receive, send
+from gigawatt.rank.entries import CopyError, existing
+from gigawatt.rank.kept import Kept
 from gigawatt.sdk.background import Background
 from gigawatt.sdk.live import Live, Told
 from gigawatt.sdk.talks import Talk
@@ -32,7 +34,10 @@ async def fetch(
     live: Live, source: str, target: Path, *, follow: bool = False, told: Told | None = None
 ) -> Copied:
     """From the rank to here. Raises RefusalError, ApiError, UnreachableError, OSError."""
+    left = await asyncio.to_thread(kept, target, PurePosixPath(source).name)
     more = ("--follow",) if follow else ()
+    if left is not None:
+        more = (*more, "--kept", *(str(each) for each in left))
     talking = await live.run(COPY, "send", source, *more)
     loop = asyncio.get_running_loop()
 
@@ -51,6 +56,7 @@ async def push(
     live: Live, source: Path, target: str, *, follow: bool = False, told: Told | None = None
 ) -> Copied:
     """From here to the rank. Raises RefusalError, ApiError, UnreachableError, OSError."""
+    left = await _left_there(live, source, target, follow=follow)
     talking = await live.run(COPY, "receive", target)
     loop = asyncio.get_running_loop()
 
@@ -63,7 +69,7 @@ async def push(
     answer = asyncio.create_task(_all_of(talking, OUTPUT))
 
     def whole() -> None:
-        send(source, write, follow=follow, told=told)
+        send(source, write, follow=follow, told=told, kept=left)
         asyncio.run_coroutine_threadsafe(talking.end(), loop).result()
 
     try:
@@ -73,6 +79,26 @@ async def push(
         errors.cancel()
         answer.cancel()
         await talking.close()
+
+
+async def _left_there(live: Live, source: Path, target: str, *, follow: bool) -> Kept | None:
+    """What an earlier copy has left at the rank. Raises RefusalError, ApiError, UnreachableError, OSError."""
+    try:
+        if not await asyncio.to_thread(is_large, source, follow=follow):
+            return None
+        name = existing(source).name
+    except CopyError as error:
+        raise RefusalError(RefusalCode.CONFLICT, str(error), hint=error.hint) from None
+    asking = await live.run(COPY, "kept", target, name)
+    try:
+        await asking.end()
+        said = await _all_of(asking, OUTPUT)
+        found = json.loads(said) if await asking.wait() == 0 else None
+    except ValueError:
+        return None
+    finally:
+        await asking.close()
+    return Kept(*found) if found else None
 
 
 async def _verdict(talking: Talk, errors: "asyncio.Task[bytes]", work: Callable[[], T]) -> T:

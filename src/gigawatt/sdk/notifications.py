@@ -1,10 +1,15 @@
-"""Notifications: webhooks that are told what happens."""
+"""Notifications: webhooks and mailboxes that are told what happens."""
 
 from collections.abc import Sequence
 from typing import Any, cast
 from urllib.parse import quote
 
-from gigawatt.sdk.standing_views import DeliveryView, NotificationView, TrialView
+from gigawatt.sdk.standing_views import (
+    DeliveryView,
+    NotificationView,
+    RedeliveryView,
+    TrialView,
+)
 from gigawatt.sdk.transport import Transport
 from gigawatt.sdk.views import Page
 
@@ -16,13 +21,17 @@ class Notifications:
         self._transport = transport
 
     def create(
-        self, name: str, *, on: Sequence[str], webhook: str, **more: Any
+        self, name: str, *, on: Sequence[str], webhook: str = "", **more: Any
     ) -> NotificationView:
-        """Tell `webhook` of events of the kinds `on`. `more`: format (json, slack), labels, jobs, secrets, per_minute.
+        """Tell `webhook` of events of the kinds `on`, or `email`, a list of addresses.
+
+        `more`: email, format (json, slack), labels, jobs, secrets, per_minute.
 
         Raises ApiError, UnreachableError.
         """
-        body = {"name": name, "on": list(on), "webhook": webhook, **more}
+        body = {"name": name, "on": list(on), **more}
+        if webhook:
+            body["webhook"] = webhook
         params = self._transport.place
         found = self._transport.write("POST", "/v1/notifications", body, params=params)
         return cast("NotificationView", found)
@@ -40,6 +49,12 @@ class Notifications:
         """One page of its messages, newest first. `phase`: pending, delivered, dead. Raises ApiError, UnreachableError."""
         params = {**self._transport.place, **filters}
         return cast("Page[DeliveryView]", self._transport.read(f"{_path(name)}/deliveries", params))
+
+    def redeliver(self, name: str, messages: Sequence[str] = ()) -> RedeliveryView:
+        """Send dead messages again: these, or all. Raises ApiError, UnreachableError."""
+        path, body = f"{_path(name)}/redeliver", {"messages": list(messages)}
+        found = self._transport.write("POST", path, body, params=self._transport.place)
+        return cast("RedeliveryView", found)
 
     def test(self, name: str) -> TrialView:
         """Have a message sent now, and say how it went. Raises ApiError, UnreachableError."""

@@ -1,8 +1,10 @@
-"""Schedules: jobs that are submitted again and again."""
+"""Schedules: jobs and arrays that are submitted again and again."""
 
 from typing import Any, cast
 from urllib.parse import quote
 
+from gigawatt.sdk.array_views import ArrayView
+from gigawatt.sdk.arrays import ARRAY_PREFIX, JobArray
 from gigawatt.sdk.jobfile import Ready
 from gigawatt.sdk.jobhandle import Job
 from gigawatt.sdk.paging import Listing
@@ -64,9 +66,12 @@ class Schedules:
         """It goes on, for your key. Raises ApiError, UnreachableError."""
         return cast("ScheduleView", self._verb(name, "resume"))
 
-    def run(self, name: str) -> Job:
-        """Its job, now. Raises ApiError, UnreachableError."""
-        return Job(self._transport, cast("JobView", self._verb(name, "run")))
+    def run(self, name: str) -> Job | JobArray:
+        """Its job or array, now. Raises ApiError, UnreachableError."""
+        view = self._verb(name, "run")
+        if view["id"].startswith(ARRAY_PREFIX):
+            return JobArray(self._transport, cast("ArrayView", view))
+        return Job(self._transport, cast("JobView", view))
 
     def remove(self, name: str) -> None:
         """Raises ApiError, UnreachableError."""

@@ -47,6 +47,7 @@ class ScheduleView(TypedDict):
     catch_up: str
     deadline_s: int
     job: str
+    tasks: int
     template: str
     template_number: int
     parameters: dict[str, str]
@@ -75,6 +76,7 @@ class NotificationView(TypedDict):
     name: str
     on: list[str]
     webhook: str
+    email: list[str]
     format: str
     labels: list[str]
     jobs: str
@@ -94,9 +96,14 @@ class DeliveryView(TypedDict):
     at_ms: int
     tries: int
     next_ms: int
+    again_ms: int
     status: int
     error: str
     body: str
+
+
+class RedeliveryView(TypedDict):
+    messages: list[str]
 
 
 class TrialView(TypedDict):

@@ -25,6 +25,7 @@ from gigawatt.control.premises import LocalPremises
 from gigawatt.control.workshop import LocalWorkshop
 from gigawatt.engine.local import LocalEngine
 from gigawatt.engine.local.datasets import Datasets
+from gigawatt.model.retention import Kind
 from gigawatt.reconcile.pressure import Marks
 from gigawatt.reconcile.turn import Site
 from gigawatt.scheduler.policy import Policy
@@ -34,9 +35,11 @@ from gigawatt.server.keys import rank_secrets
 from gigawatt.service.authenticate import Keyring
 from gigawatt.service.disk import Disk
 from gigawatt.service.doors import Doors
+from gigawatt.service.mail import MailRules, MailServer, MailTls
 from gigawatt.service.networks import parse_networks
 from gigawatt.service.services import InstanceFacts, Services, WorkspaceRules
 from gigawatt.service.tokens import RankTokens
+from gigawatt.service.trust import trusting
 from gigawatt.service.webhooks import Webhooks
 from gigawatt.settings import Settings
 from gigawatt.store import open_store
@@ -68,6 +71,7 @@ def build(settings: Settings, instance: Instance, *, gateway_port: int, proxy_ur
     engine = _engine(settings, instance, stores)
     leader = Leader(store=stores.store, engine=engine, config=_config(settings, instance))
     access = _access(settings, stores.store, leader)
+    stores.artifacts.cache.spare(partial(access.front.needs, Kind.CONTENTS))
     workshop = LocalWorkshop(builder=stores.builder, artifacts=stores.artifacts, homes=stores.homes)
     actuator = Actuator(
         engine=engine,
@@ -107,7 +111,7 @@ class _Stores:
 def _stores(settings: Settings) -> _Stores:
     artifacts, secrets = _artifacts(settings), SecretFiles(settings.data / "secrets")
     builder = EnvironmentBuilder(
-        settings.data / "environments", artifact=artifacts.ready, secret_of=secrets.read
+        settings.data / "environments", artifact=artifacts.sound, secret_of=secrets.read
     )
     return _Stores(
         store=open_store(settings.store_url),
@@ -167,7 +171,8 @@ def _services(
         artifact_bytes_max=settings.artifact_bytes_max,
         volume_roots=parse_roots(settings.volume_roots),
         project_bytes_max=settings.project_bytes_max,
-        webhooks=Webhooks(parse_networks(settings.webhook_networks)),
+        webhooks=_webhooks(settings),
+        mail=_mail(settings),
         premises=LocalPremises(settings.data, artifacts=stores.artifacts, builder=stores.builder),
         disk=_disk(settings),
         retention=settings.retention,
@@ -184,7 +189,7 @@ def _artifacts(settings: Settings) -> ArtifactStore:
     remote = open_remote(
         settings.artifacts_url, credentials=settings.artifacts_credentials, state=root / "sending"
     )
-    return ArtifactStore(root, remote)
+    return ArtifactStore(root, remote, cache_bytes_max=settings.artifacts_cache_bytes_max)
 
 
 def _engine(settings: Settings, instance: Instance, stores: _Stores) -> LocalEngine:
@@ -194,7 +199,7 @@ def _engine(settings: Settings, instance: Instance, stores: _Stores) -> LocalEng
         orphan_s=settings.orphan_s,
         api_url=instance.api_url,
         unpack=unpack,
-        archive=stores.artifacts.ready,
+        archive=stores.artifacts.sound,
         datasets=Datasets(
             settings.data,
             stores.buckets.materialise,
@@ -222,6 +227,30 @@ def _facts(settings: Settings, instance: Instance) -> InstanceFacts:
         gateway_url=instance.gateway_url,
         store=settings.store_url.partition(":")[0],
         handoff=str(settings.data / SOCKET),
+    )
+
+
+def _webhooks(settings: Settings) -> Webhooks:
+    if settings.notify_ca_file:
+        trusting(settings.notify_ca_file)  # so that what is wrong with it is said now
+    return Webhooks(parse_networks(settings.webhook_networks), ca_file=settings.notify_ca_file)
+
+
+def _mail(settings: Settings) -> MailServer | None:
+    if not settings.mail_host:
+        return None
+    domains = settings.mail_domains.lower().split(",")
+    return MailServer(
+        MailRules(
+            host=settings.mail_host,
+            port=settings.mail_port,
+            sender=settings.mail_from,
+            tls=MailTls(settings.mail_tls),
+            user=settings.mail_user,
+            password_file=settings.mail_password_file,
+            domains=tuple(each.strip() for each in domains if each.strip()),
+            ca_file=settings.notify_ca_file,
+        )
     )
 
 

@@ -34,6 +34,7 @@ class Keyring:
         self._store = store
         self._tokens = tokens
         self._known: dict[str, _Known] = {}
+        self._forgotten = 0  # how often; what was read before the last time may be out of date
 
     async def authenticate(self, authorization: str) -> Caller:
         """The caller behind an Authorization header. Raises RefusalError (unauthenticated)."""
@@ -54,11 +55,12 @@ class Keyring:
 
     def forget(self, id: str) -> None:
         """Ask the store again for the key of this id: it was revoked."""
+        self._forgotten += 1
         self._known = {sha: known for sha, known in self._known.items() if known.key_id != id}
 
     async def _key(self, secret: str, now_ms: int) -> Caller:
         sha256 = secret_sha256(secret)
-        key = await asyncio.to_thread(self._store.read, ApiKey, key_id(sha256))
+        key = await self._read(key_id(sha256))
         if key is None or not hmac.compare_digest(key.sha256, sha256):
             raise _unknown()
         if key.revoked_ms is not None:
@@ -73,6 +75,14 @@ class Keyring:
             until_ms = min(until_ms, key.expires_ms)
         self._remember(sha256, _Known(caller=caller, key_id=key.id, until_ms=until_ms))
         return caller
+
+    async def _read(self, id: str) -> ApiKey | None:
+        """The key as the store has it: a revocation that is committed while it is read is not overlooked."""
+        while True:
+            before = self._forgotten
+            key = await asyncio.to_thread(self._store.read, ApiKey, id)
+            if before == self._forgotten:
+                return key
 
     async def _rank(self, token: str, now_ms: int) -> Caller:
         claims = self._tokens.read(token, now_ms=now_ms)

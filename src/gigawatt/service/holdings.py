@@ -15,6 +15,7 @@ from gigawatt.model.change import Entity
 from gigawatt.model.endpoint import Endpoint, EndpointPhase, Replica
 from gigawatt.model.environment import HOST, Environment, EnvironmentPhase
 from gigawatt.model.job import Job, JobPhase
+from gigawatt.model.refusal import RefusalError
 from gigawatt.model.retention import Kind
 from gigawatt.model.schedule import Schedule, SchedulePhase
 from gigawatt.model.template import TemplateVersion
@@ -29,9 +30,6 @@ from gigawatt.store.base import Query, Store
 E = TypeVar("E", bound=Entity)
 
 PAGE = 500
-GRACE_MS = (
-    3_600_000  # files without a record are left alone for so long: someone may be sending them
-)
 TREES = frozenset({"tree", "model"})
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}(?![0-9a-f])")
 RETRIED = frozenset({JobPhase.FAILED, JobPhase.CANCELLED})
@@ -39,17 +37,20 @@ RETRIED = frozenset({JobPhase.FAILED, JobPhase.CANCELLED})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holdings:
-    """`entities` are the records behind items that have one."""
+    """`entities` are the records behind items that have one. `trouble` says why contents are not among the items."""
 
     items: tuple[Item, ...]
     entities: dict[Ref, Entity]
+    trouble: str = ""
 
 
-def gather(store: Store, premises: Premises) -> Holdings:
-    """Look at everything. Blocks, and reads the whole store: for passes that are far apart."""
+def gather(store: Store, premises: Premises, *, contents: bool = True) -> Holdings:
+    """Look at everything. Blocks, and reads the whole store: for passes that are far apart.
+
+    Without `contents`, not at the bytes of artifacts. Where it cannot be told what of them is needed, none is an item.
+    """
     gathering = _Gathering(premises=premises, found={})
-    for each in premises.survey():
-        gathering.found[each.kind, each.id] = each
+    trouble = gathering.look(contents=contents)
     _each(store, JobArray, gathering.array)
     _each(store, Job, gathering.job)
     _each(store, Replica, gathering.replica)
@@ -62,8 +63,12 @@ def gather(store: Store, premises: Premises) -> Holdings:
     _each(store, Environment, gathering.environment)
     _each(store, Schedule, gathering.schedule)
     _each(store, TemplateVersion, gathering.template)
+    trouble = trouble or gathering.unread()
+    if trouble:
+        gathering.leave_contents()
     gathering.leftovers()
-    return Holdings(items=tuple(gathering.items.values()), entities=gathering.entities)
+    items = tuple(gathering.items.values())
+    return Holdings(items=items, entities=gathering.entities, trouble=trouble)
 
 
 def _each(store: Store, kind: type[E], take: Callable[[E], None]) -> None:
@@ -84,8 +89,36 @@ class _Gathering:
     items: dict[Ref, Item] = field(default_factory=dict[Ref, Item])
     entities: dict[Ref, Entity] = field(default_factory=dict[Ref, Entity])
     trees: set[str] = field(default_factory=set[str])
+    files: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     live_arrays: set[str] = field(default_factory=set[str])
     datasets: dict[str, Volume] = field(default_factory=dict[str, Volume])  # by version
+
+    def look(self, *, contents: bool) -> str:
+        """At what is on disk and elsewhere. Why contents could not be looked at; empty where they were."""
+        trouble = ""
+        try:
+            found = self.premises.contents() if contents else ()
+        except RefusalError as refusal:
+            found, trouble = (), refusal.detail
+        for each in (*found, *self.premises.survey()):
+            self.found[each.kind, each.id] = each
+        return trouble
+
+    def unread(self) -> str:
+        """Why it cannot be told what a tree that is on record needs; empty where it can of each."""
+        if not any(found.kind is Kind.CONTENTS for found in self.found.values()):
+            return ""
+        for digest in sorted(self.trees):
+            try:
+                self.files[digest] = self.premises.files_of(digest)
+            except RefusalError as refusal:
+                return f"contents stay, as the files of {digest} cannot be told: {refusal.detail}"
+        return ""
+
+    def leave_contents(self) -> None:
+        self.found = {
+            ref: each for ref, each in self.found.items() if each.kind is not Kind.CONTENTS
+        }
 
     def array(self, array: JobArray) -> None:
         """An array that lives keeps what its tasks to come are made of."""
@@ -259,9 +292,8 @@ class _Gathering:
         """Files that no record of their own speaks of."""
         for ref, found in self.found.items():
             refers: tuple[Ref, ...] = ()
-            if found.kind is Kind.CONTENTS and found.id in self.trees:
-                files = self.premises.files_of(found.id)
-                refers = tuple((Kind.CONTENTS, digest) for digest in files)
+            if found.kind is Kind.CONTENTS:
+                refers = tuple((Kind.CONTENTS, each) for each in self.files.get(found.id, ()))
             self.items[ref] = Item(
                 kind=found.kind,
                 id=found.id,

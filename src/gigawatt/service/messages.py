@@ -1,4 +1,4 @@
-"""What a webhook is told: events as JSON, or as lines of text for a chat."""
+"""What is told: events as JSON, as lines of text for a chat, or as a mail with a subject."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -42,6 +42,8 @@ def written(notification: Notification, message: str, told: Sequence[Told], *, m
     """The body of a message."""
     if notification.format is WebhookFormat.SLACK:
         return _json({"text": "\n".join(_lines(notification, told, more))})
+    if notification.format is WebhookFormat.MAIL:
+        return _json(_mail(notification, told, more))
     return _json(
         {
             "type": "gigawatt.events",
@@ -84,6 +86,17 @@ def _fields(told: Told) -> dict[str, Any]:
     return fields
 
 
+def _mail(notification: Notification, told: Sequence[Told], more: int) -> dict[str, str]:
+    """A subject that says the most in little, and a line for each event."""
+    place = f"{notification.tenant}/{notification.project}"
+    first, count = told[0], len(told) + more
+    what = f"{first.event.kind} {_subject(first)}" if count == 1 else f"{count} events"
+    lines = [f"{each.event.kind}  {_said(each)}" for each in told]
+    lines += [f"and {more} more"] if more else []
+    lines += ["", f"notification {notification.name} of {place}"]
+    return {"subject": f"gigawatt: {what} [{place}]", "text": "\n".join(lines) + "\n"}
+
+
 def _lines(notification: Notification, told: Sequence[Told], more: int) -> list[str]:
     place = f"{notification.tenant}/{notification.project}"
     lines = [_line(each, place) for each in told]
@@ -91,11 +104,16 @@ def _lines(notification: Notification, told: Sequence[Told], more: int) -> list[
 
 
 def _line(told: Told, place: str) -> str:
-    event, job = told.event, told.job
-    subject = f"{job.spec.name} ({job.id})" if job else event.subject
-    text = event.message[:MESSAGE_CHARS_MAX]
-    said = f"{subject}: {text}" if text else subject
-    return f"*{event.kind}* {_plain(said)} [{_plain(place)}]"
+    return f"*{told.event.kind}* {_plain(_said(told))} [{_plain(place)}]"
+
+
+def _said(told: Told) -> str:
+    subject, text = _subject(told), told.event.message[:MESSAGE_CHARS_MAX]
+    return f"{subject}: {text}" if text else subject
+
+
+def _subject(told: Told) -> str:
+    return f"{told.job.spec.name} ({told.job.id})" if told.job else told.event.subject
 
 
 def _plain(text: str) -> str:

@@ -1,34 +1,40 @@
-"""Notifications: create, list, show, delete, try out; and what became of their messages."""
+"""Notifications: create, list, show, delete, try out; what became of their messages, and sending those again."""
 
 import asyncio
 from dataclasses import replace
 
 from gigawatt import clock
-from gigawatt.build.secrets import Secret, SecretFiles, check_use
 from gigawatt.model.change import Entity
 from gigawatt.model.ids import make_id
-from gigawatt.model.notification import Delivery, DeliveryPhase, Notification, WebhookFormat
-from gigawatt.model.order import CreateNotification, DeleteNotification
+from gigawatt.model.notification import (
+    DELIVERIES_KEPT,
+    Delivery,
+    DeliveryPhase,
+    Notification,
+    WebhookFormat,
+)
+from gigawatt.model.order import CreateNotification, DeleteNotification, RedeliverMessages
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.tenant import Caller
 from gigawatt.service.lookup import Filters
 from gigawatt.service.messages import trial as trial_body
 from gigawatt.service.permissions import home, verb
+from gigawatt.service.post import NO_MAIL, NO_MAIL_HINT, key_for, sent
 from gigawatt.service.receipts import once
 from gigawatt.service.services import Services, Terms
 from gigawatt.service.standing import ACTIVE, find_notification
 from gigawatt.service.views.standing import (
     DeliveryView,
     NotificationView,
+    RedeliveryView,
     TrialView,
     delivery_view,
     notification_view,
     place_of,
 )
 from gigawatt.service.views.text import PageView
-from gigawatt.service.webhooks import Letter, signing_key
 from gigawatt.spec.label_terms import parse_term
-from gigawatt.spec.standing import NotificationForm
+from gigawatt.spec.standing import NotificationForm, RedeliveryForm
 from gigawatt.store.base import Query
 
 ENTROPY_BYTES = 5
@@ -39,9 +45,10 @@ PHASES = tuple(phase.value for phase in DeliveryPhase)
 async def create(
     caller: Caller, services: Services, request: NotificationForm, *, project: str, terms: Terms
 ) -> NotificationView:
-    """From now on, tell a webhook. Raises RefusalError for a secret that is not there, or is for another address."""
+    """From now on, tell a webhook or mailboxes. Raises RefusalError for a secret that is not there, or is for another address."""
     tenant, project = home(caller, project)
-    _check_webhook(request.webhook)
+    email = tuple(dict.fromkeys(request.email))
+    _check_place(services, request.webhook, email)
     for secret in request.secrets:
         await asyncio.to_thread(
             key_for, services.secrets, f"{tenant}/{project}", secret, request.webhook
@@ -54,9 +61,10 @@ async def create(
         name=request.name,
         kinds=tuple(dict.fromkeys(request.on)),
         webhook=request.webhook,
+        email=email,
         labels=tuple(parse_term(each) for each in request.labels),
         jobs=request.jobs,
-        format=WebhookFormat(request.format),
+        format=WebhookFormat.MAIL if email else WebhookFormat(request.format),
         secrets=tuple(dict.fromkeys(request.secrets)),
         per_minute=request.per_minute,
         created_ms=now_ms,
@@ -102,15 +110,43 @@ async def deliveries(
 
 
 @verb
+async def redeliver(
+    caller: Caller,
+    services: Services,
+    name: str,
+    request: RedeliveryForm,
+    *,
+    project: str,
+    terms: Terms,
+) -> RedeliveryView:
+    """Send dead messages again: those that are named, or all. Raises RefusalError where one is not dead."""
+    notification = await find_notification(caller, services, name, project)
+    query = Query(parent=notification.id, phases=(DeliveryPhase.DEAD.value,), limit=DELIVERIES_KEPT)
+    found = await services.read(lambda: services.store.page(Delivery, query))
+    dead = {each.message: each for each in sorted(found.items, key=_age)}
+    for message in request.messages:
+        if message not in dead:
+            detail = f"{message} is no dead message of {name}"
+            hint = f"gw notifications deliveries {name} --phase dead lists them"
+            raise RefusalError(RefusalCode.NOT_FOUND, detail, field="messages", hint=hint)
+    chosen = [
+        each for each in dead.values() if not request.messages or each.message in request.messages
+    ]
+    command = RedeliverMessages(
+        id=notification.id, dead=tuple(chosen), seen=notification.deliveries, by=caller.name
+    )
+    await services.leader.submit(command, receipt=terms.receipt(notification.tenant))
+    return RedeliveryView(messages=tuple(each.message for each in chosen))
+
+
+@verb
 async def trial(caller: Caller, services: Services, name: str, *, project: str = "") -> TrialView:
     """Send a message now, once, and say how it went."""
     notification = await find_notification(caller, services, name, project)
     began_ms = clock.now_ms()
     message = make_id("test", now_ms=began_ms, entropy=clock.entropy(ENTROPY_BYTES))
     body = trial_body(notification, message, at_ms=began_ms)
-    keys = await asyncio.to_thread(keys_of, services.secrets, notification)
-    letter = Letter(url=notification.webhook, message=message, body=body, keys=keys)
-    answer = await services.webhooks.send(letter)
+    answer = await sent(services, notification, message, body.decode())
     return TrialView(
         delivered=answer.arrived,
         status=answer.status,
@@ -130,30 +166,20 @@ async def remove(
     await services.leader.submit(command, receipt=terms.receipt(notification.tenant))
 
 
-def keys_of(secrets: SecretFiles, notification: Notification) -> tuple[bytes, ...]:
-    """What a notification signs with, as it is now. Blocks. Raises RefusalError."""
-    owner = f"{notification.tenant}/{notification.project}"
-    return tuple(
-        key_for(secrets, owner, name, notification.webhook) for name in notification.secrets
-    )
+def _age(delivery: Delivery) -> tuple[int, str]:
+    return delivery.at_ms, delivery.id
 
 
-def key_for(secrets: SecretFiles, owner: str, name: str, url: str) -> bytes:
-    """The key of one secret, which must be for this address. Blocks. Raises RefusalError."""
+def _check_place(services: Services, webhook: str, email: tuple[str, ...]) -> None:
+    if bool(webhook) == bool(email):
+        detail = "give a webhook or addresses for mail, one of the two"
+        raise RefusalError(RefusalCode.INVALID, detail, field="webhook")
+    if email and services.mail is None:
+        raise RefusalError(RefusalCode.UNSUPPORTED, NO_MAIL, field="email", hint=NO_MAIL_HINT)
+    if email and services.mail is not None:
+        services.mail.check_recipients(email)
     try:
-        secret: Secret = secrets.read(owner, name)
-        check_use(secret, url)
-    except RefusalError as error:
-        forbidden = error.code is RefusalCode.FORBIDDEN
-        hint = f"gw secrets set {name} --for the webhook's address" if forbidden else error.hint
-        detail = f"the secret {name} is for another address" if forbidden else error.detail
-        raise RefusalError(error.code, detail, field="secrets", hint=hint) from error
-    return signing_key(secret.value)
-
-
-def _check_webhook(url: str) -> None:
-    try:
-        place_of(url)
+        place_of(webhook)
     except ValueError as error:
         raise RefusalError(
             RefusalCode.INVALID, "webhook has no address that can be", field="webhook"

@@ -77,10 +77,16 @@ class Room:
 class Premises(Protocol):
     """The files of the instance that may be removed. Calls block."""
 
-    def survey(self) -> tuple[Found, ...]: ...
+    def survey(self) -> tuple[Found, ...]:
+        """What is on this machine's disk, apart from contents."""
+        ...
+
+    def contents(self) -> tuple[Found, ...]:
+        """Bytes of artifacts, here and where they are kept beyond this disk. Raises RefusalError."""
+        ...
 
     def files_of(self, digest: str) -> tuple[str, ...]:
-        """Digests of the files that a stored tree names."""
+        """Digests of the files that a stored tree names; none where it is none. Raises RefusalError."""
         ...
 
     def discard(

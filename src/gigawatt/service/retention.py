@@ -16,7 +16,7 @@ from gigawatt.model.retention import FOR_EVER, POLICED, Kind, Retention
 from gigawatt.model.tenant import Caller, Project, Role
 from gigawatt.reconcile.prune_plan import Item, PrunePlan, Ref
 from gigawatt.reconcile.prune_plan import plan as planned
-from gigawatt.service.holdings import GRACE_MS, Holdings, gather
+from gigawatt.service.holdings import Holdings, gather
 from gigawatt.service.lookup import not_found
 from gigawatt.service.permissions import home, verb, within
 from gigawatt.service.services import Services, Terms
@@ -91,8 +91,9 @@ async def dry_run(caller: Caller, services: Services, ask: Ask) -> PruneView:
     """What a prune would remove, and why what stays stays."""
     now_ms = clock.now_ms()
     ask = _permitted(caller, ask)
-    plan, _ = await _plan(services, ask, now_ms)
-    return prune_view(plan, ask.holds, now_ms=now_ms, limit=ask.limit)
+    plan, holdings = await _plan(services, ask, now_ms)
+    errors = (holdings.trouble,) if holdings.trouble else ()
+    return prune_view(plan, ask.holds, now_ms=now_ms, limit=ask.limit, errors=errors)
 
 
 @verb
@@ -127,9 +128,10 @@ async def _plan(services: Services, ask: Ask, now_ms: int) -> tuple[PrunePlan, H
     policies = services.leader.policies()
 
     def look() -> tuple[PrunePlan, Holdings]:
-        holdings = gather(services.store, services.premises)
+        contents = Kind.CONTENTS in ask.kinds
+        holdings = gather(services.store, services.premises, contents=contents)
         dated = [
-            replace(item, expires_ms=_expires_ms(item, ask, policies, services.retention))
+            replace(item, expires_ms=_expires_ms(services, item, ask, policies))
             for item in holdings.items
         ]
         return planned(dated, now_ms=now_ms), holdings
@@ -138,7 +140,7 @@ async def _plan(services: Services, ask: Ask, now_ms: int) -> tuple[PrunePlan, H
 
 
 def _expires_ms(
-    item: Item, ask: Ask, policies: dict[tuple[str, str], Retention], default: Retention
+    services: Services, item: Item, ask: Ask, policies: dict[tuple[str, str], Retention]
 ) -> int | None:
     """When an item may go as far as this ask goes; None where it may not."""
     if not ask.holds(item):
@@ -147,11 +149,11 @@ def _expires_ms(
     if kind is Kind.CACHES:
         return item.used_ms + (ask.older_than_ms or 0)
     if not item.tenant:  # files without a record, whatever the policies
-        return item.used_ms + GRACE_MS
+        return item.used_ms + services.grace_ms
     if ask.older_than_ms is not None:
         return item.used_ms + ask.older_than_ms
     own = policies.get((item.tenant, item.project), Retention()).of(kind)
-    span_ms = default.of(kind) if own is None else own
+    span_ms = services.retention.of(kind) if own is None else own
     return None if span_ms in {None, FOR_EVER} else item.used_ms + (span_ms or 0)
 
 
@@ -168,12 +170,16 @@ class _Run:
         self._needed: set[Ref] = set()
         self.removed: list[Item] = []
         self.kept: list[tuple[Item, str]] = []
-        self.errors: list[str] = []
+        self.errors: list[str] = [holdings.trouble] if holdings.trouble else []
+        self._away = ""  # why what is kept elsewhere cannot be removed now
 
     async def remove(self, item: Item) -> None:
         """One item: first its record, through the leader; then its files."""
         if item.ref in self._needed or item.owner in self._needed:
             self._keep(item, "what needs it is needed by now")
+            return
+        if item.kind == Kind.CONTENTS and self._away:
+            self._keep(item, self._away)
             return
         try:
             recorded = await self._unrecord(item)
@@ -182,6 +188,8 @@ class _Run:
         except RefusalError as refusal:
             if refusal.code is not RefusalCode.CONFLICT:
                 self.errors.append(f"{item.kind} {item.id}: {refusal.detail}")
+            if item.kind == Kind.CONTENTS and refusal.code is RefusalCode.UNAVAILABLE:
+                self._away = refusal.detail  # each of the others would wait for it too
             self._keep(item, refusal.detail)
         except OSError as error:
             self.errors.append(f"{item.kind} {item.id}: {error}")

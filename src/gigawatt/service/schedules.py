@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from gigawatt import clock
+from gigawatt.model.array import JobArray
 from gigawatt.model.cause import Cause
 from gigawatt.model.change import Entity
 from gigawatt.model.ids import make_id
@@ -11,7 +12,9 @@ from gigawatt.model.order import ChangeSchedule, CreateSchedule, RunSchedule
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.schedule import CatchUp, Fire, Overlap, Schedule, SchedulePhase, Timing
 from gigawatt.model.tenant import Caller
+from gigawatt.reconcile.schedules import noun_of
 from gigawatt.service import jobs
+from gigawatt.service.arrays import live_array_view
 from gigawatt.service.lookup import Filters
 from gigawatt.service.permissions import home, verb
 from gigawatt.service.receipts import once
@@ -19,6 +22,7 @@ from gigawatt.service.services import Services, Terms
 from gigawatt.service.standing import THERE, find_schedule
 from gigawatt.service.submissions import check_feasible
 from gigawatt.service.templates import FilledJob, filled_job
+from gigawatt.service.views.arrays import ArrayView
 from gigawatt.service.views.jobs import JobView
 from gigawatt.service.views.standing import FireView, ScheduleView, fire_view, schedule_view
 from gigawatt.service.views.text import PageView
@@ -66,6 +70,7 @@ async def create(
             ),
             spec=spec,
             environment=environment,
+            tasks=job.draft.array,
             cause=job.cause,
         )
         return await services.leader.submit(command, receipt=terms.receipt(tenant))
@@ -119,17 +124,20 @@ async def remove(
 @verb
 async def run(
     caller: Caller, services: Services, name: str, *, project: str, terms: Terms
-) -> JobView:
-    """Its job, now, whatever the schedule is."""
+) -> JobView | ArrayView:
+    """Its job or array, now, whatever the schedule is."""
     schedule = await find_schedule(caller, services, name, project)
 
     async def write() -> Entity:
         now_ms = clock.now_ms()
-        job = make_id("job", now_ms=now_ms, entropy=clock.entropy(ENTROPY_BYTES))
+        job = make_id(noun_of(schedule), now_ms=now_ms, entropy=clock.entropy(ENTROPY_BYTES))
         command = RunSchedule(id=schedule.id, job=job, by=caller.name)
         return await services.leader.submit(command, receipt=terms.receipt(schedule.tenant))
 
-    return jobs.live_view(services, await once(Job, services, terms, schedule.tenant, write))
+    if schedule.tasks is None:
+        return jobs.live_view(services, await once(Job, services, terms, schedule.tenant, write))
+    array = await once(JobArray, services, terms, schedule.tenant, write)
+    return live_array_view(services, array)
 
 
 @verb
@@ -155,17 +163,10 @@ async def _job(
     else:
         assert request.job is not None
         job = FilledJob(draft=job_draft(request.job), cause=Cause())
-    if job.draft.array is not None:
-        raise RefusalError(
-            RefusalCode.UNSUPPORTED,
-            "a schedule submits one job, and this is many tasks",
-            field="job.array",
-            hint="leave array and sweep out, or loop over what they would be in one job",
-        )
     if job.draft.spec.after:
         raise RefusalError(
             RefusalCode.UNSUPPORTED,
-            "a schedule's job cannot come after another: that one is there once",
+            "what a schedule submits cannot come after another: that one is there once",
             field="job.after",
             hint="have one job do both, or a second schedule a little later",
         )

@@ -18,7 +18,9 @@ from gigawatt.service.accesses import Accesses
 from gigawatt.service.authenticate import Keyring
 from gigawatt.service.disk import Disk
 from gigawatt.service.doors import Doors
+from gigawatt.service.mail import MailServer
 from gigawatt.service.ports import Leader, Premises, ReceiptRequest
+from gigawatt.service.revocations import Revocations
 from gigawatt.service.webhooks import Webhooks
 from gigawatt.store.base import Store
 
@@ -79,15 +81,20 @@ class Services:
     disk: Disk
     workspaces: WorkspaceRules = field(default_factory=WorkspaceRules)
     retention: Retention = NO_POLICY  # where a project has no policy of its own
+    grace_ms: int = (
+        3_600_000  # files without a record are left alone for so long: someone may be sending them
+    )
     work_dir: str = ""  # where the directories of gangs are; empty where they cannot be read here
     artifact_bytes_max: int = 64 << 30
     finishing: dict[str, "asyncio.Task[None]"] = field(
         default_factory=dict[str, "asyncio.Task[None]"]
     )  # uploads whose parts are put together, by tenant and digest
     webhooks: Webhooks = field(default_factory=Webhooks)
+    mail: MailServer | None = None  # where the operator has named one
     volume_roots: tuple[str, ...] = ()  # below which path volumes may be
     project_bytes_max: int = 0  # that the volumes of a project may hold; 0 is without limit
     accesses: Accesses = field(default_factory=Accesses)
+    revocations: Revocations = field(default_factory=Revocations)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     pruning: asyncio.Lock = field(default_factory=asyncio.Lock)  # one plan is carried out at a time
     readers: ThreadPoolExecutor = field(default_factory=_reader_threads)

@@ -6,7 +6,6 @@ import binascii
 import hashlib
 import hmac
 import socket
-import ssl
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,7 +17,9 @@ import httpcore2
 from httpcore2 import AsyncNetworkBackend, AsyncNetworkStream
 
 from gigawatt import clock
+from gigawatt.service.answer import Answer, said, untrusted
 from gigawatt.service.networks import Network, may_connect
+from gigawatt.service.trust import trusting
 from gigawatt.version import __version__
 
 ANSWER_S = 10.0  # for all of it: name, connection, request, status
@@ -38,31 +39,18 @@ class Letter:
     keys: tuple[bytes, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """The status that came back, 0 for none; `error` says why it did not arrive, and holds no secret and no path."""
-
-    status: int
-    error: str = ""
-
-    @property
-    def arrived(self) -> bool:
-        return 200 <= self.status < 300
-
-    @property
-    def final(self) -> bool:
-        """Whether asking again is in vain: most of 4xx. What is busy, late, locked or not there yet may come back."""
-        return 400 <= self.status < 500 and self.status not in {401, 403, 404, 408, 409, 425, 429}
-
-
 class RefusedAddressError(Exception):
     """A name leads to no address that webhooks may go to."""
 
 
 class Webhooks:
-    """`allowed` are networks that messages may go to although they are not public. `close` it at the end."""
+    """`allowed` are networks that messages may go to although they are not public. `close` it at the end.
 
-    def __init__(self, allowed: Sequence[Network] = ()) -> None:
+    `ca_file` holds certificates that receivers are believed by besides the system's.
+    """
+
+    def __init__(self, allowed: Sequence[Network] = (), *, ca_file: str = "") -> None:
+        self._ca_file = ca_file
         self._backend = _CheckedBackend(allowed)
         self._pool: httpcore2.AsyncConnectionPool | None = None
 
@@ -82,9 +70,9 @@ class Webhooks:
         except RefusedAddressError as error:
             return Answer(status=0, error=str(error))
         except (OSError, httpcore2.NetworkError, httpcore2.TimeoutException) as error:
-            return Answer(status=0, error=f"not reached: {_said(error)}")
+            return untrusted(error) or Answer(status=0, error=f"not reached: {said(error)}")
         except (httpcore2.ProtocolError, httpcore2.UnsupportedProtocol) as error:
-            return Answer(status=0, error=f"no HTTP came back: {_said(error)}")
+            return Answer(status=0, error=f"no HTTP came back: {said(error)}")
 
     async def close(self) -> None:
         self._backend.close()
@@ -94,7 +82,7 @@ class Webhooks:
     async def _post(self, letter: Letter, headers: dict[str, str]) -> Answer:
         if self._pool is None:  # made when it is first used: most instances have no webhooks
             self._pool = httpcore2.AsyncConnectionPool(
-                ssl_context=await asyncio.to_thread(ssl.create_default_context),
+                ssl_context=await asyncio.to_thread(trusting, self._ca_file),
                 max_connections=CONNECTIONS_MAX,
                 max_keepalive_connections=0,  # addresses are checked for each message
                 network_backend=self._backend,
@@ -103,7 +91,15 @@ class Webhooks:
             "POST", letter.url, headers=list(headers.items()), content=letter.body
         ) as response:
             status = response.status
-        return Answer(status=status, error="" if 200 <= status < 300 else f"it answered {status}")
+        return answered(status)
+
+
+def answered(status: int) -> Answer:
+    """The answer of a receiver, by its status. Most of 4xx are final; what is busy, late, locked or not there yet may come back."""
+    if 200 <= status < 300:
+        return Answer(status=status)
+    final = 400 <= status < 500 and status not in {401, 403, 404, 408, 409, 425, 429}
+    return Answer(status=status, error=f"it answered {status}", final=final)
 
 
 def signed(letter: Letter, *, at_s: int) -> dict[str, str]:
@@ -165,7 +161,3 @@ class _CheckedBackend(AsyncNetworkBackend):
             detail = f"{host} leads to no address that webhooks may go to"
             raise RefusedAddressError(detail)
         return good[:ADDRESSES_MAX]
-
-
-def _said(error: Exception) -> str:
-    return str(error) or type(error).__name__

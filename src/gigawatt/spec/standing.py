@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, WithJsonSchema
 
 from gigawatt.model.event import KINDS
+from gigawatt.model.notification import DELIVERIES_KEPT
 from gigawatt.spec import limits
 from gigawatt.spec.cron import parse_cron, parse_zone
 from gigawatt.spec.faults import nearest, wrong
@@ -17,10 +18,15 @@ from gigawatt.spec.requests import VERSION_MAX
 from gigawatt.spec.units import UnitError, shown
 
 OWN_KINDS = "notification."  # what is said of messages is not told by messages
+BUDGETS = "budget."  # looked for by people who come from elsewhere
 PATTERN = r"[a-z0-9*?-]{1,63}"
 WEBHOOK = re.compile(
     r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(:(?P<port>[0-9]{1,5}))?([/?][!\"$-~]*)?"
 )
+ADDRESS = re.compile(
+    r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?"
+)
+ADDRESSES_MAX = 20
 SECRETS_MAX = 2
 PER_MINUTE_MAX = 600
 
@@ -41,6 +47,8 @@ def _zone(value: str) -> str:
 
 def _kind(value: str) -> str:
     if value not in KINDS or value.startswith(OWN_KINDS):
+        if value.startswith(BUDGETS):
+            raise wrong(f"{shown(value)} does not happen: this version keeps no budgets", "")
         near = nearest(value, EVENT_KINDS)
         hint = near if near.startswith("did you mean") else "gw notifications kinds lists them"
         raise wrong(f"is no kind of event: {shown(value)}", hint)
@@ -53,6 +61,12 @@ def _webhook(value: str) -> str:
     if not found or int(found["port"] or 1) not in range(1, 65_536):
         hint = "write it like https://example.com/hook, without user, password or fragment"
         raise wrong("must be an http or https URL", hint)
+    return value
+
+
+def _address(value: str) -> str:
+    if not ADDRESS.fullmatch(value) or ".." in value:
+        raise wrong(f"is no address for mail: {shown(value)}", "write it like ops@example.com")
     return value
 
 
@@ -95,6 +109,12 @@ Webhook = Annotated[
     Field(max_length=limits.PATH_CHARS_MAX),
     AfterValidator(_webhook),
     WithJsonSchema({"type": "string", "format": "uri", "pattern": "^https?://"}),
+]
+Address = Annotated[
+    str,
+    Field(max_length=320),
+    AfterValidator(_address),
+    WithJsonSchema({"type": "string", "format": "email"}),
 ]
 Term = Annotated[
     str,
@@ -142,17 +162,28 @@ class ScheduleForm(BaseModel):
 
 
 class NotificationForm(BaseModel):
-    """Which events go to which webhook."""
+    """Which events go to which webhook, or to which addresses by mail."""
 
     model_config = FORM
     name: Name
     on: Annotated[list[EventKind], Field(min_length=1, max_length=len(KINDS))]
-    webhook: Webhook
+    webhook: Webhook = ""
+    email: Annotated[list[Address], Field(max_length=ADDRESSES_MAX)] = []
     format: Literal["json", "slack"] = "json"
     labels: Annotated[list[Term], Field(max_length=limits.LABELS_MAX)] = []
     jobs: Annotated[str, Field(pattern=f"^({PATTERN})?$")] = ""
     secrets: Annotated[list[SecretName], Field(max_length=SECRETS_MAX)] = []
     per_minute: Annotated[int, Field(ge=1, le=PER_MINUTE_MAX)] = 60
+
+
+class RedeliveryForm(BaseModel):
+    """Which dead messages are sent again, by their ids; none for all."""
+
+    model_config = FORM
+    messages: Annotated[
+        list[Annotated[str, Field(max_length=limits.NAME_CHARS_MAX)]],
+        Field(max_length=DELIVERIES_KEPT),
+    ] = []
 
 
 class LabelsForm(BaseModel):

@@ -1,7 +1,8 @@
 """What an object is found by: its row in the table of objects."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol, TypedDict, Unpack
+from typing import Any
 
 from gigawatt.model.array import JobArray
 from gigawatt.model.artifact import AliasMove, Artifact, ModelCard, ModelName, ModelVersion
@@ -21,83 +22,47 @@ from gigawatt.model.workspace import Workspace
 from gigawatt.model.world import lives
 from gigawatt.store.codec import encode
 
+Of = Callable[[Any], Any]  # a column of an object of the kind that it stands with
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """The columns that differ by kind. `created_ms` orders lists: where a kind is not made once, it is its last change."""
+class Columns:
+    """How the columns of one kind are read. `created_ms` orders lists: where a kind is not made once, it is its last change.
 
-    id: str
-    created_ms: int
-    tenant: str = ""
-    project: str = ""
-    name: str | None = None
-    parent: str | None = None
-    phase: str = ""
-    live: bool = True
-    version: int = 1
+    Those not named here are the fields of the same name, or the default where a kind has none.
+    """
+
+    created_ms: Of = lambda each: each.created_ms
+    id: Of = lambda each: each.id
+    tenant: Of = lambda each: getattr(each, "tenant", "")
+    project: Of = lambda each: getattr(each, "project", "")
+    name: Of = lambda each: getattr(each, "name", None)
+    parent: Of = lambda _: None
+    phase: Of = lambda _: ""
+    live: Of = lives
 
 
 def row(entity: Entity) -> dict[str, Any]:
     """The columns of the table of objects, by name."""
-    facts = facts_of(entity)
+    columns = ROWS[type(entity)]
     return {
         "kind": type(entity).__name__,
-        "id": facts.id,
-        "tenant": facts.tenant,
-        "project": facts.project,
-        "name": facts.name,
-        "parent": facts.parent,
-        "phase": facts.phase,
-        "live": facts.live,
-        "created_ms": facts.created_ms,
-        "version": facts.version,
+        "id": key_of(entity),
+        "tenant": columns.tenant(entity),
+        "project": columns.project(entity),
+        "name": columns.name(entity),
+        "parent": columns.parent(entity),
+        "phase": columns.phase(entity),
+        "live": columns.live(entity),
+        "created_ms": columns.created_ms(entity),
+        "version": getattr(entity, "version", 1),
         "body": encode(entity),
     }
 
 
-class _Own(TypedDict, total=False):
-    """The columns that not every kind has."""
-
-    name: str
-    parent: str | None
-    phase: str
-    live: bool
-    version: int
-
-
-class _Owned(Protocol):
-    """What a tenant holds, in a project."""
-
-    @property
-    def id(self) -> str: ...
-
-    @property
-    def tenant(self) -> str: ...
-
-    @property
-    def project(self) -> str: ...
-
-
-def facts_of(entity: Entity) -> Facts:  # noqa: PLR0911 - one flat table
-    match entity:
-        case Job() | JobArray() | RemovedJob():
-            return _facts_of_job(entity)
-        case Endpoint() | Replica() | Environment() | Workspace():
-            return _facts_of_work(entity)
-        case Node() | NodeAccount():
-            return _facts_of_node(entity)
-        case Artifact() | ModelVersion() | ModelName() | AliasMove() | ModelCard():
-            return _facts_of_model(entity)
-        case Volume() | VolumeVersion():
-            return _facts_of_volume(entity)
-        case Tenant() | Project() | ApiKey():
-            return _facts_of_tenant(entity)
-        case Template() | TemplateVersion():
-            return _facts_of_template(entity)
-        case Schedule() | Fire():
-            return _facts_of_schedule(entity)
-        case Notification() | Delivery():
-            return _facts_of_notification(entity)
+def key_of(entity: Entity) -> str:
+    """The id that an object has among those of its kind."""
+    return ROWS[type(entity)].id(entity)
 
 
 def replica_phase(replica: Replica) -> str:
@@ -108,237 +73,82 @@ def replica_phase(replica: Replica) -> str:
     return attempt.phase.value if attempt is not None and attempt.live else "queued"
 
 
-def _owned(entity: _Owned, *, created_ms: int, **own: Unpack[_Own]) -> Facts:
-    return Facts(
-        id=entity.id,
-        created_ms=created_ms,
-        tenant=entity.tenant,
-        project=entity.project,
-        **own,
-    )
+def _phase(each: Any) -> str:
+    return each.phase.value
 
 
-def _facts_of_job(entity: Job | JobArray | RemovedJob) -> Facts:
-    if isinstance(entity, RemovedJob):
-        return _owned(
-            entity,
-            created_ms=entity.removed_ms,
-            name=entity.name,
-            phase=entity.phase,
-            live=False,
-            version=entity.version,
-        )
-    return _owned(
-        entity,
-        created_ms=entity.created_ms,
-        name=entity.spec.name,
-        parent=(entity.array or None) if isinstance(entity, Job) else None,
-        phase=entity.phase.value,
-        live=lives(entity),
-        version=entity.version,
-    )
+def _spec_name(each: Any) -> str:
+    return each.spec.name
 
 
-def _facts_of_work(entity: Endpoint | Replica | Environment | Workspace) -> Facts:
-    match entity:
-        case Workspace():
-            return _owned(
-                entity,
-                created_ms=entity.created_ms,
-                name=entity.spec.name,
-                phase=entity.phase.value,
-                live=lives(entity),
-                version=entity.version,
-            )
-        case Endpoint():
-            return _owned(
-                entity,
-                created_ms=entity.created_ms,
-                name=entity.spec.name,
-                phase=entity.phase.value,
-                live=lives(entity),
-                version=entity.version,
-            )
-        case Replica():
-            return _owned(
-                entity,
-                created_ms=entity.queued_ms,
-                parent=entity.endpoint,
-                phase=replica_phase(entity),
-                live=lives(entity),
-                version=entity.version,
-            )
-        case Environment():
-            return _owned(
-                entity,
-                created_ms=entity.created_ms,
-                phase=entity.phase.value,
-                version=entity.version,
-            )
+def _own_name(each: Any) -> str:
+    return each.name
 
 
-def _facts_of_node(entity: Node | NodeAccount) -> Facts:
-    match entity:
-        case Node():
-            return Facts(
-                id=entity.id,
-                created_ms=entity.changed_ms,
-                name=entity.id,
-                phase=entity.state.value,
-                version=entity.version,
-            )
-        case NodeAccount():
-            return Facts(id=entity.id, created_ms=entity.installed_ms, version=entity.version)
+def _updated_ms(each: Any) -> int:
+    return each.updated_ms
 
 
-def _facts_of_model(
-    entity: Artifact | ModelVersion | ModelName | AliasMove | ModelCard,
-) -> Facts:
-    match entity:
-        case Artifact():
-            return Facts(
-                id=f"{entity.tenant}/{entity.digest}",  # every tenant holds its own
-                created_ms=entity.created_ms,
-                tenant=entity.tenant,
-                project=entity.project,
-                phase=entity.kind,
-            )
-        case ModelVersion():
-            return _owned(
-                entity,
-                created_ms=entity.created_ms,
-                name=entity.name,
-                parent=entity.name,
-            )
-        case ModelName():
-            return _owned(
-                entity,
-                created_ms=entity.updated_ms,
-                name=entity.name,
-                version=entity.version,
-            )
-        case AliasMove():
-            return _owned(
-                entity,
-                created_ms=entity.at_ms,
-                name=entity.name,
-                parent=entity.name,
-                phase=entity.alias,
-            )
-        case ModelCard():
-            return _owned(
-                entity,
-                created_ms=entity.at_ms,
-                name=entity.name,
-                parent=f"{entity.name}:{entity.number}",
-            )
+def _at_ms(each: Any) -> int:
+    return each.at_ms
 
 
-def _facts_of_volume(entity: Volume | VolumeVersion) -> Facts:
-    match entity:
-        case Volume():
-            return _owned(
-                entity,
-                created_ms=entity.created_ms,
-                name=entity.name,
-                phase=entity.kind.value if entity.deleted_ms is None else "deleted",
-                version=entity.version,  # a deleted one stays live: its numbers are not given again
-            )
-        case VolumeVersion():
-            return _owned(
-                entity,
-                created_ms=entity.created_ms,
-                name=entity.name,
-                parent=entity.name,
-            )
+def _active_or_deleted(each: Any) -> str:
+    return "active" if each.deleted_ms is None else "deleted"
 
 
-def _facts_of_tenant(entity: Tenant | Project | ApiKey) -> Facts:
-    match entity:
-        case Tenant():
-            return Facts(
-                id=entity.id,
-                created_ms=entity.created_ms,
-                tenant=entity.id,
-                name=entity.id,
-                version=entity.version,
-            )
-        case Project():
-            return Facts(
-                id=entity.id,
-                created_ms=entity.created_ms,
-                tenant=entity.tenant,
-                project=entity.name,
-                name=entity.name,
-                version=entity.version,
-            )
-        case ApiKey():
-            return _owned(
-                entity,
-                created_ms=entity.created_ms,
-                name=entity.name,
-                phase="active" if entity.revoked_ms is None else "revoked",
-                live=entity.revoked_ms is None,
-                version=entity.version,
-            )
+def _active_or_revoked(key: ApiKey) -> str:
+    return "active" if key.revoked_ms is None else "revoked"
 
 
-def _facts_of_template(entity: Template | TemplateVersion) -> Facts:
-    match entity:
-        case Template():
-            return _owned(
-                entity,
-                created_ms=entity.updated_ms,
-                name=entity.name,
-                phase="active" if entity.deleted_ms is None else "deleted",
-                version=entity.version,
-            )
-        case TemplateVersion():
-            return _owned(
-                entity,
-                created_ms=entity.at_ms,
-                name=entity.name,
-                parent=entity.name,
-            )
+def _volume_phase(volume: Volume) -> str:
+    """A deleted one stays live: its numbers are not given again."""
+    return volume.kind.value if volume.deleted_ms is None else "deleted"
 
 
-def _facts_of_schedule(entity: Schedule | Fire) -> Facts:
-    match entity:
-        case Schedule():
-            return _owned(
-                entity,
-                created_ms=entity.created_ms,
-                name=entity.name,
-                phase=entity.phase.value,
-                live=lives(entity),
-                version=entity.version,
-            )
-        case Fire():
-            return _owned(
-                entity,
-                created_ms=entity.due_ms,
-                parent=entity.schedule,
-                phase=entity.outcome.value,
-            )
-
-
-def _facts_of_notification(entity: Notification | Delivery) -> Facts:
-    match entity:
-        case Notification():
-            return _owned(
-                entity,
-                created_ms=entity.created_ms,
-                name=entity.name,
-                phase="active" if entity.deleted_ms is None else "deleted",
-                live=lives(entity),
-                version=entity.version,
-            )
-        case Delivery():
-            return _owned(
-                entity,
-                created_ms=entity.at_ms,
-                parent=entity.notification,
-                phase=entity.phase.value,
-                live=lives(entity),
-                version=entity.version,
-            )
+ROWS: dict[type[Any], Columns] = {
+    Job: Columns(name=_spec_name, parent=lambda job: job.array or None, phase=_phase),
+    JobArray: Columns(name=_spec_name, phase=_phase),
+    RemovedJob: Columns(
+        created_ms=lambda job: job.removed_ms, phase=lambda job: job.phase, live=lambda _: False
+    ),
+    Endpoint: Columns(name=_spec_name, phase=_phase),
+    Replica: Columns(
+        created_ms=lambda replica: replica.queued_ms,
+        parent=lambda replica: replica.endpoint,
+        phase=replica_phase,
+    ),
+    Workspace: Columns(name=_spec_name, phase=_phase),
+    Environment: Columns(phase=_phase),
+    Node: Columns(
+        created_ms=lambda node: node.changed_ms,
+        name=lambda node: node.id,
+        phase=lambda node: node.state.value,
+    ),
+    NodeAccount: Columns(created_ms=lambda account: account.installed_ms),
+    Artifact: Columns(
+        id=lambda artifact: f"{artifact.tenant}/{artifact.digest}",  # every tenant holds its own
+        phase=lambda artifact: artifact.kind,
+    ),
+    ModelVersion: Columns(parent=_own_name),
+    ModelName: Columns(created_ms=_updated_ms),
+    AliasMove: Columns(created_ms=_at_ms, parent=_own_name, phase=lambda move: move.alias),
+    ModelCard: Columns(created_ms=_at_ms, parent=lambda card: f"{card.name}:{card.number}"),
+    Volume: Columns(phase=_volume_phase),
+    VolumeVersion: Columns(parent=_own_name),
+    Tenant: Columns(tenant=lambda tenant: tenant.id, name=lambda tenant: tenant.id),
+    Project: Columns(project=_own_name),
+    ApiKey: Columns(phase=_active_or_revoked),
+    Template: Columns(created_ms=_updated_ms, phase=_active_or_deleted),
+    TemplateVersion: Columns(created_ms=_at_ms, parent=_own_name),
+    Schedule: Columns(phase=_phase),
+    Fire: Columns(
+        created_ms=lambda fire: fire.due_ms,
+        parent=lambda fire: fire.schedule,
+        phase=lambda fire: fire.outcome.value,
+    ),
+    Notification: Columns(phase=_active_or_deleted),
+    Delivery: Columns(
+        created_ms=_at_ms, parent=lambda delivery: delivery.notification, phase=_phase
+    ),
+}

@@ -59,6 +59,24 @@ def test_what_is_sent_comes_back_and_can_be_removed(
     assert remote.sweep() == 0
 
 
+def test_what_is_there_is_listed_and_whose_place_it_is(remote: Remote, tmp_path: Path) -> None:
+    remote.check()
+    assert remote.owner() == ""
+    remote.own("me")
+    assert remote.owner() == "me"
+    before = {each.hex_digits for each in remote.listed()}
+    names = {stored(tmp_path / "file", data): len(data) for data in (SMALL, LARGE)}
+    for data in (SMALL, LARGE):
+        name = stored(tmp_path / "file", data)
+        remote.send(name, tmp_path / "file")
+    found = {each.hex_digits: each for each in remote.listed() if each.hex_digits not in before}
+    assert {name: each.size_bytes for name, each in found.items()} == names
+    assert all(each.modified_ms > 1_700_000_000_000 for each in found.values())
+    for name in names:
+        remote.remove(name)
+    assert {each.hex_digits for each in remote.listed()} == before
+
+
 def test_what_is_not_there_is_said_before_the_first_byte(remote: Remote) -> None:
     with pytest.raises(RefusalError) as refused:
         next(remote.chunks("0" * 64))

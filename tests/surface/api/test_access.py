@@ -45,6 +45,18 @@ def test_a_revoked_key_is_refused_at_once(play: Play) -> None:
     play(scenario)
 
 
+def test_a_key_can_be_revoked_twice_and_the_leader_lets_go_of_it(play: Play) -> None:
+    async def scenario(site: Site) -> None:
+        made = (await site.call("POST", "/v1/keys", {"name": "ci"})).json()
+        assert made["id"] in site.leader.state.world.keys
+        for _ in range(2):
+            response = await site.call("DELETE", f"/v1/keys/{made['id']}")
+            assert (response.status_code, response.json()["revoked_ms"] > 0) == (200, True)
+        assert made["id"] not in site.leader.state.world.keys
+
+    play(scenario)
+
+
 def test_a_key_that_has_expired_is_refused(play: Play) -> None:
     async def scenario(site: Site) -> None:
         body = {"name": "short", "expires_ms": 1}

@@ -60,6 +60,26 @@ def test_its_job_is_run_now_and_kept_in_its_history(play: Play) -> None:
     play(scenario)
 
 
+def test_an_array_is_submitted_whole_and_says_where_it_came_from(play: Play) -> None:
+    async def scenario(site: Site) -> None:
+        made = await create(site, job={**JOB, "sweep": {"LR": [0.1, 0.2, 0.3]}})
+        assert (made["job"], made["tasks"]) == ("tick", 3)
+        headers = {"Idempotency-Key": "once"}
+        runs = [await site.call("POST", f"{NIGHTLY}/run", headers=headers) for _ in range(2)]
+        assert [each.status_code for each in runs] == [201, 201]
+        (array,) = {each.json()["id"] for each in runs}
+        assert runs[0].headers["Location"] == f"/v1/arrays/{array}"
+        view = await site.view(f"/v1/arrays/{array}")
+        assert (view["tasks"], view["sweep"]) == (3, {"LR": ["0.1", "0.2", "0.3"]})
+        assert view["labels"] == {"gigawatt/schedule": "nightly"}
+        assert view["cause"]["schedule"] == "nightly"
+        (task, *_) = (await site.view(f"/v1/arrays/{array}/tasks"))["items"]
+        assert task["cause"]["schedule"] == "nightly"
+        assert (await site.view(NIGHTLY))["last_job"] == array
+
+    play(scenario)
+
+
 def test_a_template_is_filled_in_when_the_schedule_is_made(play: Play) -> None:
     async def scenario(site: Site) -> None:
         file = {"parameters": {"lr": 0.1}, "command": ["t", "${{ lr }}"], "gang": {"cpus": 0.1}}

@@ -15,6 +15,7 @@ from gigawatt.build.artifacts import STREAM_BUFFER_BYTES, ArtifactStore
 from gigawatt.build.incoming import Incoming, Stored
 from gigawatt.build.making import remove_tree
 from gigawatt.build.trees import TreeFile
+from gigawatt.clock import now_ms
 from gigawatt.model.refusal import RefusalCode, RefusalError
 
 DATA = b"weights" * 1000
@@ -320,7 +321,7 @@ def test_a_tree_whose_files_are_missing_is_refused_and_leaves_nothing(
     store: ArtifactStore, output: Path, root: Path
 ) -> None:
     digest = store.put_tree(output).digest
-    store.remove(digest_of(DATA))
+    store.path(digest_of(DATA)).unlink()
     assert store.lacks(store.tree(digest)) == (digest_of(DATA),)
     refusal = refused("materialise", store, digest)
     assert refusal.code is RefusalCode.NOT_FOUND
@@ -333,13 +334,15 @@ def test_a_file_that_is_no_manifest_is_no_tree(store: ArtifactStore) -> None:
     assert refused("materialise", store, digest).code is RefusalCode.INVALID
 
 
-def test_removing_takes_the_directory_too(store: ArtifactStore, output: Path) -> None:
+def test_what_was_of_use_since_it_was_chosen_is_not_removed(
+    store: ArtifactStore, output: Path, tmp_path: Path
+) -> None:
     digest = store.put_tree(output).digest
-    place = store.materialise(digest)
-    assert store.remove(digest)
-    assert not place.exists()
+    aside = tmp_path / "aside"
+    assert not store.remove(digest, aside=aside, unused_since_ms=now_ms() - 60_000)
+    assert store.exists(digest)
+    assert store.remove(digest, aside=aside, unused_since_ms=now_ms() + 60_000)
     assert not store.exists(digest)
-    assert not store.remove(digest)
 
 
 def test_a_sweep_takes_what_was_left_and_leaves_what_is_written(

@@ -1,9 +1,12 @@
 """How soon and how often messages go."""
 
+from dataclasses import replace
+
 from gigawatt.control.courier import tried
 from gigawatt.control.postage import AGE_MAX_MS, Allowance, pause_ms
 from gigawatt.model.notification import Delivery, DeliveryPhase
-from gigawatt.service.webhooks import Answer
+from gigawatt.service.answer import Answer
+from gigawatt.service.webhooks import answered
 
 WAITING = Delivery(
     id="n/0",
@@ -45,19 +48,21 @@ def test_a_minutes_messages_may_go_at_once_and_then_each_in_its_time() -> None:
 def test_a_try_ends_delivered_dead_or_with_another() -> None:
     arrived = tried(WAITING, Answer(status=200), at_ms=2_000, chance=0)
     assert (arrived.phase, arrived.tries, arrived.body) == (DeliveryPhase.DELIVERED, 1, "")
-    busy = tried(WAITING, Answer(status=503, error="it answered 503"), at_ms=2_000, chance=0)
+    busy = tried(WAITING, answered(503), at_ms=2_000, chance=0)
     assert (busy.phase, busy.next_ms, busy.error) == (
         DeliveryPhase.PENDING,
         7_000,
         "it answered 503",
     )
-    final = tried(WAITING, Answer(status=410, error="it answered 410"), at_ms=2_000, chance=0)
+    final = tried(WAITING, answered(410), at_ms=2_000, chance=0)
     assert (final.phase, final.body) == (DeliveryPhase.DEAD, "{}")
     old = tried(WAITING, Answer(status=0, error="x"), at_ms=1_000 + AGE_MAX_MS, chance=0)
     assert old.phase is DeliveryPhase.DEAD
+    again = replace(WAITING, again_ms=1_000 + AGE_MAX_MS)
+    assert tried(again, answered(503), at_ms=1_001 + AGE_MAX_MS, chance=0).next_ms > 0
 
 
 def test_only_what_will_not_change_is_final() -> None:
-    assert [status for status in range(300, 600) if Answer(status=status).final] == [
+    assert [status for status in range(300, 600) if answered(status).final] == [
         status for status in range(400, 500) if status not in {401, 403, 404, 408, 409, 425, 429}
     ]

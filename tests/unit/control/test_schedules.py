@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from gigawatt.model.array import ArraySpec, task_id
 from gigawatt.model.cause import Cause
 from gigawatt.model.command import CreateKey, RevokeKey
 from gigawatt.model.job import JobPhase
@@ -148,6 +149,48 @@ def test_while_a_job_runs_the_next_fire_is_skipped_allowed_or_replaces_it() -> N
     assert live[Overlap.SKIP] == [first]
     assert (found[Overlap.ALLOW], live[Overlap.ALLOW]) == ([started, started], [first, second])
     assert (found[Overlap.REPLACE], live[Overlap.REPLACE]) == ([started, started], [second])
+
+
+def test_an_array_starts_whole_and_is_an_overlap_until_its_last_task_has_ended() -> None:
+    found: dict[Overlap, list[FireOutcome]] = {}
+    live: dict[Overlap, list[str]] = {}
+    first = job_id("sched-nightly", THREE_MS, noun="array")
+    for overlap in Overlap:
+        loop = array_loop(overlap)
+        to(loop, THREE_MS)
+        assert sorted(loop.world.jobs) == [task_id(first, index) for index in (0, 1)]
+        finish(loop, task_id(first, 0))
+        to(loop, THREE_MS + HOUR_MS)
+        found[overlap] = [outcome for _, outcome, _ in fires(loop)]
+        loop.step()
+        live[overlap] = sorted(loop.world.arrays)
+    second = job_id("sched-nightly", THREE_MS + HOUR_MS, noun="array")
+    started = FireOutcome.STARTED
+    assert (found[Overlap.SKIP], live[Overlap.SKIP]) == ([started, FireOutcome.SKIPPED], [first])
+    assert (found[Overlap.ALLOW], live[Overlap.ALLOW]) == ([started, started], [first, second])
+    assert (found[Overlap.REPLACE], live[Overlap.REPLACE]) == ([started, started], [second])
+
+
+def array_loop(overlap: Overlap) -> Loop:
+    """As `a_loop`, with a schedule of an array of two tasks."""
+    loop = Loop.of(a_report("node-0"))
+    loop.machines.now_ms = START_MS
+    loop.restart()
+    loop.ask(CreateKey(key=KEY))
+    tasks = ArraySpec(indices=((0, 1),))
+    loop.ask(replace(a_schedule(replace(HOURLY, overlap=overlap)), tasks=tasks))
+    return loop
+
+
+def test_an_array_is_fired_once_however_often_the_control_plane_dies() -> None:
+    loop = array_loop(Overlap.SKIP)
+    loop.later(THREE_MS - loop.now_ms)
+    loop.restart()
+    loop.restart()
+    assert [each.kind for each in loop.events].count("array.submitted") == 1
+    (array,) = loop.world.arrays.values()
+    assert array.cause is not None
+    assert array.cause.due_ms == THREE_MS
 
 
 def test_a_job_that_has_ended_is_no_overlap() -> None:

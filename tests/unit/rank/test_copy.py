@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from gigawatt.rank.copy import CopyError, receive, send
+from gigawatt.rank.copy import FORMAT, receive, send
+from gigawatt.rank.entries import CopyError
 
 
 def stream_of(source: Path, *, follow: bool = False) -> bytes:
@@ -134,7 +135,7 @@ def poisoned(fill: Callable[[tarfile.TarFile], None], **header: object) -> bytes
         root.type, root.mode = tarfile.DIRTYPE, 0o755
         tar.addfile(root)
         fill(tar)
-    fields = {"format": 1, "name": "d", "directory": True, "entries": 2, "size_bytes": 1}
+    fields = {"format": FORMAT, "name": "d", "directory": True, "entries": 2, "size_bytes": 1}
     data = json.dumps({**fields, **header}).encode() + b"\n" + archive.getvalue()
     return data + hashlib.sha256(data).hexdigest().encode()
 
@@ -185,9 +186,11 @@ def two(first: Callable[[tarfile.TarFile], None], second: Callable[[tarfile.TarF
         poisoned(entry("d/x"), size_bytes=2),
         poisoned(entry("d/x"), name=".."),
         poisoned(entry("d/x"), name="a/b"),
-        poisoned(entry("d/x"), format=2),
+        poisoned(entry("d/x"), format=1),
         poisoned(entry("d/x"), size_bytes=1 << 50),
         poisoned(entry("d/x"), entries=0),
+        poisoned(entry("d/x"), kept_entries=1, kept_sha256="0"),  # nothing was kept
+        poisoned(entry("d/x"), kept_entries=-1),
         b"{" * 20_000,
     ],
 )

@@ -7,10 +7,15 @@ from gigawatt.api.operations import Operation, Routes
 from gigawatt.api.queries import Listing, Place
 from gigawatt.api.replies import nothing, page_reply, reply
 from gigawatt.service import notifications
-from gigawatt.service.views.standing import DeliveryView, NotificationView, TrialView
+from gigawatt.service.views.standing import (
+    DeliveryView,
+    NotificationView,
+    RedeliveryView,
+    TrialView,
+)
 from gigawatt.service.views.text import PageView
 from gigawatt.spec.requests import parse_request
-from gigawatt.spec.standing import NotificationForm
+from gigawatt.spec.standing import NotificationForm, RedeliveryForm
 
 ROUTES = Routes()
 
@@ -20,7 +25,7 @@ ROUTES = Routes()
     "/v1/notifications",
     Operation(
         verb="notifications.create",
-        summary="Tell a webhook what happens from now on",
+        summary="Tell a webhook or mailboxes what happens from now on",
         responds=NotificationView,
         status=201,
         accepts=NotificationForm,
@@ -74,6 +79,26 @@ async def list_deliveries(call: Call, name: str, query: Listing) -> Response:
         call.caller, call.services, name, query.filters(), project=query.project
     )
     return page_reply(found)
+
+
+@ROUTES.add(
+    "POST",
+    "/v1/notifications/{name}/redeliver",
+    Operation(
+        verb="notifications.redeliver",
+        summary="Send dead messages again: those named, or all",
+        responds=RedeliveryView,
+        accepts=RedeliveryForm,
+        writes=True,
+    ),
+)
+async def redeliver_messages(call: Call, name: str, query: Place) -> Response:
+    request = parse_request(RedeliveryForm, await call.body())
+    terms = await call.terms()
+    view = await notifications.redeliver(
+        call.caller, call.services, name, request, project=query.project, terms=terms
+    )
+    return reply(view)
 
 
 @ROUTES.add(

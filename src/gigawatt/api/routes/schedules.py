@@ -8,6 +8,7 @@ from gigawatt.api.queries import Listing, Paging, Place
 from gigawatt.api.replies import nothing, page_reply, reply
 from gigawatt.service import schedules
 from gigawatt.service.schedules import FirePlace
+from gigawatt.service.views.arrays import ArrayView
 from gigawatt.service.views.jobs import JobView
 from gigawatt.service.views.standing import FireView, ScheduleView
 from gigawatt.service.views.text import PageView
@@ -22,7 +23,7 @@ ROUTES = Routes()
     "/v1/schedules",
     Operation(
         verb="schedules.create",
-        summary="Have a job submitted again and again",
+        summary="Have a job or an array submitted again and again",
         responds=ScheduleView,
         status=201,
         accepts=ScheduleForm,
@@ -124,8 +125,8 @@ async def resume_schedule(call: Call, name: str, query: Place) -> Response:
     "/v1/schedules/{name}/run",
     Operation(
         verb="schedules.run",
-        summary="Submit its job now",
-        responds=JobView,
+        summary="Submit its job or array now",
+        responds=JobView | ArrayView,
         status=201,
         writes=True,
     ),
@@ -133,7 +134,8 @@ async def resume_schedule(call: Call, name: str, query: Place) -> Response:
 async def run_schedule(call: Call, name: str, query: Place) -> Response:
     terms = await call.terms()
     view = await schedules.run(call.caller, call.services, name, project=query.project, terms=terms)
-    return reply(view, status=201, version=view.version, location=f"/v1/jobs/{view.id}")
+    noun = "jobs" if isinstance(view, JobView) else "arrays"
+    return reply(view, status=201, version=view.version, location=f"/v1/{noun}/{view.id}")
 
 
 @ROUTES.add(

@@ -98,6 +98,7 @@ def fields(array: "ArrayView", now_ms: int) -> list[tuple[str, str]]:
         ("project", f"{array['tenant']}/{array['project']}"),
         ("command", " ".join(array["command"])),
         ("environment", array["environment"]),
+        ("made by", form.made_by(array.get("cause"))),
         ("after", " ".join(array["after"])),
         ("age", form.age(array["created_ms"], now_ms)),
         ("took", form.duration(ended - array["created_ms"]) if ended else ""),

@@ -26,7 +26,8 @@ def cp(
     """Copy SOURCE to TARGET, one of which is `JOB:PATH`: `gw cp train:out/model.pt .`, `gw cp data.csv train:`.
 
     A relative path is in the rank's directory. Into a directory that is there, a copy goes by its own name; a file is
-    replaced, a directory never. What arrives is checked, and moved to its place when it is whole.
+    replaced, a directory never. What arrives is checked, and moved to its place when it is whole. A large copy that was
+    broken off goes on where it was when it is asked for again.
     """
     (there, inner), (elsewhere, outer) = split_path(source), split_path(target)
     if bool(there) == bool(elsewhere):
@@ -50,4 +51,5 @@ def _show(session: Session, done: "Copied") -> None:
         session.show_json(done._asdict())
         return
     what = "1 entry" if done.entries == 1 else f"{done.entries} entries"
-    session.say(f"{done.path}: {what}, {form.size(done.size_bytes)}, verified")
+    kept = f", {form.size(done.kept_bytes)} of it from before" if done.kept_bytes else ""
+    session.say(f"{done.path}: {what}, {form.size(done.size_bytes)}{kept}, verified")

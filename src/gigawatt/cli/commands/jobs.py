@@ -278,7 +278,7 @@ def _fields(job: "JobView", now_ms: int) -> list[tuple[str, str]]:
         ("volumes", form.mounts(job["volumes"])),
         ("after", " ".join(job["after"])),
         ("labels", labels),
-        ("made by", _cause(job)),
+        ("made by", form.made_by(job.get("cause"))),
         ("priority", str(job["priority"] or "")),
         ("age", form.age(job["created_ms"], now_ms)),
         ("took", form.duration(ended - job["created_ms"]) if ended else ""),
@@ -293,21 +293,6 @@ def _fields(job: "JobView", now_ms: int) -> list[tuple[str, str]]:
     if checkpoint:
         fields.append(("checkpoint", f"step {checkpoint['step']}, {checkpoint['path']}"))
     return [*fields, ("model", job["model_version"])]
-
-
-def _cause(job: "JobView") -> str:
-    """The schedule and the template that it came from, with the values that were given."""
-    cause = job.get("cause")
-    if not cause:
-        return ""
-    values = " ".join(f"{name}={value}" for name, value in cause["parameters"].items())
-    template = f"template {cause['template']}@{cause['template_number']}"
-    parts = [
-        f"schedule {cause['schedule']}" if cause["schedule"] else "",
-        template if cause["template"] else "",
-        values,
-    ]
-    return " ".join(part for part in parts if part)
 
 
 def _gang(gang: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""`gw notifications`: webhooks that are told what happens."""
+"""`gw notifications`: webhooks and mailboxes that are told what happens."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -21,13 +21,15 @@ Examples:
   gw notifications create ops --on job.failed,node.down --webhook https://example.com/hook
   gw notifications create team --on job.succeeded --label team=nlp --format slack --webhook URL
   gw notifications test ops              send a message now, and say how it went
+  gw notifications create mail --on node.down --email ops@example.com
   gw notifications deliveries ops --phase dead
+  gw notifications redeliver ops         send again what was given up
 """
 
 
 @click.group("notifications", cls=NounGroup, epilog=EXAMPLES)
 def notifications() -> None:
-    """Tell webhooks what happens. `gw notifications` lists, `gw notifications NAME` shows one."""
+    """Tell webhooks and mailboxes what happens. `gw notifications` lists, `gw notifications NAME` shows one."""
 
 
 @notifications.command("show")
@@ -73,13 +75,12 @@ def kinds(session: Session) -> None:
 @notifications.command("create")
 @click.argument("name")
 @click.option("--on", "on", multiple=True, required=True, metavar="KIND,…", help="Kinds of events.")
-@click.option("--webhook", required=True, metavar="URL", help="Where to, by POST.")
+@click.option("--webhook", metavar="URL", help="Where to, by POST.")
+@click.option("--email", multiple=True, metavar="ADDRESS,…", help="Where to, by mail.")
 @click.option(
     "--format",
     type=click.Choice(["json", "slack"]),
-    default="json",
-    show_default=True,
-    help="Events as JSON, or lines of text for a chat.",
+    help="For a webhook: events as JSON, the default, or lines of text for a chat.",
 )
 @click.option(
     "--label",
@@ -99,11 +100,14 @@ def kinds(session: Session) -> None:
 @click.option("--per-minute", type=int, help="At most so many messages a minute; default 60.")
 @with_project
 @with_session
-def create(session: Session, *, name: str, on: tuple[str, ...], **given: Any) -> None:
-    """Tell a webhook of events of these kinds, from now on. `gw notifications kinds` lists them."""
-    wanted = [kind for each in on for kind in each.split(",") if kind]
+def create(
+    session: Session, *, name: str, on: tuple[str, ...], email: tuple[str, ...], **given: Any
+) -> None:
+    """Tell a webhook or mailboxes of events of these kinds, from now on. `gw notifications kinds` lists them."""
     more = {field: each for field, each in given.items() if each not in (None, "", ())}
-    view = session.client.notifications.create(name, on=wanted, **more)
+    if email:
+        more["email"] = _parted(email)
+    view = session.client.notifications.create(name, on=_parted(on), **more)
     if session.as_json:
         session.show_json(view)
         return
@@ -167,6 +171,27 @@ def deliveries(session: Session, *, name: str, phase: str | None, limit: int) ->
     show_table(columns, rows)
 
 
+@notifications.command("redeliver")
+@click.argument("name", shell_complete=notification_names)
+@click.argument("messages", nargs=-1, metavar="[MESSAGE]...")
+@with_project
+@with_session
+def redeliver(session: Session, *, name: str, messages: tuple[str, ...]) -> None:
+    """Send dead messages to NAME again, with the ids that they had: these MESSAGEs, or all."""
+    view = session.client.notifications.redeliver(name, messages)
+    if session.as_json:
+        session.show_json(view)
+        return
+    for message in view["messages"]:
+        click.echo(message)
+    count = len(view["messages"])
+    session.say(
+        f"{count} on the way again: gw notifications deliveries {name}"
+        if count
+        else f"{name} has no dead messages"
+    )
+
+
 @notifications.command("delete")
 @click.argument("name", shell_complete=notification_names)
 @with_project
@@ -185,7 +210,9 @@ def _list(session: Session) -> None:
     from gigawatt.cli.style import Column, show_table
 
     if not page["items"]:
-        session.say("no notifications yet: gw notifications create NAME --on … --webhook URL")
+        session.say(
+            "no notifications yet: gw notifications create NAME --on … --webhook URL or --email ADDRESS"
+        )
         return
     columns = [
         Column(name="NAME", style="bold"),
@@ -194,7 +221,7 @@ def _list(session: Session) -> None:
         Column(name="ON", cut=True),
     ]
     rows = [
-        [each["name"], each["webhook"], str(each["deliveries"]), ", ".join(each["on"])]
+        [each["name"], _place(each), str(each["deliveries"]), ", ".join(each["on"])]
         for each in page["items"]
     ]
     show_table(columns, rows)
@@ -210,7 +237,7 @@ def _show_one(session: Session, view: "NotificationView") -> None:
             ("on", ", ".join(view["on"])),
             ("labels", " ".join(view["labels"])),
             ("jobs", view["jobs"]),
-            ("to", view["webhook"]),
+            ("to", _place(view)),
             ("format", view["format"]),
             ("signed by", ", ".join(view["secrets"])),
             ("rate", f"{view['per_minute']} a minute"),
@@ -219,3 +246,11 @@ def _show_one(session: Session, view: "NotificationView") -> None:
             ("age", form.age(view["created_ms"], session.now_ms)),
         ]
     )
+
+
+def _parted(given: tuple[str, ...]) -> list[str]:
+    return [part for each in given for part in each.split(",") if part]
+
+
+def _place(view: "NotificationView") -> str:
+    return view["webhook"] or ", ".join(view["email"])

@@ -1,4 +1,4 @@
-"""`gw schedules`: jobs that are submitted again and again."""
+"""`gw schedules`: jobs and arrays that are submitted again and again."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,7 +30,7 @@ Examples:
 
 @click.group("schedules", cls=NounGroup, epilog=EXAMPLES)
 def schedules() -> None:
-    """Have jobs submitted again and again. `gw schedules` lists, `gw schedules NAME` shows one."""
+    """Have jobs and arrays submitted again and again. `gw schedules` lists, `gw schedules NAME` shows one."""
 
 
 @schedules.command("show")
@@ -93,7 +93,7 @@ def list_schedules(session: Session) -> None:
 @with_project
 @with_session
 def create(session: Session, *, name: str, files: tuple[Path, ...], **given: Any) -> None:
-    """Have the job of FILE, of a template, or of a command after `--` submitted whenever it is due, for your key."""
+    """Have the job or array of FILE, of a template, or of a command after `--` submitted whenever it is due, for your key."""
     from gigawatt.cli.commands.run_spec import Flags, written_jobs
 
     filling = Filling.taken_from(given)
@@ -134,7 +134,7 @@ def resume(session: Session, *, name: str) -> None:
 @with_project
 @with_session
 def run_now(session: Session, *, name: str) -> None:
-    """Submit its job now, also while it is paused. The new id is printed."""
+    """Submit its job or array now, also while it is paused. The new id is printed."""
     job = session.client.schedules.run(name)
     if session.as_json:
         session.show_json(job.view)
@@ -248,7 +248,8 @@ def _show_fires(view: "ScheduleView", fires: "Sequence[FireView]") -> None:
 
 
 def _made_of(view: "ScheduleView") -> str:
-    return f"{view['template']}@{view['template_number']}" if view["template"] else view["job"]
+    made = f"{view['template']}@{view['template_number']}" if view["template"] else view["job"]
+    return f"{made} ({view['tasks']} tasks)" if view["tasks"] else made
 
 
 def _due(view: "ScheduleView") -> str:

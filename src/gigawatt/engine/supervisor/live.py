@@ -26,6 +26,10 @@ SESSIONS_MAX = 128  # on one node
 COPY = (
     "gigawatt-copy"  # the program that packs and unpacks what is copied: ours, with our own Python
 )
+COPY_PROGRAM = (
+    "import sys; sys.path.insert(0, {path!r}); "
+    "from gigawatt.rank.copy import main; sys.exit(main(sys.argv[1:]))"
+)
 CONNECT_S = 5.0
 LOOPBACK = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
 
@@ -108,8 +112,8 @@ class Live:
             return beside.program_beside(rank, command)
         like = rank.program
         assert like is not None, "a rank that runs has a program"
-        script = str(self._host.layout.python / "gigawatt" / "rank" / "copy.py")
-        argv = (sys.executable, "-I", "-S", script, *command[1:])
+        program = COPY_PROGRAM.format(path=str(self._host.layout.python))
+        argv = (sys.executable, "-I", "-S", "-c", program, *command[1:])
         return Program(sys.executable, argv, like.environ, like.directory)
 
     def _over(self) -> None:

@@ -7,7 +7,14 @@ from typing import Any
 from gigawatt.model import ranges
 from gigawatt.model.array import ArraySpec, JobArray
 from gigawatt.model.reason import Reason, ReasonCode
-from gigawatt.service.views.jobs import GangView, ReasonView, gang_view, reason_view
+from gigawatt.service.views.jobs import (
+    CauseView,
+    GangView,
+    ReasonView,
+    cause_view,
+    gang_view,
+    reason_view,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +66,7 @@ class ArrayView:
     command: tuple[str, ...]
     gang: GangView
     after: tuple[str, ...]
+    cause: CauseView | None
     version: int
 
 
@@ -103,6 +111,7 @@ def array_view(array: JobArray, *, waiting: Reason | None = None) -> ArrayView:
         command=spec.command,
         gang=gang_view(spec.shape),
         after=spec.after,
+        cause=cause_view(array.cause) if array.cause else None,
         version=array.version,
     )
 

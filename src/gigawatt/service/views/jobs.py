@@ -209,7 +209,7 @@ def job_view(
         command=spec.command,
         gang=gang_view(spec.shape),
         after=spec.after,
-        cause=_cause_view(job.cause) if job.cause else None,
+        cause=cause_view(job.cause) if job.cause else None,
         version=job.version,
         array=job.array,
         index=job.index if job.array else None,
@@ -269,6 +269,17 @@ def evidence_view(fact: Evidence) -> EvidenceView:
     )
 
 
+def cause_view(cause: Cause) -> CauseView:
+    """Where it came from, as it was called then."""
+    return CauseView(
+        schedule=cause.schedule,
+        due_ms=cause.due_ms,
+        template=cause.template,
+        template_number=cause.template_number,
+        parameters=dict(cause.parameters),
+    )
+
+
 def placement_views(placements: tuple[Placement, ...]) -> tuple[PlacementView, ...]:
     """Where each rank would go, without its devices."""
     return tuple(PlacementView(rank=each.rank, node=each.node) for each in placements)
@@ -313,14 +324,4 @@ def _rank_view(rank: RankStatus) -> RankView:
         started_ms=rank.started_ms,
         ended_ms=rank.ended_ms,
         last_lines=rank.last_lines,
-    )
-
-
-def _cause_view(cause: Cause) -> CauseView:
-    return CauseView(
-        schedule=cause.schedule,
-        due_ms=cause.due_ms,
-        template=cause.template,
-        template_number=cause.template_number,
-        parameters=dict(cause.parameters),
     )

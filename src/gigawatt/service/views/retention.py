@@ -112,6 +112,7 @@ def prune_view(
     now_ms: int,
     limit: int,
     done: Done | None = None,
+    errors: tuple[str, ...] = (),
 ) -> PruneView:
     """What goes of a plan, or of what was `done`, and what stays of that which the ask concerns."""
     go = plan.go[:limit] if done is None else done.removed
@@ -123,7 +124,7 @@ def prune_view(
         go=tuple(_item_view(item, now_ms) for item in go[:SHOWN_MAX]),
         stay=_reasons(stay)[:SHOWN_MAX],
         more=max(len(plan.go) - limit, 0),
-        errors=() if done is None else done.errors[:SHOWN_MAX],
+        errors=(errors if done is None else done.errors)[:SHOWN_MAX],
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from gigawatt.model.notification import Delivery, LabelTerm, Notification
+from gigawatt.model.ranges import size
 from gigawatt.model.schedule import Fire, Schedule
 from gigawatt.model.template import Template, TemplateVersion
 from gigawatt.spec.cron import upcoming
@@ -47,7 +48,10 @@ class TemplateView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleView:
-    """A schedule. `upcoming` are the times that it is due at next; `jobs` those that had not ended at its last fire."""
+    """A schedule. `upcoming` are the times that it is due at next; `jobs` those that had not ended at its last fire.
+
+    `tasks` is of how many tasks each is that it submits; 0 for one job.
+    """
 
     id: str
     tenant: str
@@ -61,6 +65,7 @@ class ScheduleView:
     catch_up: str
     deadline_s: int
     job: str
+    tasks: int
     template: str
     template_number: int
     parameters: Mapping[str, str]
@@ -95,6 +100,7 @@ class NotificationView:
     name: str
     on: tuple[str, ...]
     webhook: str
+    email: tuple[str, ...]
     format: str
     labels: tuple[str, ...]
     jobs: str
@@ -117,9 +123,17 @@ class DeliveryView:
     at_ms: int
     tries: int
     next_ms: int
+    again_ms: int
     status: int
     error: str
     body: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedeliveryView:
+    """Messages that are on their way again, by the ids that the receiver knows them by."""
+
+    messages: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,6 +184,7 @@ def schedule_view(schedule: Schedule, *, now_ms: int) -> ScheduleView:
         catch_up=timing.catch_up.value,
         deadline_s=timing.deadline_s,
         job=schedule.spec.name,
+        tasks=size(schedule.tasks.indices) if schedule.tasks else 0,
         template=cause.template,
         template_number=cause.template_number,
         parameters=dict(cause.parameters),
@@ -203,7 +218,8 @@ def notification_view(notification: Notification) -> NotificationView:
         project=notification.project,
         name=notification.name,
         on=notification.kinds,
-        webhook=place_of(notification.webhook),
+        webhook=place_of(notification.webhook) if notification.webhook else "",
+        email=notification.email,
         format=notification.format.value,
         labels=tuple(_term_text(term) for term in notification.labels),
         jobs=notification.jobs,
@@ -226,6 +242,7 @@ def delivery_view(delivery: Delivery) -> DeliveryView:
         at_ms=delivery.at_ms,
         tries=delivery.tries,
         next_ms=delivery.next_ms,
+        again_ms=delivery.again_ms,
         status=delivery.status,
         error=delivery.error,
         body=delivery.body,
