@@ -14,7 +14,12 @@ from gigawatt.model.retention import Retention
 from gigawatt.service.networks import parse_networks
 
 FILES = ("artifacts_credentials", "notify_ca_file", "mail_password_file")
-CHOICES = {"engine": ("local",), "mail_tls": ("starttls", "tls", "none")}
+ENGINES = ("local",)
+CHOICES = {
+    "mail_tls": ("starttls", "tls", "none"),
+    "preempt": ("off", "project"),
+    "consolidate": ("off", "on"),
+}
 RANGES = {
     "port": (0, 65_535),
     "gateway_port": (0, 65_535),
@@ -43,9 +48,6 @@ RANGES = {
     "disk_free_soft": (0, 1 << 60),
     "disk_free_hard": (0, 1 << 60),
 }
-
-
-CHOICES = {"preempt": ("off", "project"), "consolidate": ("off", "on")}
 
 
 def default_data() -> Path:
@@ -258,8 +260,8 @@ def _check(name: str, value: Any, source: str) -> None:
         raise RefusalError(RefusalCode.INVALID, detail, field=name)
     if name == "webhook_networks":
         _check_networks(value, source)
-    if value not in CHOICES.get(name, (value,)):
-        detail = f"{source} is {value!r}; this version has: {', '.join(CHOICES[name])}"
+    if name == "engine" and value not in ENGINES:
+        detail = f"{source} is {value!r}; this version has: {', '.join(ENGINES)}"
         raise RefusalError(RefusalCode.UNSUPPORTED, detail, field=name)
 
 
