@@ -50,7 +50,7 @@ RECENT_MAX = 10_000  # removals and uses that requests under way may not know of
 RECENT_ENDED_MAX = 10_000  # jobs and arrays whose end is remembered for those that come after them
 
 
-def lives(entity: Entity) -> bool:
+def lives(entity: Entity) -> bool:  # noqa: PLR0911 - one flat table
     """Whether it is held; what has ended is in the store alone."""
     match entity:
         case Job() | JobArray():
@@ -65,6 +65,8 @@ def lives(entity: Entity) -> bool:
             return entity.deleted_ms is None
         case Delivery():
             return entity.phase is DeliveryPhase.PENDING
+        case ApiKey():
+            return entity.revoked_ms is None
         case Workspace():
             return entity.phase is not WorkspacePhase.DELETED
         case _:

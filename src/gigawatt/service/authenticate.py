@@ -34,6 +34,9 @@ class Keyring:
         self._store = store
         self._tokens = tokens
         self._known: dict[str, _Known] = {}
+        self._revoked = (
+            0  # how many were: what was read before the last one may not be true any more
+        )
 
     async def authenticate(self, authorization: str) -> Caller:
         """The caller behind an Authorization header. Raises RefusalError (unauthenticated)."""
@@ -54,10 +57,11 @@ class Keyring:
 
     def forget(self, id: str) -> None:
         """Ask the store again for the key of this id: it was revoked."""
+        self._revoked += 1
         self._known = {sha: known for sha, known in self._known.items() if known.key_id != id}
 
     async def _key(self, secret: str, now_ms: int) -> Caller:
-        sha256 = secret_sha256(secret)
+        sha256, revoked = secret_sha256(secret), self._revoked
         key = await asyncio.to_thread(self._store.read, ApiKey, key_id(sha256))
         if key is None or not hmac.compare_digest(key.sha256, sha256):
             raise _unknown()
@@ -71,7 +75,8 @@ class Keyring:
         until_ms = now_ms + KEY_FRESH_MS
         if key.expires_ms:
             until_ms = min(until_ms, key.expires_ms)
-        self._remember(sha256, _Known(caller=caller, key_id=key.id, until_ms=until_ms))
+        if revoked == self._revoked:
+            self._remember(sha256, _Known(caller=caller, key_id=key.id, until_ms=until_ms))
         return caller
 
     async def _rank(self, token: str, now_ms: int) -> Caller:

@@ -24,7 +24,7 @@ CODE_MS = 60_000
 CODES_MAX = 1_000  # not used yet; more push out the oldest
 SESSION_MS = 12 * 3_600_000
 COOKIE_CHARS_MAX = 1_024
-KEY_FRESH_MS = 5_000  # a key that was revoked opens nothing after this
+KEY_FRESH_MS = 5_000  # a key that another process revoked opens nothing after this
 KEYS_KEPT_MAX = 10_000
 
 
@@ -44,6 +44,7 @@ class Doors:
         self._secret = secret
         self._codes: dict[str, _Code] = {}  # by their SHA-256, oldest first
         self._callers: dict[str, tuple[Caller | None, int]] = {}  # by key, and good until when
+        self._revoked = 0  # how many keys were
 
     def code(self, workspace: str, key: str) -> str:
         """A new code for one entry into a workspace, on behalf of an API key."""
@@ -82,6 +83,11 @@ class Doors:
             return None
         return named if sees(caller, workspace.tenant, workspace.project) else None
 
+    def forget(self, id: str) -> None:
+        """Ask the store again for the key of this id: it was revoked."""
+        self._revoked += 1
+        self._callers.pop(id, None)
+
     def desk_token(self, key: AttemptKey) -> str:
         """What an attempt's desk takes for the control plane."""
         return self._signed("workspace-desk", str(key))
@@ -91,7 +97,10 @@ class Doors:
         now_ms = clock.now_ms()
         known = self._callers.get(id)
         if known is None or known[1] <= now_ms:
+            revoked = self._revoked
             key = await asyncio.to_thread(self._store.read, ApiKey, id)
+            if revoked != self._revoked:  # what was read may not be true any more
+                return await self._caller(id)
             if len(self._callers) >= KEYS_KEPT_MAX:
                 self._callers.clear()
             known = self._callers[id] = (_good(key, now_ms), now_ms + KEY_FRESH_MS)

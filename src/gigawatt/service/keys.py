@@ -64,6 +64,9 @@ async def revoke(caller: Caller, services: Services, id: str, *, terms: Terms) -
         detail = f"a key with the role {caller.role.value} may not revoke one with {key.role.value}"
         raise RefusalError(RefusalCode.FORBIDDEN, detail)
 
+    if key.revoked_ms is not None:
+        return key_view(key)
+
     async def write() -> Entity:
         version = terms.check(key.version)
         command = RevokeKey(id=key.id, tenant=key.tenant, by=caller.name, if_version=version)
@@ -71,6 +74,7 @@ async def revoke(caller: Caller, services: Services, id: str, *, terms: Terms) -
 
     after = await once(ApiKey, services, terms, key.tenant, write)
     services.keyring.forget(after.id)
+    services.doors.forget(after.id)
     return key_view(after)
 
 

@@ -278,7 +278,7 @@ def _facts_of_tenant(entity: Tenant | Project | ApiKey) -> Facts:
                 created_ms=entity.created_ms,
                 name=entity.name,
                 phase="active" if entity.revoked_ms is None else "revoked",
-                live=entity.revoked_ms is None,
+                live=lives(entity),
                 version=entity.version,
             )
 
