@@ -1,7 +1,8 @@
-"""What an object is found by: its row in the table of objects."""
+"""What an object is found by: its row in the table of objects, as one table of kinds says."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol, TypedDict, Unpack
+from typing import Any
 
 from gigawatt.model.array import JobArray
 from gigawatt.model.artifact import AliasMove, Artifact, ModelCard, ModelName, ModelVersion
@@ -55,49 +56,21 @@ def row(entity: Entity) -> dict[str, Any]:
     }
 
 
-class _Own(TypedDict, total=False):
-    """The columns that not every kind has."""
-
-    name: str
-    parent: str | None
-    phase: str
-    live: bool
-    version: int
-
-
-class _Owned(Protocol):
-    """What a tenant holds, in a project."""
-
-    @property
-    def id(self) -> str: ...
-
-    @property
-    def tenant(self) -> str: ...
-
-    @property
-    def project(self) -> str: ...
-
-
-def facts_of(entity: Entity) -> Facts:  # noqa: PLR0911 - one flat table
-    match entity:
-        case Job() | JobArray() | RemovedJob():
-            return _facts_of_job(entity)
-        case Endpoint() | Replica() | Environment() | Workspace():
-            return _facts_of_work(entity)
-        case Node() | NodeAccount():
-            return _facts_of_node(entity)
-        case Artifact() | ModelVersion() | ModelName() | AliasMove() | ModelCard():
-            return _facts_of_model(entity)
-        case Volume() | VolumeVersion():
-            return _facts_of_volume(entity)
-        case Tenant() | Project() | ApiKey():
-            return _facts_of_tenant(entity)
-        case Template() | TemplateVersion():
-            return _facts_of_template(entity)
-        case Schedule() | Fire():
-            return _facts_of_schedule(entity)
-        case Notification() | Delivery():
-            return _facts_of_notification(entity)
+def facts_of(entity: Entity) -> Facts:
+    """What its kind is found by. Whose it is and its version are called the same in every kind that has them."""
+    kind = _KINDS[type(entity)]
+    fields: Any = entity
+    return Facts(
+        id=kind.id(fields),
+        created_ms=kind.made(fields),
+        tenant=kind.tenant(fields),
+        project=kind.project(fields),
+        name=kind.name(fields),
+        parent=kind.parent(fields),
+        phase=kind.phase(fields),
+        live=kind.live and lives(entity),
+        version=getattr(entity, "version", 1),
+    )
 
 
 def replica_phase(replica: Replica) -> str:
@@ -108,237 +81,90 @@ def replica_phase(replica: Replica) -> str:
     return attempt.phase.value if attempt is not None and attempt.live else "queued"
 
 
-def _owned(entity: _Owned, *, created_ms: int, **own: Unpack[_Own]) -> Facts:
-    return Facts(
-        id=entity.id,
-        created_ms=created_ms,
-        tenant=entity.tenant,
-        project=entity.project,
-        **own,
-    )
+Column = Callable[[Any], Any]
 
 
-def _facts_of_job(entity: Job | JobArray | RemovedJob) -> Facts:
-    if isinstance(entity, RemovedJob):
-        return _owned(
-            entity,
-            created_ms=entity.removed_ms,
-            name=entity.name,
-            phase=entity.phase,
-            live=False,
-            version=entity.version,
-        )
-    return _owned(
-        entity,
-        created_ms=entity.created_ms,
-        name=entity.spec.name,
-        parent=(entity.array or None) if isinstance(entity, Job) else None,
-        phase=entity.phase.value,
-        live=lives(entity),
-        version=entity.version,
-    )
+def _nothing(_: Any) -> str:
+    return ""
 
 
-def _facts_of_work(entity: Endpoint | Replica | Environment | Workspace) -> Facts:
-    match entity:
-        case Workspace():
-            return _owned(
-                entity,
-                created_ms=entity.created_ms,
-                name=entity.spec.name,
-                phase=entity.phase.value,
-                live=lives(entity),
-                version=entity.version,
-            )
-        case Endpoint():
-            return _owned(
-                entity,
-                created_ms=entity.created_ms,
-                name=entity.spec.name,
-                phase=entity.phase.value,
-                live=lives(entity),
-                version=entity.version,
-            )
-        case Replica():
-            return _owned(
-                entity,
-                created_ms=entity.queued_ms,
-                parent=entity.endpoint,
-                phase=replica_phase(entity),
-                live=lives(entity),
-                version=entity.version,
-            )
-        case Environment():
-            return _owned(
-                entity,
-                created_ms=entity.created_ms,
-                phase=entity.phase.value,
-                version=entity.version,
-            )
+def _none(_: Any) -> None:
+    return None
 
 
-def _facts_of_node(entity: Node | NodeAccount) -> Facts:
-    match entity:
-        case Node():
-            return Facts(
-                id=entity.id,
-                created_ms=entity.changed_ms,
-                name=entity.id,
-                phase=entity.state.value,
-                version=entity.version,
-            )
-        case NodeAccount():
-            return Facts(id=entity.id, created_ms=entity.installed_ms, version=entity.version)
+def _name(entity: Any) -> str:
+    return entity.name
 
 
-def _facts_of_model(
-    entity: Artifact | ModelVersion | ModelName | AliasMove | ModelCard,
-) -> Facts:
-    match entity:
-        case Artifact():
-            return Facts(
-                id=f"{entity.tenant}/{entity.digest}",  # every tenant holds its own
-                created_ms=entity.created_ms,
-                tenant=entity.tenant,
-                project=entity.project,
-                phase=entity.kind,
-            )
-        case ModelVersion():
-            return _owned(
-                entity,
-                created_ms=entity.created_ms,
-                name=entity.name,
-                parent=entity.name,
-            )
-        case ModelName():
-            return _owned(
-                entity,
-                created_ms=entity.updated_ms,
-                name=entity.name,
-                version=entity.version,
-            )
-        case AliasMove():
-            return _owned(
-                entity,
-                created_ms=entity.at_ms,
-                name=entity.name,
-                parent=entity.name,
-                phase=entity.alias,
-            )
-        case ModelCard():
-            return _owned(
-                entity,
-                created_ms=entity.at_ms,
-                name=entity.name,
-                parent=f"{entity.name}:{entity.number}",
-            )
+def _spec_name(entity: Any) -> str:
+    return entity.spec.name
 
 
-def _facts_of_volume(entity: Volume | VolumeVersion) -> Facts:
-    match entity:
-        case Volume():
-            return _owned(
-                entity,
-                created_ms=entity.created_ms,
-                name=entity.name,
-                phase=entity.kind.value if entity.deleted_ms is None else "deleted",
-                version=entity.version,  # a deleted one stays live: its numbers are not given again
-            )
-        case VolumeVersion():
-            return _owned(
-                entity,
-                created_ms=entity.created_ms,
-                name=entity.name,
-                parent=entity.name,
-            )
+def _phase(entity: Any) -> str:
+    return entity.phase.value
 
 
-def _facts_of_tenant(entity: Tenant | Project | ApiKey) -> Facts:
-    match entity:
-        case Tenant():
-            return Facts(
-                id=entity.id,
-                created_ms=entity.created_ms,
-                tenant=entity.id,
-                name=entity.id,
-                version=entity.version,
-            )
-        case Project():
-            return Facts(
-                id=entity.id,
-                created_ms=entity.created_ms,
-                tenant=entity.tenant,
-                project=entity.name,
-                name=entity.name,
-                version=entity.version,
-            )
-        case ApiKey():
-            return _owned(
-                entity,
-                created_ms=entity.created_ms,
-                name=entity.name,
-                phase="active" if entity.revoked_ms is None else "revoked",
-                live=lives(entity),
-                version=entity.version,
-            )
+def _there(entity: Any) -> str:
+    return "active" if entity.deleted_ms is None else "deleted"
 
 
-def _facts_of_template(entity: Template | TemplateVersion) -> Facts:
-    match entity:
-        case Template():
-            return _owned(
-                entity,
-                created_ms=entity.updated_ms,
-                name=entity.name,
-                phase="active" if entity.deleted_ms is None else "deleted",
-                version=entity.version,
-            )
-        case TemplateVersion():
-            return _owned(
-                entity,
-                created_ms=entity.at_ms,
-                name=entity.name,
-                parent=entity.name,
-            )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kind:
+    """How the columns follow from an object of one kind."""
+
+    made: Column
+    name: Column = _none
+    parent: Column = _none
+    phase: Column = _nothing
+    id: Column = lambda e: e.id
+    tenant: Column = lambda e: getattr(e, "tenant", "")
+    project: Column = lambda e: getattr(e, "project", "")
+    live: bool = True  # of what can be live at all
 
 
-def _facts_of_schedule(entity: Schedule | Fire) -> Facts:
-    match entity:
-        case Schedule():
-            return _owned(
-                entity,
-                created_ms=entity.created_ms,
-                name=entity.name,
-                phase=entity.phase.value,
-                live=lives(entity),
-                version=entity.version,
-            )
-        case Fire():
-            return _owned(
-                entity,
-                created_ms=entity.due_ms,
-                parent=entity.schedule,
-                phase=entity.outcome.value,
-            )
-
-
-def _facts_of_notification(entity: Notification | Delivery) -> Facts:
-    match entity:
-        case Notification():
-            return _owned(
-                entity,
-                created_ms=entity.created_ms,
-                name=entity.name,
-                phase="active" if entity.deleted_ms is None else "deleted",
-                live=lives(entity),
-                version=entity.version,
-            )
-        case Delivery():
-            return _owned(
-                entity,
-                created_ms=entity.at_ms,
-                parent=entity.notification,
-                phase=entity.phase.value,
-                live=lives(entity),
-                version=entity.version,
-            )
+_KINDS: dict[type[Any], _Kind] = {
+    Job: _Kind(
+        made=lambda e: e.created_ms,
+        name=_spec_name,
+        parent=lambda e: e.array or None,
+        phase=_phase,
+    ),
+    JobArray: _Kind(made=lambda e: e.created_ms, name=_spec_name, phase=_phase),
+    RemovedJob: _Kind(made=lambda e: e.removed_ms, name=_name, phase=lambda e: e.phase, live=False),
+    Endpoint: _Kind(made=lambda e: e.created_ms, name=_spec_name, phase=_phase),
+    Replica: _Kind(made=lambda e: e.queued_ms, parent=lambda e: e.endpoint, phase=replica_phase),
+    Workspace: _Kind(made=lambda e: e.created_ms, name=_spec_name, phase=_phase),
+    Environment: _Kind(made=lambda e: e.created_ms, phase=_phase),
+    Node: _Kind(made=lambda e: e.changed_ms, name=lambda e: e.id, phase=lambda e: e.state.value),
+    NodeAccount: _Kind(made=lambda e: e.installed_ms),
+    Artifact: _Kind(
+        id=lambda e: f"{e.tenant}/{e.digest}",  # every tenant holds its own
+        made=lambda e: e.created_ms,
+        phase=lambda e: e.kind,
+    ),
+    ModelVersion: _Kind(made=lambda e: e.created_ms, name=_name, parent=_name),
+    ModelName: _Kind(made=lambda e: e.updated_ms, name=_name),
+    AliasMove: _Kind(made=lambda e: e.at_ms, name=_name, parent=_name, phase=lambda e: e.alias),
+    ModelCard: _Kind(made=lambda e: e.at_ms, name=_name, parent=lambda e: f"{e.name}:{e.number}"),
+    Volume: _Kind(
+        made=lambda e: e.created_ms,
+        name=_name,  # a deleted one stays live: its numbers are not given again
+        phase=lambda e: e.kind.value if e.deleted_ms is None else "deleted",
+    ),
+    VolumeVersion: _Kind(made=lambda e: e.created_ms, name=_name, parent=_name),
+    Tenant: _Kind(made=lambda e: e.created_ms, tenant=lambda e: e.id, name=lambda e: e.id),
+    Project: _Kind(made=lambda e: e.created_ms, project=_name, name=_name),
+    ApiKey: _Kind(
+        made=lambda e: e.created_ms,
+        name=_name,
+        phase=lambda e: "active" if e.revoked_ms is None else "revoked",
+    ),
+    Template: _Kind(made=lambda e: e.updated_ms, name=_name, phase=_there),
+    TemplateVersion: _Kind(made=lambda e: e.at_ms, name=_name, parent=_name),
+    Schedule: _Kind(made=lambda e: e.created_ms, name=_name, phase=_phase),
+    Fire: _Kind(
+        made=lambda e: e.due_ms, parent=lambda e: e.schedule, phase=lambda e: e.outcome.value
+    ),
+    Notification: _Kind(made=lambda e: e.created_ms, name=_name, phase=_there),
+    Delivery: _Kind(made=lambda e: e.at_ms, parent=lambda e: e.notification, phase=_phase),
+}
