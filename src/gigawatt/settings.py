@@ -73,6 +73,10 @@ class Settings:
         "Directories below which path volumes may be, separated by colons; "
         "{tenant} and {project} are the volume's own.",
     ] = ""
+    volume_s3_endpoints: Annotated[
+        str,
+        "URLs of S3-compatible servers, separated by spaces, whose buckets may be volumes; AWS's always may.",
+    ] = ""
     project_bytes_max: Annotated[
         int, "What the managed volumes of one project may hold together; 0 is without limit."
     ] = 0

@@ -8,7 +8,10 @@ from types import MappingProxyType
 
 from gigawatt.build.artifacts import ArtifactStore
 from gigawatt.build.digest import PREFIX
+from gigawatt.build.listings import Listed, listing_of, objects_of
 from gigawatt.build.trees import TreeFile
+
+File = TreeFile | Listed
 
 INDEXES_MAX = 4  # kept in memory: a file of a tree is often read in many ranges
 
@@ -48,7 +51,14 @@ def contents_of(store: ArtifactStore, digests: Iterable[str]) -> dict[str, int]:
     return sizes
 
 
-def difference(before: Mapping[str, TreeFile], after: Mapping[str, TreeFile]) -> TreeDiff:
+def entries_of(store: ArtifactStore, digest: str) -> Mapping[str, TreeFile] | Mapping[str, Listed]:
+    """The files of a tree, or the objects of a listing, by path. Raises RefusalError (not-found, invalid)."""
+    if listing_of(store, digest) is not None:
+        return objects_of(store, digest)
+    return files_of(store, digest)
+
+
+def difference(before: Mapping[str, File], after: Mapping[str, File]) -> TreeDiff:
     """What became of `before`. A file whose mode alone differs is changed too."""
     added = [_change(path, None, after[path]) for path in sorted(after.keys() - before.keys())]
     removed = [_change(path, before[path], None) for path in sorted(before.keys() - after.keys())]
@@ -64,7 +74,7 @@ def difference(before: Mapping[str, TreeFile], after: Mapping[str, TreeFile]) ->
     )
 
 
-def _change(path: str, before: TreeFile | None, after: TreeFile | None) -> Change:
+def _change(path: str, before: File | None, after: File | None) -> Change:
     return Change(
         path=path,
         before_bytes=before.size if before else None,

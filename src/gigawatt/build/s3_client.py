@@ -2,6 +2,7 @@
 
 import configparser
 import stat
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -16,12 +17,18 @@ SILENCE_S = 60
 OPTIONS = ("endpoint", "region")
 
 
-class Client(Protocol):
-    """What we use of botocore's client, which has no types."""
+class Reading(Protocol):
+    """What reading uses of botocore's client, which has no types."""
 
     def close(self) -> None: ...
     def head_object(self, **what: Any) -> dict[str, Any]: ...
     def get_object(self, **what: Any) -> dict[str, Any]: ...
+    def list_objects_v2(self, **what: Any) -> dict[str, Any]: ...
+
+
+class Client(Reading, Protocol):
+    """What keeping artifacts uses of it besides."""
+
     def put_object(self, **what: Any) -> dict[str, Any]: ...
     def delete_object(self, **what: Any) -> dict[str, Any]: ...
     def create_multipart_upload(self, **what: Any) -> dict[str, Any]: ...
@@ -74,38 +81,16 @@ def parse_place(url: str) -> Place:
 
 def connect(place: Place, credentials: str, *, tries: int) -> Client:
     """A client; nothing is sent yet. Raises RefusalError: `unsupported` without botocore, `invalid` credentials."""
-    try:
-        import botocore.session
-        from botocore.config import Config
-    except ImportError:
-        raise RefusalError(
-            RefusalCode.UNSUPPORTED,
-            "artifacts in S3 need the package botocore, which is not installed",
-            field=FIELD,
-            hint="pip install 'gigawatt[s3]'",
-        ) from None
-    config = Config(
-        connect_timeout=CONNECT_S,
-        read_timeout=SILENCE_S,
-        retries={"mode": "standard", "total_max_attempts": tries},
-        max_pool_connections=2 * SIDE_BY_SIDE,
-        s3={"addressing_style": "path" if place.endpoint else "auto"},
-        request_checksum_calculation="when_required",  # servers that are not AWS know no others
-        response_checksum_validation="when_required",
-    )
     given = read_credentials(Path(credentials)) if credentials else {}
-    made = (
-        cast("Any", botocore.session)
-        .get_session()
-        .create_client(
-            "s3",
-            region_name=place.region,
-            endpoint_url=place.endpoint or None,
-            config=config,
-            **given,
-        )
-    )
-    return cast("Client", made)
+    return _made(place, given, tries=tries, signed=True)
+
+
+def connect_as(place: Place, key: Mapping[str, str], *, tries: int) -> Reading:
+    """A client with these credentials alone, unsigned without any: never with what this machine has of its own.
+
+    Raises RefusalError (unsupported).
+    """
+    return _made(place, key, tries=tries, signed=bool(key))
 
 
 def read_credentials(path: Path) -> dict[str, str]:
@@ -125,6 +110,43 @@ def read_credentials(path: Path) -> dict[str, str]:
     if not set(names[:2]) <= set(found):
         raise _bad_credentials(path, f"its [default] needs {names[0]} and {names[1]}")
     return found
+
+
+def _made(place: Place, key: Mapping[str, str], *, tries: int, signed: bool) -> Client:
+    try:
+        import botocore.session
+        from botocore import UNSIGNED
+        from botocore.config import Config
+    except ImportError:
+        raise RefusalError(
+            RefusalCode.UNSUPPORTED,
+            "S3 needs the package botocore, which is not installed",
+            field=FIELD,
+            hint="pip install 'gigawatt[s3]'",
+        ) from None
+    unsigned = {} if signed else {"signature_version": UNSIGNED}
+    config = Config(
+        **unsigned,
+        connect_timeout=CONNECT_S,
+        read_timeout=SILENCE_S,
+        retries={"mode": "standard", "total_max_attempts": tries},
+        max_pool_connections=2 * SIDE_BY_SIDE,
+        s3={"addressing_style": "path" if place.endpoint else "auto"},
+        request_checksum_calculation="when_required",  # servers that are not AWS know no others
+        response_checksum_validation="when_required",
+    )
+    made = (
+        cast("Any", botocore.session)
+        .get_session()
+        .create_client(
+            "s3",
+            region_name=place.region,
+            endpoint_url=place.endpoint or None,
+            config=config,
+            **key,
+        )
+    )
+    return cast("Client", made)
 
 
 def _bad_credentials(path: Path, problem: str, hint: str = "") -> RefusalError:

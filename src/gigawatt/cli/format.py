@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from gigawatt.sdk.standing_views import CauseView
+    from gigawatt.sdk.volume_views import MountView
 
 NOTHING = "–"
 _BLOCKS = "▁▂▃▄▅▆▇█"
@@ -122,6 +123,13 @@ def amounts(gpus: float, cpus: float, memory_bytes: int) -> list[str]:
     """`["2 GPU", "0.5 CPU", "1 GiB"]`, without what is none."""
     found = [f"{amount(value)} {word}" for value, word in ((gpus, "GPU"), (cpus, "CPU")) if value]
     return [*found, size(memory_bytes)] if memory_bytes else found
+
+
+def mounts(views: "Sequence[MountView]") -> str:
+    """`imagenet:2 at data/imagenet, scratch at out (rw)`."""
+    named = (f"{each['volume']} at {each['path']}" for each in views)
+    modes = (f" ({each['mode']})" if each["mode"] != "ro" else "" for each in views)
+    return ", ".join(name + mode for name, mode in zip(named, modes, strict=True))
 
 
 def short_digest(digest: str) -> str:

@@ -157,9 +157,9 @@ class Actuator:
                 replace(launch, secrets=self._secrets_of(launch)), epoch=self.epoch
             )
         except RefusalError as refusal:
-            full = refusal.code is RefusalCode.DISK_FULL
+            ours = refusal.code in {RefusalCode.DISK_FULL, RefusalCode.UNAVAILABLE}
             self._observe(
-                LaunchFailed(at_ms=now_ms(), key=key, reason=refusal.detail, user=not full)
+                LaunchFailed(at_ms=now_ms(), key=key, reason=refusal.detail, user=not ours)
             )
         except OSError as error:
             self._observe(LaunchFailed(at_ms=now_ms(), key=key, reason=str(error)))

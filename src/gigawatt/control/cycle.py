@@ -129,8 +129,10 @@ def _decided(
     concerned = _encode(state, turn, 0) or 0 < state.again_ms <= turn.now_ms
     if (concerned or always) and not state.halted:
         done = len(turn.touched)
-        snapshot = state.encoder.snapshot(turn.now_ms, resume=state.resume, hold=state.hold)
-        finished = finish(snapshot, state.policy)
+        snapshot = state.encoder.snapshot(
+            turn.now_ms, resume=state.resume, hold=state.hold, dated=state.policy.dated
+        )
+        finished = finish(snapshot, state.policy, state.encoder.memo)
         decision = finished.started()
         state.resume, state.again_ms = decision.resume, decision.again_ms
         state.hold = decision.hold

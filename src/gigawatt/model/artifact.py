@@ -10,7 +10,7 @@ class Artifact:
     digest: str  # "sha256:<64 hex>" of the bytes, or of the manifest for a tree
     tenant: str
     project: str
-    kind: str  # bundle, model, file
+    kind: str  # bundle, model, file, tree, listing
     size_bytes: int
     files: int
     created_ms: int

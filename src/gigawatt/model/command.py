@@ -146,7 +146,10 @@ class SetCard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateVolume:
-    """`path` of a path volume is one that is allowed, without links."""
+    """`path` of a path volume is one that is allowed, without links.
+
+    An S3 volume has its first version from the start: `digest`, `size_bytes` and `files` are of the listing.
+    """
 
     tenant: str
     project: str
@@ -154,12 +157,17 @@ class CreateVolume:
     name: str
     kind: VolumeKind
     path: str = ""
+    url: str = ""
+    secret: str = ""  # its name
+    digest: str = ""
+    size_bytes: int = 0
+    files: int = 0
     quota_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddVolumeVersion:
-    """A stored tree becomes the next version of a volume.
+    """A stored tree, or the listing of a bucket, becomes the next version of a volume.
 
     `stored_bytes` is what the volume holds with it; refused (stale-version) where the volume is not at
     `volume_version` any more, for which that was worked out.

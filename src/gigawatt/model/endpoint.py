@@ -6,6 +6,7 @@ from enum import StrEnum
 from gigawatt.model.attempt import Attempt
 from gigawatt.model.gang import Gang, GangKind, Shape
 from gigawatt.model.job import suspects
+from gigawatt.model.volume import Mount, data_of
 
 
 class EndpointPhase(StrEnum):
@@ -53,6 +54,7 @@ class EndpointSpec:
     bundle: str = ""
     workdir: str = ""
     env: tuple[tuple[str, str], ...] = ()
+    volumes: tuple[Mount, ...] = ()  # settled when the spec was put
     replicas_min: int = 0
     replicas_max: int = 1
     concurrency: int = 8  # requests in flight that one replica is meant for
@@ -90,6 +92,7 @@ class Replica:
     priority: int
     queued_ms: int
     generation: int = 1
+    volumes: tuple[Mount, ...] = ()  # those of the spec that it was made for
     attempts: tuple[Attempt, ...] = ()
     stopping: bool = False  # not wanted any more
     ended_ms: int | None = None
@@ -117,6 +120,7 @@ class Replica:
             priority=self.priority,
             queued_ms=self.queued_ms,
             avoid_nodes=suspects(self.attempts),
+            data=data_of(self.volumes),
         )
 
 

@@ -51,11 +51,6 @@ class Shape:
         False  # places, not nodes, are counted: a node may hold several, for the ranks of one
     )
 
-    def __post_init__(self) -> None:
-        share = self.per_node.milli_gpu % 1000
-        assert not (self.stacked and share), "places that share a device cannot be stacked"
-        assert not self.stacked or self.nodes_min == self.nodes_max, "a stacked gang is not elastic"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gang:
@@ -77,3 +72,9 @@ class Gang:
         tuple[str, int], ...
     ] = ()  # digests of trees that its nodes need, and their bytes; sorted
     duration_ms: int = 0  # it is stopped after so long; 0 is not known
+
+    def __post_init__(self) -> None:
+        stacked, shape = self.shape.stacked, self.shape
+        share = shape.per_node.milli_gpu % 1000
+        assert not (stacked and share), "places that share a device cannot be stacked"
+        assert not stacked or shape.nodes_min == shape.nodes_max, "a stacked gang is not elastic"

@@ -13,6 +13,7 @@ VERSIONS_MAX = 10_000  # of one volume, those deleted included
 class VolumeKind(StrEnum):
     MANAGED = "managed"  # versions in the content-addressed store
     PATH = "path"  # a directory of the nodes: theirs or a mounted one
+    S3 = "s3"  # a bucket's objects; each version pins those of one listing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +28,8 @@ class Volume:
     created_ms: int
     created_by: str
     path: str = ""  # kind path: where it is on nodes, without links
+    url: str = ""  # kind s3: s3://bucket/prefix?options
+    secret: str = ""  # kind s3: the name of the one that opens it; empty where anybody may read it
     quota_bytes: int = 0  # that its versions may hold together; 0 is without limit
     stored_bytes: int = 0  # of the files of its versions, each counted once
     newest: int = 0
@@ -63,7 +66,7 @@ class VolumeVersion:
     project: str
     name: str
     number: int
-    digest: str  # of the tree
+    digest: str  # of the tree; of an S3 volume, of the listing
     size_bytes: int
     files: int
     created_ms: int

@@ -7,6 +7,7 @@ from gigawatt.model.attempt import Attempt
 from gigawatt.model.endpoint import Readiness
 from gigawatt.model.gang import Gang, GangKind, Shape
 from gigawatt.model.job import suspects
+from gigawatt.model.volume import Mount, data_of
 
 # Asked of what stands before the program, on its node.
 READINESS = Readiness(path="/-/ready", timeout_s=120, interval_ms=50)
@@ -87,6 +88,7 @@ class WorkspaceSpec:
     )
     bundle: str = ""  # digest; unpacked into the home at the first start
     env: tuple[tuple[str, str], ...] = ()
+    volumes: tuple[Mount, ...] = ()  # settled when it was made
     idle_s: int = 3600  # unused for so long: suspended
     lease_s: int = 0  # from a start on: then suspended, unless extended; 0 is without end
     priority: int = 100
@@ -165,4 +167,5 @@ class Workspace:
             queued_ms=self.queued_ms,
             labels=self.spec.labels,
             avoid_nodes=suspects(self.attempts),
+            data=data_of(self.spec.volumes),
         )

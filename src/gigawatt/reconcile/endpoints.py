@@ -6,7 +6,7 @@ from gigawatt.model.command import PutEndpoint, StopEndpoint
 from gigawatt.model.endpoint import Endpoint, EndpointPhase
 from gigawatt.model.environment import HOST, Environment, EnvironmentPhase
 from gigawatt.model.refusal import RefusalCode, RefusalError
-from gigawatt.reconcile import environments, models, replicas
+from gigawatt.reconcile import environments, models, replicas, volumes
 from gigawatt.reconcile.projects import check_project
 from gigawatt.reconcile.turn import Turn
 from gigawatt.routing.autoscale import target_replicas
@@ -18,6 +18,7 @@ def put(turn: Turn, command: PutEndpoint) -> Endpoint:
     """Make an endpoint, or give the one of this name a new spec, which replaces its replicas."""
     check_project(turn, command.tenant, command.project)
     models.use_artifact(turn, command.tenant, command.spec.bundle)
+    volumes.check_mounts(turn, command.tenant, command.project, command.spec.volumes)
     if command.environment is not None:
         environments.ensure(turn, command.environment)
     before = _named(turn, command)

@@ -83,6 +83,7 @@ def replica_launch(
         environment=environment_path(world, spec.environment),
         bundle=spec.bundle,
         workdir=spec.workdir,
+        volumes=replica.volumes,
         model_path=spec.model_path,
         grace_s=spec.grace_s,
         readiness=spec.readiness,

@@ -39,6 +39,7 @@ def create(turn: Turn, endpoint: Endpoint) -> Replica:
             priority=endpoint.spec.priority,
             queued_ms=turn.now_ms,
             generation=endpoint.generation,
+            volumes=endpoint.spec.volumes,
         )
     )
     turn.emit("replica.created", replica, endpoint.spec.name)

@@ -1,10 +1,15 @@
 """Volumes: created, given versions within their quotas, deleted when nothing that lives mounts them."""
 
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
+from gigawatt.model.array import JobArray
 from gigawatt.model.command import AddVolumeVersion, CreateVolume, DeleteVolume, SetVolumeQuota
+from gigawatt.model.endpoint import Endpoint, Replica
+from gigawatt.model.job import Job
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.volume import VERSIONS_MAX, Mount, Volume, VolumeKind, VolumeVersion
+from gigawatt.model.workspace import Workspace
 from gigawatt.reconcile.models import use_artifact
 from gigawatt.reconcile.projects import check_project
 from gigawatt.reconcile.turn import Turn
@@ -41,6 +46,8 @@ def create(turn: Turn, command: CreateVolume) -> Volume:
             name=command.name,
             kind=command.kind,
             path=command.path,
+            url=command.url,
+            secret=command.secret,
             quota_bytes=command.quota_bytes,
             newest=before.newest if before else 0,
             gone=tuple(range(1, before.newest + 1)) if before else (),
@@ -51,13 +58,27 @@ def create(turn: Turn, command: CreateVolume) -> Volume:
         )
     )
     turn.emit("volume.created", volume, f"{command.kind.value} by {command.by}")
-    return volume
+    if not command.digest:
+        return volume
+    first = AddVolumeVersion(
+        tenant=volume.tenant,
+        project=volume.project,
+        by=command.by,
+        name=volume.name,
+        digest=command.digest,
+        size_bytes=command.size_bytes,
+        files=command.files,
+        stored_bytes=0,
+        volume_version=volume.version,
+    )
+    add_version(turn, first)
+    return turn.world.volumes[volume.id]
 
 
 def add_version(turn: Turn, command: AddVolumeVersion) -> VolumeVersion:
     """The next version, unless a quota is in its way or the volume has changed meanwhile."""
     volume = _known(turn, command.tenant, command.project, command.name)
-    check_managed(volume)
+    check_versioned(volume)
     use_artifact(turn, command.tenant, command.digest)
     _check_current(volume, command.volume_version)
     check_quota(volume, command.stored_bytes)
@@ -136,13 +157,25 @@ def check_mounts(turn: Turn, tenant: str, project: str, mounts: tuple[Mount, ...
             raise _no_version(volume, mount.number)
 
 
-def check_managed(volume: Volume) -> None:
-    """Refuse what only managed volumes have."""
-    if volume.kind is not VolumeKind.MANAGED:
+def check_versioned(volume: Volume) -> None:
+    """Refuse what only volumes with versions have."""
+    if volume.kind is VolumeKind.PATH:
         detail = (
             f"{volume.name} is a {volume.kind.value} volume, and only managed ones have versions"
         )
         hint = f"write to {volume.path} itself, or push to a managed volume"
+        raise RefusalError(RefusalCode.UNSUPPORTED, detail, field="name", hint=hint)
+
+
+def check_managed(volume: Volume) -> None:
+    """Refuse what only volumes have whose bytes are in the store."""
+    check_versioned(volume)
+    if volume.kind is VolumeKind.S3:
+        detail = f"{volume.name} is an S3 volume: its bytes are in the bucket, not in the store"
+        hint = (
+            f"gw data refresh {volume.name} makes a version of what is there now; "
+            "push to a managed volume"
+        )
         raise RefusalError(RefusalCode.UNSUPPORTED, detail, field="name", hint=hint)
 
 
@@ -211,17 +244,52 @@ def _check_project_quota(turn: Turn, volume: Volume, command: AddVolumeVersion) 
 
 
 def _check_unused(turn: Turn, volume: Volume, number: int) -> None:
-    arrays = (each for each in turn.world.arrays.values() if not each.ended)
-    for work in (*turn.world.jobs.values(), *arrays):
-        if (work.tenant, work.project) != (volume.tenant, volume.project):
+    for user in _users(turn):
+        if (user.tenant, user.project) != (volume.tenant, volume.project):
             continue
-        for mount in work.spec.volumes:
+        for mount in user.volumes:
             if mount.volume == volume.name and number in {0, mount.number}:
-                detail = (
-                    f"{mount.ref} is mounted by {work.id} ({work.spec.name}), {work.phase.value}"
-                )
-                hint = f"wait for its end, or gw cancel {work.id}"
-                raise RefusalError(RefusalCode.CONFLICT, detail, hint=hint)
+                detail = f"{mount.ref} is mounted by {user.words}"
+                raise RefusalError(RefusalCode.CONFLICT, detail, hint=user.hint)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _User:
+    tenant: str
+    project: str
+    volumes: tuple[Mount, ...]
+    words: str
+    hint: str
+
+
+def _users(turn: Turn) -> Iterator[_User]:
+    """Whatever mounts volumes or will again: a suspended workspace does, and replicas of an older spec until they end."""
+    world = turn.world
+    arrays = (each for each in world.arrays.values() if not each.ended)
+    for work in (*world.jobs.values(), *arrays):
+        words = f"{work.id} ({work.spec.name}), {work.phase.value}"
+        yield _user(work, work.spec.volumes, words, f"wait for its end, or gw cancel {work.id}")
+    for workspace in world.workspaces.values():
+        name = workspace.spec.name
+        words, hint = f"workspace {name}, {workspace.phase.value}", f"gw dev delete {name}"
+        yield _user(workspace, workspace.spec.volumes, words, hint)
+    for endpoint in world.endpoints.values():
+        name = endpoint.spec.name
+        words = f"endpoint {name}, {endpoint.phase.value}"
+        hint = f"serve {name} without it, or gw endpoints stop {name}"
+        yield _user(endpoint, endpoint.spec.volumes, words, hint)
+    for replica in world.replicas.values():
+        hint = "it is being replaced: try again when it has ended"
+        yield _user(replica, replica.volumes, f"replica {replica.id}", hint)
+
+
+def _user(
+    work: Job | JobArray | Workspace | Endpoint | Replica,
+    volumes: tuple[Mount, ...],
+    words: str,
+    hint: str,
+) -> _User:
+    return _User(tenant=work.tenant, project=work.project, volumes=volumes, words=words, hint=hint)
 
 
 def _no_version(volume: Volume, number: int) -> RefusalError:

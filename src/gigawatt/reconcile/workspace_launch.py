@@ -1,5 +1,7 @@
 """What an engine needs to start a workspace: the desk, which stands before its program and measures its use."""
 
+import json
+
 from gigawatt.model.attempt import Attempt
 from gigawatt.model.environment import HOST
 from gigawatt.model.gang import GangKind
@@ -30,6 +32,7 @@ def workspace_launch(workspace: Workspace, attempt: Attempt, *, world: World) ->
         per_rank=per_rank(spec.shape),
         environment=environment_path(world, spec.environment),
         bundle=spec.bundle,
+        volumes=spec.volumes,
         grace_s=spec.grace_s,
         readiness=spec.readiness,
     )
@@ -46,4 +49,5 @@ def _facts(workspace: Workspace, tools: str) -> tuple[tuple[str, str], ...]:
         ("GIGAWATT_WORKSPACE_GPUS", "whole" if whole else ""),
         ("GIGAWATT_WORKSPACE_PATH", workspace.path),
         ("GIGAWATT_WORKSPACE_TOOLS", tools),
+        ("GIGAWATT_WORKSPACE_VOLUMES", json.dumps([mount.path for mount in spec.volumes])),
     )

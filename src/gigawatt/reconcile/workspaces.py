@@ -16,7 +16,7 @@ from gigawatt.model.environment import HOST, Environment, EnvironmentPhase
 from gigawatt.model.observation import HomeRemoved, ReplicaReadiness
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.workspace import GOING, RESTING, Workspace, WorkspacePhase
-from gigawatt.reconcile import attempts, environments, models
+from gigawatt.reconcile import attempts, environments, models, volumes
 from gigawatt.reconcile import workspace_use as in_use
 from gigawatt.reconcile.projects import check_project
 from gigawatt.reconcile.turn import Turn
@@ -125,6 +125,7 @@ def _make(turn: Turn, asked: MakeWorkspace) -> Workspace:
                 hint=f"gw dev start {other.spec.name}, or choose another name",
             )
     models.use_artifact(turn, asked.tenant, asked.spec.bundle)
+    volumes.check_mounts(turn, asked.tenant, asked.project, asked.spec.volumes)
     for each in asked.environments:
         environments.ensure(turn, each)
     workspace = turn.put(

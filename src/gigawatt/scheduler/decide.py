@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gigawatt.model.decision import Decision, Wait
+from gigawatt.scheduler.index import Memo
 from gigawatt.scheduler.policy import Line, Policy
 from gigawatt.scheduler.round import Reasons, Round
 from gigawatt.scheduler.snapshot import NONE, GangColumns, Rows, Snapshot
@@ -51,11 +52,12 @@ def decide(snapshot: Snapshot, policy: Policy) -> Decision:
     return finish(snapshot, policy).decision()
 
 
-def finish(snapshot: Snapshot, policy: Policy) -> Finished:
-    """Decide who starts."""
+def finish(snapshot: Snapshot, policy: Policy, memo: Memo | None = None) -> Finished:
+    """Decide who starts. A memo of how the nodes were before saves time, and changes nothing."""
     line = in_line(snapshot.gangs)
-    turn = Round(snapshot, policy)
+    turn = Round(snapshot, policy, memo.lend(snapshot.nodes) if memo else None)
     turn.advance(visiting_order(line, snapshot, policy))
+    turn.close()
     return Finished(turn=turn, line=line)
 
 

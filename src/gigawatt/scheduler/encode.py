@@ -15,16 +15,24 @@ from gigawatt.scheduler.cold import cold_gangs, cold_nodes
 from gigawatt.scheduler.encode_gangs import GangRows
 from gigawatt.scheduler.encode_nodes import NodeRows
 from gigawatt.scheduler.facts import Footprint, footprint, waiting
+from gigawatt.scheduler.index import Memo
 from gigawatt.scheduler.snapshot import Snapshot
+
+INDEXED_FROM = 64  # nodes; fewer are soon looked at one by one
 
 
 class Encoder:
     """The leader's: `apply` every entity that is put into the world, then ask for a `snapshot`."""
 
-    def __init__(self) -> None:
-        self._nodes = NodeRows()
+    def __init__(self, *, indexed_from: int = INDEXED_FROM) -> None:
+        self._nodes = NodeRows(memo=Memo(indexed_from))
         self._gangs = GangRows()
         self._held: dict[str, Footprint] = {}
+
+    @property
+    def memo(self) -> Memo:
+        """For a round on the newest snapshot."""
+        return self._nodes.memo
 
     @classmethod
     def of(cls, world: World) -> "Encoder":
@@ -57,11 +65,16 @@ class Encoder:
         """The node is no longer part of the cluster."""
         self._nodes.remove(node)
 
-    def snapshot(self, now_ms: int, *, resume: str = "", hold: Hold | None = None) -> Snapshot:
-        """The world as applied so far. `resume` and `hold` are those of the last decision."""
+    def snapshot(
+        self, now_ms: int, *, resume: str = "", hold: Hold | None = None, dated: bool = True
+    ) -> Snapshot:
+        """The world as applied so far. `resume` and `hold` are those of the last decision.
+
+        Without `dated` it does not have when what runs must have ended, which costs time and most policies do not read.
+        """
         return Snapshot(
             now_ms=now_ms,
-            nodes=self._nodes.columns(),
+            nodes=self._nodes.columns(dated=dated),
             gangs=self._gangs.columns(),
             resume=resume,
             hold=hold,

@@ -5,50 +5,45 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from gigawatt.model.node import Node
-from gigawatt.scheduler.facts import Footprint, Rest, domain_paths, rest
+from gigawatt.scheduler.encode_uses import UseRows, no_uses
+from gigawatt.scheduler.facts import Footprint, domain_paths
+from gigawatt.scheduler.index import Memo
+from gigawatt.scheduler.loads import Loads
 from gigawatt.scheduler.snapshot import (
     LEVELS,
     NODE_DYNAMIC,
     NODE_STATIC,
-    NODE_USES,
     NONE,
     STATES,
     Codes,
-    Column,
     NodeColumns,
+    Rows,
 )
 from gigawatt.scheduler.table import Table
 from gigawatt.scheduler.vocabulary import Vocabulary
 
-DEVICES = "device_free_ND"
-NO_USE = (0,) * len(NODE_USES)
+STATE = "state_N"
 
 
 @dataclass(slots=True, kw_only=True)
 class NodeRows:
     """Kept by `put`, `remove` and `occupy`; `columns` costs what changed since it was last asked."""
 
+    memo: Memo  # for rounds on the newest columns
     _nodes: dict[str, Node] = field(default_factory=dict[str, Node])
-    _uses: dict[str, dict[str, Footprint]] = field(default_factory=dict[str, dict[str, Footprint]])
-    _touched: set[str] = field(default_factory=set[str])  # their rest is to be worked out again
+    _row: dict[str, int] = field(default_factory=dict[str, int])  # of each node in `_static`
+    _touched: set[str] = field(default_factory=set[str])  # what they hold is to be added up anew
     _static: Table = field(default_factory=lambda: Table(NODE_STATIC))
-    _dynamic: Table = field(
-        default_factory=lambda: Table(
-            {
-                **NODE_DYNAMIC,
-                DEVICES: Column(dtype=np.int32, width=1),
-                **dict.fromkeys(NODE_USES, Column(dtype=np.int64, width=1)),
-            }
-        )
-    )
+    _states: Table = field(default_factory=lambda: Table({STATE: NODE_DYNAMIC[STATE]}))
+    _loads: Loads = field(default_factory=Loads)
+    _uses: UseRows = field(default_factory=UseRows)
     _domains: tuple[Vocabulary[tuple[str, ...]], ...] = field(
         default_factory=lambda: tuple(Vocabulary[tuple[str, ...]]() for _ in range(LEVELS))
     )
     _gpu_kinds: Vocabulary[str] = field(default_factory=Vocabulary[str])
     _cached: Vocabulary[tuple[str, ...]] = field(default_factory=Vocabulary[tuple[str, ...]])
-    _width: int = 1
-    _uses_width: int = 1
     _columns: NodeColumns | None = None
+    _dated: bool = False  # whether `_columns` are
 
     def put(self, node: Node) -> bool:
         """Take a node as it is now; whether it differs in what matters here."""
@@ -57,10 +52,12 @@ class NodeRows:
             if old is not None:
                 self._release(old)
             self._static.put(node.id, self._hold(node))
+            self._touched.add(node.id)
+            self._uses.touch(node.id)
         elif old.state is node.state:
             return False
         self._nodes[node.id] = node
-        self._touched.add(node.id)
+        self._states.put(node.id, (STATES.index(node.state),))
         return True
 
     def remove(self, node: str) -> None:
@@ -68,53 +65,87 @@ class NodeRows:
         if old is not None:
             self._release(old)
             self._static.drop(node)
+            self._states.drop(node)
             self._touched.add(node)
+            self._uses.touch(node)
 
     def occupy(self, gang: str, held: Footprint | None, now: Footprint | None) -> None:
         """The gang's attempt held what `held` says, and holds `now` instead."""
         for node in held.nodes if held else ():
-            del self._uses[node][gang]
-            if not self._uses[node]:
-                del self._uses[node]
-            self._touched.add(node)
+            assert held
+            self._uses.drop(node, gang)
+            self._note(node, held, -1)
         for node in now.nodes if now else ():
             assert now
-            self._uses.setdefault(node, {})[gang] = now
-            self._touched.add(node)
+            self._uses.put(node, gang, now)
+            self._note(node, now, 1)
 
-    def columns(self) -> NodeColumns:
-        self._work_out_rests()
-        (static, rows), (dynamic, _) = self._static.settle(), self._dynamic.settle()
+    def columns(self, *, dated: bool = True) -> NodeColumns:
+        """`dated` has what runs and when it must have ended; without it those columns have no width."""
+        loaded = self._loads.settle()
+        (static, moved), (stated, _) = self._static.settle(), self._states.settle()
+        if static:
+            self._moved() if moved else None
+            self._load_anew()
+            self.memo.note(None)
+        else:
+            assert not self._touched
+            self.memo.note(np.union1d(loaded, np.array(self._states.written, dtype=np.intp)))
         old = self._columns
-        if old is not None and not (static or dynamic):
-            return old
-        ids = tuple(self._static.keys) if old is None or rows else old.ids
+        if old is None or static or stated or len(loaded) or dated is not self._dated:
+            self._columns, self._dated = self._made(old, dated=dated, static=static, moved=moved), dated
+        assert self._columns is not None
+        return self._columns
+
+    def _note(self, node: str, use: Footprint, sign: int) -> None:
+        row = self._row.get(node)
+        if row is not None and node not in self._touched:
+            self._loads.note(row, self._nodes[node], use, sign)
+
+    def _moved(self) -> None:
+        """Nodes came or went: what was added up goes with its rows."""
+        before, self._row = self._row, {node: row for row, node in enumerate(self._static.keys)}
+        source: Rows = np.array([before.get(node, NONE) for node in self._row], dtype=np.intp)
+        self._loads.resize(source)
+
+    def _load_anew(self) -> None:
+        there = sorted(node for node in self._touched if node in self._nodes)
+        self._touched.clear()
+        self._loads.widen(max((len(self._nodes[node].report.gpus) for node in there), default=0))
+        self._loads.clear([self._row[node] for node in there])
+        for node in there:
+            for use in self._uses.on(node):
+                self._note(node, use, 1)
+        self._loads.settle()
+
+    def _made(
+        self, old: NodeColumns | None, *, dated: bool, static: bool, moved: bool
+    ) -> NodeColumns:
         if old is None or static:
             topology, kind, cached = self._topology(), self._kind(), self._kept()
         else:
             topology, kind, cached = old.topology_NL, old.gpu_kind_N, old.cached_N
-        count = self._static.column("device_count_N")
-        width = int(count.max(initial=0))
-        gangs = self._dynamic.column("gangs_N")
-        uses = int(gangs.max(initial=0))
-        self._columns = NodeColumns(
+        ids = tuple(self._static.keys) if old is None or moved else old.ids
+        total, count = self._static.column("total_NK"), self._static.column("device_count_N")
+        gangs = self._loads.gangs_N
+        used = int(gangs.max(initial=0))
+        return NodeColumns(
             ids=ids,
-            total_NK=self._static.column("total_NK"),
+            total_NK=total,
             topology_NL=topology,
             gpu_kind_N=kind,
             device_count_N=count,
-            device_free_ND=self._dynamic.column(DEVICES)[:, :width],
-            free_NK=self._dynamic.column("free_NK"),
-            state_N=self._dynamic.column("state_N"),
-            sealed_N=self._dynamic.column("sealed_N"),
+            device_free_ND=self._loads.device_free_ND(count, int(count.max(initial=0))),
+            free_NK=self._loads.free_NK(total),
+            state_N=self._states.column(STATE),
+            sealed_N=self._loads.sealed_N,
             gangs_N=gangs,
-            **{name: self._dynamic.column(name)[:, :uses] for name in NODE_USES},
+            **(self._uses.columns(self._nodes, used) if dated else no_uses(len(ids))),
             domains=tuple(level.values() for level in self._domains),
             gpu_kinds=self._gpu_kinds.values(),
             cached_N=cached,
             cached_lists=self._cached.values(),
         )
-        return self._columns
 
     def _hold(self, node: Node) -> tuple[object, ...]:
         topology = [
@@ -132,35 +163,6 @@ class NodeRows:
         if node.report.gpus:
             self._gpu_kinds.release(node.gpu_kind)
         self._cached.release(node.cached)
-
-    def _work_out_rests(self) -> None:
-        rests: list[tuple[Node, Rest]] = []
-        for touched in sorted(self._touched):
-            node = self._nodes.get(touched)
-            if node is None:
-                self._dynamic.drop(touched)
-            else:
-                rests.append((node, rest(node, self._uses.get(touched, {}).values())))
-        self._touched.clear()
-        width = max((len(left.device_free) for _, left in rests), default=0)
-        if width > self._width:
-            self._width = width
-            self._dynamic.widen(DEVICES, width)
-        uses = max((len(left.uses) for _, left in rests), default=0)
-        if uses > self._uses_width:
-            self._uses_width = uses
-            for name in NODE_USES:
-                self._dynamic.widen(name, uses)
-        for node, left in rests:
-            devices = left.device_free + (0,) * (self._width - len(left.device_free))
-            state = STATES.index(node.state)
-            used = self._used(left)
-            self._dynamic.put(node.id, (left.free, state, left.sealed, left.gangs, devices, *used))
-
-    def _used(self, left: Rest) -> tuple[tuple[int, ...], ...]:
-        """The columns of NODE_USES of one row."""
-        padding = (NO_USE,) * (self._uses_width - len(left.uses))
-        return tuple(zip(*left.uses, *padding, strict=True))
 
     def _topology(self) -> Codes:
         private = self._static.column("topology_NL")

@@ -88,8 +88,7 @@ def rest(node: Node, uses: Iterable[Footprint]) -> Rest:
     node unavailable: handing out one that is in use is worse than handing out none.
     """
     free = list(node.total.vector())
-    place = {gpu.uuid: index for index, gpu in enumerate(node.report.gpus)}
-    device_free = [DEVICE_MILLI] * len(place)
+    device_free = [DEVICE_MILLI] * len(node.report.gpus)
     sealed, known = False, True
     taken: list[tuple[int, ...]] = []
     for use in uses:
@@ -98,7 +97,7 @@ def rest(node: Node, uses: Iterable[Footprint]) -> Rest:
         amounts = tuple(amount * places for amount in use.per_node.vector())
         free = [have - took for have, took in zip(free, amounts, strict=True)]
         milli = use.per_node.milli_gpu
-        named = [place[uuid] for uuid in use.devices.get(node.id, ()) if uuid in place]
+        named = named_devices(node, use)
         known = known and len(named) >= devices_of(milli) * places
         for index in named:
             device_free[index] -= min(milli, DEVICE_MILLI)
@@ -112,6 +111,12 @@ def rest(node: Node, uses: Iterable[Footprint]) -> Rest:
         sealed=sealed,
         uses=tuple(sorted(taken)),
     )
+
+
+def named_devices(node: Node, use: Footprint) -> list[int]:
+    """The places in the node's report of the devices that the attempt was given there."""
+    uuids = use.devices.get(node.id, ())
+    return [place for place, gpu in enumerate(node.report.gpus) if gpu.uuid in uuids]
 
 
 def devices_of(milli_gpu: int) -> int:

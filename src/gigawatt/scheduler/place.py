@@ -9,17 +9,32 @@ been left over on one for the sake of data, but a node that keeps the data is ta
 """
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from gigawatt.scheduler.ask import Ask, Demand
+from gigawatt.scheduler.fabric import EVERYWHERE
 from gigawatt.scheduler.ground import alternatives, domain_counts, together
 from gigawatt.scheduler.near import kept
 from gigawatt.scheduler.policy import Fit
 from gigawatt.scheduler.room import GPU_WEIGHT, Room
 from gigawatt.scheduler.snapshot import CPU, GPU, LEVELS, NONE, Amounts, Flags, NodeColumns, Rows
 
-EVERYWHERE = -1  # the level outside the outermost: one domain with every node
+
+class Field(Protocol):
+    """What is free on nodes: a room, or an index of one."""
+
+    @property
+    def nodes(self) -> NodeColumns: ...
+
+    def left(self, demand: Demand, rows: Rows) -> Amounts:
+        """How much would stay free on each of `rows`, as one number to order by."""
+        ...
+
+    def free(self, kind: int, rows: Rows) -> Amounts:
+        """What is free of one kind on each of `rows`."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +100,7 @@ def _whole(room: Room, ask: Ask, rows: Rows, count: int) -> Rows:
     if count == 1:
         return _lone(room, ask, rows)
     level, rows = _tightest(room, ask, rows, count)
-    return _fabric_order(room.nodes, _near(room, ask, rows, count, level))
+    return _fabric_order(room.nodes, near(room, ask, rows, count, level))
 
 
 def _lone(room: Room, ask: Ask, rows: Rows) -> Rows:
@@ -96,7 +111,9 @@ def _lone(room: Room, ask: Ask, rows: Rows) -> Rows:
     best = rows[left == left.min()]
     if len(best) == 1:
         return best
-    for level in reversed(range(LEVELS - 1)):
+    for level in reversed(range(LEVELS)):
+        if len(room.nodes.domains[level]) == len(room.nodes.ids):
+            continue  # a domain for each node: none has others
         codes = room.nodes.topology_NL[best, level]
         if (codes != NONE).all():
             spare = domain_counts(room.nodes, level, rows)[codes]
@@ -120,14 +137,15 @@ def _tightest(room: Room, ask: Ask, rows: Rows, count: int) -> tuple[int, Rows]:
     return EVERYWHERE, rows
 
 
-def _near(room: Room, ask: Ask, rows: Rows, count: int, level: int) -> Rows:
+def near(room: Field, ask: Ask, rows: Rows, count: int, level: int) -> Rows:
     """`count` of `rows`, which are in one domain of `level`, out of as few inner domains as can be.
 
     Whole domains first, largest first; what is left over comes from the smallest that has enough, and so on inside.
     Nodes without a known domain at the inner level count as one.
     """
     inner = level + 1
-    if len(rows) == count or inner == LEVELS:
+    alone = inner == LEVELS or len(room.nodes.domains[inner]) == len(room.nodes.ids)
+    if len(rows) == count or alone:
         return _fullest(room, ask, rows, count)
     codes = room.nodes.topology_NL[rows, inner] + 1
     counts = np.bincount(codes)
@@ -144,11 +162,11 @@ def _near(room: Room, ask: Ask, rows: Rows, count: int, level: int) -> Rows:
     last = enough[counts[enough].argmin()]
     taken = np.zeros(len(counts), dtype=np.bool_)
     taken[order[:whole]] = True
-    rest = _near(room, ask, rows[codes == last], missing, inner)
+    rest = near(room, ask, rows[codes == last], missing, inner)
     return np.concatenate([rows[taken[codes]], rest])
 
 
-def _fullest(room: Room, ask: Ask, rows: Rows, count: int) -> Rows:
+def _fullest(room: Field, ask: Ask, rows: Rows, count: int) -> Rows:
     """The `count` of `rows` that would be left with least; with data, by GPUs, then by data, then by the rest."""
     if len(rows) == count:
         return rows
@@ -166,7 +184,7 @@ def _with_data(room: Room, ask: Ask, rows: Rows) -> Rows:
     return rows[there == there.max()]
 
 
-def _data(room: Room, ask: Ask, rows: Rows, codes: Rows, domains: int) -> Amounts:
+def _data(room: Field, ask: Ask, rows: Rows, codes: Rows, domains: int) -> Amounts:
     """How much of its data is on `rows`, summed by domain; nothing for a gang without any."""
     if not ask.data:
         return np.zeros(domains, dtype=np.int64)
@@ -176,12 +194,12 @@ def _data(room: Room, ask: Ask, rows: Rows, codes: Rows, domains: int) -> Amount
     return sums
 
 
-def _free(room: Room, demand: Demand, rows: Rows, codes: Rows, domains: int) -> Amounts:
+def _free(room: Field, demand: Demand, rows: Rows, codes: Rows, domains: int) -> Amounts:
     """What is free on `rows` of the kind that counts, summed by domain: between equals the fuller domain is taken."""
     kind = GPU if demand.milli_gpu else CPU
     known = codes != NONE
     # Sums of integers below 2**53 are exact in floating point, whatever their order.
-    sums = np.bincount(codes[known], weights=room.free_KN[kind, rows[known]], minlength=domains)
+    sums = np.bincount(codes[known], weights=room.free(kind, rows[known]), minlength=domains)
     return sums.astype(np.int64)
 
 

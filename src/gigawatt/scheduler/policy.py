@@ -42,6 +42,11 @@ class Policy:
     def __post_init__(self) -> None:
         assert self.steps_max >= 1, "a cycle that may do no work would never end"
 
+    @property
+    def dated(self) -> bool:
+        """Whether it looks at when what runs must have ended."""
+        return self.line in {Line.EASY, Line.EASY_DATED}
+
 
 POLICIES: Mapping[str, Policy] = {
     "default": Policy(),

@@ -32,7 +32,7 @@ class Room:
         self.device_ND: Codes = np.array(nodes.device_free_ND)
         self.gangs_N: Codes = np.array(nodes.gangs_N)
         self.sealed_N: Flags = np.array(nodes.sealed_N)
-        self._largest_K = np.maximum(nodes.total_NK.max(axis=0, initial=1), 1)
+        self._largest_K = largest_K(nodes)
         self.settle()
 
     def settle(self) -> None:
@@ -67,21 +67,15 @@ class Room:
         return np.where(self.fits_N(demand), places_N, 0)
 
     def left(self, demand: Demand, rows: Rows) -> Amounts:
-        """How much would stay free on each of `rows`, as one number to order by: GPUs weigh most.
-
-        A share of a device is weighed by the device it would leave most filled. A gang without GPUs counts a node
-        with GPUs as the wrong place: its cores would be missed by the GPUs.
-        """
+        """How much would stay free on each of `rows`, as one number to order by: GPUs weigh most."""
         if self._left_N is None:
             self._left_N = self._left(slice(None))
-        left = self._left_N[rows]
-        if demand.share:
-            device = self.device_ND[rows]
-            tightest = np.where(device >= demand.share, device, DEVICE_MILLI + 1).min(axis=1)
-            return left + tightest.astype(np.int64) * DEVICE_WEIGHT
-        if not demand.milli_gpu:
-            return left + DEVICE_WEIGHT * (self.nodes.device_count_N[rows] > 0)
-        return left
+        device_RD = self.device_ND[rows] if demand.share else self.device_ND[:0]
+        return left_for(demand, self._left_N[rows], device_RD, self.nodes.device_count_N[rows] > 0)
+
+    def free(self, kind: int, rows: Rows) -> Amounts:
+        """What is free of one kind on each of `rows`."""
+        return self.free_KN[kind, rows]
 
     def take(
         self, demand: Demand, rows: Rows, places: Amounts | None = None
@@ -136,9 +130,33 @@ class Room:
         return tuple(tuple(row) for row in columns)
 
     def _left(self, rows: Rows | slice) -> Amounts:
-        """Free milli-GPUs, then the sum of the free shares of cores and of memory, against the largest node's."""
-        free = np.maximum(self.free_KN[:, rows], 0)
-        shares = free[CPU] * 1_000_000 // self._largest_K[CPU]
-        # In MiB, so that the product stays within 64 bits for any machine.
-        shares += (free[MEMORY] >> 20) * 1_000_000 // max(1, int(self._largest_K[MEMORY]) >> 20)
-        return free[GPU] * GPU_WEIGHT + shares
+        return left_over(self.free_KN[:, rows], self._largest_K)
+
+
+def largest_K(nodes: NodeColumns) -> Amounts:
+    """The most that any node has of each kind, at least 1."""
+    return np.maximum(nodes.total_NK.max(axis=0, initial=1), 1)
+
+
+def left_over(free_KX: Amounts, largest_K: Amounts) -> Amounts:
+    """Free milli-GPUs, then the sum of the free shares of cores and of memory, against the largest node's."""
+    free = np.maximum(free_KX, 0)
+    shares = free[CPU] * 1_000_000 // largest_K[CPU]
+    # In MiB, so that the product stays within 64 bits for any machine.
+    shares += (free[MEMORY] >> 20) * 1_000_000 // max(1, int(largest_K[MEMORY]) >> 20)
+    return free[GPU] * GPU_WEIGHT + shares
+
+
+def left_for(demand: Demand, left_X: Amounts, device_XD: Amounts | Codes, gpus_X: Flags) -> Amounts:
+    """`left_over`, and first what the demand makes of it.
+
+    A share of a device is weighed by the device it would leave most filled. A gang without GPUs counts a node
+    with GPUs as the wrong place: its cores would be missed by the GPUs.
+    """
+    if demand.share:
+        fit_XD = np.where(device_XD >= demand.share, device_XD, DEVICE_MILLI + 1)
+        tightest = fit_XD.min(axis=1, initial=DEVICE_MILLI + 1)
+        return left_X + tightest.astype(np.int64) * DEVICE_WEIGHT
+    if not demand.milli_gpu:
+        return left_X + DEVICE_WEIGHT * gpus_X
+    return left_X

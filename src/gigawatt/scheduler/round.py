@@ -8,15 +8,15 @@ from gigawatt.model.decision import Hold, Start, Wait
 from gigawatt.model.reason import Reason, ReasonCode
 from gigawatt.scheduler.ask import Ask, distinct_asks
 from gigawatt.scheduler.ground import Ground, ground, reach, usable_N
+from gigawatt.scheduler.index import Index
 from gigawatt.scheduler.later import Given, first_fit
 from gigawatt.scheduler.place import Spot, choose
-from gigawatt.scheduler.policy import Line, Policy
+from gigawatt.scheduler.policy import Fit, Line, Policy
 from gigawatt.scheduler.room import Room
 from gigawatt.scheduler.snapshot import NEVER_MS, NONE, Codes, Rows, Snapshot
 from gigawatt.scheduler.why import why_not_now
 
 GROUNDS_MAX = 256  # asks whose ground is kept; beyond it the oldest is worked out again when needed
-DATED = frozenset({Line.EASY, Line.EASY_DATED})
 
 NOT_CONSIDERED = Reason(code=ReasonCode.NOT_CONSIDERED)
 BEHIND_HEAD = Reason(code=ReasonCode.BEHIND_HEAD)
@@ -31,12 +31,14 @@ class Refused:
 
 
 class Round:
-    """Takes gangs one after another, in the order given, and writes to nothing but itself."""
+    """Takes gangs one after another, in the order given, and writes to nothing but itself and the index it is lent."""
 
-    def __init__(self, snapshot: Snapshot, policy: Policy) -> None:
+    def __init__(self, snapshot: Snapshot, policy: Policy, index: Index | None = None) -> None:
         self.snapshot = snapshot
         self.policy = policy
-        self.room = Room(snapshot.nodes)
+        self._index = index if policy.fit is Fit.BEST and not policy.dated else None
+        self._room: Room | None = None  # made when something asks that the index does not answer
+        self._in_room = 0  # how many of `_given` it has been told
         self.asks, self.ask_G = distinct_asks(snapshot.gangs)
         self.starts: dict[int, Start] = {}
         self.steps = 0
@@ -51,6 +53,16 @@ class Round:
         self._overdue_G = overdue_ms > policy.hold_after_ms
         self._grounds: dict[Ask, Ground] = {}
         self._given: list[Given] = []
+
+    @property
+    def room(self) -> Room:
+        """What is free now."""
+        if self._room is None:
+            self._room = Room(self.snapshot.nodes)
+        for each in self._given[self._in_room :]:
+            self._room.take(each.demand, each.rows, each.places)
+        self._in_room = len(self._given)
+        return self._room
 
     def advance(self, rows: Rows) -> None:
         """Give gangs their turn, in the order of `rows`, until the policy's steps are used up."""
@@ -83,10 +95,18 @@ class Round:
                 continue
             self._refuse(row, index, refused)
 
+    def close(self) -> None:
+        """Give the index back: the next round changes it."""
+        self._index = None
+
     def place(self, ask: Ask, duration_ms: int = 0) -> Spot | None:
         """Where a gang that asks this would go if it were its turn now; None where it would have to wait."""
         if self.blocked or not ask.may_run(self.snapshot.now_ms):
             return None
+        index = self._index
+        if index is not None and not self.holds and index.answers(ask):
+            rows = index.find(ask)
+            return None if rows is None else Spot(rows=rows)
         mask_N = self.ground(ask).allowed_N & self.room.fits_N(ask.demand)
         if self.holds:
             mask_N &= self.holder_N == NONE
@@ -126,7 +146,7 @@ class Round:
         spot = self.place(ask, duration_ms)
         if spot is None:
             return None
-        devices = self.room.take(ask.demand, spot.rows, spot.places)
+        devices = self._take(ask, spot)
         if self.spare is not None and self.too_long(duration_ms):
             self.spare.take(ask.demand, spot.rows, spot.places)
         end_ms = self.snapshot.now_ms + duration_ms if duration_ms else NEVER_MS
@@ -149,12 +169,21 @@ class Round:
             places=() if spot.places is None else tuple(spot.places.tolist()),
         )
 
+    def _take(self, ask: Ask, spot: Spot) -> tuple[tuple[int, ...], ...]:
+        """The devices given on each node."""
+        if self._index is not None and spot.places is None:
+            return self._index.take(ask.demand, spot.rows)
+        self._index = None
+        devices = self.room.take(ask.demand, spot.rows, spot.places)
+        self._in_room += 1  # of what is given next
+        return devices
+
     def _refuse(self, row: int, index: int, refused: Refused) -> None:
         """What the policy makes of a gang that waits."""
         ask = self.asks[index]
         if self.policy.line is Line.FIFO:
             self.blocked = ask.may_run(self.snapshot.now_ms)
-        elif self.policy.line in DATED:
+        elif self.policy.dated:
             if self.hold is None:
                 self._date(row, ask)
         elif self._overdue_G[row] and not refused.holds:
@@ -235,8 +264,8 @@ class Reasons:
 def _beyond(hold: Hold, duration_ms: int, now_ms: int) -> Reason:
     return Reason(
         code=ReasonCode.HELD_FOR_HEAD,
-        resource="ms",
-        need=duration_ms,
+        resource="ms" if duration_ms else "",
+        need=duration_ms or NEVER_MS,
         have=hold.at_ms - now_ms,
         detail=f"until the hold of {hold.gang} begins"
         if duration_ms

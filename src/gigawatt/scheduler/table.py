@@ -22,6 +22,9 @@ class Table:
         }
         self._pending: dict[str, Values | None] = {}
         self._lent = False
+        self.written: list[
+            int
+        ] = []  # rows that the last `settle` wrote to, where none came or went
 
     def put(self, key: str, values: Values) -> None:
         self._pending[key] = values
@@ -31,6 +34,7 @@ class Table:
 
     def settle(self) -> tuple[bool, bool]:
         """Merge what waits; whether anything changed, and whether rows came or went."""
+        self.written = []
         if not self._pending:
             return False, False
         pending, self._pending = self._pending, {}
@@ -50,6 +54,7 @@ class Table:
         self._write(changed)
         self._delete(gone)
         self._insert(new)
+        self.written = [row for row, _ in changed]
         return bool(changed or gone or new), bool(gone or new)
 
     def column(self, name: str) -> npt.NDArray[Any]:

@@ -9,12 +9,13 @@ from urllib.parse import quote
 
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.sdk.artifacts import Artifacts, Progress
+from gigawatt.sdk.endpoint_views import EndpointView
 from gigawatt.sdk.jobfile import Ready, Written, made_ready, read_file
 from gigawatt.sdk.live import Live
 from gigawatt.sdk.logs import LogSource, read_log
 from gigawatt.sdk.paging import Listing
 from gigawatt.sdk.transport import Transport
-from gigawatt.sdk.views import DryRunView, EndpointView, Page
+from gigawatt.sdk.views import DryRunView, Page
 
 SETTLED = frozenset({"ready", "zero", "failed", "stopped"})
 PAUSE_S = 0.25

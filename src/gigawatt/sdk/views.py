@@ -3,6 +3,7 @@
 from typing import Any, Generic, TypedDict, TypeVar
 
 from gigawatt.sdk.standing_views import CauseView
+from gigawatt.sdk.volume_views import MountView
 
 Item = TypeVar("Item")
 
@@ -135,6 +136,7 @@ class JobView(TypedDict):
     command: list[str]
     gang: dict[str, Any]
     after: list[str]
+    volumes: list[MountView]
     cause: CauseView | None
     version: int
     array: str
@@ -284,44 +286,6 @@ class EnvironmentPruneView(TypedDict):
     freed_bytes: int
     left: int
     dry_run: bool
-
-
-class ReplicaCountView(TypedDict):
-    wanted: int
-    ready: int
-    min: int
-    max: int
-
-
-class ReplicaView(TypedDict):
-    id: str
-    node: str
-    pid: int | None
-    port: int
-    phase: str
-    ready: bool
-
-
-class EndpointView(TypedDict):
-    id: str
-    name: str
-    tenant: str
-    project: str
-    phase: str
-    model: str
-    served_name: str
-    url: str
-    replicas: ReplicaCountView
-    queued: int
-    in_flight: int
-    requests: int
-    prompt_tokens: int
-    completion_tokens: int
-    message: str
-    environment: str
-    created_ms: int
-    version: int
-    replicas_list: list[ReplicaView]
 
 
 class AmountsView(TypedDict):

@@ -102,6 +102,7 @@ class VolumeFiles(AbstractFileSystem):
                     "size": file["size_bytes"],
                     "type": "file",
                     "sha256": file["sha256"],
+                    "ETag": file["etag"],
                 }
             self._trees[reference] = known
         return known

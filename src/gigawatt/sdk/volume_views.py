@@ -4,13 +4,17 @@ from typing import TypedDict
 
 
 class VolumeView(TypedDict):
-    """`latest` is the newest version's number, 0 for none; `path` for a volume that is a directory."""
+    """`latest` is the newest version's number, 0 for none; `path` for a volume that is a directory,
+    `url` and the name of a `secret` for one that is a bucket.
+    """
 
     name: str
     tenant: str
     project: str
     kind: str
     path: str
+    url: str
+    secret: str
     latest: int
     versions: int
     stored_bytes: int
@@ -52,6 +56,15 @@ class VolumeFileView(TypedDict):
     size_bytes: int
     sha256: str
     executable: bool
+    etag: str
+
+
+class MountView(TypedDict):
+    """A volume that ranks see at `path`; `mode` is ro or rw."""
+
+    volume: str
+    path: str
+    mode: str
 
 
 class VolumeChangeView(TypedDict):

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gigawatt.sdk.volume_files import VolumeFiles
 
 LATEST = "latest"
+S3 = "s3"
 FILES_PAGE = 10_000
 
 
@@ -45,6 +46,21 @@ class Volumes:
         Raises ApiError, UnreachableError.
         """
         return self._write("POST", f"{_path(name)}/path", {"path": path})
+
+    def create_s3(self, name: str, url: str, *, secret: str = "") -> VolumeView:
+        """A volume of the objects below "s3://bucket/prefix?endpoint=URL&region=NAME", which are its first version.
+
+        `secret` is the name of the project's secret that opens it (`ACCESS_KEY:SECRET_KEY`); without one, a bucket that
+        anybody may read. Raises ApiError, UnreachableError.
+        """
+        return self._write("POST", f"{_path(name)}/s3", {"url": url, "secret": secret})
+
+    def refresh(self, name: str) -> VolumeVersionView:
+        """What the bucket holds now as the next version; what the newest has already makes none.
+
+        Raises ApiError, UnreachableError.
+        """
+        return cast("VolumeVersionView", self._write("POST", f"{_path(name)}/refresh", {}))
 
     def push(
         self,
@@ -81,9 +97,12 @@ class Volumes:
 
         Raises RefusalError (another file is in the way), ApiError, UnreachableError.
         """
+        version = self.version(reference)
+        if self.find(split_reference(reference)[0])["kind"] == S3:
+            self._pull_listed(version["ref"], Path(directory), progress)
+            return version
         from gigawatt.sdk.fetch import fetch_tree
 
-        version = self.version(reference)
         fetch_tree(self._transport, version["digest"], Path(directory), progress=progress)
         return version
 
@@ -170,6 +189,14 @@ class Volumes:
         """Every volume that the filters let through. Raises ApiError, UnreachableError."""
         return Listing(self.page, filters)
 
+    def _pull_listed(self, ref: str, directory: Path, progress: Progress | None) -> None:
+        from gigawatt.sdk.volume_pull import pull_listed
+
+        def read(path: str, start: int, end: int) -> bytes:
+            return self.read_range(ref, path, start, end)
+
+        pull_listed(self.files(ref), read, directory, progress=progress)
+
     def _ensure(self, name: str) -> None:
         try:
             self.find(name)
@@ -184,6 +211,11 @@ class Volumes:
 
             files = hashed_files(Path(side).expanduser(), memory=memory_directory())
             return {each.path: each for each in files}
+        files = list(self.files(side))
+        if any(each["etag"] for each in files):
+            detail = f"{side} is of an S3 volume, whose files are compared with one another alone"
+            hint = f"compare two of its versions, or pull it: gw data pull {side} DIR"
+            raise RefusalError(RefusalCode.UNSUPPORTED, detail, field="volume", hint=hint)
         return {
             each["path"]: TreeFile(
                 path=each["path"],
@@ -191,7 +223,7 @@ class Volumes:
                 sha256=each["sha256"],
                 executable=each["executable"],
             )
-            for each in self.files(side)
+            for each in files
         }
 
     def _write(self, method: str, path: str, body: Any) -> Any:

@@ -2,6 +2,8 @@
 
 from typing import TypedDict
 
+from gigawatt.sdk.volume_views import MountView
+
 
 class UseView(TypedDict):
     """What was last measured: `busy` kernels compute, `connections` are open."""
@@ -29,6 +31,7 @@ class WorkspaceView(TypedDict):
     bundle: str
     home: str
     like: str
+    volumes: list[MountView]
     cpus: float
     gpus: float
     memory_bytes: int

@@ -5,11 +5,13 @@ from functools import partial
 
 from gigawatt.api.handoff import SOCKET, Handoff
 from gigawatt.build.artifacts import ArtifactStore
+from gigawatt.build.buckets import parse_endpoints
 from gigawatt.build.bundles import unpack
 from gigawatt.build.environments import EnvironmentBuilder
 from gigawatt.build.homes import Homes
 from gigawatt.build.interpreters import this_machine
 from gigawatt.build.remote import open_remote
+from gigawatt.build.s3_trees import S3Trees
 from gigawatt.build.secrets import SecretFiles
 from gigawatt.build.volume_roots import parse_roots
 from gigawatt.clock import entropy
@@ -65,7 +67,7 @@ class Parts:
 def build(settings: Settings, instance: Instance, *, gateway_port: int, proxy_url: str) -> Parts:
     """The parts of one instance, each given what it needs of the others."""
     stores = _stores(settings)
-    engine = _engine(settings, instance, stores.artifacts)
+    engine = _engine(settings, instance, stores)
     leader = Leader(store=stores.store, engine=engine, config=_config(settings, instance))
     access = _access(settings, stores.store, leader)
     workshop = LocalWorkshop(builder=stores.builder, artifacts=stores.artifacts, homes=stores.homes)
@@ -99,6 +101,7 @@ class _Stores:
     store: Store
     artifacts: ArtifactStore
     secrets: SecretFiles
+    buckets: S3Trees
     homes: Homes
     builder: EnvironmentBuilder
 
@@ -112,6 +115,9 @@ def _stores(settings: Settings) -> _Stores:
         store=open_store(settings.store_url),
         artifacts=artifacts,
         secrets=secrets,
+        buckets=S3Trees(
+            artifacts, secrets, endpoints=parse_endpoints(settings.volume_s3_endpoints)
+        ),
         homes=Homes(settings.homes_dir),
         builder=builder,
     )
@@ -153,6 +159,7 @@ def _services(
         engine=engine,
         artifacts=stores.artifacts,
         secrets=stores.secrets,
+        buckets=stores.buckets,
         machine=this_machine(),
         keyring=access.keyring,
         instance=_facts(settings, instance),
@@ -183,18 +190,18 @@ def _artifacts(settings: Settings) -> ArtifactStore:
     return ArtifactStore(root, remote)
 
 
-def _engine(settings: Settings, instance: Instance, artifacts: ArtifactStore) -> LocalEngine:
+def _engine(settings: Settings, instance: Instance, stores: _Stores) -> LocalEngine:
     return LocalEngine(
         settings.data,
         nodes=settings.nodes,
         orphan_s=settings.orphan_s,
         api_url=instance.api_url,
         unpack=unpack,
-        archive=artifacts.ready,
+        archive=stores.artifacts.ready,
         datasets=Datasets(
             settings.data,
-            artifacts.materialise,
-            stored=artifacts.exists,
+            stores.buckets.materialise,
+            stored=stores.artifacts.exists,
             bytes_max=settings.data_bytes_max,
         ),
     )

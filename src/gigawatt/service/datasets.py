@@ -5,20 +5,22 @@ checked here: to know a digest is not to have it.
 """
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
-from gigawatt.build.datasets import contents_of, difference, files_of
+from gigawatt.build.datasets import File, contents_of, difference, entries_of
 from gigawatt.build.digest import PREFIX, parse_digest
-from gigawatt.build.trees import PATH_BYTES_MAX, TreeFile, TreeManifest
+from gigawatt.build.listings import Listed
+from gigawatt.build.trees import PATH_BYTES_MAX, TreeManifest
 from gigawatt.model.artifact import Artifact
 from gigawatt.model.change import Entity
 from gigawatt.model.command import AddArtifact, AddVolumeVersion, DeleteVolume
 from gigawatt.model.job import Job
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.tenant import Caller
-from gigawatt.model.volume import Volume, VolumeVersion
+from gigawatt.model.volume import Volume, VolumeKind, VolumeVersion
 from gigawatt.reconcile.volumes import check_managed, check_project_quota, check_quota
 from gigawatt.service.artifacts import TREE_KINDS, checked_tree, lacking
 from gigawatt.service.lookup import Filters
@@ -48,10 +50,11 @@ TRIES_MAX = 8  # pushes to one volume at the same time: each but one of them is 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileContent:
-    """A file of a version and where its bytes are."""
+    """A file of a version and where its bytes are: at `path`, or in a bucket, of which `read` gives ranges."""
 
     file: VolumeFileView
-    path: Path
+    path: Path | None = None
+    read: Callable[[int, int], Awaitable[bytes]] | None = None
 
 
 @verb
@@ -178,7 +181,7 @@ async def files(
 ) -> PageView[VolumeFileView]:
     """Files of a version by path."""
     _, version = await find_dataset(caller, services, name, selector, project=project)
-    index = await asyncio.to_thread(files_of, services.artifacts, version.digest)
+    index = await asyncio.to_thread(entries_of, services.artifacts, version.digest)
     matching = [file for path, file in index.items() if path.startswith(wanted.prefix)]
     end = wanted.start + wanted.limit
     following = str(end) if end < len(matching) else ""
@@ -193,10 +196,12 @@ async def file_content(
 ) -> FileContent:
     """One file of a version, and where its bytes are. Raises RefusalError (not-found)."""
     _, version = await find_dataset(caller, services, name, selector, project=project)
-    index = await asyncio.to_thread(files_of, services.artifacts, version.digest)
+    index = await asyncio.to_thread(entries_of, services.artifacts, version.digest)
     file = index.get(path)
     if file is None:
         raise _no_file(version.ref, path, index)
+    if isinstance(file, Listed):
+        return FileContent(file=file_view(file), read=_from_bucket(services, version, file))
     blob = await asyncio.to_thread(services.artifacts.ready, PREFIX + file.sha256)
     return FileContent(file=file_view(file), path=blob)
 
@@ -211,7 +216,7 @@ async def diff(
 
     def compared() -> VolumeDiffView:
         store = services.artifacts
-        found = difference(files_of(store, old.digest), files_of(store, new.digest))
+        found = difference(entries_of(store, old.digest), entries_of(store, new.digest))
         return diff_view(old.ref, new.ref, found, limit=CHANGES_MAX)
 
     return await asyncio.to_thread(compared)
@@ -224,7 +229,8 @@ async def remove(
     """Delete one version; its number is not given again. Refused while a job mounts it."""
     volume, version = await find_dataset(caller, services, name, selector, project=project)
     left = [each for each in await _versions(services, volume) if each.number != version.number]
-    held = sum((await _contents(services, left)).values())
+    kept = left if volume.kind is VolumeKind.MANAGED else []
+    held = sum((await _contents(services, kept)).values())
 
     async def write() -> Entity:
         command = DeleteVolume(
@@ -240,6 +246,17 @@ async def remove(
 
     await once(Volume, services, terms, volume.tenant, write)
     return volume_version_view(version)
+
+
+def _from_bucket(
+    services: Services, version: VolumeVersion, file: Listed
+) -> Callable[[int, int], Awaitable[bytes]]:
+    async def read(start: int, end: int) -> bytes:
+        loop = asyncio.get_running_loop()
+        wanted = partial(services.buckets.read, version.digest, file, start, end)
+        return await loop.run_in_executor(services.bucket_readers, wanted)
+
+    return read
 
 
 async def _tree(
@@ -319,7 +336,7 @@ def _bytes_of(manifest: TreeManifest, digests: frozenset[str]) -> int:
     return sum(sizes[digest] for digest in digests)
 
 
-def _no_file(ref: str, path: str, index: Mapping[str, TreeFile]) -> RefusalError:
+def _no_file(ref: str, path: str, index: Mapping[str, File]) -> RefusalError:
     shown = path[:PATH_BYTES_MAX]
     hint = nearest(shown, list(index)[:NAMED_MAX]) if len(index) <= NAMED_MAX else ""
     hint = hint if hint.startswith("did you mean") else f"gw data ls {ref}"

@@ -12,6 +12,7 @@ from gigawatt.model.environment import Environment
 from gigawatt.model.gang import Gang, GangKind
 from gigawatt.model.ids import make_id
 from gigawatt.model.tenant import Caller
+from gigawatt.model.volume import data_of
 from gigawatt.service.jobs import what_if_view
 from gigawatt.service.lookup import Filters, find_endpoint
 from gigawatt.service.models import servable
@@ -23,6 +24,7 @@ from gigawatt.service.views.endpoints import EndpointView, endpoint_view
 from gigawatt.service.views.jobs import DryRunView
 from gigawatt.service.views.specs import endpoint_spec_fields
 from gigawatt.service.views.text import PageView
+from gigawatt.service.volume_lookup import resolved_mounts
 from gigawatt.spec.parse import EndpointDraft
 from gigawatt.store.base import Query
 
@@ -112,11 +114,13 @@ async def _resolved(
         services, draft.environment, place, bundle=draft.spec.bundle
     )
     model = await servable(caller, services, draft.spec.model, project)
+    mounts = await resolved_mounts(caller, services, draft.spec.volumes, place)
     spec = replace(
         draft.spec,
         environment=environment_id,
         model=model.version.ref,
         model_path=str(model.path),
+        volumes=mounts,
     )
     return spec, environment
 
@@ -162,4 +166,5 @@ def _gang(spec: EndpointSpec, tenant: str, project: str, now_ms: int) -> Gang:
         shape=spec.shape,
         priority=spec.priority,
         queued_ms=now_ms,
+        data=data_of(spec.volumes),
     )

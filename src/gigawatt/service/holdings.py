@@ -19,7 +19,7 @@ from gigawatt.model.refusal import RefusalError
 from gigawatt.model.retention import Kind
 from gigawatt.model.schedule import Schedule, SchedulePhase
 from gigawatt.model.template import TemplateVersion
-from gigawatt.model.volume import Volume, VolumeVersion
+from gigawatt.model.volume import Mount, Volume, VolumeKind, VolumeVersion, data_of
 from gigawatt.model.workspace import Workspace, WorkspacePhase
 from gigawatt.rank.call import CALL
 from gigawatt.reconcile.prune_plan import Item, Ref
@@ -126,6 +126,7 @@ class _Gathering:
         if not array.ended:
             self.live_arrays.add(array.id)
             refers += [*_named(array), *_caches(array.spec.bundle, "")]
+            refers += _data(array.tenant, array.spec.volumes)
             refers += [(Kind.JOBS, earlier) for earlier in array.spec.after]
             if array.spec.origin is not None:
                 refers.append((Kind.CHECKPOINTS, array.spec.origin.job))
@@ -152,6 +153,7 @@ class _Gathering:
         if not job.ended:
             refers += [(Kind.JOBS, earlier) for earlier in job.spec.after]
             refers += _caches(job.spec.bundle, "")
+            refers += _data(job.tenant, job.spec.volumes)
         if not job.ended or job.phase in RETRIED:
             refers.append((Kind.CHECKPOINTS, job.id))
             if job.spec.origin is not None:
@@ -177,6 +179,8 @@ class _Gathering:
         live = "" if replica.ended_ms is not None else f"replica {replica.id} is live"
         used_ms = replica.ended_ms or replica.queued_ms
         self._left_by(replica, Item(kind=Kind.LOGS, id=replica.id, used_ms=used_ms, pinned=live))
+        if live and replica.volumes:
+            self._user("replica", replica.id, replica, _data(replica.tenant, replica.volumes))
 
     def endpoint(self, endpoint: Endpoint) -> None:
         if endpoint.phase is EndpointPhase.STOPPED:
@@ -184,6 +188,7 @@ class _Gathering:
         spec = endpoint.spec
         refers = _made_of(endpoint.tenant, spec.environment, spec.bundle)
         refers += _caches(spec.bundle, spec.model_path.rpartition("/")[2])
+        refers += _data(endpoint.tenant, spec.volumes)
         self._user("endpoint", spec.name, endpoint, refers)
 
     def schedule(self, schedule: Schedule) -> None:
@@ -214,6 +219,7 @@ class _Gathering:
             refers = _made_of(workspace.tenant, spec.environment, spec.bundle)
             refers += _made_of(workspace.tenant, spec.tools, "")
             refers += _caches(spec.bundle, "")
+            refers += _data(workspace.tenant, spec.volumes)
             self._user("workspace", spec.name, workspace, refers)
 
     def version(self, version: ModelVersion) -> None:
@@ -245,7 +251,8 @@ class _Gathering:
         ]
         if version.job:
             refers.append((Kind.JOBS, version.job))
-        self.trees.add(version.digest)
+        if self.datasets[version.id].kind is VolumeKind.MANAGED:
+            self.trees.add(version.digest)
         self._user("data", version.ref, version, refers)
 
     def artifact(self, artifact: Artifact) -> None:
@@ -315,7 +322,13 @@ class _Gathering:
         self,
         kind: str,
         name: str,
-        entity: Endpoint | Workspace | ModelVersion | Schedule | TemplateVersion | VolumeVersion,
+        entity: Endpoint
+        | Replica
+        | Workspace
+        | ModelVersion
+        | Schedule
+        | TemplateVersion
+        | VolumeVersion,
         refers: list[Ref],
     ) -> None:
         """What never goes, and keeps what it needs."""
@@ -335,6 +348,14 @@ def _made_of(tenant: str, environment: str, bundle: str) -> list[Ref]:
     if bundle:
         refers.append((Kind.ARTIFACTS, artifact_key(tenant, bundle)))
         refers.append((Kind.CONTENTS, bundle))
+    return refers
+
+
+def _data(tenant: str, mounts: tuple[Mount, ...]) -> list[Ref]:
+    """Of the versions that it mounts: what names their files, without which no node lays them out again."""
+    refers: list[Ref] = []
+    for digest, _ in data_of(mounts):
+        refers += [(Kind.ARTIFACTS, artifact_key(tenant, digest)), (Kind.CONTENTS, digest)]
     return refers
 
 

@@ -90,6 +90,8 @@ VERBS: dict[str, frozenset[Role]] = {
     "lineage.show": _READERS,
     "volumes.create": _WRITERS | _RANK,
     "volumes.create_path": _ADMINS,
+    "s3_volumes.create": _ADMINS,
+    "s3_volumes.refresh": _WRITERS,
     "volumes.page": _READERS,
     "volumes.show": _READERS | _RANK,
     "volumes.set_quota": _ADMINS,

@@ -9,6 +9,7 @@ from typing import TypeVar
 from gigawatt.build.artifacts import ArtifactStore
 from gigawatt.build.homes import Homes
 from gigawatt.build.interpreters import Machine
+from gigawatt.build.s3_trees import S3Trees
 from gigawatt.build.secrets import SecretFiles
 from gigawatt.engine.base import Engine
 from gigawatt.model.refusal import RefusalCode, RefusalError
@@ -26,6 +27,7 @@ T = TypeVar("T")
 
 IDEMPOTENCY_KEY_CHARS_MAX = 255
 READERS_MAX = 4  # reads of the store at once; more of them wait
+BUCKET_READERS_MAX = 8  # listings and reads of buckets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +57,11 @@ def _reader_threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(READERS_MAX, thread_name_prefix="store-read")
 
 
+def _bucket_threads() -> ThreadPoolExecutor:
+    """Their own: a storage that does not answer keeps nothing waiting but what asks for it."""
+    return ThreadPoolExecutor(BUCKET_READERS_MAX, thread_name_prefix="bucket-read")
+
+
 @dataclass(slots=True, kw_only=True)
 class Services:
     """`closing` is set when the process ends: every stream then ends by itself."""
@@ -64,6 +71,7 @@ class Services:
     engine: Engine
     artifacts: ArtifactStore
     secrets: SecretFiles
+    buckets: S3Trees
     machine: Machine
     keyring: Keyring
     instance: InstanceFacts
@@ -88,6 +96,7 @@ class Services:
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     pruning: asyncio.Lock = field(default_factory=asyncio.Lock)  # one plan is carried out at a time
     readers: ThreadPoolExecutor = field(default_factory=_reader_threads)
+    bucket_readers: ThreadPoolExecutor = field(default_factory=_bucket_threads)
 
     async def read(self, call: Callable[[], T]) -> T:
         """What a blocking read of the store returns, without blocking the loop.

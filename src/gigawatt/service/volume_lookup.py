@@ -80,6 +80,8 @@ async def resolved_mounts(
         if volume.kind is VolumeKind.PATH:
             found.append(await _directory(services, volume, selector, mount, field))
             continue
+        if mount.writable and volume.kind is VolumeKind.S3:
+            raise _bucket(volume, index)
         if mount.writable:
             raise _immutable(volume, index)
         version = await version_of(services, volume, selector, field=field)
@@ -104,7 +106,10 @@ def no_version(volume: Volume, selector: str, *, field: str = "") -> RefusalErro
     if volume.latest:
         hint = f"the newest is {volume.name}:{volume.latest}; gw data show {volume.name}"
     else:
-        hint = f"push the first: gw data push {volume.name} DIRECTORY"
+        verb = f"refresh {volume.name}"
+        if volume.kind is VolumeKind.MANAGED:
+            verb = f"push {volume.name} DIRECTORY"
+        hint = f"make one: gw data {verb}"
     detail = f"volume {volume.name} has no version {shown}"
     return RefusalError(RefusalCode.NOT_FOUND, detail, field=field, hint=hint)
 
@@ -126,6 +131,15 @@ async def _directory(
         detail = f"{volume.path} is a link by now, and is not followed"
         raise RefusalError(RefusalCode.CONFLICT, detail, field=field)
     return replace(mount, volume=volume.name, source=volume.path)
+
+
+def _bucket(volume: Volume, index: int) -> RefusalError:
+    return RefusalError(
+        RefusalCode.UNSUPPORTED,
+        f"{volume.name} is an S3 volume, which is mounted read-only: nothing would say when what is written is whole",
+        field=f"volumes.{index}.mode",
+        hint="write elsewhere and gw.data.push(NAME, directory), or have the program write to S3 itself",
+    )
 
 
 def _immutable(volume: Volume, index: int) -> RefusalError:

@@ -8,10 +8,12 @@ from gigawatt.model.gang import Gang, GangKind, Shape
 from gigawatt.model.job import Job
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.tenant import Caller
+from gigawatt.model.volume import Mount, data_of
 from gigawatt.model.workspace import WorkspaceProgram, WorkspaceSpec
 from gigawatt.service.lookup import find_environment, find_job
 from gigawatt.service.services import Services, WorkspaceRules
 from gigawatt.service.submissions import Place, check_bundle, wanted_environment
+from gigawatt.service.volume_lookup import resolved_mounts
 from gigawatt.spec.workspaces import WorkspaceDraft
 
 IDLE_MIN_S = 60  # less, and a pause for thought suspends it
@@ -34,6 +36,7 @@ class Plan:
             shape=self.spec.shape,
             priority=self.spec.priority,
             queued_ms=now_ms,
+            data=data_of(self.spec.volumes),
         )
 
 
@@ -58,10 +61,12 @@ async def planned(caller: Caller, services: Services, draft: WorkspaceDraft, pro
         tools_id, tools = await wanted_environment(
             services, _tools(services.workspaces, python), place
         )
+    mounts = await _mounts(caller, services, draft, job, place)
     where = await _home(services, place, spec.name)
     wanted = tuple(each for each in (environment, tools) if each is not None)
     return Plan(
-        spec=replace(spec, environment=named, tools=tools_id, home=where), environments=wanted
+        spec=replace(spec, environment=named, tools=tools_id, home=where, volumes=mounts),
+        environments=wanted,
     )
 
 
@@ -108,6 +113,26 @@ def _as_job(spec: WorkspaceSpec, job: Job, given: frozenset[str]) -> WorkspaceSp
         bundle=spec.bundle if "bundle" in given else job.spec.bundle,
         env=tuple(sorted({**dict(job.spec.env), **dict(spec.env)}.items())),
     )
+
+
+async def _mounts(
+    caller: Caller, services: Services, draft: WorkspaceDraft, job: Job | None, place: Place
+) -> tuple[Mount, ...]:
+    """What was written, or the very versions and directories that the job had. Raises RefusalError."""
+    if job is None or "volumes" in draft.given or not job.spec.volumes:
+        return await resolved_mounts(caller, services, draft.spec.volumes, place)
+    own = "give volumes yourself (--volume), or volumes: [] for none"
+    if (job.tenant, job.project) != (place.tenant, place.project):
+        detail = (
+            f"the volumes of {job.id} are those of project {job.project}, not of {place.project}"
+        )
+        raise RefusalError(RefusalCode.CONFLICT, detail, field="like", hint=own)
+    written = tuple(replace(mount, volume=mount.ref) for mount in job.spec.volumes)
+    try:
+        return await resolved_mounts(caller, services, written, place)
+    except RefusalError as error:
+        detail = f"what {job.id} read is not to be had any more: {error.detail}"
+        raise RefusalError(error.code, detail, field="like", hint=own) from error
 
 
 async def _environment_of(caller: Caller, services: Services, job: Job) -> Environment | None:

@@ -388,6 +388,7 @@ class EndpointForm(BaseModel):
     bundle: Text = ""
     workdir: WorkPath = ""
     env: Env = {}
+    volumes: Volumes = []
     priority: Annotated[int, Field(ge=-limits.PRIORITY_MAX, le=limits.PRIORITY_MAX)] = 100
     grace: GraceSeconds = 10
     labels: Labels = {}

@@ -18,16 +18,14 @@ from gigawatt.model.gang import Shape
 from gigawatt.model.job import JobSpec, ModelOutput
 from gigawatt.model.refusal import Fault, RefusalError
 from gigawatt.model.resources import Resources
-from gigawatt.model.volume import Mount
 from gigawatt.spec import limits, names
 from gigawatt.spec.arrays import array_faults, array_spec
 from gigawatt.spec.environments import environment_faults, environment_spec
 from gigawatt.spec.faults import faults_of, refusal
 from gigawatt.spec.forms import EndpointForm, EnvironmentForm, GangForm, JobForm
+from gigawatt.spec.mounts import mounts_of, volume_faults
 from gigawatt.spec.units import shown
 from gigawatt.spec.volumes import VolumeForm
-
-DATA = "data"  # the directory of volumes that are given no path
 
 
 class Runs(Protocol):
@@ -41,6 +39,8 @@ class Runs(Protocol):
     def env(self) -> dict[str, str]: ...
     @property
     def bundle(self) -> str: ...
+    @property
+    def volumes(self) -> list[VolumeForm]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,7 @@ class JobDraft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointDraft:
-    """`spec.environment` and `spec.model_path` are empty, and `spec.model` is a reference as written."""
+    """`spec.environment` and `spec.model_path` are empty; `spec.model` and `spec.volumes` are references as written."""
 
     spec: EndpointSpec
     environment: EnvironmentSpec
@@ -97,7 +97,6 @@ def job_draft(form: JobForm) -> JobDraft:
         *_program_faults(form),
         *together_faults(form, replica=False),
         *_keep_faults(form),
-        *_volume_faults(form.volumes),
         *array_faults(form.array, form.sweep, env=form.env),
     ]
     if faults:
@@ -120,7 +119,7 @@ def job_draft(form: JobForm) -> JobDraft:
         after=tuple(dict.fromkeys(form.after)),
         labels=pairs(form.labels),
         model=_model_output(form),
-        volumes=_mounts(form.volumes),
+        volumes=mounts_of(form.volumes),
         checkpoints=_keep_policy(form),
         terminal=form.terminal,
     )
@@ -148,6 +147,7 @@ def endpoint_draft(form: EndpointForm) -> EndpointDraft:
         bundle=form.bundle,
         workdir=form.workdir,
         env=pairs(form.env),
+        volumes=mounts_of(form.volumes),
         replicas_min=form.replicas.min,
         replicas_max=form.replicas.max,
         concurrency=form.concurrency,
@@ -170,6 +170,7 @@ def together_faults(form: Runs, *, replica: bool) -> list[Fault]:
     """What does not go together in fields that jobs, endpoints and workspaces share."""
     found = list(environment_faults(form.environment, field="environment"))
     found += _gang_faults(form.gang)
+    found += volume_faults(form.volumes)
     for name in form.env:
         fault = names.env_name_fault(name, replica=replica)
         if fault:
@@ -259,39 +260,6 @@ def _model_output(form: JobForm) -> ModelOutput | None:
         aliases=tuple(sorted(set(form.model.aliases))),
         card=form.model.card,
     )
-
-
-def _mounts(forms: list[VolumeForm]) -> tuple[Mount, ...]:
-    """What was written, with paths filled in; `volume` still holds the reference."""
-    return tuple(
-        Mount(
-            volume=form.volume,
-            path=form.path or f"{DATA}/{form.volume.partition(':')[0]}",
-            writable=form.mode == "rw",
-        )
-        for form in forms
-    )
-
-
-def _volume_faults(forms: list[VolumeForm]) -> list[Fault]:
-    """Volumes named twice, and paths of which one lies in another."""
-    found: list[Fault] = []
-    taken: dict[str, str] = {}
-    seen: set[str] = set()
-    for index, mount in enumerate(_mounts(forms)):
-        field = f"volumes.{index}"
-        name = mount.volume.partition(":")[0]
-        if name in seen:
-            detail = f"{field} names {name} again"
-            hint = "a job sees one version of a volume; push the other under another name"
-            found.append(Fault(field=f"{field}.volume", detail=detail, hint=hint))
-        seen.add(name)
-        for other, whose in taken.items():
-            if f"{mount.path}/".startswith(f"{other}/") or f"{other}/".startswith(f"{mount.path}/"):
-                detail = f"{field}.path is {mount.path}, which is in the way of {whose} at {other}"
-                found.append(Fault(field=f"{field}.path", detail=detail))
-        taken[mount.path] = name
-    return found
 
 
 def _keep_policy(form: JobForm) -> KeepPolicy | None:

@@ -103,6 +103,14 @@ class PathVolumeRequest(BaseModel):
     path: Annotated[str, Field(min_length=1, max_length=limits.PATH_CHARS_MAX)]
 
 
+class S3VolumeRequest(BaseModel):
+    """The bucket and prefix that a new volume is, and the name of the secret that opens it, empty for a public one."""
+
+    model_config = FORM
+    url: Annotated[str, Field(min_length=1, max_length=limits.PATH_CHARS_MAX)]
+    secret: Annotated[str, Field(max_length=limits.NAME_CHARS_MAX)] = ""
+
+
 class QuotaRequest(BaseModel):
     """What a volume's versions may hold together; 0 is without limit."""
 

@@ -39,7 +39,7 @@ def _inside(value: str) -> str:
 
 
 class VolumeForm(BaseModel):
-    """A volume in the view of the job's ranks: `volume` is NAME or NAME:VERSION, `path` is below the job's directory."""
+    """A volume in the view of ranks: `volume` is NAME or NAME:VERSION, `path` is below the job's directory."""
 
     model_config = FORM
     volume: Annotated[

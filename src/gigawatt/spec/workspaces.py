@@ -17,7 +17,9 @@ from gigawatt.spec.environments import environment_spec
 from gigawatt.spec.faults import faults_of, refusal
 from gigawatt.spec.fields import FORM, Name, Seconds, SomeSeconds, Text
 from gigawatt.spec.forms import Env, Environment, EnvironmentForm, GangForm, Labels
+from gigawatt.spec.mounts import mounts_of
 from gigawatt.spec.parse import pairs, shape_of, together_faults
+from gigawatt.spec.volumes import Volumes
 
 
 def _host() -> EnvironmentForm:
@@ -25,7 +27,9 @@ def _host() -> EnvironmentForm:
 
 
 class WorkspaceForm(BaseModel):
-    """A workspace: a place to work on one node. `like` takes environment, code, variables and resources of a job."""
+    """A workspace: a place to work on one node. `like` takes environment, code, variables, volumes and
+    resources of a job.
+    """
 
     model_config = FORM
     kind: Literal["workspace"] = "workspace"
@@ -36,6 +40,7 @@ class WorkspaceForm(BaseModel):
     environment: Environment = Field(default_factory=_host)
     bundle: Text = ""
     env: Env = {}
+    volumes: Volumes = []
     idle: SomeSeconds | None = None
     lease: Seconds | None = None
     priority: Annotated[int, Field(ge=-limits.PRIORITY_MAX, le=limits.PRIORITY_MAX)] = 100
@@ -53,7 +58,8 @@ class ExtendRequest(BaseModel):
 class WorkspaceDraft:
     """`given` are the fields that were written; the others may come from the job in `like`.
 
-    In the spec, `environment`, `tools` and `home` are empty, and times that were not given are 0.
+    In the spec, `environment`, `tools` and `home` are empty, `volumes` are references as written, and times that were
+    not given are 0.
     """
 
     spec: WorkspaceSpec
@@ -79,6 +85,7 @@ def parse_workspace(body: bytes | str) -> WorkspaceDraft:
         home="",
         bundle=form.bundle,
         env=pairs(form.env),
+        volumes=mounts_of(form.volumes),
         idle_s=form.idle or 0,
         lease_s=form.lease or 0,
         priority=form.priority,

@@ -17,6 +17,7 @@ from gigawatt.build.environments import EnvironmentBuilder
 from gigawatt.build.homes import Homes
 from gigawatt.build.interpreters import Interpreter, Machine
 from gigawatt.build.remote import Remote
+from gigawatt.build.s3_trees import S3Trees
 from gigawatt.build.secrets import SecretFiles
 from gigawatt.control.actuator import Actuator
 from gigawatt.control.archive import StoreArchive
@@ -223,13 +224,14 @@ async def running_site(
 def _services(
     data: Path, leader: Leader, *, store: Store, engine: MachineEngine, artifacts: ArtifactStore
 ) -> Services:
-    front = Front(leader)
+    front, secrets = Front(leader), SecretFiles(data / "secrets")
     return Services(
         store=store,
         leader=front,
         engine=engine,
         artifacts=artifacts,
-        secrets=SecretFiles(data / "secrets"),
+        secrets=secrets,
+        buckets=S3Trees(artifacts, secrets),
         machine=MACHINE,
         keyring=Keyring(store, RankTokens(SECRET)),
         instance=FACTS,

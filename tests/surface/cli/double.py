@@ -147,6 +147,7 @@ def a_job(**changes: Any) -> dict[str, Any]:
             "same": "",
         },
         "after": [],
+        "volumes": [{"volume": "corpus:3", "path": "data/corpus", "mode": "ro"}],
         "version": 4,
         "array": "",
         "index": None,

@@ -84,6 +84,7 @@ def test_a_job_is_shown_with_its_attempts_and_ranks(gw: Gw, api: ApiDouble) -> N
     for part in (
         "phase        failed\n",
         "why          rank 1 exited with code 1\n",
+        "volumes      corpus:3 at data/corpus\n",
         "gang         2 nodes × 1 rank, each node 0.5 CPU, 1 GiB\n",
         "1  ended  user     local-0 local-1  59s\n",
         "   1  local-1  4001  1\n",

@@ -13,12 +13,20 @@ from gigawatt.rank.desk.front import Front
 from gigawatt.rank.desk.measure import Cpu, Gpus
 from gigawatt.rank.desk.program import MissingError, Program, program_of
 from gigawatt.rank.desk.terminal import Terminals
+from gigawatt.rank.desk.volumes import link_volumes
 from gigawatt.rank.desk.websocket import Message, ProtocolError, WebSocket
 
 ONE, OTHER = "sha256:" + "1" * 64, "sha256:" + "2" * 64
 
 
-def facts(home: Path, *, program: str = "shell", bundle: str = "", port: int = 0) -> Facts:
+def facts(
+    home: Path,
+    *,
+    program: str = "shell",
+    bundle: str = "",
+    port: int = 0,
+    volumes: tuple[str, ...] = (),
+) -> Facts:
     return Facts(
         program=program,
         base="/workspaces/lab/",
@@ -29,6 +37,7 @@ def facts(home: Path, *, program: str = "shell", bundle: str = "", port: int = 0
         hosts=("127.0.0.1",),
         token="the token",
         devices=(),
+        volumes=volumes,
     )
 
 
@@ -74,6 +83,60 @@ def test_another_bundle_goes_beside_and_writes_over_nothing(tmp_path: Path) -> N
     assert code_directory(facts(home, bundle=OTHER), work) == place
     assert [path.name for path in (home / "code").iterdir()] == ["mine.txt"]
     assert code_directory(facts(home), work) == home
+
+
+def with_volumes(place: Path, *paths: str) -> Path:
+    """A working directory as a node makes it: links to data elsewhere."""
+    for path in paths:
+        tree = place.with_name(f"{place.name}-trees") / path
+        tree.mkdir(parents=True)
+        (tree / "where.txt").write_text(place.name)
+        (place / path).parent.mkdir(parents=True, exist_ok=True)
+        (place / path).symlink_to(tree)
+    return place
+
+
+def test_volumes_are_linked_into_the_home_anew_at_every_start(tmp_path: Path) -> None:
+    home, paths = tmp_path / "home", ("data/corpus", "out")
+    home.mkdir()
+    for name in ("first", "second"):
+        work = with_volumes(tmp_path / name, *paths)
+        assert link_volumes(facts(home, volumes=paths), work, home) == []
+        assert [(home / path / "where.txt").read_text() for path in paths] == [name, name]
+    assert link_volumes(facts(home, volumes=("out",)), work, home) == []
+    assert not (home / "data" / "corpus").is_symlink()
+    assert (home / "out" / "where.txt").read_text() == "second"
+
+
+def test_what_is_in_the_way_of_a_volume_stays_and_is_said(tmp_path: Path) -> None:
+    home, paths = tmp_path / "home", ("data/corpus", "linked/x", "out")
+    (home / "data").mkdir(parents=True)
+    (home / "data" / "corpus").write_text("mine")
+    (tmp_path / "elsewhere").mkdir()
+    (home / "linked").symlink_to(tmp_path / "elsewhere")
+    (home / "out").symlink_to(tmp_path / "elsewhere")
+    work = with_volumes(tmp_path / "work", *paths)
+    for _ in range(2):
+        told = link_volumes(facts(home, volumes=paths), work, home)
+        assert [each.rpartition(": ")[2] for each in told] == [
+            f"{home / 'data' / 'corpus'} is in the way",
+            f"{home / 'linked'} is in the way",
+            f"{home / 'out'} is in the way",
+        ]
+    assert (home / "data" / "corpus").read_text() == "mine"
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_code_is_copied_into_the_home_without_the_data_beside_it(tmp_path: Path) -> None:
+    home, paths = tmp_path / "home", ("data/corpus",)
+    home.mkdir()
+    work = with_volumes(tmp_path / "work", *paths)
+    (work / "train.py").touch()
+    told = facts(home, bundle=ONE, volumes=paths)
+    place = code_directory(told, work)
+    assert [path.name for path in (place / "data").iterdir()] == []
+    assert link_volumes(told, work, place) == []
+    assert (place / "data" / "corpus" / "where.txt").read_text() == "work"
 
 
 def test_vscode_is_whichever_is_there_and_else_says_what_to_install(

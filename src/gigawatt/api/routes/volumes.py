@@ -6,8 +6,9 @@ from gigawatt.api.call import Call
 from gigawatt.api.file_queries import Files, InVersion, Versions
 from gigawatt.api.operations import Operation, Routes
 from gigawatt.api.queries import Comparing, Listing, Place
+from gigawatt.api.ranges import bytes_reply
 from gigawatt.api.replies import page_reply, reply
-from gigawatt.service import datasets, volumes
+from gigawatt.service import datasets, s3_volumes, volumes
 from gigawatt.service.views.text import PageView
 from gigawatt.service.views.volumes import (
     PushCheckView,
@@ -21,6 +22,7 @@ from gigawatt.spec.requests import (
     PushCheckRequest,
     PushRequest,
     QuotaRequest,
+    S3VolumeRequest,
     VolumeRequest,
     parse_name,
     parse_request,
@@ -77,6 +79,47 @@ async def create_path_volume(call: Call, name: str, query: Place) -> Response:
         terms=terms,
     )
     return reply(view, status=201, location=f"/v1/volumes/{view.name}")
+
+
+@ROUTES.add(
+    "POST",
+    "/v1/volumes/{name}/s3",
+    Operation(
+        verb="s3_volumes.create",
+        summary="Create a volume of what a bucket holds, which is its first version",
+        responds=VolumeView,
+        status=201,
+        accepts=S3VolumeRequest,
+        writes=True,
+    ),
+)
+async def create_s3_volume(call: Call, name: str, query: Place) -> Response:
+    request = parse_request(S3VolumeRequest, await call.body())
+    terms = await call.terms()
+    view = await s3_volumes.create(
+        call.caller, call.services, parse_name(name), request, project=query.project, terms=terms
+    )
+    return reply(view, status=201, location=f"/v1/volumes/{view.name}")
+
+
+@ROUTES.add(
+    "POST",
+    "/v1/volumes/{name}/refresh",
+    Operation(
+        verb="s3_volumes.refresh",
+        summary="Make what a bucket holds now the next version; what the newest has already makes none",
+        responds=VolumeVersionView,
+        status=201,
+        also={200: VolumeVersionView},
+        writes=True,
+    ),
+)
+async def refresh_volume(call: Call, name: str, query: Place) -> Response:
+    terms = await call.terms()
+    view, new = await s3_volumes.refresh(
+        call.caller, call.services, name, project=query.project, terms=terms
+    )
+    return reply(view, status=201 if new else 200)
 
 
 @ROUTES.add(
@@ -254,6 +297,12 @@ async def read_file(call: Call, name: str, selector: str, query: InVersion) -> R
     found = await datasets.file_content(
         call.caller, call.services, name, selector, query.path, project=query.project
     )
+    if found.path is None:
+        assert found.read is not None, "a file is on the disk or in a bucket"
+        asked = call.request.headers.get("range", "")
+        return await bytes_reply(
+            found.read, found.file.size_bytes, asked, etag=f"s3:{found.file.etag}"
+        )
     headers = {"ETag": f'"sha256:{found.file.sha256}"'}
     response = FileResponse(found.path, media_type=BYTES, headers=headers)
     response.chunk_size = CHUNK_BYTES

@@ -46,20 +46,56 @@ def list_volumes(session: Session) -> None:
 @click.argument("name")
 @click.option("--quota", metavar="SIZE", help="What its versions may hold together, e.g. 1TiB.")
 @click.option("--path", metavar="DIR", help="It is this directory of the nodes, e.g. on NFS.")
+@click.option(
+    "--s3", "url", metavar="URL", help="It is a bucket: s3://bucket/prefix[?endpoint=URL&region=R]."
+)
+@click.option("--secret", metavar="NAME", help="The secret that opens the bucket; none: public.")
 @with_project
 @with_session
-def create(session: Session, *, name: str, quota: str | None, path: str | None) -> None:
-    """Create a volume: managed, with versions that are pushed, or a directory that the nodes have."""
-    if quota and path:
-        raise click.UsageError("--quota is for managed volumes; a directory's limits are its own")
+def create(
+    session: Session,
+    *,
+    name: str,
+    quota: str | None,
+    path: str | None,
+    url: str | None,
+    secret: str | None,
+) -> None:
+    """Create a volume: managed, with versions that are pushed; a directory that the nodes have; or a bucket.
+
+    A bucket is looked at once, and again with `gw data refresh`; it is only read.
+    """
+    if sum(bool(each) for each in (quota, path, url)) > 1:
+        raise click.UsageError("--quota, --path and --s3 exclude each other: quotas are for pushes")
+    if secret and not url:
+        raise click.UsageError("--secret opens a bucket: give --s3 URL too")
     volumes = session.client.volumes
-    view = volumes.create_path(name, path) if path else volumes.create(name, quota=quota or 0)
+    if url:
+        view = volumes.create_s3(name, url, secret=secret or "")
+    else:
+        view = volumes.create_path(name, path) if path else volumes.create(name, quota=quota or 0)
     if session.as_json:
         session.show_json(view)
         return
     click.echo(view["name"])
-    hint = f"gw run --volume {name} -- …" if path else f"gw data push {name} DIRECTORY"
+    hint = f"gw run --volume {name} -- …" if path or url else f"gw data push {name} DIRECTORY"
     session.say(f"{name} is a {view['kind']} volume: {hint}")
+
+
+@data.command("refresh")
+@click.argument("name", shell_complete=volume_names)
+@with_project
+@with_session
+def refresh(session: Session, *, name: str) -> None:
+    """Look at the bucket of the S3 volume NAME again: what it holds now is the next version, if it has changed."""
+    view = session.client.volumes.refresh(name)
+    if session.as_json:
+        session.show_json(view)
+        return
+    click.echo(view["ref"])
+    session.say(
+        f"{view['ref']}: {form.plural(view['files'], 'object')}, {form.size(view['size_bytes'])}"
+    )
 
 
 @data.command("push")
@@ -201,7 +237,7 @@ def _list(session: Session) -> None:
         Column(name="HOLDS", right=True),
         Column(name="QUOTA", right=True),
         Column(name="CHANGED", right=True),
-        Column(name="PATH"),
+        Column(name="PLACE"),
     ]
     rows = [
         [
@@ -211,7 +247,7 @@ def _list(session: Session) -> None:
             form.size(each["stored_bytes"]) if each["kind"] == "managed" else form.NOTHING,
             form.size(each["quota_bytes"]) if each["quota_bytes"] else form.NOTHING,
             form.age(each["changed_ms"], session.now_ms),
-            each["path"] or form.NOTHING,
+            each["path"] or each["url"] or form.NOTHING,
         ]
         for each in found
     ]
@@ -220,7 +256,7 @@ def _list(session: Session) -> None:
 
 def _show_one(session: Session, name: str) -> None:
     volume = session.client.volumes.find(name)
-    versions = list(session.client.volumes.versions(name)) if volume["kind"] == "managed" else []
+    versions = [] if volume["kind"] == "path" else list(session.client.volumes.versions(name))
     if session.as_json:
         session.show_json({**volume, "items": versions})
         return
@@ -255,7 +291,8 @@ def _show_one(session: Session, name: str) -> None:
 
 def _headline(volume: "VolumeView") -> str:
     if volume["kind"] != "managed":
-        return f"{volume['name']}  {volume['kind']}  {volume['path']}"
+        opened = f"  opened by {volume['secret']}" if volume["secret"] else ""
+        return f"{volume['name']}  {volume['kind']}  {volume['path'] or volume['url']}{opened}"
     limit = f" of {form.size(volume['quota_bytes'])}" if volume["quota_bytes"] else ""
     count = form.plural(volume["versions"], "version")
     return f"{volume['name']}  {count}, {form.size(volume['stored_bytes'])}{limit}"

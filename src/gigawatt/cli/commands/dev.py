@@ -316,6 +316,7 @@ def _fields(view: "WorkspaceView", now_ms: int) -> list[tuple[str, str]]:
         ("suspension", _when(view, now_ms)),
         ("environment", view["environment"]),
         ("like", view["like"]),
+        ("volumes", form.mounts(view["volumes"])),
         ("home", view["home"]),
         ("age", form.age(view["created_ms"], now_ms)),
     ]

@@ -22,11 +22,18 @@ _OPTIONS = (
         "--like",
         metavar="JOB",
         shell_complete=job_names,
-        help="Environment, code, variables and resources of a job.",
+        help="Environment, code, variables, volumes and resources of a job.",
     ),
     click.option("--cpus", type=float, help="CPUs; default 1."),
     click.option("--memory", help="Memory, e.g. 16GiB."),
     click.option("--gpus", type=float, help="GPUs; a fraction shares one."),
+    click.option(
+        "--volume",
+        "volumes",
+        multiple=True,
+        metavar="NAME[:V][:PATH[:rw]]",
+        help="A volume to see there, e.g. imagenet:3 or scratch:out:rw.",
+    ),
     click.option("--env", multiple=True, metavar="NAME=VALUE", help="An environment variable."),
     click.option("--environment", help="host, or the path of a lock (exact pins) for uv."),
     click.option(
@@ -59,6 +66,7 @@ class DevFlags:
     cpus: float | None
     memory: str | None
     gpus: float | None
+    volumes: tuple[str, ...]
     env: tuple[str, ...]
     environment: str | None
     requirements: Path | None
@@ -76,6 +84,7 @@ class DevFlags:
             "program": self.kind,
             "like": self.like,
             "gang": {name: each for name, each in gang.items() if each is not None},
+            "volumes": list(self.volumes),
             "env": dict(pairs(self.env, "--env")),
             "labels": dict(pairs(self.labels, "--label")),
             "environment": environment_fields(self.environment, self.requirements, self.python),

@@ -11,7 +11,7 @@ from gigawatt.cli.printing import Origin, byte_printer
 from gigawatt.cli.session import Session, with_project, with_session
 
 if TYPE_CHECKING:
-    from gigawatt.sdk.views import EndpointView
+    from gigawatt.sdk.endpoint_views import EndpointView
 
 
 @click.group("endpoints", cls=NounGroup)
@@ -122,27 +122,7 @@ def _show_one(session: Session, endpoint: "EndpointView") -> None:
         return
     from gigawatt.cli.style import Column, show_fields, show_heading, show_table
 
-    show_fields(
-        [
-            ("name", endpoint["name"]),
-            ("id", endpoint["id"]),
-            ("phase", endpoint["phase"]),
-            ("message", endpoint["message"]),
-            ("url", endpoint["url"]),
-            ("served as", endpoint["served_name"]),
-            ("model", endpoint["model"]),
-            ("environment", endpoint["environment"]),
-            ("replicas", _ready(endpoint)),
-            ("in flight", f"{endpoint['in_flight']}, {endpoint['queued']} queued"),
-            ("requests", form.count(endpoint["requests"])),
-            (
-                "tokens",
-                f"{form.count(endpoint['prompt_tokens'])} prompt, "
-                f"{form.count(endpoint['completion_tokens'])} completion",
-            ),
-            ("age", form.age(endpoint["created_ms"], session.now_ms)),
-        ]
-    )
+    show_fields(_fields(endpoint, session.now_ms))
     if not endpoint["replicas_list"]:
         return
     show_heading("replicas")
@@ -166,3 +146,26 @@ def _show_one(session: Session, endpoint: "EndpointView") -> None:
         for each in endpoint["replicas_list"]
     ]
     show_table(columns, rows)
+
+
+def _fields(endpoint: "EndpointView", now_ms: int) -> list[tuple[str, str]]:
+    return [
+        ("name", endpoint["name"]),
+        ("id", endpoint["id"]),
+        ("phase", endpoint["phase"]),
+        ("message", endpoint["message"]),
+        ("url", endpoint["url"]),
+        ("served as", endpoint["served_name"]),
+        ("model", endpoint["model"]),
+        ("environment", endpoint["environment"]),
+        ("volumes", form.mounts(endpoint["volumes"])),
+        ("replicas", _ready(endpoint)),
+        ("in flight", f"{endpoint['in_flight']}, {endpoint['queued']} queued"),
+        ("requests", form.count(endpoint["requests"])),
+        (
+            "tokens",
+            f"{form.count(endpoint['prompt_tokens'])} prompt, "
+            f"{form.count(endpoint['completion_tokens'])} completion",
+        ),
+        ("age", form.age(endpoint["created_ms"], now_ms)),
+    ]

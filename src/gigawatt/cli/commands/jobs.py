@@ -275,6 +275,7 @@ def _fields(job: "JobView", now_ms: int) -> list[tuple[str, str]]:
         ("gang", _gang(gang)),
         ("environment", job["environment"]),
         ("bundle", form.short_digest(job["bundle"]) if job["bundle"] else ""),
+        ("volumes", form.mounts(job["volumes"])),
         ("after", " ".join(job["after"])),
         ("labels", labels),
         ("made by", form.made_by(job.get("cause"))),

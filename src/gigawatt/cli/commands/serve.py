@@ -35,6 +35,7 @@ class ServeFlags:
     cpus: float | None
     memory: str | None
     gpus: float | None
+    volumes: tuple[str, ...]
     env: tuple[str, ...]
     environment: str | None
     requirements: Path | None
@@ -52,6 +53,7 @@ class ServeFlags:
             "gang": {name: each for name, each in gang.items() if each is not None},
             "concurrency": self.concurrency,
             "idle": self.idle,
+            "volumes": list(self.volumes),
             "env": dict(pairs(self.env, "--env")),
             "environment": environment_fields(self.environment, self.requirements, None),
             "bundle": ""
@@ -74,6 +76,13 @@ class ServeFlags:
 @click.option("--cpus", type=float, help="CPUs of each replica; default 1.")
 @click.option("--memory", help="Memory of each replica, e.g. 4GiB.")
 @click.option("--gpus", type=float, help="GPUs of each replica; a fraction shares one.")
+@click.option(
+    "--volume",
+    "volumes",
+    multiple=True,
+    metavar="NAME[:V][:PATH[:rw]]",
+    help="A volume for its replicas to see, e.g. prompts:3.",
+)
 @click.option("--env", multiple=True, metavar="NAME=VALUE", help="An environment variable.")
 @click.option("--environment", help="host, or the path of a lock (exact pins) for uv.")
 @click.option("--requirements", type=click.Path(path_type=Path), help="A requirements file for uv.")

@@ -2,6 +2,7 @@
 
 nodes/<node>/data/<hex>        the tree, read-only, links to the store's files where the file system allows
 nodes/<node>/data/<hex>.size   its bytes; touched whenever a gang is given it
+nodes/<node>/data/objects/     files that trees of this node share by links, kept as long as one of them does
 
 What a live gang uses is never evicted: gangs under way are counted here, those that run are found in the journals of
 the node, which outlive this process.
@@ -12,17 +13,20 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+from gigawatt.clock import now_ms
 from gigawatt.engine.local.files import nodes_dir, unreleased
 from gigawatt.engine.supervisor.workdir import remove_tree
 from gigawatt.model.refusal import RefusalCode, RefusalError
 
 SIZE, PART, GONE = ".size", ".part", ".gone"
+OBJECTS = "objects"
+SPARED_S = 600  # shared files that are younger: a fetch that broke off is taken up with them
 FETCHERS = 4  # trees laid out at once; commits have threads of their own
 Choose = Callable[[dict[Path, int], set[Path]], list[Path]]
 """Of trees by their bytes, the longest unused first, and those in use: which are to go."""
@@ -76,6 +80,7 @@ class Datasets:
             remove_tree(left)
         for root in self._nodes.glob("*/data"):
             self._evict(root.parent.name, self._unwanted)
+            self._drop(root.parent.name)
 
     def close(self) -> None:
         self._fetchers.shutdown(wait=False, cancel_futures=True)
@@ -115,7 +120,8 @@ class Datasets:
             try:
                 self._lay(tree.digest, place)
             except RefusalError as error:
-                if error.code is not RefusalCode.DISK_FULL or not self._evict(tree.node, _idle):
+                full = error.code is RefusalCode.DISK_FULL
+                if not full or not (self._evict(tree.node, _idle) | self._drop(tree.node)):
                     raise
                 self._lay(tree.digest, place)
             with self._lock:
@@ -135,7 +141,21 @@ class Datasets:
                 gone.append(place.rename(place.with_name(place.name + GONE)))
         for each in gone:
             remove_tree(each)
+        if gone:
+            self._drop(node)
         return bool(gone)
+
+    def _drop(self, node: str) -> bool:
+        """Remove shared files that no tree links to, save those just fetched for one that is under way."""
+        dropped = False
+        before_s = now_ms() / 1000 - SPARED_S
+        for file in sorted((self._nodes / node / "data" / OBJECTS).glob("??/*")):
+            with suppress(FileNotFoundError):
+                look = file.stat()
+                if look.st_nlink == 1 and look.st_mtime < before_s:
+                    file.unlink()
+                    dropped = True
+        return dropped
 
     def _over(self, held: dict[Path, int], used: set[Path], more_bytes: int) -> list[Path]:
         """The longest unused, until `more_bytes` have room."""

@@ -50,6 +50,7 @@ PUT_BESIDE_RANKS = (
     "rank/desk/program.py",
     "rank/desk/run.py",
     "rank/desk/terminal.py",
+    "rank/desk/volumes.py",
     "rank/desk/websocket.py",
 )
 

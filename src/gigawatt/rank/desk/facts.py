@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +21,7 @@ class Facts(NamedTuple):
     hosts: tuple[str, ...]
     token: str
     devices: tuple[str, ...]  # uuids of GPUs that are its own as a whole
+    volumes: tuple[str, ...] = ()  # where they are below the working directory
 
 
 def read_facts(environ: Mapping[str, str] = os.environ) -> Facts:
@@ -31,6 +33,7 @@ def read_facts(environ: Mapping[str, str] = os.environ) -> Facts:
         base=environ["GIGAWATT_WORKSPACE_PATH"],
         home=Path(environ["HOME"]),
         bundle=environ.get("GIGAWATT_WORKSPACE_BUNDLE", ""),
+        volumes=tuple(json.loads(environ.get("GIGAWATT_WORKSPACE_VOLUMES", "[]"))),
         tools=environ.get("GIGAWATT_WORKSPACE_TOOLS", ""),
         port=int(environ["PORT"]),
         hosts=tuple(sorted({"127.0.0.1", environ.get("MASTER_ADDR") or "127.0.0.1"})),
@@ -50,21 +53,28 @@ def code_directory(facts: Facts, work: Path) -> Path:
     noted = facts.home / ".gigawatt" / "code"
     for place in (facts.home / "code", facts.home / f"code-{name}"):
         if not place.exists():
-            return _unpacked(work, place, noted, facts.bundle)
+            return _unpacked(work, place, noted, facts)
         if noted.exists() and f"{place.name} {facts.bundle}" in noted.read_text().splitlines():
             return place
     return facts.home / f"code-{name}"
 
 
-def _unpacked(work: Path, place: Path, noted: Path, bundle: str) -> Path:
+def _unpacked(work: Path, place: Path, noted: Path, facts: Facts) -> Path:
     import shutil
 
     part = place.with_name(f".{place.name}.part")
     if part.exists():
         shutil.rmtree(part)  # of a start that was cut short
-    shutil.copytree(work, part, symlinks=True)
+    data = {
+        str(work / each) for each in facts.volumes
+    }  # links, which are another node's at another start
+
+    def left_out(directory: str, names: list[str]) -> list[str]:
+        return [name for name in names if str(Path(directory, name)) in data]
+
+    shutil.copytree(work, part, symlinks=True, ignore=left_out)
     part.rename(place)
     noted.parent.mkdir(mode=0o700, exist_ok=True)
     with noted.open("a") as file:
-        file.write(f"{place.name} {bundle}\n")
+        file.write(f"{place.name} {facts.bundle}\n")
     return place

@@ -16,6 +16,7 @@ from gigawatt.rank.desk.front import Front
 from gigawatt.rank.desk.measure import Cpu, Gpus, Kernels, kernels
 from gigawatt.rank.desk.program import MissingError, Program, program_of
 from gigawatt.rank.desk.terminal import Terminals
+from gigawatt.rank.desk.volumes import link_volumes
 
 MEASURED_EVERY_S = 5.0
 MISSING = 127  # as a shell says it
@@ -30,6 +31,8 @@ async def run() -> int:
     try:
         facts.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         code = code_directory(facts, Path.cwd())
+        for problem in link_volumes(facts, Path.cwd(), code):
+            sys.stderr.write(f"{problem}\n")
         return await _serve(facts, code, program_of(facts, private, code))
     except MissingError as error:
         sys.stderr.write(f"{error}\n")

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gigawatt.model.endpoint import Endpoint, Replica
+from gigawatt.service.views.volumes import MountView, mount_view
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +49,7 @@ class EndpointView:
     completion_tokens: int
     message: str
     environment: str
+    volumes: tuple[MountView, ...]
     created_ms: int
     version: int
     replicas_list: tuple[ReplicaView, ...]
@@ -81,6 +83,7 @@ def endpoint_view(
         completion_tokens=demand.completion_tokens if demand else 0,
         message=endpoint.message,
         environment=spec.environment,
+        volumes=tuple(mount_view(mount) for mount in spec.volumes),
         created_ms=endpoint.created_ms,
         version=endpoint.version,
         replicas_list=tuple(_replica_view(replica) for replica in ordered),

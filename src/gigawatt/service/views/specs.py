@@ -80,6 +80,7 @@ def endpoint_spec_fields(spec: EndpointSpec, environment: EnvironmentSpec) -> di
         "bundle": spec.bundle,
         "workdir": spec.workdir,
         "env": dict(spec.env),
+        "volumes": [mount_fields(mount) for mount in spec.volumes],
         "priority": spec.priority,
         "grace": spec.grace_s,
         "labels": dict(spec.labels),

@@ -4,19 +4,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gigawatt.build.datasets import Change, TreeDiff
+from gigawatt.build.listings import Listed
 from gigawatt.build.trees import TreeFile
 from gigawatt.model.volume import Mount, Volume, VolumeVersion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VolumeView:
-    """A volume. `latest` is the newest version's number, 0 for none; `path` and no versions for kind `path`."""
+    """A volume. `latest` is the newest version's number, 0 for none; `path` and no versions for kind `path`.
+
+    `url`, and the name of the `secret` that opens it, for kind `s3`.
+    """
 
     name: str
     tenant: str
     project: str
     kind: str
     path: str
+    url: str
+    secret: str
     latest: int
     versions: int
     stored_bytes: int
@@ -57,12 +63,13 @@ class PushCheckView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VolumeFileView:
-    """One file of a version."""
+    """One file of a version: `sha256` of what the store has, `etag` of what a bucket has; the other is empty."""
 
     path: str
     size_bytes: int
     sha256: str
     executable: bool
+    etag: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +110,8 @@ def volume_view(volume: Volume) -> VolumeView:
         project=volume.project,
         kind=volume.kind.value,
         path=volume.path,
+        url=volume.url,
+        secret=volume.secret,
         latest=volume.latest,
         versions=volume.newest - len(volume.gone),
         stored_bytes=volume.stored_bytes,
@@ -129,9 +138,14 @@ def volume_version_view(version: VolumeVersion) -> VolumeVersionView:
     )
 
 
-def file_view(file: TreeFile) -> VolumeFileView:
+def file_view(file: TreeFile | Listed) -> VolumeFileView:
+    kept = file if isinstance(file, TreeFile) else None
     return VolumeFileView(
-        path=file.path, size_bytes=file.size, sha256=file.sha256, executable=file.executable
+        path=file.path,
+        size_bytes=file.size,
+        sha256=kept.sha256 if kept else "",
+        executable=kept.executable if kept else False,
+        etag="" if isinstance(file, TreeFile) else file.etag,
     )
 
 

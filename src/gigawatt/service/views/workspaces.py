@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from gigawatt.model.reason import Reason
 from gigawatt.model.workspace import Workspace, WorkspacePhase
 from gigawatt.service.views.text import sentence
+from gigawatt.service.views.volumes import MountView, mount_view
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +36,7 @@ class WorkspaceView:
     bundle: str
     home: str
     like: str
+    volumes: tuple[MountView, ...]
     cpus: float
     gpus: float
     memory_bytes: int
@@ -83,6 +85,7 @@ def workspace_view(
         bundle=spec.bundle,
         home=spec.home,
         like=spec.like,
+        volumes=tuple(mount_view(mount) for mount in spec.volumes),
         cpus=amounts.milli_cpu / 1_000,
         gpus=amounts.milli_gpu / 1_000,
         memory_bytes=amounts.memory_bytes,

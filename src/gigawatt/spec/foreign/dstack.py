@@ -8,10 +8,10 @@ from gigawatt.spec.cron import parse_cron
 from gigawatt.spec.faults import nearest
 from gigawatt.spec.foreign.amounts import range_of, shown_span
 from gigawatt.spec.foreign.dstack_resources import CLOUD, gang_of
+from gigawatt.spec.foreign.dstack_volumes import dstack_volumes
 from gigawatt.spec.foreign.dstack_workspaces import TAKEN, TOLD, workspace_of
 from gigawatt.spec.foreign.findings import Findings
 from gigawatt.spec.foreign.launch import NODE_COUNT, Dialect, Plan, understand
-from gigawatt.spec.foreign.mounts import ADVICE, volumes_of
 from gigawatt.spec.foreign.names import env_of, told_name
 from gigawatt.spec.foreign.packages import environment_of, with_setup
 from gigawatt.spec.foreign.section import Section, sections_of, told_alike
@@ -125,7 +125,7 @@ def _run(section: Section) -> dict[str, Any]:
     gang = gang_of(section)
     _program(section, job, gang)
     _rest(section, job, replica=service)
-    if volumes := _volumes(section, replica=service):
+    if volumes := dstack_volumes(section):
         job["volumes"] = volumes
     return _endpoint(section, job) if service else job
 
@@ -211,29 +211,6 @@ def _rest(section: Section, job: dict[str, Any], *, replica: bool) -> None:
                 "lost nodes and preemption are retried by themselves, a program's failure is not"
             )
             section.note(key, detail, "write `retries: {user: N, infrastructure: M}`")
-
-
-def _volumes(section: Section, *, replica: bool) -> list[dict[str, Any]]:
-    """Disks by name, as `name:/path` or as a mapping; directories of an instance are told."""
-    value: object = section.data.get("volumes") or []
-    listed = cast("list[object]", value) if isinstance(value, list) else [value]
-    if listed and replica:
-        section.note("volumes", "an endpoint has no volumes", "put what it needs into its model")
-        return []
-    disks: list[tuple[str, str]] = []
-    for each in listed:
-        fields: dict[str, Any] = {}
-        if isinstance(each, str):
-            name, _, path = each.partition(":")
-            fields = {"name": name, "path": path}
-        elif isinstance(each, Mapping):
-            fields = dict(cast("Mapping[str, Any]", each))
-        name, path = fields.get("name"), fields.get("path")
-        if isinstance(name, str) and isinstance(path, str) and not name.startswith(("/", "~")):
-            disks.append((name, path))
-        else:
-            section.note("volumes", f"{each!r} has no counterpart", ADVICE)
-    return volumes_of(disks, key="volumes", line=section.line("volumes"), findings=section.findings)
 
 
 def _bundle(section: Section) -> str:

@@ -4,6 +4,7 @@ from typing import Any
 
 from gigawatt.spec.foreign.amounts import shown_span
 from gigawatt.spec.foreign.dstack_resources import gang_of
+from gigawatt.spec.foreign.dstack_volumes import dstack_volumes
 from gigawatt.spec.foreign.names import env_of, told_name
 from gigawatt.spec.foreign.packages import environment_of
 from gigawatt.spec.foreign.section import Section
@@ -12,13 +13,12 @@ from gigawatt.spec.units import UnitError, duration_s
 TAKEN = frozenset(
     {
         *("type", "name", "ide", "init", "env", "python", "resources", "priority"),
-        *("repos", "files", "max_duration", "inactivity_duration"),
+        *("repos", "files", "max_duration", "inactivity_duration", "volumes"),
     }
 )
 TOLD = {
     "version": "what is installed on the node is started",
     "nodes": "a workspace is on one node",
-    "volumes": "a workspace has no volumes yet: `gw data pull NAME DIR` in it fetches data into its home",
     "working_dir": "a workspace begins in its home, or in the bundle below it",
     "retry": "a workspace whose node is lost starts again by itself",
     "stop_duration": "a suspended workspace gets 5 s",
@@ -53,6 +53,8 @@ def workspace_of(section: Section, *, bundle: str) -> dict[str, Any]:
     )
     if env:
         found["env"] = env
+    if volumes := dstack_volumes(section):
+        found["volumes"] = volumes
     if priority := section.whole("priority", 0):
         found["priority"] = priority
     for key, ours in (("inactivity_duration", "idle"), ("max_duration", "lease")):

@@ -9,7 +9,8 @@ from gigawatt.spec.limits import PATH_CHARS_MAX, VOLUMES_MAX
 
 ADVICE = (
     "push it once, `gw data push NAME DIR`, and write `volumes: [NAME]`; "
-    "a directory that nodes have can be a volume too: `gw data create NAME --path DIR`"
+    "a directory that nodes have can be a volume too, `gw data create NAME --path DIR`, and so can a bucket that is "
+    "only read, `gw data create NAME --s3 URL --secret SECRET`"
 )
 
 

@@ -229,7 +229,7 @@ def _rest(
     for name in section.variables("secrets"):
         advice = "let the program read it from a file on the node"
         section.note(f"secrets.{name}", "is left out: a job's variables are shown", advice)
-    if volumes := _volumes(section, replica=replica):
+    if volumes := _volumes(section):
         job["volumes"] = volumes
     if resources is None:
         return
@@ -242,13 +242,10 @@ def _rest(
     _recovery(resources, job)
 
 
-def _volumes(section: Section, *, replica: bool) -> list[dict[str, Any]]:
+def _volumes(section: Section) -> list[dict[str, Any]]:
     """Volumes by name, at the paths where they are mounted."""
     held = section.section("volumes")
     if held is None:
-        return []
-    if replica:
-        section.note("volumes", "an endpoint has no volumes", "put what it needs into its model")
         return []
     disks: list[tuple[str, str]] = []
     for path, value in held.data.items():

@@ -222,6 +222,7 @@ def test_a_dev_environment_becomes_a_workspace() -> None:
             "environment": {"kind": "uv", "python": "3.12", "requirements": ["torch", "wandb"]},
             "bundle": ".",
             "env": {"MODE": "dev"},
+            "volumes": [{"volume": "datasets", "path": "data", "mode": "rw"}],
             "idle": "2h",
             "lease": "12h",
         },
