@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,6 +24,9 @@ pytestmark = pytest.mark.slow
 
 BUILD_S = 300.0  # JupyterLab's packages are fetched once
 SMALL: dict[str, Any] = {"gang": {"cpus": 0.2}}
+
+EDITOR = shutil.which("code-server") or shutil.which("openvscode-server")
+NO_EDITOR = "neither code-server nor openvscode-server is on PATH"
 
 Browse = Callable[[str], "Browser"]
 
@@ -248,6 +252,24 @@ def test_a_shell_goes_on_when_nobody_is_attached(client: Client) -> None:
     asyncio.run(scenario())
 
 
+@pytest.mark.skipif(EDITOR is None, reason=f"{NO_EDITOR}: decision 0120 says why CI installs none")
+def test_vscode_answers_through_the_proxy_and_keeps_its_home(
+    client: Client, browse: Browse
+) -> None:
+    client.workspaces.make(name="editor", program="vscode", **SMALL)
+    runs(client, "editor")
+    browser = browse("editor")
+    page = browser.http.get(browser.base, follow_redirects=True)
+    assert page.status_code == 200
+    assert "workbench" in page.text
+    client.workspaces.suspend("editor")
+    rests(client, "editor", "suspended")
+    client.workspaces.start("editor")
+    runs(client, "editor")
+    assert browser.http.get(browser.base, follow_redirects=True).status_code == 200
+
+
+@pytest.mark.skipif(EDITOR is not None, reason=f"{EDITOR} is on this machine")
 def test_vscode_that_is_not_there_says_what_to_install(client: Client) -> None:
     client.workspaces.make(name="code", program="vscode", **SMALL)
     message = rests(client, "code", "failed")["message"]
