@@ -22,6 +22,8 @@ RANGES = {
     "workspace_port": (0, 65_535),
     "nodes": (1, 256),
     "hold_after_s": (0, 1 << 31),
+    "share_half_life_s": (60, 1 << 31),
+    "starve_after_s": (0, 1 << 31),
     "orphan_s": (1, 1 << 31),
     "workspace_idle_s": (60, 1 << 31),
     "workspace_idle_max_s": (60, 1 << 31),
@@ -29,6 +31,7 @@ RANGES = {
     "workspace_lease_max_s": (0, 1 << 31),
     "project_bytes_max": (0, 1 << 60),
     "data_bytes_max": (0, 1 << 60),
+    "artifacts_cache_bytes_max": (0, 1 << 60),
     **{
         f"keep_{kind}_s": (0, 1 << 31)
         for kind in ("jobs", "logs", "checkpoints", "environments", "artifacts")
@@ -68,6 +71,10 @@ class Settings:
         str,
         "A file like AWS's with the keys for S3, readable by its owner alone; empty for AWS's own places.",
     ] = ""
+    artifacts_cache_bytes_max: Annotated[
+        int,
+        "What is kept in the data directory of artifacts that have another place, in bytes; 0 is without limit.",
+    ] = 0
     volume_roots: Annotated[
         str,
         "Directories below which path volumes may be, separated by colons; "
@@ -86,6 +93,12 @@ class Settings:
     hold_after_s: Annotated[
         int, "How long a gang waits before nodes that it could use are kept from lower ones."
     ] = 600
+    share_half_life_s: Annotated[
+        int, "After how long the past use of a project counts half in what it is owed."
+    ] = 604_800
+    starve_after_s: Annotated[
+        int, "How long a gang waits before it comes before all that is guaranteed; 0 is never."
+    ] = 604_800
     keep_jobs_s: Annotated[
         int, "How long ended jobs are kept where their project says nothing; 0 is for ever."
     ] = 0

@@ -22,6 +22,7 @@ from gigawatt.api.routes import (
     live,
     models,
     notifications,
+    quotas,
     retention,
     schedules,
     secrets,
@@ -58,6 +59,7 @@ ALL_ROUTES: tuple[Routes, ...] = (
     models.ROUTES,
     volumes.ROUTES,
     accounts.ROUTES,
+    quotas.ROUTES,
     retention.ROUTES,
     health.ROUTES,
 )

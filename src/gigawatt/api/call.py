@@ -1,16 +1,20 @@
 """One request: who calls, with what body, on which terms. The only dependency that routes have."""
 
 import hashlib
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from fastapi import Depends
 from starlette.requests import Request
 
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.tenant import Caller
+from gigawatt.service.revocations import while_good
 from gigawatt.service.services import IDEMPOTENCY_KEY_CHARS_MAX, Services, Terms
 from gigawatt.service.tokens import key_id, secret_sha256
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +30,10 @@ class Authenticated:
         """The id of the API key that it came with."""
         secret = self.request.headers.get("authorization", "").partition(" ")[2].strip()
         return key_id(secret_sha256(secret))
+
+    def while_good(self, items: AsyncIterator[T]) -> AsyncIterator[T]:
+        """What a stream gives, to its end or until the caller's key is revoked."""
+        return while_good(self.services.revocations, self.caller.key, items)
 
     async def body(self) -> bytes:
         """The whole body. Raises RefusalError over the limit and for what does not say it is JSON."""

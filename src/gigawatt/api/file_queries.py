@@ -6,7 +6,7 @@ from fastapi import Query
 from pydantic import BaseModel, Field
 
 from gigawatt.api.queries import CURSOR_CHARS_MAX, STRICT, Word
-from gigawatt.build.trees import PATH_BYTES_MAX
+from gigawatt.build.trees import PATH_BYTES_MAX, TREE_FILES_MAX
 from gigawatt.service.datasets import FileRange
 from gigawatt.service.lookup import PAGE_LIMIT, PAGE_LIMIT_MAX, Filters
 from gigawatt.spec.requests import COUNT_MAX
@@ -42,6 +42,14 @@ class InTreeQuery(BaseModel):
 
     model_config = STRICT
     path: Annotated[str, Field(min_length=1, max_length=PATH_BYTES_MAX)]
+
+
+class FilesOfTreeQuery(BaseModel):
+    """Which files of a tree: those from number `start` up to `stop`, as its manifest lists them."""
+
+    model_config = STRICT
+    start: Annotated[int, Field(ge=0, le=TREE_FILES_MAX)]
+    stop: Annotated[int, Field(ge=1, le=TREE_FILES_MAX)]
 
 
 class FilesQuery(BaseModel):
@@ -81,6 +89,7 @@ Uploading = Annotated[UploadQuery, Query()]
 InPart = Annotated[PartQuery, Query()]
 Finishing = Annotated[FinishQuery, Query()]
 InTree = Annotated[InTreeQuery, Query()]
+FilesOfTree = Annotated[FilesOfTreeQuery, Query()]
 Files = Annotated[FilesQuery, Query()]
 InVersion = Annotated[InVersionQuery, Query()]
 Versions = Annotated[VersionsQuery, Query()]

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from gigawatt.api.problems import problem_fields
+from gigawatt.build.seals import seal_of
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.service import artifacts
 from gigawatt.service.artifacts import Given
@@ -112,7 +113,8 @@ class Handoff:
             found = await artifacts.file_content(caller, services, digest, name)
             with found.path.open("rb") as file:
                 size_bytes = os.fstat(file.fileno()).st_size
-                await _answered(connection, {"size_bytes": size_bytes}, file.fileno())
+                answer = {"size_bytes": size_bytes, "blake3": seal_of(file.fileno())}
+                await _answered(connection, answer, file.fileno())
         else:
             raise RefusalError(RefusalCode.INVALID, "there is no such request", field="op")
 

@@ -8,6 +8,7 @@ from typing import Any
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from gigawatt.engine.talk import Sink, Source, WindowSize
+from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.spec import talk
 from gigawatt.spec.talk import FRAME_BYTES, INPUT, SIGNALS, Inbox, Message, Room, TalkError
 
@@ -42,8 +43,8 @@ class Pump:
         self._rooms = {channel: Room() for channel in of.sources}
         self._more_room = asyncio.Event()
 
-    async def run(self, closing: asyncio.Event) -> None:
-        """Raises TalkError, WebSocketDisconnect, RefusalError."""
+    async def run(self, closing: asyncio.Event, revoked: asyncio.Event) -> None:
+        """Raises TalkError, WebSocketDisconnect, RefusalError; that also once the caller's key is `revoked`."""
         await self._say("started", self._of.started)
         tasks: list[asyncio.Task[None]] = []
 
@@ -55,9 +56,11 @@ class Pump:
         feeding = begin(self._feed())
         over = begin(self._finish(drains, feeding))
         begin(self._receive())
-        ending = begin(_set(closing))
+        ending, barred = begin(_set(closing)), begin(_set(revoked))
         try:
-            await _until(over, ending, among=set(tasks))
+            await _until(over, ending, barred, among=set(tasks))
+            if barred.done():
+                raise RefusalError(RefusalCode.UNAUTHENTICATED, "the key was revoked")
             if over.done():
                 await self._socket.close(talk.CLOSE_DONE)
             else:

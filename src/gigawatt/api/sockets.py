@@ -86,9 +86,9 @@ async def _serve(websocket: WebSocket, opened: Open) -> None:
         _check_origin(websocket)
         authorization = websocket.headers.get("authorization", "")
         caller = await services.keyring.authenticate(authorization)
-        with services.accesses.one():
+        with services.accesses.one(), services.revocations.watch(caller.key) as revoked:
             await websocket.accept()
-            await _talk(Opened(websocket, services, caller), opened)
+            await _talk(Opened(websocket, services, caller), opened, revoked)
     except RefusalError as error:
         await websocket.send_denial_response(problem(error))
     except WebSocketDisconnect:
@@ -106,11 +106,11 @@ def _check_origin(websocket: WebSocket) -> None:
         )
 
 
-async def _talk(one: Opened, opened: Open) -> None:
+async def _talk(one: Opened, opened: Open, revoked: asyncio.Event) -> None:
     of: Talk | None = None
     try:
         of = await opened(one)
-        await Pump(one.socket, of).run(one.services.closing)
+        await Pump(one.socket, of).run(one.services.closing, revoked)
     except RefusalError as error:
         await _fail(one.socket, problem_fields(error))
     except TalkError as error:

@@ -4,6 +4,7 @@ Whether a tenant may see an artifact is not known here: services ask their recor
 """
 
 import asyncio
+import logging
 import os
 import threading
 from collections.abc import AsyncIterable, Callable, Generator, Iterable
@@ -12,11 +13,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
+from gigawatt.build.cache import Cache
 from gigawatt.build.digest import PREFIX, copy_checked, digest_of, mismatch, parse_digest
-from gigawatt.build.incoming import Incoming, Stored, place_of, place_whole, sweep_incoming
+from gigawatt.build.incoming import (
+    DIGESTS,
+    Incoming,
+    Stored,
+    place_of,
+    place_whole,
+    sweep_incoming,
+)
 from gigawatt.build.kept import settle
 from gigawatt.build.making import making, sweep_partials
 from gigawatt.build.marks import Marks
+from gigawatt.build.receiving import write_behind
 from gigawatt.build.remote import Listed, Remote
 from gigawatt.build.room import room_needed
 from gigawatt.build.tree_files import find_files, find_root, open_inside
@@ -34,23 +44,27 @@ from gigawatt.clock import now_ms
 from gigawatt.engine.local.aside import discard, mark_used
 from gigawatt.model.refusal import RefusalCode, RefusalError
 
-STREAM_BUFFER_BYTES = 4 * 1024 * 1024
 FILE_BYTES_MAX = 1 << 40
 TREE_BYTES_MAX = 1 << 42
+
+log = logging.getLogger(__name__)
 
 
 class ArtifactStore:
     """Artifacts below `root`. Calls block unless they say otherwise; any number of processes may share a root.
 
     With a `remote`, what is below `root` is a cache of it: a file has its place here only once the remote has it, and
-    is fetched, verified, when it is asked for and is not here.
+    is fetched, verified, when it is asked for and is not here; `cache_bytes_max` limits it, 0 does not.
     """
 
-    def __init__(self, root: Path, remote: Remote | None = None) -> None:
+    def __init__(
+        self, root: Path, remote: Remote | None = None, *, cache_bytes_max: int = 0
+    ) -> None:
         self._root = root.absolute()
         self._remote = remote
         self._keep = self._send if remote is not None else None
         self._marks = Marks(self._root / "used")
+        self.cache = Cache(self._root / DIGESTS, cache_bytes_max if remote is not None else 0)
         self.uploads = Uploads(self._root / "uploads", self._take)
         self._owned = False  # the remote, as far as has been asked
         self._fetching: dict[str, threading.Lock] = {}
@@ -79,7 +93,7 @@ class ArtifactStore:
             return Stored(digest=digest, size_bytes=size_bytes)
         writer = await asyncio.to_thread(Incoming, self._root, limit_bytes)
         with writer:
-            await _write_behind(writer, chunks)
+            await write_behind(writer, chunks)
             return await asyncio.to_thread(writer.commit, digest, keep=self._keep)
 
     def put_file(self, path: Path, *, limit_bytes: int = FILE_BYTES_MAX) -> Stored:
@@ -146,6 +160,7 @@ class ArtifactStore:
         Raises RefusalError: not-found; unavailable; digest-mismatch where the remote has other bytes under that name.
         """
         path = self.path(digest)
+        self.cache.use(path.name)
         if path.exists():
             return path
         if self._remote is None:
@@ -154,6 +169,21 @@ class ArtifactStore:
             if not path.exists():
                 self._fetch(self._remote, digest)
         return path
+
+    def sound(self, digest: str) -> Path:
+        """As `ready`, and read whole. A damaged copy is deleted, and fetched anew where there is a remote.
+
+        Raises RefusalError as `ready`, and digest-mismatch where the copy here was the only one.
+        """
+        path = self.ready(digest)
+        got = digest_of(path)
+        if got == digest:
+            return path
+        log.warning("the stored copy of %s is damaged, its bytes have the digest %s", digest, got)
+        path.unlink(missing_ok=True)  # so that it counts as missing, and can be sent again
+        if self._remote is None:
+            raise _damaged(digest, got)
+        return self.ready(digest)
 
     def use(self, digest: str) -> bool:
         """Whether it is there; from now on it counts as used just now, and no removal that was planned takes it."""
@@ -267,6 +297,7 @@ class ArtifactStore:
         assert self._remote is not None
         self._marks.touch(hex_digits)
         self._remote.send(hex_digits, path)
+        self._make_room(hex_digits, path)
 
     def _owns(self, remote: Remote) -> bool:
         """Whether nobody else keeps anything there. Raises RefusalError."""
@@ -277,6 +308,9 @@ class ArtifactStore:
                 remote.own(owner)
             self._owned = owner == self._marks.owner()
         return self._owned
+
+    def _make_room(self, _: str, path: Path) -> None:
+        self.cache.make_room(path.stat().st_size)
 
     def _take(self, path: Path, digest: str) -> None:
         """Move a file that is proven to have `digest` into the store."""
@@ -289,7 +323,7 @@ class ArtifactStore:
             with Incoming(self._root, FILE_BYTES_MAX) as writer:
                 for chunk in remote.chunks(parse_digest(digest)):
                     writer.write(chunk)
-                writer.commit(digest)
+                writer.commit(digest, keep=self._make_room)
         except RefusalError as refusal:
             if refusal.code is not RefusalCode.DIGEST_MISMATCH:
                 raise
@@ -331,40 +365,6 @@ class ArtifactStore:
         target.chmod(0o555 if file.executable else 0o444)
 
 
-async def _write_behind(writer: Incoming, chunks: AsyncIterable[bytes]) -> None:
-    """Write and hash one buffer in a thread while the next one is received."""
-    writing: asyncio.Task[None] | None = None
-    held = bytearray()
-    try:
-        async for chunk in chunks:
-            held += chunk
-            if len(held) >= STREAM_BUFFER_BYTES:
-                if writing is not None:
-                    await writing
-                writing = asyncio.create_task(asyncio.to_thread(writer.write, held))
-                held = bytearray()
-    finally:
-        # The thread must be done with the file before the file is closed, however this ends.
-        if writing is not None:
-            await _settled(writing)
-    if writing is not None:
-        await writing
-    await asyncio.to_thread(writer.write, held)
-
-
-async def _settled(task: "asyncio.Task[None]") -> None:
-    """Wait until `task` is done, a cancellation meanwhile notwithstanding; it is raised then."""
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.wait([task])
-        except asyncio.CancelledError as error:
-            cancelled = error
-    if cancelled is not None:
-        raise cancelled
-    task.exception()  # looked at: what ended the upload first is what is told
-
-
 def _make_read_only(directory: Path) -> None:
     for parent, _, _ in os.walk(directory, topdown=False):
         Path(parent).chmod(0o555)
@@ -375,6 +375,15 @@ def _incomplete(file: TreeFile) -> RefusalError:
         RefusalCode.NOT_FOUND,
         f"{file.path} of this tree (sha256:{file.sha256}) is not in the store",
         hint="store the tree's files before it is used",
+    )
+
+
+def _damaged(digest: str, got: str) -> RefusalError:
+    return RefusalError(
+        RefusalCode.DIGEST_MISMATCH,
+        f"the stored copy of {digest} was damaged: its bytes had the digest {got}",
+        field="digest",
+        hint="it is deleted: send it again",
     )
 
 

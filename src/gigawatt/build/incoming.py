@@ -10,8 +10,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from blake3 import blake3
+
 from gigawatt.build.digest import PREFIX, mismatch
 from gigawatt.build.room import room_needed
+from gigawatt.build.seals import seal
 from gigawatt.engine.local.aside import mark_used
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.sdk.copying import TooLongError, copy_hashed
@@ -41,8 +44,7 @@ class Incoming:
     def __init__(self, root: Path, limit_bytes: int) -> None:
         self._root = root
         self._limit_bytes = limit_bytes
-        self._hash = hashlib.sha256()
-        self._copied = ""  # the SHA-256 of a file that was copied, in place of written
+        self._sha256, self._blake3 = hashlib.sha256(), blake3()
         self._size_bytes = 0
         directory = _directory(root)
         with room_needed(root):
@@ -68,7 +70,8 @@ class Incoming:
         self._size_bytes += len(data)
         if self._size_bytes > self._limit_bytes:
             raise self._too_large()
-        self._hash.update(data)
+        self._sha256.update(data)
+        self._blake3.update(data)
         view = memoryview(data)
         with room_needed(self._root):
             while view:
@@ -79,21 +82,26 @@ class Incoming:
         assert not self._size_bytes
         try:
             with room_needed(self._root):
-                copied = copy_hashed(
-                    fd, self._fd, limit_bytes=self._limit_bytes, tell=tell, flush=True
+                self._size_bytes = copy_hashed(
+                    fd,
+                    self._fd,
+                    sums=(self._sha256, self._blake3),
+                    limit_bytes=self._limit_bytes,
+                    tell=tell,
+                    flush=True,
                 )
         except TooLongError as error:
             raise self._too_large() from error
-        self._copied, self._size_bytes = copied.sha256, copied.size
 
     def commit(self, wanted: str = "", *, keep: Keep | None = None) -> Stored:
         """Move it to its place, durably, once `keep` has kept it elsewhere too.
 
         Raises RefusalError: `digest-mismatch` where it is not `wanted`; `disk-full`; what `keep` raises.
         """
-        hex_digits = self._copied or self._hash.hexdigest()
+        hex_digits = self._sha256.hexdigest()
         if wanted and wanted != PREFIX + hex_digits:
             raise mismatch(wanted=wanted, got=PREFIX + hex_digits)
+        seal(self._fd, self._blake3.hexdigest())
         place_whole(self._root, hex_digits, self._path, self._fd, keep=keep)
         return Stored(digest=PREFIX + hex_digits, size_bytes=self._size_bytes)
 

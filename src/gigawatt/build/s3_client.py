@@ -82,7 +82,7 @@ def parse_place(url: str) -> Place:
 def connect(place: Place, credentials: str, *, tries: int) -> Client:
     """A client; nothing is sent yet. Raises RefusalError: `unsupported` without botocore, `invalid` credentials."""
     given = read_credentials(Path(credentials)) if credentials else {}
-    return _made(place, given, tries=tries, signed=True)
+    return _made(place, given, tries=tries, ambient=True)
 
 
 def connect_as(place: Place, key: Mapping[str, str], *, tries: int) -> Reading:
@@ -90,7 +90,7 @@ def connect_as(place: Place, key: Mapping[str, str], *, tries: int) -> Reading:
 
     Raises RefusalError (unsupported).
     """
-    return _made(place, key, tries=tries, signed=bool(key))
+    return _made(place, key, tries=tries, ambient=False)
 
 
 def read_credentials(path: Path) -> dict[str, str]:
@@ -112,7 +112,8 @@ def read_credentials(path: Path) -> dict[str, str]:
     return found
 
 
-def _made(place: Place, key: Mapping[str, str], *, tries: int, signed: bool) -> Client:
+def _made(place: Place, key: Mapping[str, str], *, tries: int, ambient: bool) -> Client:
+    """`ambient`: what is not given is what this process finds, of credentials and of endpoints."""
     try:
         import botocore.session
         from botocore import UNSIGNED
@@ -124,9 +125,10 @@ def _made(place: Place, key: Mapping[str, str], *, tries: int, signed: bool) -> 
             field=FIELD,
             hint="pip install 'gigawatt[s3]'",
         ) from None
-    unsigned = {} if signed else {"signature_version": UNSIGNED}
+    unsigned = {} if key or ambient else {"signature_version": UNSIGNED}
     config = Config(
         **unsigned,
+        ignore_configured_endpoint_urls=not ambient,
         connect_timeout=CONNECT_S,
         read_timeout=SILENCE_S,
         retries={"mode": "standard", "total_max_attempts": tries},

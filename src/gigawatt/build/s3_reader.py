@@ -155,9 +155,10 @@ class Reader:
             if attempt:
                 threading.Event().wait(pause_s)
                 pause_s *= 2
+            # The client asks again by itself for what is not answered, but not where a body breaks off.
+            asked = {**self._named(each), "Range": f"bytes={start}-{end - 1}"}
+            reply = self._client.get_object(**asked)
             try:
-                asked = {**self._named(each), "Range": f"bytes={start}-{end - 1}"}
-                reply = self._client.get_object(**asked)
                 data: bytes = reply["Body"].read()
             except (BotoCoreError, HTTPError, OSError):
                 if attempt + 1 == self._pace.tries:

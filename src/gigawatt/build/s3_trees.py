@@ -9,6 +9,7 @@ no tree links to any more goes with the trees that are evicted.
 import hashlib
 import json
 import os
+import shutil
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -26,6 +27,7 @@ from gigawatt.build.secrets import SecretFiles
 from gigawatt.clock import entropy
 from gigawatt.engine.local.aside import mark_used
 from gigawatt.engine.local.datasets import OBJECTS
+from gigawatt.model.refusal import RefusalCode, RefusalError
 
 SIDE_BY_SIDE = 8  # objects of one tree
 CONNECTIONS_MAX = 16  # kept, by place and key
@@ -108,6 +110,7 @@ class _Laying:
 
     def lay(self) -> None:
         """Fetch what the node lacks and link all of it. All threads have ended when this returns or raises."""
+        self._check_room()
         for directory in sorted({(self._partial / each.path).parent for each in self._each()}):
             directory.mkdir(parents=True, exist_ok=True)
         with ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix="s3-lay") as threads:
@@ -120,6 +123,18 @@ class _Laying:
                 raise
         for parent, _, _ in os.walk(self._partial, topdown=False):
             Path(parent).chmod(0o555)
+
+    def _check_room(self) -> None:
+        """Before the first byte: a fetch that cannot end would only fill the node. Raises RefusalError (disk-full)."""
+        lacking = [each.size for each in self._each() if not self._known(each).exists()]
+        free_bytes = shutil.disk_usage(self._partial).free
+        if sum(lacking) > free_bytes:
+            detail = (
+                f"{sum(lacking) >> 20} MiB of {self._listing.url} are to be fetched, and the node's disk "
+                f"has {free_bytes >> 20} MiB free"
+            )
+            hint = "make room, or a volume of a longer prefix"
+            raise RefusalError(RefusalCode.DISK_FULL, detail, hint=hint)
 
     def _each(self) -> tuple[Listed, ...]:
         return self._listing.objects

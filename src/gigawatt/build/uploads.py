@@ -13,9 +13,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from gigawatt.build.digest import PREFIX, digest_of, mismatch, parse_digest
+from gigawatt.build.digest import PREFIX, mismatch, parse_digest
 from gigawatt.build.making import remove_tree
 from gigawatt.build.room import room_needed
+from gigawatt.build.seals import seal, sums_of
 from gigawatt.model.refusal import RefusalCode, RefusalError
 
 PART_BYTES = 16 * 1024 * 1024
@@ -82,10 +83,11 @@ class Uploads:
             if lacking:
                 raise _missing(lacking)
             os.ftruncate(data_fd, size_bytes)
-            got = digest_of(place / "data")
+            got, blake3_hex = sums_of(place / "data")
             if got != digest:
                 self._drop_damaged(place, noted)
                 raise mismatch(wanted=digest, got=got)
+            seal(data_fd, blake3_hex)
             self._take(place / "data", digest)
             remove_tree(place)
 

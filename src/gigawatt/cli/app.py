@@ -65,6 +65,9 @@ SECTIONS = {
         "login": _entry("login", "login", "Store the address and key of an instance."),
         "context": _entry("context", "context", "List, choose, show and remove instances."),
         "projects": _entry("projects", "projects", "List and create projects."),
+        "quota": _entry(
+            "quota", "quota", "Show or set what projects may use, and what they do use."
+        ),
         "retention": _entry(
             "retention", "retention", "Show or set how long a project's things are kept."
         ),

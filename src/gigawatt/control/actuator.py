@@ -46,6 +46,15 @@ from gigawatt.model.refusal import RefusalCode, RefusalError
 
 log = logging.getLogger(__name__)
 
+NOT_THE_USERS = frozenset(
+    {
+        RefusalCode.DISK_FULL,
+        RefusalCode.UNAVAILABLE,
+        RefusalCode.DIGEST_MISMATCH,
+        RefusalCode.NOT_FOUND,  # what a job names was there when it was taken in
+    }
+)
+
 Secrets = tuple[tuple[str, str], ...]  # by name: what ranks are given in files, and nobody is shown
 
 
@@ -157,10 +166,8 @@ class Actuator:
                 replace(launch, secrets=self._secrets_of(launch)), epoch=self.epoch
             )
         except RefusalError as refusal:
-            ours = refusal.code in {RefusalCode.DISK_FULL, RefusalCode.UNAVAILABLE}
-            self._observe(
-                LaunchFailed(at_ms=now_ms(), key=key, reason=refusal.detail, user=not ours)
-            )
+            user = refusal.code not in NOT_THE_USERS
+            self._observe(LaunchFailed(at_ms=now_ms(), key=key, reason=refusal.detail, user=user))
         except OSError as error:
             self._observe(LaunchFailed(at_ms=now_ms(), key=key, reason=str(error)))
 

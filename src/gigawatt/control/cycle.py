@@ -130,7 +130,11 @@ def _decided(
     if (concerned or always) and not state.halted:
         done = len(turn.touched)
         snapshot = state.encoder.snapshot(
-            turn.now_ms, resume=state.resume, hold=state.hold, dated=state.policy.dated
+            turn.now_ms,
+            resume=state.resume,
+            hold=state.hold,
+            dated=state.policy.dated,
+            shares=state.policy.needs_shares,
         )
         finished = finish(snapshot, state.policy, state.encoder.memo)
         decision = finished.started()
@@ -141,6 +145,7 @@ def _decided(
         apply.decision(turn, decision)
         _encode(state, turn, done)
         state.waits = Waits(finished, state.waits)
+    _accrue(state, turn)
     state.timers.add(turn.dues)
     return Outcome(
         batch=turn.batch(),
@@ -158,6 +163,15 @@ def _encode(state: State, turn: Turn, start: int) -> bool:
     for entity in last.values():
         concerned |= state.encoder.apply(entity)
     return concerned
+
+
+def _accrue(state: State, turn: Turn) -> None:
+    """Keep who has used how much, where anything is shared by it."""
+    policy = state.policy
+    for use in state.encoder.accrued(
+        turn.now_ms, half_life_ms=policy.half_life_ms, shares=policy.needs_shares
+    ):
+        state.encoder.apply(turn.put(use))
 
 
 def _as_put(turn: Turn, reply: Entity | RefusalError) -> Entity | RefusalError:

@@ -25,9 +25,10 @@ from gigawatt.reconcile.checkpoints import checkpoint_dir
 from gigawatt.reconcile.environments import unused
 from gigawatt.scheduler import dry_run
 from gigawatt.scheduler.explain import CheapestChange, Value, explain
+from gigawatt.scheduler.owed import owed
 from gigawatt.scheduler.snapshot import NONE, Snapshot
 from gigawatt.service import ports
-from gigawatt.service.ports import Explanation, ReceiptRequest, WhatIf
+from gigawatt.service.ports import Explanation, Owed, ReceiptRequest, WhatIf
 
 
 class Front:
@@ -124,6 +125,13 @@ class Front:
     def accounts_now(self) -> tuple[NodeAccount, ...]:
         return tuple(self._world.accounts.values())
 
+    def owed(self) -> dict[str, Owed]:
+        snapshot = self._leader.state.encoder.snapshot(now_ms(), shares=True)
+        return {
+            each.id: Owed(used=each.used, quota=each.quota, average=each.average, share=each.share)
+            for each in owed(snapshot, self._leader.state.policy)
+        }
+
     def policies(self) -> dict[tuple[str, str], Retention]:
         return {(each.tenant, each.name): each.retention for each in self._world.projects.values()}
 
@@ -150,7 +158,9 @@ class Front:
         return self._leader.state.world
 
     def _snapshot(self) -> Snapshot:
-        return self._leader.state.encoder.snapshot(now_ms(), resume=self._leader.state.resume)
+        state = self._leader.state
+        shares = state.policy.needs_shares
+        return state.encoder.snapshot(now_ms(), resume=state.resume, shares=shares)
 
 
 def _change(change: CheapestChange) -> ports.CheapestChange:

@@ -11,6 +11,7 @@ from gigawatt.model.job import Job
 from gigawatt.model.ledger import LedgerEntry, NodeAccount
 from gigawatt.model.node import Node
 from gigawatt.model.notification import Delivery, Notification
+from gigawatt.model.quota import ProjectUse
 from gigawatt.model.retention import RemovedJob
 from gigawatt.model.schedule import Fire, Schedule
 from gigawatt.model.template import Template, TemplateVersion
@@ -44,6 +45,7 @@ Entity = (
     | Notification
     | Delivery
     | RemovedJob
+    | ProjectUse
 )
 
 # What never changes, so the store alone has it.

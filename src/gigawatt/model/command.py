@@ -14,6 +14,7 @@ from gigawatt.model.environment import Environment
 from gigawatt.model.job import Job, JobSpec
 from gigawatt.model.node import NodeState
 from gigawatt.model.order import Order
+from gigawatt.model.quota import Entitlement
 from gigawatt.model.retention import Retention
 from gigawatt.model.tenant import ApiKey
 from gigawatt.model.volume import VolumeKind
@@ -323,6 +324,15 @@ class SetRetention:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SetEntitlement:
+    tenant: str
+    name: str  # of the project
+    entitlement: Entitlement
+    by: str
+    if_version: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RemoveJob:
     """`job`, or array, as the store had it: ended. What was used since `planned_ms` stays, here and below."""
 
@@ -375,6 +385,7 @@ Command = (
     | NoteAccess
     | CreateProject
     | SetRetention
+    | SetEntitlement
     | RemoveJob
     | RemoveArtifact
     | CreateKey

@@ -14,6 +14,7 @@ class Start:
     gpus: tuple[tuple[int, ...], ...] = ()
     """For each node, the places in its `report.gpus` of the devices that the gang is given; () where it asks none."""
     places: tuple[int, ...] = ()  # of a stacked gang, how many each node holds; () is one each
+    borrows: str = ""  # the tenant or project, nearest the top, that now uses more than its quota
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

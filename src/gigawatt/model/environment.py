@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import takewhile
 
 USED_EVERY_MS = 3_600_000  # uses within this time of the last one on record are not written down
+OUTPUT_MARKS = frozenset({"[stdout]", "[stderr]"})  # before what a build tool printed
 HOST = "host"  # the id of the environment that is simply what is on the machine
 
 
@@ -85,6 +87,18 @@ class Environment:
     def last_used_ms(self) -> int:
         """When it was last built, asked for, or left by work that ended."""
         return max(self.created_ms, self.ended_ms or 0, self.used_ms)
+
+    @property
+    def failure(self) -> str:
+        """Why it failed, for what waits for it: of what a build tool printed, the last line, and where the rest is."""
+        lines = self.message.splitlines()
+        mark = next((n for n, line in enumerate(lines) if line.strip() in OUTPUT_MARKS), None)
+        if mark is None:
+            return self.message
+        indent = lines[mark][: len(lines[mark]) - len(lines[mark].lstrip())]
+        printed = takewhile(lambda line: not line or line.startswith(indent), lines[mark + 1 :])
+        last = [line for line in printed if line.strip()][-1:]
+        return "\n".join([*lines[:mark], *last, f"gw env show {self.id} has all of it"])
 
     def moved(self, phase: EnvironmentPhase) -> "Environment":
         assert phase in NEXT_PHASES[self.phase], f"{self.id}: {self.phase} -> {phase}"

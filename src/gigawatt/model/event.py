@@ -98,6 +98,7 @@ KINDS: dict[str, str] = {
     "node.cordoned": "A person closed a node to new gangs.",
     "node.draining": "A person has a node emptied.",
     "project.created": "A project was made.",
+    "project.entitled": "A project was given another quota, limit, weight or parent.",
     "key.created": "An API key was made.",
     "key.revoked": "An API key was revoked.",
     "retention.policy": "A project was given another policy of what is kept.",

@@ -20,6 +20,10 @@ class ReasonCode(StrEnum):
     )
     DEPENDENCY = "dependency"  # a job it comes after has not ended
     ENVIRONMENT = "environment"  # its environment is being built
+    LIMIT = "limit"  # its project, or one that holds it, would use more than it may
+    QUOTA_EXCEEDED = (
+        "quota_exceeded"  # a project that does not borrow would use more than its quota
+    )
     STOPPING = "stopping"  # its last attempt is still being stopped
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gigawatt.model.quota import NO_ENTITLEMENT, Entitlement
 from gigawatt.model.retention import NO_POLICY, Retention
 
 DEFAULT_TENANT = "default"
@@ -25,6 +26,7 @@ class Tenant:
     id: str
     created_ms: int
     version: int = 1
+    entitlement: Entitlement = NO_ENTITLEMENT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +37,7 @@ class Project:
     created_ms: int
     retention: Retention = NO_POLICY
     version: int = 1
+    entitlement: Entitlement = NO_ENTITLEMENT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from gigawatt.model.job import Job, JobPhase
 from gigawatt.model.ledger import NodeAccount
 from gigawatt.model.node import Node
 from gigawatt.model.notification import Delivery, DeliveryPhase, Notification
+from gigawatt.model.quota import ProjectUse
 from gigawatt.model.schedule import Schedule, SchedulePhase
 from gigawatt.model.template import Template
 from gigawatt.model.tenant import ApiKey, Project, Tenant
@@ -44,6 +45,7 @@ _TABLES: dict[type, str] = {
     Schedule: "schedules",
     Notification: "notifications",
     Delivery: "deliveries",
+    ProjectUse: "uses",
 }
 
 RECENT_MAX = 10_000  # removals and uses that requests under way may not know of yet
@@ -65,10 +67,10 @@ def lives(entity: Entity) -> bool:  # noqa: PLR0911 - one flat table
             return entity.deleted_ms is None
         case Delivery():
             return entity.phase is DeliveryPhase.PENDING
-        case ApiKey():
-            return entity.revoked_ms is None
         case Workspace():
             return entity.phase is not WorkspacePhase.DELETED
+        case ApiKey():
+            return entity.revoked_ms is None
         case _:
             return True
 
@@ -98,6 +100,7 @@ class World:
     recent_ended: OrderedDict[str, JobPhase] = field(default_factory=OrderedDict[str, JobPhase])
     removed_ids: OrderedDict[str, None] = field(default_factory=OrderedDict[str, None])
     used_ms: OrderedDict[str, int] = field(default_factory=OrderedDict[str, int])
+    uses: dict[str, ProjectUse] = field(default_factory=dict[str, ProjectUse])
 
     def put(self, entity: Entity) -> None:
         """Hold `entity` if it is live; let go of it if it has ended."""

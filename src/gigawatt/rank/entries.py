@@ -27,7 +27,7 @@ class CopyError(Exception):
 
 
 class Entry(NamedTuple):
-    """One file, directory or link of what is copied, as it was when it was looked at."""
+    """One file, directory or link of what is copied."""
 
     name: str  # its path in the archive, whose first part is the name of the whole
     path: Path

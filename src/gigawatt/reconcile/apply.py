@@ -29,6 +29,7 @@ from gigawatt.model.command import (
     RevokeKey,
     SetAlias,
     SetCard,
+    SetEntitlement,
     SetRetention,
     SetVolumeQuota,
     StopEndpoint,
@@ -76,6 +77,7 @@ from gigawatt.reconcile import (
     attempts,
     checkpoints,
     endpoints,
+    entitlements,
     environments,
     jobs,
     models,
@@ -146,8 +148,8 @@ def command(turn: Turn, asked: Command) -> Entity:  # noqa: C901, PLR0911, PLR09
             return nodes.change(turn, asked)
         case NoteAccess():
             return accesses.note(turn, asked)
-        case CreateProject():
-            return projects.create_project(turn, asked)
+        case CreateProject() | SetEntitlement():
+            return entitlements.command(turn, asked)
         case SetRetention() | RemoveJob() | RemoveArtifact():
             return removals.command(turn, asked)
         case CreateKey():

@@ -62,9 +62,9 @@ def start(turn: Turn, owner: Owner, placement: Start) -> None:
     else:
         placed = turn.put(owner.with_attempt(attempt))
     uses.begin(turn, placed, attempt)
-    turn.emit(
-        f"{_noun(owner)}.placed", placed, f"attempt {attempt.n} on {', '.join(attempt.nodes)}"
-    )
+    borrows = f"; it borrows beyond the quota of {placement.borrows}" if placement.borrows else ""
+    where = f"attempt {attempt.n} on {', '.join(attempt.nodes)}"
+    turn.emit(f"{_noun(owner)}.placed", placed, where + borrows)
     turn.act(StartAttempt(launch=launch_of(turn, placed, attempt)))
     turn.due(turn.now_ms + LAUNCH_OVERDUE_MS, owner.id)
 

@@ -165,4 +165,4 @@ def _message(turn: Turn, endpoint: Endpoint, phase: EndpointPhase) -> str:
 
 def _environment_message(turn: Turn, endpoint: Endpoint) -> str:
     environment = turn.world.environments.get(endpoint.spec.environment)
-    return environment.message if environment else "it is not there"
+    return environment.failure if environment else "it is not there"

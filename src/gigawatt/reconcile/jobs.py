@@ -106,7 +106,7 @@ def environment_changed(turn: Turn, environment: Environment) -> None:
             waiting.queue(turn, job, kind="job.queued")
         elif environment.phase is EnvironmentPhase.FAILED:
             ends.end_job(
-                turn, job, JobPhase.FAILED, f"its environment failed: {environment.message}"
+                turn, job, JobPhase.FAILED, f"its environment failed: {environment.failure}"
             )
 
 
@@ -190,7 +190,7 @@ def save_output(turn: Turn, job: Job) -> None:
 def _stop_arrays(turn: Turn, environment: Environment) -> None:
     for array in tuple(turn.world.arrays.values()):
         if array.spec.environment == environment.id and array.phase is JobPhase.RUNNING:
-            message = f"its environment failed: {environment.message}"
+            message = f"its environment failed: {environment.failure}"
             ends.stop_array(turn, array, JobPhase.FAILED, message)
 
 

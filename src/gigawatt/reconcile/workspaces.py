@@ -238,7 +238,7 @@ def _settle(turn: Turn, workspace: Workspace) -> Workspace:
             return workspace
         if environment.phase is not EnvironmentPhase.READY:
             what = "its tools" if each == workspace.spec.tools else "its environment"
-            why = f"{what} cannot be built: {environment.message or environment.phase.value}"
+            why = f"{what} cannot be built: {environment.failure or environment.phase.value}"
             return _rest(turn, workspace, WorkspacePhase.FAILED, why)
     return turn.put(workspace.moved(WorkspacePhase.QUEUED))
 

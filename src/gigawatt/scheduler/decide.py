@@ -1,7 +1,8 @@
 """Which gangs start, on which nodes and devices, and why each of the others waits.
 
 A pure function of the snapshot and the policy: no clock, no chance, no order but the one stated here. Gangs are
-considered by priority, highest first, then by how long they have waited, then by id. One that fits starts; those
+considered by priority, highest first, then by how long they have waited, then by id; where anybody has a quota, a limit
+or a weight, by who is owed most (`fair`). One that fits starts; those
 behind it may start if they fit (backfill), until a gang that has waited longer than the policy's `hold_after_ms`
 keeps the nodes that it could use.
 """
@@ -11,10 +12,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gigawatt.model.decision import Decision, Wait
+from gigawatt.scheduler.fair import FairLine
 from gigawatt.scheduler.index import Memo
-from gigawatt.scheduler.policy import Line, Policy
+from gigawatt.scheduler.policy import Line, Order, Policy
 from gigawatt.scheduler.round import Reasons, Round
-from gigawatt.scheduler.snapshot import NONE, GangColumns, Rows, Snapshot
+from gigawatt.scheduler.snapshot import NEVER_MS, NONE, GangColumns, Rows, Snapshot
+
+FIXED = frozenset({Order.AGE, Order.SHORTEST})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,15 +58,35 @@ def decide(snapshot: Snapshot, policy: Policy) -> Decision:
 
 def finish(snapshot: Snapshot, policy: Policy, memo: Memo | None = None) -> Finished:
     """Decide who starts. A memo of how the nodes were before saves time, and changes nothing."""
-    line = in_line(snapshot.gangs)
     turn = Round(snapshot, policy, memo.lend(snapshot.nodes) if memo else None)
+    fair = fair_line(turn)
+    if fair is not None:
+        turn.advance(fair)
+        turn.close()
+        return Finished(turn=turn, line=fair.rows())
+    line = in_line(snapshot.gangs, policy.order)
     turn.advance(visiting_order(line, snapshot, policy))
     turn.close()
     return Finished(turn=turn, line=line)
 
 
-def in_line(gangs: GangColumns) -> Rows:
-    """Rows of gangs in the order of the line."""
+def fair_line(turn: Round) -> FairLine | None:
+    """The line by who is owed most, which goes on with what `turn` starts; None where the order is fixed."""
+    snapshot, policy = turn.snapshot, turn.policy
+    if turn.shares is None or policy.order in FIXED:
+        return None
+    line = FairLine(turn.shares, turn.ask_G, snapshot, policy)
+    row = snapshot.gangs.row(snapshot.resume)
+    if row != NONE:
+        line.resumed(row, policy.steps_max // 2)
+    return line
+
+
+def in_line(gangs: GangColumns, order: Order = Order.AGE) -> Rows:
+    """Rows of gangs in the order of a line that nothing changes."""
+    if order is Order.SHORTEST:
+        limits_G = np.where(gangs.duration_ms_G, gangs.duration_ms_G, NEVER_MS)
+        return np.lexsort((gangs.queued_ms_G, limits_G, -gangs.priority_G))
     return np.lexsort((gangs.queued_ms_G, -gangs.priority_G))
 
 

@@ -47,6 +47,7 @@ def with_gang(snapshot: Snapshot, gang: Gang) -> Snapshot:
         gangs=_merged(gangs, cold_gangs([gang])),
         resume=snapshot.resume,
         hold=snapshot.hold,
+        shares=snapshot.shares,
     )
 
 

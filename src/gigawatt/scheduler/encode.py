@@ -9,14 +9,18 @@ from gigawatt.model.decision import Hold
 from gigawatt.model.endpoint import Replica
 from gigawatt.model.job import Job
 from gigawatt.model.node import Node
+from gigawatt.model.quota import ProjectUse
+from gigawatt.model.tenant import Project, Tenant
 from gigawatt.model.workspace import Workspace
 from gigawatt.model.world import World
 from gigawatt.scheduler.cold import cold_gangs, cold_nodes
 from gigawatt.scheduler.encode_gangs import GangRows
 from gigawatt.scheduler.encode_nodes import NodeRows
+from gigawatt.scheduler.encode_shares import ShareRows, cold_shares
 from gigawatt.scheduler.facts import Footprint, footprint, waiting
 from gigawatt.scheduler.index import Memo
 from gigawatt.scheduler.snapshot import Snapshot
+from gigawatt.scheduler.usage import owner_of
 
 INDEXED_FROM = 64  # nodes; fewer are soon looked at one by one
 
@@ -28,6 +32,7 @@ class Encoder:
         self._nodes = NodeRows(memo=Memo(indexed_from))
         self._gangs = GangRows()
         self._held: dict[str, Footprint] = {}
+        self._shares = ShareRows()
 
     @property
     def memo(self) -> Memo:
@@ -41,10 +46,13 @@ class Encoder:
         for table in (world.nodes, world.jobs, world.replicas, world.workspaces):
             for entity in table.values():
                 encoder.apply(entity)
+        for table in (world.tenants, world.projects, world.uses):
+            for entity in table.values():
+                encoder.apply(entity)
         return encoder
 
     def apply(self, entity: Entity) -> bool:
-        """Take the new value of a job, a replica or a node; whether anything that a decision depends on has changed.
+        """Take the new value of a job, a replica, a node or a project; whether anything that a decision depends on has changed.
 
         Applying a value twice changes nothing, and entities of other kinds are ignored.
         """
@@ -55,9 +63,15 @@ class Encoder:
                 held, now = self._held.get(entity.id), footprint(entity)
                 if held != now:
                     self._nodes.occupy(entity.id, held, now)
+                    self._shares.occupy(owner_of(entity), held, now)
                     self._keep(entity.id, now)
                 moved = held is not now and not (held and held.same_place(now))
                 return self._gangs.put(entity.id, waiting(entity)) or moved
+            case Tenant() | Project():
+                return self._shares.put(entity)
+            case ProjectUse():
+                self._shares.keep(entity)
+                return False
             case _:
                 return False
 
@@ -65,12 +79,23 @@ class Encoder:
         """The node is no longer part of the cluster."""
         self._nodes.remove(node)
 
+    def accrued(self, now_ms: int, *, half_life_ms: int, shares: bool = False) -> list[ProjectUse]:
+        """What is to be put on record of who uses another amount from now on than before."""
+        return self._shares.accrued(now_ms=now_ms, half_life_ms=half_life_ms, always=shares)
+
     def snapshot(
-        self, now_ms: int, *, resume: str = "", hold: Hold | None = None, dated: bool = True
+        self,
+        now_ms: int,
+        *,
+        resume: str = "",
+        hold: Hold | None = None,
+        dated: bool = True,
+        shares: bool = False,
     ) -> Snapshot:
         """The world as applied so far. `resume` and `hold` are those of the last decision.
 
         Without `dated` it does not have when what runs must have ended, which costs time and most policies do not read.
+        With `shares` it has them even where nobody has a quota, a limit or a weight.
         """
         return Snapshot(
             now_ms=now_ms,
@@ -78,6 +103,7 @@ class Encoder:
             gangs=self._gangs.columns(),
             resume=resume,
             hold=hold,
+            shares=self._shares.columns(always=shares),
         )
 
     def _keep(self, gang: str, now: Footprint | None) -> None:
@@ -88,15 +114,20 @@ class Encoder:
 
 
 def encode_cold(
-    world: World, now_ms: int, *, resume: str = "", hold: Hold | None = None
+    world: World,
+    now_ms: int,
+    *,
+    resume: str = "",
+    hold: Hold | None = None,
+    shares: bool = False,
 ) -> Snapshot:
     """The snapshot of a world, made from scratch."""
     work = [*world.jobs.values(), *world.replicas.values(), *world.workspaces.values()]
     uses: dict[str, list[Footprint]] = {}
-    for use in map(footprint, work):
-        if use is not None:
-            for node in use.nodes:
-                uses.setdefault(node, []).append(use)
+    held = [(owner_of(each), use) for each in work if (use := footprint(each)) is not None]
+    for _, use in held:
+        for node in use.nodes:
+            uses.setdefault(node, []).append(use)
     gangs = [gang for gang in map(waiting, work) if gang is not None]
     return Snapshot(
         now_ms=now_ms,
@@ -104,4 +135,10 @@ def encode_cold(
         gangs=cold_gangs(gangs),
         resume=resume,
         hold=hold,
+        shares=cold_shares(
+            (*world.tenants.values(), *world.projects.values()),
+            world.uses.values(),
+            held,
+            always=shares,
+        ),
     )

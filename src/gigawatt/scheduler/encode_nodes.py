@@ -93,7 +93,10 @@ class NodeRows:
             self.memo.note(np.union1d(loaded, np.array(self._states.written, dtype=np.intp)))
         old = self._columns
         if old is None or static or stated or len(loaded) or dated is not self._dated:
-            self._columns, self._dated = self._made(old, dated=dated, static=static, moved=moved), dated
+            self._columns, self._dated = (
+                self._made(old, dated=dated, static=static, moved=moved),
+                dated,
+            )
         assert self._columns is not None
         return self._columns
 

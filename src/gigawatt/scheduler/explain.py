@@ -16,10 +16,20 @@ from gigawatt.model.decision import Start
 from gigawatt.model.node import TOPOLOGY_LEVELS
 from gigawatt.model.reason import Reason
 from gigawatt.scheduler.ask import Ask, ask_at
-from gigawatt.scheduler.decide import Finished, in_line, visiting_order
+from gigawatt.scheduler.decide import Finished, fair_line, in_line, visiting_order
+from gigawatt.scheduler.fair import FairLine
 from gigawatt.scheduler.policy import Policy
 from gigawatt.scheduler.round import Round
-from gigawatt.scheduler.snapshot import CPU, DEVICE_MILLI, MEMORY, NONE, Amounts, Codes, Snapshot
+from gigawatt.scheduler.snapshot import (
+    CPU,
+    DEVICE_MILLI,
+    MEMORY,
+    NONE,
+    Amounts,
+    Codes,
+    Rows,
+    Snapshot,
+)
 
 MIB = 1 << 20  # memory is cut to whole MiB
 
@@ -52,18 +62,16 @@ def explain(snapshot: Snapshot, gang: str, policy: Policy) -> Explanation | None
     row = snapshot.gangs.row(gang)
     if row == NONE:
         return None
-    line = in_line(snapshot.gangs)
-    order = visiting_order(line, snapshot, policy)
-    place = int(np.flatnonzero(order == row)[0])
     turn = Round(snapshot, policy)
-    turn.advance(order[:place])
+    ahead, rest, line = _parted(turn, row)
+    turn.advance(ahead)
     spent = turn.steps == policy.steps_max
     ask, ranks = ask_at(snapshot.gangs, row), int(snapshot.gangs.ranks_G[row])
     duration_ms = int(snapshot.gangs.duration_ms_G[row])
     tried = not spent and not turn.blocked and not turn.awaited(row)
-    change = cheapest_change(turn, ask, ranks, duration_ms) if tried else None
-    turn.advance(order[place:])
-    decision = Finished(turn=turn, line=line).decision()
+    change = cheapest_change(turn, ask, ranks, duration_ms, row=row) if tried else None
+    turn.advance(rest)
+    decision = Finished(turn=turn, line=line()).decision()
     for start in decision.starts:
         if start.gang == gang:
             return Explanation(gang=gang, start=start)
@@ -74,15 +82,16 @@ def explain(snapshot: Snapshot, gang: str, policy: Policy) -> Explanation | None
 
 
 def cheapest_change(
-    turn: Round, ask: Ask, ranks: int, duration_ms: int = 0
+    turn: Round, ask: Ask, ranks: int, duration_ms: int = 0, *, row: int = NONE
 ) -> CheapestChange | None:
     """The change of one field with which `ask` would start if it were its turn now; None if it starts, or none does.
 
-    `ranks` on each node share its devices evenly, so only such numbers of devices are offered.
+    `ranks` on each node share its devices evenly, so only such numbers of devices are offered. `row` is of the gang that
+    asks, where its project's limits are to hold.
     """
 
     def starts(changed: Ask) -> bool:
-        return turn.place(changed, duration_ms) is not None
+        return turn.allowed(row, changed) and turn.place(changed, duration_ms) is not None
 
     if not ask.may_run(turn.snapshot.now_ms) or starts(ask):
         return None
@@ -98,6 +107,24 @@ def cheapest_change(
         return None
     cut, value = min(found, key=lambda each: Fraction(each[0].need - each[1], each[0].need))
     return CheapestChange(field=cut.field, before=cut.printed(cut.need), after=cut.printed(value))
+
+
+def _parted(
+    turn: Round, row: int
+) -> tuple[Rows | Iterator[int], Rows | Iterator[int], Callable[[], Rows]]:
+    """Those whose turn comes before the gang's, those from it on, and the line once both have had theirs."""
+    fair = fair_line(turn)
+    if fair is not None:
+        return fair.until(row), _lazily(fair), fair.rows
+    line = in_line(turn.snapshot.gangs, turn.policy.order)
+    order = visiting_order(line, turn.snapshot, turn.policy)
+    place = int(np.flatnonzero(order == row)[0])
+    return order[:place], order[place:], lambda: line
+
+
+def _lazily(line: FairLine) -> Iterator[int]:
+    """What is left of it when it is begun."""
+    yield from line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

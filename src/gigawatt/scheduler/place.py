@@ -60,6 +60,35 @@ def choose(
     return None if rows is None else Spot(rows=rows)
 
 
+def near(room: Field, ask: Ask, rows: Rows, count: int, level: int) -> Rows:
+    """`count` of `rows`, which are in one domain of `level`, out of as few inner domains as can be.
+
+    Whole domains first, largest first; what is left over comes from the smallest that has enough, and so on inside.
+    Nodes without a known domain at the inner level count as one.
+    """
+    inner = level + 1
+    alone = inner == LEVELS or len(room.nodes.domains[inner]) == len(room.nodes.ids)
+    if len(rows) == count or alone:
+        return _fullest(room, ask, rows, count)
+    codes = room.nodes.topology_NL[rows, inner] + 1
+    counts = np.bincount(codes)
+    if counts.max() == 1:
+        return _fullest(room, ask, rows, count)
+    present = np.flatnonzero(counts)
+    free = _free(room, ask.demand, rows, codes, len(counts))
+    data = _data(room, ask, rows, codes, len(counts))
+    order = present[np.lexsort((free[present], -data[present], -counts[present]))]
+    sums = np.cumsum(counts[order])
+    whole = int(np.searchsorted(sums, count))
+    missing = count - (int(sums[whole - 1]) if whole else 0)
+    enough = order[whole:][counts[order[whole:]] >= missing]
+    last = enough[counts[enough].argmin()]
+    taken = np.zeros(len(counts), dtype=np.bool_)
+    taken[order[:whole]] = True
+    rest = near(room, ask, rows[codes == last], missing, inner)
+    return np.concatenate([rows[taken[codes]], rest])
+
+
 def _distinct(room: Room, ask: Ask, mask_N: Flags, fit: Fit) -> Rows | None:
     for some_N in alternatives(room.nodes, ask, mask_N):
         count = min(ask.nodes_max, together(room.nodes, ask.same, some_N))
@@ -135,35 +164,6 @@ def _tightest(room: Room, ask: Ask, rows: Rows, count: int) -> tuple[int, Rows]:
             best = enough[np.lexsort((free[enough], -data[enough], counts[enough]))[0]]
             return level, rows[codes == best]
     return EVERYWHERE, rows
-
-
-def near(room: Field, ask: Ask, rows: Rows, count: int, level: int) -> Rows:
-    """`count` of `rows`, which are in one domain of `level`, out of as few inner domains as can be.
-
-    Whole domains first, largest first; what is left over comes from the smallest that has enough, and so on inside.
-    Nodes without a known domain at the inner level count as one.
-    """
-    inner = level + 1
-    alone = inner == LEVELS or len(room.nodes.domains[inner]) == len(room.nodes.ids)
-    if len(rows) == count or alone:
-        return _fullest(room, ask, rows, count)
-    codes = room.nodes.topology_NL[rows, inner] + 1
-    counts = np.bincount(codes)
-    if counts.max() == 1:
-        return _fullest(room, ask, rows, count)
-    present = np.flatnonzero(counts)
-    free = _free(room, ask.demand, rows, codes, len(counts))
-    data = _data(room, ask, rows, codes, len(counts))
-    order = present[np.lexsort((free[present], -data[present], -counts[present]))]
-    sums = np.cumsum(counts[order])
-    whole = int(np.searchsorted(sums, count))
-    missing = count - (int(sums[whole - 1]) if whole else 0)
-    enough = order[whole:][counts[order[whole:]] >= missing]
-    last = enough[counts[enough].argmin()]
-    taken = np.zeros(len(counts), dtype=np.bool_)
-    taken[order[:whole]] = True
-    rest = near(room, ask, rows[codes == last], missing, inner)
-    return np.concatenate([rows[taken[codes]], rest])
 
 
 def _fullest(room: Field, ask: Ask, rows: Rows, count: int) -> Rows:

@@ -7,6 +7,10 @@ from typing import Any
 
 HOLD_AFTER_MS = 600_000
 STEPS_MAX = 20_000
+HALF_LIFE_MS = 7 * 86_400_000
+AGE_MS = 86_400_000
+STARVE_AFTER_MS = 7 * 86_400_000
+URGENT_FROM = 100  # what serves has this priority unless it says another
 
 
 class Line(StrEnum):
@@ -18,6 +22,16 @@ class Line(StrEnum):
     FIFO = "fifo"  # they wait
     EASY = "easy"  # they may start if that does not delay the first that waits, by what all must have ended
     EASY_DATED = "easy-dated"  # they may start; it is tried again when it will fit, by what all must have ended
+
+
+class Order(StrEnum):
+    """Whose turn it is. Limits hold whatever it is."""
+
+    FAIR = "fair"  # who is within quota, then who is owed most; as AGE where nothing is set
+    AGE = "age"  # by priority, then by how long they have waited
+    SHORTEST = "shortest"  # by priority, then the shortest limit; those without one last
+    ATTAINED = "attained"  # the project that has used least of late
+    COHORTS = "cohorts"  # who is within quota, by priority and age; then who borrows, likewise
 
 
 class Fit(StrEnum):
@@ -38,9 +52,22 @@ class Policy:
     )
     line: Line = Line.BACKFILL
     fit: Fit = Fit.BEST
+    order: Order = Order.FAIR
+    half_life_ms: int = HALF_LIFE_MS  # after so long, use counts half in what a project is owed
+    history_percent: int = 100  # of the decayed use beyond quota that is added to the present one
+    age_ms: int = AGE_MS  # a gang that has waited so long counts as if its project used half
+    starve_after_ms: int = STARVE_AFTER_MS  # and after so long it comes before all; 0 is never
+    urgent_from: int = URGENT_FROM  # this priority comes first also across projects
 
     def __post_init__(self) -> None:
         assert self.steps_max >= 1, "a cycle that may do no work would never end"
+        assert self.half_life_ms > 0, "what is forgotten at once was never kept"
+        assert self.age_ms > 0, "a claim grows with the wait"
+
+    @property
+    def needs_shares(self) -> bool:
+        """Whether it asks who used what even where nobody has a quota, a limit or a weight."""
+        return self.order is Order.ATTAINED
 
     @property
     def dated(self) -> bool:
@@ -50,9 +77,12 @@ class Policy:
 
 POLICIES: Mapping[str, Policy] = {
     "default": Policy(),
-    "fifo": Policy(line=Line.FIFO, fit=Fit.FIRST),
-    "easy": Policy(line=Line.EASY_DATED, fit=Fit.FIRST),
-    "easy-hold": Policy(line=Line.EASY, fit=Fit.FIRST),
+    "fifo": Policy(line=Line.FIFO, fit=Fit.FIRST, order=Order.AGE),
+    "easy": Policy(line=Line.EASY_DATED, fit=Fit.FIRST, order=Order.AGE),
+    "easy-hold": Policy(line=Line.EASY, fit=Fit.FIRST, order=Order.AGE),
+    "sjf": Policy(order=Order.SHORTEST),
+    "las": Policy(order=Order.ATTAINED),
+    "cohorts": Policy(order=Order.COHORTS),
 }
 
 
@@ -60,4 +90,4 @@ def policy_of(recorded: Mapping[str, Any]) -> Policy:
     """A policy from the names and values of its fields. Raises TypeError, ValueError or KeyError."""
     values = dict(recorded)
     line, fit = Line(values.pop("line")), Fit(values.pop("fit"))
-    return Policy(line=line, fit=fit, **values)
+    return Policy(line=line, fit=fit, order=Order(values.pop("order")), **values)

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from gigawatt.model.decision import Decision, Hold
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.scheduler.policy import Policy, policy_of
-from gigawatt.scheduler.snapshot import GangColumns, NodeColumns, Snapshot
+from gigawatt.scheduler.snapshot import GangColumns, NodeColumns, ShareColumns, Snapshot
 
 MAGIC = b"gigawatt cycle 2\n"
 LENGTH_BYTES = 8
@@ -36,6 +36,7 @@ def dump(snapshot: Snapshot, policy: Policy) -> bytes:
         "policy": asdict(policy),
         "nodes": _apart("nodes", snapshot.nodes, arrays),
         "gangs": _apart("gangs", snapshot.gangs, arrays),
+        "shares": _apart("shares", snapshot.shares, arrays) if snapshot.shares else None,
     }
     arrays = {name: _little_endian(array) for name, array in arrays.items()}
     header["arrays"] = [
@@ -66,6 +67,9 @@ def load(recorded: bytes) -> tuple[Snapshot, Policy]:
             hold=None if header["hold"] is None else Hold(**header["hold"]),
             nodes=NodeColumns(**_together("nodes", header, arrays)),
             gangs=GangColumns(**_together("gangs", header, arrays)),
+            shares=ShareColumns(**_together("shares", header, arrays))
+            if header["shares"]
+            else None,
         )
         return snapshot, policy_of(header["policy"])
     except (KeyError, TypeError, ValueError) as error:
@@ -84,7 +88,9 @@ def decision_sha256(decision: Decision) -> str:
 
 
 def _apart(
-    part: str, columns: NodeColumns | GangColumns, arrays: dict[str, npt.NDArray[Any]]
+    part: str,
+    columns: NodeColumns | GangColumns | ShareColumns,
+    arrays: dict[str, npt.NDArray[Any]],
 ) -> dict[str, Any]:
     """The columns that are no arrays; those that are go into `arrays`."""
     plain: dict[str, Any] = {}

@@ -1,5 +1,6 @@
 """One round through the line: what has been started, what found no place, and what is kept for whom."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,12 +8,14 @@ import numpy as np
 from gigawatt.model.decision import Hold, Start, Wait
 from gigawatt.model.reason import Reason, ReasonCode
 from gigawatt.scheduler.ask import Ask, distinct_asks
+from gigawatt.scheduler.fair import FairLine
 from gigawatt.scheduler.ground import Ground, ground, reach, usable_N
 from gigawatt.scheduler.index import Index
 from gigawatt.scheduler.later import Given, first_fit
 from gigawatt.scheduler.place import Spot, choose
 from gigawatt.scheduler.policy import Fit, Line, Policy
 from gigawatt.scheduler.room import Room
+from gigawatt.scheduler.share import amounts, shares_of
 from gigawatt.scheduler.snapshot import NEVER_MS, NONE, Codes, Rows, Snapshot
 from gigawatt.scheduler.why import why_not_now
 
@@ -53,6 +56,7 @@ class Round:
         self._overdue_G = overdue_ms > policy.hold_after_ms
         self._grounds: dict[Ask, Ground] = {}
         self._given: list[Given] = []
+        self.shares = shares_of(snapshot, policy, self.asks)
 
     @property
     def room(self) -> Room:
@@ -64,20 +68,21 @@ class Round:
         self._in_room = len(self._given)
         return self._room
 
-    def advance(self, rows: Rows) -> None:
+    def advance(self, rows: Rows | FairLine | Iterator[int]) -> None:
         """Give gangs their turn, in the order of `rows`, until the policy's steps are used up."""
         ids = self.snapshot.gangs.ids
-        durations: list[int] = self.snapshot.gangs.duration_ms_G[rows].tolist()
-        asked: list[int] = self.ask_G[rows].tolist()
-        in_turn: list[int] = rows.tolist()
-        awaited = next((row for row in in_turn if self.awaited(row)), NONE) if self.hold else NONE
+        durations: list[int] = self.snapshot.gangs.duration_ms_G.tolist()
+        asked: list[int] = self.ask_G.tolist()
+        in_turn = rows.tolist() if isinstance(rows, np.ndarray) else rows
+        awaited = self._awaited_row()
         again = (
             self.policy.line is Line.BACKFILL
         )  # what waits longer may hold what one ahead did not
-        for row, index, duration_ms in zip(in_turn, asked, durations, strict=True):
+        for row in in_turn:
             if self.resume or self.blocked:
                 return
-            if row == awaited:
+            index, duration_ms = asked[row], durations[row]
+            if row == awaited or self._over_limit(row, index):
                 continue
             key = index, self.too_long(duration_ms)
             refused = self.refused.get(key)
@@ -117,6 +122,13 @@ class Round:
                 places_N = np.minimum(places_N, self.spare.places_N(ask.demand))
         return choose(self.room, ask, mask_N, fit=self.policy.fit, places_N=places_N)
 
+    def allowed(self, row: int, ask: Ask) -> bool:
+        """Whether the limits of the gang's project leave room for what it would ask."""
+        shares = self.shares
+        if shares is None or row == NONE:
+            return True
+        return shares.leaves(shares.node_G[row], amounts(ask, ask.nodes_min))
+
     def awaited(self, row: int) -> bool:
         """Whether the gang has a hold of which the time has not come, so that it is not tried."""
         hold = self.hold
@@ -142,7 +154,21 @@ class Round:
             land = self._grounds[ask] = ground(self.snapshot.nodes, ask)
         return land
 
+    def _awaited_row(self) -> int:
+        row = self.snapshot.gangs.row(self.hold.gang) if self.hold else NONE
+        return row if row != NONE and self.awaited(row) else NONE
+
+    def _over_limit(self, row: int, index: int) -> bool:
+        """Whether what its project may use leaves no room for it, wherever it would go."""
+        shares = self.shares
+        if shares is None:
+            return False
+        strict = self.policy.line is Line.FIFO
+        return shares.over(row, shares.node_G[row], shares.needs[index], strict=strict)
+
     def _start(self, row: int, ask: Ask, duration_ms: int) -> Start | None:
+        if self.shares is not None:
+            ask = self.shares.cut(self.shares.node_G[row], ask)
         spot = self.place(ask, duration_ms)
         if spot is None:
             return None
@@ -167,7 +193,17 @@ class Round:
             nodes=tuple([ids[int(node)] for node in spot.rows]),
             gpus=devices,
             places=() if spot.places is None else tuple(spot.places.tolist()),
+            borrows=self._taken_by(row, ask, spot),
         )
+
+    def _taken_by(self, row: int, ask: Ask, spot: Spot) -> str:
+        """Count what is started against its project; who borrows by it."""
+        if self.shares is None:
+            return ""
+        count = len(spot.rows) if spot.places is None else int(spot.places.sum())
+        node = self.shares.node_G[row]
+        self.shares.take(node, amounts(ask, count))
+        return self.shares.borrower(node)
 
     def _take(self, ask: Ask, spot: Spot) -> tuple[tuple[int, ...], ...]:
         """The devices given on each node."""
@@ -243,6 +279,8 @@ class Reasons:
     def _reason(self, row: int) -> Reason:
         turn = self._turn
         index, hold = int(turn.ask_G[row]), turn.hold
+        if turn.shares is not None and row in turn.shares.over_limit:
+            return turn.shares.reason(row, turn.shares.needs[index])
         if turn.awaited(row):
             assert hold is not None
             return Reason(code=ReasonCode.HOLD_AHEAD, resource="ms", need=hold.at_ms)

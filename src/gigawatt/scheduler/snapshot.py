@@ -8,6 +8,7 @@ Axes, as suffixes of names:
     D  devices of a node, in the order of its report; as many as the best equipped node has
     U  uses of a node, by end; as many as the most used node has, 0 in every column where there is none
     G  waiting gangs, sorted by id
+    P  tenants (`tenant`) and projects (`tenant/project`), sorted by these names
 
 A code is an index into a sorted tuple of the values in use, so that the same facts give the same bytes whatever
 happened before; -1 stands for none. Amounts are integers: milli-GPUs, milli-cores, bytes, milliseconds.
@@ -109,6 +110,31 @@ class GangColumns:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ShareColumns:
+    """Who may use how much, and who uses what: tenants, and projects in a tree below each.
+
+    `used_PK` is of a project's own gangs, without those of projects below it. `history_PK` is what it used on average
+    up to `since_ms_P`, and `held_PK` what it has used from then until now.
+    """
+
+    ids: tuple[str, ...]
+    parent_P: Codes  # the row of whom it is part of, NONE for a tenant
+    quota_PK: Amounts  # guaranteed, UNSET where nothing is said
+    limit_PK: Amounts  # at most, UNSET where nothing is said
+    weight_P: Amounts
+    borrows_P: Flags  # whether it may use more than its quota
+    set_P: Flags  # whether any of this was set by a person
+    used_PK: Amounts
+    history_PK: Amounts
+    held_PK: Amounts
+    since_ms_P: Amounts
+
+    def row(self, id: str) -> int:
+        """The row of a tenant or a project, NONE if there is none of that name."""
+        return _row(self.ids, id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Snapshot:
     """All that `decide` sees. `resume` is the gang at which the last cycle's work ended, or empty; `hold` its hold."""
 
@@ -117,6 +143,7 @@ class Snapshot:
     gangs: GangColumns
     resume: str = ""
     hold: Hold | None = None
+    shares: ShareColumns | None = None  # None: nobody has a quota, a limit or a weight
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +184,17 @@ GANG_NUMBERS = {
     "queued_ms_G": Column(dtype=np.int64),
     "duration_ms_G": Column(dtype=np.int64),
     "stacked_G": Column(dtype=np.bool_),
+}
+SHARE_NUMBERS = {
+    "quota_PK": Column(dtype=np.int64, width=len(KINDS)),
+    "limit_PK": Column(dtype=np.int64, width=len(KINDS)),
+    "weight_P": Column(dtype=np.int64),
+    "borrows_P": Column(dtype=np.bool_),
+    "set_P": Column(dtype=np.bool_),
+    "used_PK": Column(dtype=np.int64, width=len(KINDS)),
+    "history_PK": Column(dtype=np.int64, width=len(KINDS)),
+    "held_PK": Column(dtype=np.int64, width=len(KINDS)),
+    "since_ms_P": Column(dtype=np.int64),
 }
 GANG_CODES = {  # column of codes: the tuple of values that it points into
     "kinds_G": "kind_lists",

@@ -3,8 +3,9 @@
 from typing import Any, cast
 from urllib.parse import quote
 
+from gigawatt.sdk.account_views import KeyView, ProjectView
 from gigawatt.sdk.transport import Transport
-from gigawatt.sdk.views import KeyView, Page, ProjectView
+from gigawatt.sdk.views import Page
 
 
 class Projects:

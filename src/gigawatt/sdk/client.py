@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.sdk.access import Keys, Projects
+from gigawatt.sdk.account_views import CallerView, InstanceView
 from gigawatt.sdk.arrays import Arrays, JobArray
 from gigawatt.sdk.artifacts import Artifacts, Progress
 from gigawatt.sdk.cluster import Events, Ledger, Nodes
@@ -22,13 +23,13 @@ from gigawatt.sdk.jobhandle import Job
 from gigawatt.sdk.jobs import Jobs
 from gigawatt.sdk.models import Models
 from gigawatt.sdk.notifications import Notifications
+from gigawatt.sdk.quotas import Quotas
 from gigawatt.sdk.retention import Retention
 from gigawatt.sdk.schedules import Schedules
 from gigawatt.sdk.secrets import Secrets
 from gigawatt.sdk.templates import Templates
 from gigawatt.sdk.tracker import Tracker
 from gigawatt.sdk.transport import Transport
-from gigawatt.sdk.views import CallerView, InstanceView
 from gigawatt.sdk.volumes import Volumes
 from gigawatt.sdk.workspaces import Workspaces
 
@@ -53,6 +54,7 @@ class Client:
         events: what has happened, and as it happens.
         ledger: where the device time went.
         projects: holders of quota.
+        quotas: what projects may use, and what they do use.
         keys: who may call.
         templates: job files with parameters: push, find, submit.
         schedules: jobs that are submitted again and again.
@@ -106,6 +108,7 @@ class Client:
         self.schedules = Schedules(transport)
         self.notifications = Notifications(transport)
         self.tracker = Tracker(self.address)
+        self.quotas = Quotas(transport)
         self.retention = Retention(transport)
 
     def __enter__(self) -> "Client":

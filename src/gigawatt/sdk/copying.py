@@ -1,14 +1,13 @@
-"""One open file into another and the SHA-256 of what was written, in the time that the slower of the two takes."""
+"""One open file into another and the digests of what was written, in the time that the slowest of these takes."""
 
 import errno
 import fcntl
-import hashlib
 import os
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
 from functools import partial
+from typing import Protocol
 
 CHUNK_BYTES = 8 * 1024 * 1024
 READ_BYTES = 256 * 1024
@@ -18,12 +17,10 @@ TELL_BYTES = 32 * 1024 * 1024
 FICLONE = 0x40049409  # of Linux: the file shares its blocks with another one until either changes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Copied:
-    """What was written."""
+class Sum(Protocol):
+    """A hash that takes bytes as they come: hashlib's, BLAKE3's."""
 
-    sha256: str
-    size: int
+    def update(self, data: memoryview, /) -> object: ...
 
 
 class TooLongError(Exception):
@@ -34,27 +31,31 @@ def copy_hashed(
     source_fd: int,
     target_fd: int,
     *,
+    sums: Sequence[Sum],
     limit_bytes: int,
     tell: Callable[[int], None] = lambda _: None,
     flush: bool = False,
-) -> Copied:
-    """Copy all of a file from its start into an empty one that is open to be read too.
+) -> int:
+    """Copy all of a file from its start into an empty one that is open to be read too; how many bytes.
 
-    `flush` begins to make it durable on the way, for an fsync that follows. What is hashed is what was written, also where
+    Each of `sums` gets all of them, in a thread of its own. `flush` begins to make it durable on the way, for an fsync that follows. What is hashed is what was written, also where
     the source changes meanwhile. Raises OSError, TooLongError.
     """
     move = _shared if _cloned(source_fd, target_fd) else _moved
-    sha256 = hashlib.sha256()
     through = told = flushed = 0
-    with _behind() as hashing, _behind() as flushing:
+    with ExitStack() as stack:
+        hashing = [(stack.enter_context(_behind()), each) for each in sums]
+        flushing = stack.enter_context(_behind())
         while count := move(source_fd, target_fd, through):
             if through + count > limit_bytes:
                 raise TooLongError
-            if count == CHUNK_BYTES:
-                hashing.begin(partial(_hash, sha256, target_fd, through, count), ahead=AHEAD)
-            else:  # the last one, and for most files the only one
-                hashing.settle(0)
-                _hash(sha256, target_fd, through, count)
+            for behind, each in hashing:
+                hash_it = partial(_hash, each, target_fd, through, count)
+                if count == CHUNK_BYTES:
+                    behind.begin(hash_it, ahead=AHEAD)
+                else:  # the last one, and for most files the only one
+                    behind.settle(0)
+                    hash_it()
             through += count
             if through - told >= TELL_BYTES:
                 tell(through)
@@ -63,7 +64,7 @@ def copy_hashed(
                 flushing.begin(partial(os.fdatasync, target_fd), ahead=1)
                 flushed = through
     tell(through)
-    return Copied(sha256=sha256.hexdigest(), size=through)
+    return through
 
 
 class _Behind:
@@ -126,7 +127,7 @@ def _moved(source_fd: int, target_fd: int, offset: int) -> int:
     return count
 
 
-def _hash(sha256: "hashlib._Hash", fd: int, offset: int, count: int) -> None:
+def _hash(into: Sum, fd: int, offset: int, count: int) -> None:
     """Hash bytes that are in the page cache, in pieces that the processor's cache holds."""
     buffer = bytearray(min(count, READ_BYTES))
     end = offset + count
@@ -134,5 +135,5 @@ def _hash(sha256: "hashlib._Hash", fd: int, offset: int, count: int) -> None:
         read = os.preadv(fd, [memoryview(buffer)[: end - offset]], offset)
         if not read:
             raise OSError(errno.EIO, "the copy is shorter than what was written to it")
-        sha256.update(memoryview(buffer)[:read])
+        into.update(memoryview(buffer)[:read])
         offset += read

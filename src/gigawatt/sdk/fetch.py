@@ -6,25 +6,29 @@ written, and a file has its name only once its digest is right.
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from threading import Lock
 from typing import Any, cast
 
 import httpx2
+from blake3 import blake3
 
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.sdk.artifacts import TREE_FORMAT, Progress, TreeFile, manifest_of
 from gigawatt.sdk.copying import TooLongError, copy_hashed
 from gigawatt.sdk.handoff import LEAST_BYTES, HandoffLostError
+from gigawatt.sdk.packs import fetch_packs, mismatch, packs_of
+from gigawatt.sdk.ranges import Wanted, in_order
 from gigawatt.sdk.transport import Transport
 
 PART = ".gigawatt-part"
 MANIFEST_BYTES_MAX = 64 * 1024 * 1024
 PATH_BYTES_MAX = 4_096
 HEX = re.compile(r"[0-9a-f]{64}")
-PARTIAL = 206
 CHUNK_BYTES = 1 << 20
 FIELDS = {"path": str, "size": int, "sha256": str, "executable": bool}
 
@@ -40,22 +44,31 @@ def fetch_tree(
         ApiError, UnreachableError.
     """
     files = parse_tree(_manifest(transport, digest), digest)
-    total = sum(each.size for each in files)
     _check_free(directory, files)
-    through = 0
+    meter = _Meter(progress=progress, total=sum(each.size for each in files))
+
+    def is_wanted(file: TreeFile) -> bool:
+        """Whether it is to come with others: what is there stays, and what broke off goes on by itself."""
+        target = directory / file.path
+        return not target.exists() and not os.path.lexists(_part_of(target))
+
+    def write(file: TreeFile, data: memoryview) -> None:
+        target = directory / file.path
+        _part_of(target).write_bytes(data)
+        _finish(file, target)
+        meter.advance(file.size)
+
+    for parent in {(directory / each.path).parent for each in files}:
+        parent.mkdir(parents=True, exist_ok=True)
+    packs = [each for each in packs_of(files, is_wanted) if len(each.files) > 1]
+    packed = {file.path for each in packs for file in each.files}
+    fetch_packs(transport, digest, packs, write)
     for each in files:
         target = directory / each.path
-        before = through
-        if not target.exists():
-
-            def tell(count: int, before: int = before) -> None:
-                if progress is not None:
-                    progress(before + count, total)
-
-            _fetch(transport, digest, each, target, tell)
-        through += each.size
-        if progress is not None:
-            progress(through, total)
+        if each.path not in packed:
+            if not target.exists():
+                _fetch(transport, digest, each, target, meter.tell)
+            meter.advance(each.size)
     return files
 
 
@@ -63,7 +76,7 @@ def parse_tree(data: bytes, digest: str) -> tuple[TreeFile, ...]:
     """The files that a manifest names. Raises RefusalError (digest-mismatch, invalid)."""
     got = f"sha256:{hashlib.sha256(data).hexdigest()}"
     if got != digest:
-        raise _mismatch("the manifest", digest, got)
+        raise mismatch("the manifest", digest, got)
     try:
         body: Any = json.loads(data)
         entries = cast("list[dict[str, Any]]", body["files"])
@@ -117,10 +130,11 @@ def _manifest(transport: Transport, digest: str) -> bytes:
 def _check_free(directory: Path, files: tuple[TreeFile, ...]) -> None:
     """Nothing but the same files may be where these go, and no link may lead elsewhere."""
     root = directory.resolve()
+    for parent in sorted({(directory / each.path).parent for each in files}):
+        if not parent.resolve().is_relative_to(root):
+            raise _in_the_way(parent, "leads outside the directory")
     for each in files:
         target = directory / each.path
-        if not target.parent.resolve().is_relative_to(root):
-            raise _in_the_way(target, "leads outside the directory")
         if target.is_symlink() or (target.exists() and not target.is_file()):
             raise _in_the_way(target, "is there already, and is no plain file")
         if target.exists() and (
@@ -133,12 +147,21 @@ def _fetch(
     transport: Transport, tree: str, file: TreeFile, target: Path, tell: Callable[[int], None]
 ) -> None:
     """Into a part first. A broken connection is taken up where it broke, as long as patience lasts."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(target.name + PART)
+    part = _part_of(target)
     if part.is_symlink() or (part.exists() and part.stat().st_size > file.size):
         part.unlink()
     if not _taken_out(transport, tree, file, part, tell):
         _receive(transport, tree, file, part, tell)
+    _finish(file, target)
+
+
+def _part_of(target: Path) -> Path:
+    return target.with_name(target.name + PART)
+
+
+def _finish(file: TreeFile, target: Path) -> None:
+    """Give what is whole and proven its name."""
+    part = _part_of(target)
     part.chmod(0o755 if file.executable else 0o644)
     part.rename(target)
 
@@ -153,78 +176,44 @@ def _taken_out(
     if handoff is None:
         return False
     try:
-        with handoff.taken_out(tree, file.path) as source_fd, part.open("x+b") as out:
-            copied = copy_hashed(source_fd, out.fileno(), limit_bytes=file.size, tell=tell)
+        with handoff.taken_out(tree, file.path) as taken, part.open("x+b") as out:
+            name, wanted = ("blake3", taken.blake3) if taken.blake3 else ("sha256", file.sha256)
+            copied = blake3() if taken.blake3 else hashlib.sha256()
+            copy_hashed(taken.fd, out.fileno(), sums=(copied,), limit_bytes=file.size, tell=tell)
     except HandoffLostError:
         return False
     except TooLongError as error:
         part.unlink()
         detail = "more than that"
-        raise _mismatch(file.path, f"{file.size} bytes", detail) from error
-    if copied.sha256 != file.sha256:
+        raise mismatch(file.path, f"{file.size} bytes", detail) from error
+    if copied.hexdigest() != wanted:
         part.unlink()
-        raise _mismatch(file.path, f"sha256:{file.sha256}", f"sha256:{copied.sha256}")
+        raise mismatch(file.path, f"{name}:{wanted}", f"{name}:{copied.hexdigest()}")
     return True
 
 
 def _receive(
     transport: Transport, tree: str, file: TreeFile, part: Path, tell: Callable[[int], None]
 ) -> None:
+    """Append what is not there yet. What is written by a break is where the next try begins."""
     sha256 = _hashed(part)
-    hashing: list[Future[None]] = []
-
-    def taken(chunk: bytes, through: int) -> None:
-        _wait_for(hashing)
-        hashing.append(hasher.submit(sha256.update, chunk))
-        tell(through)
-
-    pauses = transport.pauses()
-    with ThreadPoolExecutor(1) as hasher:  # one chunk is hashed while the next one is received
-        while True:
-            try:
-                _append(transport, tree, file, part, taken)
-                break
-            except httpx2.TransportError as error:
-                if next(pauses, None) is None:
-                    raise transport.unreachable(error) from error
-        _wait_for(hashing)
+    have = part.stat().st_size if part.exists() else 0
+    query = {"path": file.path}
+    wanted = Wanted(path=f"/v1/artifacts/{tree}/file", params=query, start=have, end=file.size)
+    with part.open("ab") as out, ThreadPoolExecutor(1) as hasher:
+        hashing: Future[None] | None = None
+        for data in in_order(transport, wanted):  # one is hashed while the next ones are received
+            out.write(data)
+            have += len(data)
+            tell(have)
+            if hashing is not None:
+                hashing.result()
+            hashing = hasher.submit(sha256.update, data)
+        if hashing is not None:
+            hashing.result()
     if sha256.hexdigest() != file.sha256:
         part.unlink()
-        raise _mismatch(file.path, f"sha256:{file.sha256}", f"sha256:{sha256.hexdigest()}")
-
-
-def _append(
-    transport: Transport,
-    tree: str,
-    file: TreeFile,
-    part: Path,
-    taken: Callable[[bytes, int], None],
-) -> None:
-    have = part.stat().st_size if part.exists() else 0
-    if have == file.size:
-        part.touch()
-        return
-    headers = {"Range": f"bytes={have}-"} if have else {}
-    path = f"/v1/artifacts/{tree}/file"
-    with (
-        part.open("ab") as out,
-        transport.stream(path, {"path": file.path}, headers) as response,
-    ):
-        if have and response.status_code != PARTIAL:
-            raise _invalid("the store does not answer ranges")
-        for chunk in response.iter_raw(CHUNK_BYTES):
-            have += len(chunk)
-            if have > file.size:
-                raise _mismatch(file.path, f"{file.size} bytes", f"{have} bytes")
-            out.write(chunk)
-            taken(chunk, have)
-    if have < file.size:
-        raise httpx2.RemoteProtocolError(f"{file.path} ended at {have} of {file.size} bytes")
-
-
-def _wait_for(hashing: "list[Future[None]]") -> None:
-    while hashing:
-        hashing.pop().result()
+        raise mismatch(file.path, f"sha256:{file.sha256}", f"sha256:{sha256.hexdigest()}")
 
 
 def _hashed(part: Path) -> "hashlib._Hash":
@@ -241,15 +230,6 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _mismatch(what: str, wanted: str, got: str) -> RefusalError:
-    return RefusalError(
-        RefusalCode.DIGEST_MISMATCH,
-        f"{what} has {got}, not {wanted}",
-        field="digest",
-        hint="it was damaged on its way or in the store; ask again, and if it stays so, push it anew",
-    )
-
-
 def _invalid(problem: str) -> RefusalError:
     return RefusalError(RefusalCode.INVALID, f"what the store sent cannot be used: {problem}")
 
@@ -261,3 +241,24 @@ def _in_the_way(path: Path, problem: str) -> RefusalError:
         field="path",
         hint="take another directory, or remove it first",
     )
+
+
+class _Meter:
+    """Bytes that are through, of all files together."""
+
+    def __init__(self, *, progress: Progress | None, total: int) -> None:
+        self._progress = progress
+        self._total = total
+        self._through = 0
+        self._lock = Lock()
+
+    def advance(self, more: int) -> None:
+        """One file is through."""
+        with self._lock:
+            self._through += more
+            self.tell(0)
+
+    def tell(self, of_this: int) -> None:
+        """So much of the file that is under way is through."""
+        if self._progress is not None:
+            self._progress(self._through + of_this, self._total)

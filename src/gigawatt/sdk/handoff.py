@@ -6,6 +6,7 @@ gives. A message is one packet of JSON, with at most one open file beside it.
 
 import json
 import os
+import re
 import socket
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ MESSAGE_BYTES_MAX = 64 * 1024
 LEAST_BYTES = 1024 * 1024  # of a file: less is sooner sent
 SILENCE_S = 120.0
 CONNECT_S = 5.0
+SEAL = re.compile(r"[0-9a-f]{64}")  # the BLAKE3 of a stored file
 
 
 class HandoffLostError(Exception):
@@ -32,6 +34,14 @@ class HandedIn:
     digest: str
     size: int
     new: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenOut:
+    """A stored file, open to be read, and its BLAKE3; that is empty where the instance has not noted it."""
+
+    fd: int
+    blake3: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,14 +68,15 @@ class Handoff:
         return HandedIn(digest=answer["digest"], size=answer["size_bytes"], new=bool(answer["new"]))
 
     @contextmanager
-    def taken_out(self, digest: str, name: str) -> Generator[int]:
-        """A descriptor of one file of a stored tree, to read. Raises ApiError, HandoffLostError."""
+    def taken_out(self, digest: str, name: str) -> Generator[TakenOut]:
+        """One file of a stored tree, to read. Raises ApiError, HandoffLostError."""
         with self._asked({"op": "file", "digest": digest, "path": name}, ()) as connection:
-            _, descriptor = _received(connection)
+            answer, descriptor = _received(connection)
             if descriptor is None:
                 raise HandoffLostError("there was no file in the answer")
             try:
-                yield descriptor
+                noted = str(answer.get("blake3", ""))
+                yield TakenOut(fd=descriptor, blake3=noted if SEAL.fullmatch(noted) else "")
             finally:
                 os.close(descriptor)
 

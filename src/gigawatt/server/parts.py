@@ -25,6 +25,7 @@ from gigawatt.control.premises import LocalPremises
 from gigawatt.control.workshop import LocalWorkshop
 from gigawatt.engine.local import LocalEngine
 from gigawatt.engine.local.datasets import Datasets
+from gigawatt.model.retention import Kind
 from gigawatt.reconcile.pressure import Marks
 from gigawatt.reconcile.turn import Site
 from gigawatt.scheduler.policy import Policy
@@ -70,6 +71,7 @@ def build(settings: Settings, instance: Instance, *, gateway_port: int, proxy_ur
     engine = _engine(settings, instance, stores)
     leader = Leader(store=stores.store, engine=engine, config=_config(settings, instance))
     access = _access(settings, stores.store, leader)
+    stores.artifacts.cache.spare(partial(access.front.needs, Kind.CONTENTS))
     workshop = LocalWorkshop(builder=stores.builder, artifacts=stores.artifacts, homes=stores.homes)
     actuator = Actuator(
         engine=engine,
@@ -109,7 +111,7 @@ class _Stores:
 def _stores(settings: Settings) -> _Stores:
     artifacts, secrets = _artifacts(settings), SecretFiles(settings.data / "secrets")
     builder = EnvironmentBuilder(
-        settings.data / "environments", artifact=artifacts.ready, secret_of=secrets.read
+        settings.data / "environments", artifact=artifacts.sound, secret_of=secrets.read
     )
     return _Stores(
         store=open_store(settings.store_url),
@@ -187,7 +189,7 @@ def _artifacts(settings: Settings) -> ArtifactStore:
     remote = open_remote(
         settings.artifacts_url, credentials=settings.artifacts_credentials, state=root / "sending"
     )
-    return ArtifactStore(root, remote)
+    return ArtifactStore(root, remote, cache_bytes_max=settings.artifacts_cache_bytes_max)
 
 
 def _engine(settings: Settings, instance: Instance, stores: _Stores) -> LocalEngine:
@@ -197,7 +199,7 @@ def _engine(settings: Settings, instance: Instance, stores: _Stores) -> LocalEng
         orphan_s=settings.orphan_s,
         api_url=instance.api_url,
         unpack=unpack,
-        archive=stores.artifacts.ready,
+        archive=stores.artifacts.sound,
         datasets=Datasets(
             settings.data,
             stores.buckets.materialise,
@@ -263,7 +265,11 @@ def _config(settings: Settings, instance: Instance) -> Config:
         instance=entropy(8).hex(),
         site=Site(work_dir=_work_dir(settings), api_url=instance.api_url),
         cycles=settings.data / "cycles",
-        policy=Policy(hold_after_ms=settings.hold_after_s * 1000),
+        policy=Policy(
+            hold_after_ms=settings.hold_after_s * 1000,
+            half_life_ms=settings.share_half_life_s * 1000,
+            starve_after_ms=settings.starve_after_s * 1000,
+        ),
         lease_ms=FILE_LEASE_MS if settings.store_url.startswith("sqlite:") else LEASE_MS,
     )
 

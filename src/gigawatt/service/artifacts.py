@@ -31,6 +31,8 @@ NAMED_MAX = 500  # files of a tree that a misspelt one is compared with
 TREE_KINDS = frozenset({"tree", "model"})
 KINDS = ("bundle", "file", "tree")
 BUNDLE_BYTES_MAX = 1 << 30
+PACK_FILES_MAX = 1_000  # in one answer
+PACK_BYTES_MAX = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +70,14 @@ class Content:
     path: Path
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilesContent:
+    """The files that hold what was asked for, in order, and their bytes together."""
+
+    paths: tuple[Path, ...]
+    size_bytes: int
+
+
 @verb
 async def put(
     caller: Caller, services: Services, upload: Upload, *, project: str
@@ -102,10 +112,10 @@ async def put_open(
 
 @verb
 async def show(caller: Caller, services: Services, digest: str) -> ArtifactView:
-    """What is on record of an artifact. Raises RefusalError (not-found)."""
+    """What is on record of an artifact whose bytes are there. Raises RefusalError (not-found, unavailable)."""
     parse_digest(digest)
     held = await known(services, caller.tenant, digest)
-    if held is None:
+    if held is None or not await asyncio.to_thread(services.artifacts.exists, digest):
         raise not_found("artifact", digest)
     return artifact_view(held)
 
@@ -135,6 +145,38 @@ async def file_content(caller: Caller, services: Services, digest: str, name: st
         raise RefusalError(RefusalCode.NOT_FOUND, detail, field="path", hint=hint)
     path = await asyncio.to_thread(services.artifacts.ready, PREFIX + found.sha256)
     return Content(view=tree.view, path=path)
+
+
+@verb
+async def files_content(
+    caller: Caller, services: Services, digest: str, numbers: range
+) -> FilesContent:
+    """Several small files of a tree, by their numbers in its manifest.
+
+    Raises RefusalError: not-found; invalid for numbers that it does not have; too-large.
+    """
+    tree = await content(caller, services, digest)
+    if tree.view.kind not in TREE_KINDS:
+        raise not_found("artifact", digest)
+    files = await asyncio.to_thread(files_of, services.artifacts, digest)
+    if not numbers or numbers.stop > len(files):
+        detail = f"files {numbers.start} to {numbers.stop} of a tree of {len(files)}"
+        hint = "`start` is less than `stop`, which is at most their count"
+        raise RefusalError(RefusalCode.INVALID, detail, field="stop", hint=hint)
+    wanted = tuple(islice(files.values(), numbers.start, numbers.stop))
+    size_bytes = sum(each.size for each in wanted)
+    if len(wanted) > PACK_FILES_MAX or size_bytes > PACK_BYTES_MAX:
+        detail = (
+            f"{len(wanted)} files of {size_bytes} bytes at once;"
+            f" {PACK_FILES_MAX} of {PACK_BYTES_MAX} are allowed"
+        )
+        hint = "ask for fewer at a time, and for large ones alone"
+        raise RefusalError(RefusalCode.TOO_LARGE, detail, field="stop", hint=hint)
+
+    def paths() -> tuple[Path, ...]:
+        return tuple(services.artifacts.ready(PREFIX + each.sha256) for each in wanted)
+
+    return FilesContent(paths=await asyncio.to_thread(paths), size_bytes=size_bytes)
 
 
 async def lacking(

@@ -34,9 +34,7 @@ class Keyring:
         self._store = store
         self._tokens = tokens
         self._known: dict[str, _Known] = {}
-        self._revoked = (
-            0  # how many were: what was read before the last one may not be true any more
-        )
+        self._forgotten = 0  # how often; what was read before the last time may be out of date
 
     async def authenticate(self, authorization: str) -> Caller:
         """The caller behind an Authorization header. Raises RefusalError (unauthenticated)."""
@@ -57,12 +55,12 @@ class Keyring:
 
     def forget(self, id: str) -> None:
         """Ask the store again for the key of this id: it was revoked."""
-        self._revoked += 1
+        self._forgotten += 1
         self._known = {sha: known for sha, known in self._known.items() if known.key_id != id}
 
     async def _key(self, secret: str, now_ms: int) -> Caller:
-        sha256, revoked = secret_sha256(secret), self._revoked
-        key = await asyncio.to_thread(self._store.read, ApiKey, key_id(sha256))
+        sha256 = secret_sha256(secret)
+        key = await self._read(key_id(sha256))
         if key is None or not hmac.compare_digest(key.sha256, sha256):
             raise _unknown()
         if key.revoked_ms is not None:
@@ -75,9 +73,16 @@ class Keyring:
         until_ms = now_ms + KEY_FRESH_MS
         if key.expires_ms:
             until_ms = min(until_ms, key.expires_ms)
-        if revoked == self._revoked:
-            self._remember(sha256, _Known(caller=caller, key_id=key.id, until_ms=until_ms))
+        self._remember(sha256, _Known(caller=caller, key_id=key.id, until_ms=until_ms))
         return caller
+
+    async def _read(self, id: str) -> ApiKey | None:
+        """The key as the store has it: a revocation that is committed while it is read is not overlooked."""
+        while True:
+            before = self._forgotten
+            key = await asyncio.to_thread(self._store.read, ApiKey, id)
+            if before == self._forgotten:
+                return key
 
     async def _rank(self, token: str, now_ms: int) -> Caller:
         claims = self._tokens.read(token, now_ms=now_ms)

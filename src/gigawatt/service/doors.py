@@ -35,6 +35,14 @@ class _Code:
     until_ms: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entered:
+    """Where a cookie leads, and the id of the key on whose behalf."""
+
+    workspace: str
+    key: str
+
+
 class Doors:
     """Gives out codes, exchanges them for cookies, and says what a cookie opens. Codes are kept in memory alone."""
 
@@ -44,7 +52,7 @@ class Doors:
         self._secret = secret
         self._codes: dict[str, _Code] = {}  # by their SHA-256, oldest first
         self._callers: dict[str, tuple[Caller | None, int]] = {}  # by key, and good until when
-        self._revoked = 0  # how many keys were
+        self._forgotten = 0  # how often; what was read before the last time may be out of date
 
     def code(self, workspace: str, key: str) -> str:
         """A new code for one entry into a workspace, on behalf of an API key."""
@@ -67,8 +75,8 @@ class Doors:
         payload = _text(json.dumps(claims).encode())
         return f"{payload}.{self._signed('workspace-session', payload)}"
 
-    async def entered(self, cookie: str, name: str) -> str | None:
-        """The id of the workspace of that name which a cookie opens; None where it opens none, or not that one."""
+    async def entered(self, cookie: str, name: str) -> Entered | None:
+        """The workspace of that name which a cookie opens; None where it opens none, or not that one."""
         payload, _, signature = cookie[:COOKIE_CHARS_MAX].partition(".")
         if not hmac.compare_digest(
             signature.encode(), self._signed("workspace-session", payload).encode()
@@ -81,12 +89,13 @@ class Doors:
         caller = await self._caller(key)
         if caller is None or not may(caller, "workspaces.enter"):
             return None
-        return named if sees(caller, workspace.tenant, workspace.project) else None
+        seen = sees(caller, workspace.tenant, workspace.project)
+        return Entered(workspace=named, key=key) if seen else None
 
-    def forget(self, id: str) -> None:
+    def forget(self, key: str) -> None:
         """Ask the store again for the key of this id: it was revoked."""
-        self._revoked += 1
-        self._callers.pop(id, None)
+        self._forgotten += 1
+        self._callers.pop(key, None)
 
     def desk_token(self, key: AttemptKey) -> str:
         """What an attempt's desk takes for the control plane."""
@@ -97,10 +106,11 @@ class Doors:
         now_ms = clock.now_ms()
         known = self._callers.get(id)
         if known is None or known[1] <= now_ms:
-            revoked = self._revoked
-            key = await asyncio.to_thread(self._store.read, ApiKey, id)
-            if revoked != self._revoked:  # what was read may not be true any more
-                return await self._caller(id)
+            before = -1
+            key: ApiKey | None = None
+            while before != self._forgotten:  # one that is revoked meanwhile is not overlooked
+                before = self._forgotten
+                key = await asyncio.to_thread(self._store.read, ApiKey, id)
             if len(self._callers) >= KEYS_KEPT_MAX:
                 self._callers.clear()
             known = self._callers[id] = (_good(key, now_ms), now_ms + KEY_FRESH_MS)

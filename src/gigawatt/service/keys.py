@@ -56,7 +56,7 @@ async def create(
 
 @verb
 async def revoke(caller: Caller, services: Services, id: str, *, terms: Terms) -> KeyView:
-    """Refuse this key from now on."""
+    """Refuse this key from now on, and end what is open on its behalf. One that was revoked before stays so."""
     key = await services.read(lambda: services.store.read(ApiKey, id))
     if key is None or not sees(caller, key.tenant, key.project):
         raise not_found("key", id)
@@ -64,17 +64,17 @@ async def revoke(caller: Caller, services: Services, id: str, *, terms: Terms) -
         detail = f"a key with the role {caller.role.value} may not revoke one with {key.role.value}"
         raise RefusalError(RefusalCode.FORBIDDEN, detail)
 
-    if key.revoked_ms is not None:
-        return key_view(key)
-
     async def write() -> Entity:
         version = terms.check(key.version)
         command = RevokeKey(id=key.id, tenant=key.tenant, by=caller.name, if_version=version)
         return await services.leader.submit(command, receipt=terms.receipt(key.tenant))
 
+    if key.revoked_ms is not None:
+        return key_view(key)
     after = await once(ApiKey, services, terms, key.tenant, write)
     services.keyring.forget(after.id)
     services.doors.forget(after.id)
+    services.revocations.tell(after.id)
     return key_view(after)
 
 

@@ -26,6 +26,13 @@ Owned = TypeVar("Owned", Job, JobArray, Endpoint, Environment, Workspace)
 PAGE_LIMIT = 50
 PAGE_LIMIT_MAX = 500
 REFERENCE_CHARS_MAX = 256
+LISTED_BY = {  # where no command has the kind's own name
+    "array": "jobs",
+    "artifact": "",
+    "environment": "env",
+    "replica": "endpoints",
+    "workspace": "dev list",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,11 +152,11 @@ def attempt_of(job: Job, number: int | None) -> Attempt | None:
 
 def not_found(kind: str, reference: str) -> RefusalError:
     """What is answered for something that is not there, or not for the caller to see."""
-    listed = "job" if kind == "array" else kind
+    listed = LISTED_BY.get(kind, f"{kind}s")
     return RefusalError(
         RefusalCode.NOT_FOUND,
         f"there is no {kind} {reference[:REFERENCE_CHARS_MAX]}",
-        hint=f"gw {listed}s lists those there are",
+        hint=f"gw {listed} lists those there are" if listed else "",
     )
 
 

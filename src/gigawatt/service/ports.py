@@ -74,6 +74,21 @@ class Room:
     free_bytes: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owed:
+    """What a project and those below it use, in the order of KINDS, and how it stands against others.
+
+    `share` is its dominant share beyond its quota, present and of late, over its weight: the least is owed the most.
+    """
+
+    used: tuple[int, ...]
+    quota: tuple[
+        int, ...
+    ]  # what is guaranteed: its own, or that of those below it; -1 where nothing is
+    average: tuple[int, ...]  # of late
+    share: float
+
+
 class Premises(Protocol):
     """The files of the instance that may be removed. Calls block."""
 
@@ -158,6 +173,10 @@ class Leader(Protocol):
     def what_if(self, gang: Gang) -> WhatIf: ...
 
     def accounts_now(self) -> tuple[NodeAccount, ...]: ...
+
+    def owed(self) -> dict[str, Owed]:
+        """Who uses what now, by project as tenant/name."""
+        ...
 
     def policies(self) -> dict[tuple[str, str], Retention]:
         """Of every project, by tenant and name."""

@@ -20,6 +20,7 @@ from gigawatt.service.disk import Disk
 from gigawatt.service.doors import Doors
 from gigawatt.service.mail import MailServer
 from gigawatt.service.ports import Leader, Premises, ReceiptRequest
+from gigawatt.service.revocations import Revocations
 from gigawatt.service.webhooks import Webhooks
 from gigawatt.store.base import Store
 
@@ -93,6 +94,7 @@ class Services:
     volume_roots: tuple[str, ...] = ()  # below which path volumes may be
     project_bytes_max: int = 0  # that the volumes of a project may hold; 0 is without limit
     accesses: Accesses = field(default_factory=Accesses)
+    revocations: Revocations = field(default_factory=Revocations)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     pruning: asyncio.Lock = field(default_factory=asyncio.Lock)  # one plan is carried out at a time
     readers: ThreadPoolExecutor = field(default_factory=_reader_threads)

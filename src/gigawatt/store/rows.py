@@ -1,4 +1,4 @@
-"""What an object is found by: its row in the table of objects, as one table of kinds says."""
+"""What an object is found by: its row in the table of objects."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from gigawatt.model.job import Job
 from gigawatt.model.ledger import NodeAccount
 from gigawatt.model.node import Node
 from gigawatt.model.notification import Delivery, Notification
+from gigawatt.model.quota import ProjectUse
 from gigawatt.model.retention import RemovedJob
 from gigawatt.model.schedule import Fire, Schedule
 from gigawatt.model.template import Template, TemplateVersion
@@ -22,55 +23,47 @@ from gigawatt.model.workspace import Workspace
 from gigawatt.model.world import lives
 from gigawatt.store.codec import encode
 
+Of = Callable[[Any], Any]  # a column of an object of the kind that it stands with
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """The columns that differ by kind. `created_ms` orders lists: where a kind is not made once, it is its last change."""
+class Columns:
+    """How the columns of one kind are read. `created_ms` orders lists: where a kind is not made once, it is its last change.
 
-    id: str
-    created_ms: int
-    tenant: str = ""
-    project: str = ""
-    name: str | None = None
-    parent: str | None = None
-    phase: str = ""
-    live: bool = True
-    version: int = 1
+    Those not named here are the fields of the same name, or the default where a kind has none.
+    """
+
+    created_ms: Of = lambda each: each.created_ms
+    id: Of = lambda each: each.id
+    tenant: Of = lambda each: getattr(each, "tenant", "")
+    project: Of = lambda each: getattr(each, "project", "")
+    name: Of = lambda each: getattr(each, "name", None)
+    parent: Of = lambda _: None
+    phase: Of = lambda _: ""
+    live: Of = lives
 
 
 def row(entity: Entity) -> dict[str, Any]:
     """The columns of the table of objects, by name."""
-    facts = facts_of(entity)
+    columns = ROWS[type(entity)]
     return {
         "kind": type(entity).__name__,
-        "id": facts.id,
-        "tenant": facts.tenant,
-        "project": facts.project,
-        "name": facts.name,
-        "parent": facts.parent,
-        "phase": facts.phase,
-        "live": facts.live,
-        "created_ms": facts.created_ms,
-        "version": facts.version,
+        "id": key_of(entity),
+        "tenant": columns.tenant(entity),
+        "project": columns.project(entity),
+        "name": columns.name(entity),
+        "parent": columns.parent(entity),
+        "phase": columns.phase(entity),
+        "live": columns.live(entity),
+        "created_ms": columns.created_ms(entity),
+        "version": getattr(entity, "version", 1),
         "body": encode(entity),
     }
 
 
-def facts_of(entity: Entity) -> Facts:
-    """What its kind is found by. Whose it is and its version are called the same in every kind that has them."""
-    kind = _KINDS[type(entity)]
-    fields: Any = entity
-    return Facts(
-        id=kind.id(fields),
-        created_ms=kind.made(fields),
-        tenant=kind.tenant(fields),
-        project=kind.project(fields),
-        name=kind.name(fields),
-        parent=kind.parent(fields),
-        phase=kind.phase(fields),
-        live=kind.live and lives(entity),
-        version=getattr(entity, "version", 1),
-    )
+def key_of(entity: Entity) -> str:
+    """The id that an object has among those of its kind."""
+    return ROWS[type(entity)].id(entity)
 
 
 def replica_phase(replica: Replica) -> str:
@@ -81,90 +74,83 @@ def replica_phase(replica: Replica) -> str:
     return attempt.phase.value if attempt is not None and attempt.live else "queued"
 
 
-Column = Callable[[Any], Any]
+def _phase(each: Any) -> str:
+    return each.phase.value
 
 
-def _nothing(_: Any) -> str:
-    return ""
+def _spec_name(each: Any) -> str:
+    return each.spec.name
 
 
-def _none(_: Any) -> None:
-    return None
+def _own_name(each: Any) -> str:
+    return each.name
 
 
-def _name(entity: Any) -> str:
-    return entity.name
+def _updated_ms(each: Any) -> int:
+    return each.updated_ms
 
 
-def _spec_name(entity: Any) -> str:
-    return entity.spec.name
+def _at_ms(each: Any) -> int:
+    return each.at_ms
 
 
-def _phase(entity: Any) -> str:
-    return entity.phase.value
+def _active_or_deleted(each: Any) -> str:
+    return "active" if each.deleted_ms is None else "deleted"
 
 
-def _there(entity: Any) -> str:
-    return "active" if entity.deleted_ms is None else "deleted"
+def _active_or_revoked(key: ApiKey) -> str:
+    return "active" if key.revoked_ms is None else "revoked"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Kind:
-    """How the columns follow from an object of one kind."""
-
-    made: Column
-    name: Column = _none
-    parent: Column = _none
-    phase: Column = _nothing
-    id: Column = lambda e: e.id
-    tenant: Column = lambda e: getattr(e, "tenant", "")
-    project: Column = lambda e: getattr(e, "project", "")
-    live: bool = True  # of what can be live at all
+def _volume_phase(volume: Volume) -> str:
+    """A deleted one stays live: its numbers are not given again."""
+    return volume.kind.value if volume.deleted_ms is None else "deleted"
 
 
-_KINDS: dict[type[Any], _Kind] = {
-    Job: _Kind(
-        made=lambda e: e.created_ms,
-        name=_spec_name,
-        parent=lambda e: e.array or None,
-        phase=_phase,
+ROWS: dict[type[Any], Columns] = {
+    Job: Columns(name=_spec_name, parent=lambda job: job.array or None, phase=_phase),
+    JobArray: Columns(name=_spec_name, phase=_phase),
+    RemovedJob: Columns(
+        created_ms=lambda job: job.removed_ms, phase=lambda job: job.phase, live=lambda _: False
     ),
-    JobArray: _Kind(made=lambda e: e.created_ms, name=_spec_name, phase=_phase),
-    RemovedJob: _Kind(made=lambda e: e.removed_ms, name=_name, phase=lambda e: e.phase, live=False),
-    Endpoint: _Kind(made=lambda e: e.created_ms, name=_spec_name, phase=_phase),
-    Replica: _Kind(made=lambda e: e.queued_ms, parent=lambda e: e.endpoint, phase=replica_phase),
-    Workspace: _Kind(made=lambda e: e.created_ms, name=_spec_name, phase=_phase),
-    Environment: _Kind(made=lambda e: e.created_ms, phase=_phase),
-    Node: _Kind(made=lambda e: e.changed_ms, name=lambda e: e.id, phase=lambda e: e.state.value),
-    NodeAccount: _Kind(made=lambda e: e.installed_ms),
-    Artifact: _Kind(
-        id=lambda e: f"{e.tenant}/{e.digest}",  # every tenant holds its own
-        made=lambda e: e.created_ms,
-        phase=lambda e: e.kind,
+    Endpoint: Columns(name=_spec_name, phase=_phase),
+    Replica: Columns(
+        created_ms=lambda replica: replica.queued_ms,
+        parent=lambda replica: replica.endpoint,
+        phase=replica_phase,
     ),
-    ModelVersion: _Kind(made=lambda e: e.created_ms, name=_name, parent=_name),
-    ModelName: _Kind(made=lambda e: e.updated_ms, name=_name),
-    AliasMove: _Kind(made=lambda e: e.at_ms, name=_name, parent=_name, phase=lambda e: e.alias),
-    ModelCard: _Kind(made=lambda e: e.at_ms, name=_name, parent=lambda e: f"{e.name}:{e.number}"),
-    Volume: _Kind(
-        made=lambda e: e.created_ms,
-        name=_name,  # a deleted one stays live: its numbers are not given again
-        phase=lambda e: e.kind.value if e.deleted_ms is None else "deleted",
+    Workspace: Columns(name=_spec_name, phase=_phase),
+    Environment: Columns(phase=_phase),
+    Node: Columns(
+        created_ms=lambda node: node.changed_ms,
+        name=lambda node: node.id,
+        phase=lambda node: node.state.value,
     ),
-    VolumeVersion: _Kind(made=lambda e: e.created_ms, name=_name, parent=_name),
-    Tenant: _Kind(made=lambda e: e.created_ms, tenant=lambda e: e.id, name=lambda e: e.id),
-    Project: _Kind(made=lambda e: e.created_ms, project=_name, name=_name),
-    ApiKey: _Kind(
-        made=lambda e: e.created_ms,
-        name=_name,
-        phase=lambda e: "active" if e.revoked_ms is None else "revoked",
+    NodeAccount: Columns(created_ms=lambda account: account.installed_ms),
+    Artifact: Columns(
+        id=lambda artifact: f"{artifact.tenant}/{artifact.digest}",  # every tenant holds its own
+        phase=lambda artifact: artifact.kind,
     ),
-    Template: _Kind(made=lambda e: e.updated_ms, name=_name, phase=_there),
-    TemplateVersion: _Kind(made=lambda e: e.at_ms, name=_name, parent=_name),
-    Schedule: _Kind(made=lambda e: e.created_ms, name=_name, phase=_phase),
-    Fire: _Kind(
-        made=lambda e: e.due_ms, parent=lambda e: e.schedule, phase=lambda e: e.outcome.value
+    ModelVersion: Columns(parent=_own_name),
+    ModelName: Columns(created_ms=_updated_ms),
+    AliasMove: Columns(created_ms=_at_ms, parent=_own_name, phase=lambda move: move.alias),
+    ModelCard: Columns(created_ms=_at_ms, parent=lambda card: f"{card.name}:{card.number}"),
+    Volume: Columns(phase=_volume_phase),
+    VolumeVersion: Columns(parent=_own_name),
+    Tenant: Columns(tenant=lambda tenant: tenant.id, name=lambda tenant: tenant.id),
+    Project: Columns(project=_own_name),
+    ProjectUse: Columns(created_ms=_at_ms),
+    ApiKey: Columns(phase=_active_or_revoked),
+    Template: Columns(created_ms=_updated_ms, phase=_active_or_deleted),
+    TemplateVersion: Columns(created_ms=_at_ms, parent=_own_name),
+    Schedule: Columns(phase=_phase),
+    Fire: Columns(
+        created_ms=lambda fire: fire.due_ms,
+        parent=lambda fire: fire.schedule,
+        phase=lambda fire: fire.outcome.value,
     ),
-    Notification: _Kind(made=lambda e: e.created_ms, name=_name, phase=_there),
-    Delivery: _Kind(made=lambda e: e.at_ms, parent=lambda e: e.notification, phase=_phase),
+    Notification: Columns(phase=_active_or_deleted),
+    Delivery: Columns(
+        created_ms=_at_ms, parent=lambda delivery: delivery.notification, phase=_phase
+    ),
 }

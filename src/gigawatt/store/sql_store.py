@@ -27,7 +27,7 @@ from gigawatt.store.cursor import write_cursor
 from gigawatt.store.dialect import Dialect
 from gigawatt.store.migrate import migrate
 from gigawatt.store.retention import PRUNE_EVERY_MS, prune
-from gigawatt.store.rows import facts_of, row
+from gigawatt.store.rows import key_of, row
 from gigawatt.store.schema import entries, events, inbox, leader, objects, receipts
 from gigawatt.store.terms import askable, number, term
 
@@ -86,7 +86,7 @@ class SqlStore:
         # Made before the transaction begins, so that it holds the writers' lock for less time.
         puts = [row(entity) for entity in batch.puts]
         removes = [
-            {"gone_kind": type(entity).__name__, "gone_id": facts_of(entity).id}
+            {"gone_kind": type(entity).__name__, "gone_id": key_of(entity)}
             for entity in batch.removes
         ]
         with self._write() as connection:

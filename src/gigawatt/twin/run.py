@@ -9,10 +9,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from gigawatt.control import cycle
-from gigawatt.model.command import CreateProject, SubmitJob
+from gigawatt.model.command import CreateProject, SetEntitlement, SubmitJob
 from gigawatt.model.gang import Gang, GangKind, Shape
 from gigawatt.model.node import NodeReport
 from gigawatt.model.observation import NodeSeen, Observation
+from gigawatt.model.quota import Entitlement
 from gigawatt.model.tenant import DEFAULT_PROJECT, DEFAULT_TENANT
 from gigawatt.model.world import World
 from gigawatt.reconcile.adopt import Found
@@ -50,6 +51,7 @@ class Scenario:
     faults: Iterable[tuple[int, Event]] = ()
     failures: Failures | None = None
     check: bool = True
+    projects: tuple[tuple[str, Entitlement], ...] = ()  # each after those that it is part of
 
 
 def run(scenario: Scenario) -> Report:
@@ -127,7 +129,23 @@ class Twin:
         ids = tuple(report.id for report in self._scenario.nodes)
         found = Found(nodes=ids, attempts=(), observations=tuple(seen))
         self._conclude(cycle.first(self.state, found, now_ms=self.now_ms))
+        if self._scenario.projects:
+            self._cycle(self._entitlements())
         self.machines.wear(self.now_ms)
+
+    def _entitlements(self) -> list[cycle.Input]:
+        """Commands that make the scenario's projects, and give each its quota, limit and weight."""
+        commands: list[cycle.Input] = []
+        for name, entitlement in self._scenario.projects:
+            if name not in self._projects:
+                self._projects.add(name)
+                create = CreateProject(tenant=DEFAULT_TENANT, name=name, by=BY)
+                commands.append(cycle.Asked(ticket=0, command=create))
+            change = SetEntitlement(
+                tenant=DEFAULT_TENANT, name=name, entitlement=entitlement, by=BY
+            )
+            commands.append(cycle.Asked(ticket=0, command=change))
+        return commands
 
     def _next_ms(self) -> int | None:
         if self._arrivals.next_ms is None and not self.state.world.jobs:

@@ -7,10 +7,14 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from gigawatt.model.gang import Shape
+from gigawatt.model.quota import NO_ENTITLEMENT, Entitlement
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.resources import Resources
+from gigawatt.reconcile.entitlements import check_entitlement
 from gigawatt.scheduler.policy import POLICIES
 from gigawatt.spec.faults import faults_of, nearest, refusal, wrong
+from gigawatt.spec.fields import Name
+from gigawatt.spec.quota import QuotaRequest
 from gigawatt.spec.units import UnitError, duration_ms, size_bytes
 from gigawatt.twin.cluster import groups_of
 from gigawatt.twin.failures import FailureRate, Failures
@@ -23,6 +27,7 @@ from gigawatt.twin.traces.table import PHILLY, Mapped, mapping_of, read_table
 from gigawatt.twin.work import Work
 
 JOBS_MAX = 10_000_000
+PROJECTS_MAX = 100_000
 
 
 def _duration(value: object) -> int:
@@ -76,6 +81,12 @@ class FailuresForm(_Form):
     repair: Duration = Field(default=3_600_000, ge=1_000)
 
 
+class ProjectForm(QuotaRequest):
+    """A project and what it is entitled to; those that it is part of come before it."""
+
+    name: Name
+
+
 class ScenarioForm(_Form):
     policy: str = "default"
     seed: int = Field(default=0, ge=0, le=1 << 62)
@@ -84,6 +95,7 @@ class ScenarioForm(_Form):
     nodes: Any = None
     workload: WorkloadForm
     failures: FailuresForm | None = None
+    projects: list[ProjectForm] = Field(default=[], max_length=PROJECTS_MAX)
 
 
 def read_scenario(file: Path, *, check: bool = True) -> Scenario:
@@ -110,6 +122,7 @@ def read_scenario(file: Path, *, check: bool = True) -> Scenario:
         timing=Timing(startup_ms=form.startup, checkpoint_ms=form.checkpoint),
         failures=failures,
         check=check,
+        projects=_projects(file, form),
     )
 
 
@@ -126,6 +139,30 @@ def _parsed(file: Path) -> ScenarioForm:
         return ScenarioForm.model_validate(document)
     except ValidationError as error:
         raise refusal(faults_of(error, ScenarioForm)) from error
+
+
+def _projects(file: Path, form: ScenarioForm) -> tuple[tuple[str, Entitlement], ...]:
+    """Checked as a person's change would be: in a run nobody would see that it was refused."""
+    known: dict[str, Entitlement] = {}
+    for place, each in enumerate(form.projects):
+        field = f"projects[{place}]"
+        entitlement = each.changed(NO_ENTITLEMENT)
+        if each.name in known:
+            detail = f"{file}: project {each.name} is there twice"
+            raise RefusalError(RefusalCode.INVALID, detail, field=f"{field}.name")
+        if entitlement.parent and entitlement.parent not in known:
+            detail = f"{file}: project {each.name} is part of {entitlement.parent}, which does not come before it"
+            hint = nearest(entitlement.parent, known)
+            raise RefusalError(RefusalCode.INVALID, detail, field=f"{field}.parent", hint=hint)
+        try:
+            check_entitlement(entitlement)
+        except RefusalError as refused:
+            detail = f"{file}: project {each.name}: {refused.detail}"
+            raise RefusalError(
+                refused.code, detail, field=f"{field}.{refused.field}", hint=refused.hint
+            ) from refused
+        known[each.name] = entitlement
+    return tuple(known.items())
 
 
 def _works(file: Path, form: ScenarioForm, node_gpus: int) -> tuple[Work, ...]:

@@ -5,8 +5,10 @@ import hashlib
 import os
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -193,6 +195,32 @@ def test_without_a_secret_this_machines_own_keys_are_not_used(
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", server.secret_key)
     with pytest.raises(RefusalError):  # signed with them, it would be answered
         trees.look(OWNER, url(wire), "")
+
+
+def test_what_this_machine_is_told_of_endpoints_is_not_for_tenants(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Amazon's own needs no entry among the allowed endpoints, so it must be Amazon's own that is asked."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    client: Any = connect_as(parse_bucket("s3://bucket/p", ()), {}, tries=1)
+    assert client.meta.endpoint_url == "https://s3.amazonaws.com"
+    client.close()
+
+
+def test_what_does_not_fit_is_refused_before_the_first_byte(
+    trees: S3Trees, store: ArtifactStore, wire: Wire, tmp_path: Path
+) -> None:
+    seen = trees.look(OWNER, url(wire), "lake")
+    huge = Listed(path="huge", size=1 << 60, etag="0" * 32)
+    data = encode_listing(replace(seen, objects=(*seen.objects[:1], huge)))
+    digest = "sha256:" + hashlib.sha256(data).hexdigest()
+    store.put_stream(digest, [data])
+    received = wire.received
+    with pytest.raises(RefusalError) as caught:
+        trees.materialise(digest, tmp_path / "node" / "tree")
+    assert caught.value.code is RefusalCode.DISK_FULL
+    assert wire.received == received
+    assert not (tmp_path / "node" / "tree").exists()
 
 
 def test_keys_that_no_directory_can_hold_are_named(

@@ -13,7 +13,7 @@ from gigawatt.model.refusal import RefusalError
 from gigawatt.model.tenant import ApiKey
 from gigawatt.store.base import EventQuery, LedgerQuery, Query, Store
 from gigawatt.store.listing import PAGE_MAX
-from gigawatt.store.rows import facts_of
+from gigawatt.store.rows import key_of
 from tests.contract.store.databases import NOW_MS
 from tests.contract.store.samples import (
     alias_move,
@@ -33,7 +33,7 @@ from tests.contract.store.samples import (
 def test_every_kind_is_read_back_exactly(store: Store, epoch: int) -> None:
     entities = one_of_every_kind()
     store.commit(batch_of(*entities), epoch=epoch, now_ms=NOW_MS)
-    read = [store.read(type(entity), facts_of(entity).id) for entity in entities]
+    read = [store.read(type(entity), key_of(entity)) for entity in entities]
     assert read == list(entities)
 
 

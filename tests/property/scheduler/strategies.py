@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from math import prod
 from typing import Any
 
@@ -12,10 +12,13 @@ from gigawatt.model.endpoint import Replica
 from gigawatt.model.gang import Isolation, Shape, Window
 from gigawatt.model.job import Job
 from gigawatt.model.node import Node, NodeState
+from gigawatt.model.quota import Bounds, Entitlement, ProjectUse
+from gigawatt.model.resources import Resources
+from gigawatt.model.tenant import Project, Tenant
 from gigawatt.model.world import World
 from gigawatt.scheduler.decide import decide
 from gigawatt.scheduler.encode import encode_cold
-from gigawatt.scheduler.policy import Fit, Line, Policy
+from gigawatt.scheduler.policy import Fit, Line, Order, Policy
 from tests.scenario.build import (
     NOW_MS,
     apply_starts,
@@ -59,12 +62,58 @@ CLAIM = {
     "suspects": [(), (), (), ("node-0", "node-1", "node-2"), NODE_IDS[1:], NODE_IDS[2:]],
 }
 
+PROJECTS = ("one", "two", "default")
+ENTITLEMENT = {
+    "quota": [
+        Bounds(),
+        Bounds(milli_gpu=2000),
+        Bounds(milli_cpu=3000, milli_gpu=0),
+        Bounds(milli_gpu=4000, milli_cpu=8000, memory_bytes=32 << 30),
+    ],
+    "limit": [
+        Bounds(),
+        Bounds(),
+        Bounds(milli_gpu=4000),
+        Bounds(milli_cpu=8000, memory_bytes=48 << 30),
+        Bounds(milli_gpu=0),
+    ],
+    "weight": [1, 1, 2, 7],
+    "strict": [False, False, True],
+}
+CROWD_TERMS = {
+    "quota": [None, 2000, 4000, 6000],
+    "limit": [None, None, None, 8000, 10_000],
+    "weight": [1, 1, 5],
+    "strict": [False, False, True],
+}
+CROWD = {
+    "nodes": [1, 1, 1, (1, 2)],
+    "milli_cpu": [1000, 2000, 3000, 4000, 6000],
+    "priority": [0, 0, 10, 100],
+    "queued_ms": [NOW_MS, NOW_MS - 1, NOW_MS - 5_000, NOW_MS - 700_000],
+    "project": ["one", "two", "default"],
+}
+USE = {
+    "at_ms": [NOW_MS, NOW_MS - 3_600_000, NOW_MS - 30 * 86_400_000],
+    "used": [0, 1000, 4000],
+    "gpus": [0, 500, 3000],
+    "cpus": [0, 100, 7000],
+}
+
 policies = st.builds(
     Policy,
     hold_after_ms=st.sampled_from([0, 1_000, 600_000]),
     steps_max=st.sampled_from([1_000] * 8 + [3, 1]),
     line=st.sampled_from([Line.BACKFILL] * 3 + list(Line)),
     fit=st.sampled_from(list(Fit)),
+)
+sharing = st.builds(
+    Policy,
+    hold_after_ms=st.sampled_from([1_000, 600_000, 1 << 50]),
+    starve_after_ms=st.sampled_from([0, 600_000]),
+    steps_max=st.sampled_from([1_000] * 4 + [2]),
+    line=st.sampled_from([Line.BACKFILL] * 4 + list(Line)),
+    order=st.sampled_from([Order.FAIR] * 4 + list(Order)),
 )
 states = st.sampled_from(STATES)
 
@@ -133,6 +182,71 @@ def worlds(draw: st.DrawFn) -> World:
     for work in draw(lines("new")):
         world.put(work)
     return world
+
+
+@st.composite
+def shared_worlds(draw: st.DrawFn, *, flat: bool = False) -> World:
+    """A world whose projects have quotas, limits, weights and a past."""
+    world = draw(worlds())
+    world.put(Tenant(id="default", created_ms=0))
+    for name in PROJECTS:
+        world.put(draw(entitled(name, flat=flat)))
+    for name in draw(st.lists(st.sampled_from(PROJECTS), unique=True)):
+        world.put(draw(uses(name)))
+    return world
+
+
+@st.composite
+def crowded_worlds(draw: st.DrawFn) -> World:
+    """A few nodes that cannot hold all that wants them, and projects side by side that are guaranteed some."""
+    world = make_world([make_node(node, cpus=8) for node in NODE_IDS[: draw(st.integers(1, 2))]])
+    world.put(Tenant(id="default", created_ms=0))
+    for name in PROJECTS:
+        world.put(draw(mixtures(CROWD_TERMS).map(partial(_crowded, name))))
+    for index in range(draw(st.integers(4, 10))):
+        fields = draw(mixtures(CROWD))
+        shape = make_shape(fields["nodes"], milli_cpu=fields["milli_cpu"])
+        claim = {name: fields[name] for name in ("priority", "queued_ms", "project")}
+        world.put(make_job(f"job-{index}", shape, **claim))
+    return world
+
+
+def _crowded(name: str, fields: Mapping[str, Any]) -> Project:
+    quota, limit = Bounds(milli_cpu=fields["quota"]), Bounds(milli_cpu=fields["limit"])
+    strict = fields["strict"]
+    return _project(
+        name, quota=quota, limit=limit, strict=strict, weight=fields["weight"], parent=""
+    )
+
+
+@cache
+def entitled(name: str, *, flat: bool = False) -> st.SearchStrategy[Project]:
+    """A project; unless all are `flat`, one may be part of those before it."""
+    above = ("",) if flat else ("", "", *PROJECTS[: PROJECTS.index(name)])
+    return mixtures({**ENTITLEMENT, "parent": above}).map(lambda fields: _project(name, **fields))
+
+
+@cache
+def uses(name: str) -> st.SearchStrategy[ProjectUse]:
+    return mixtures(USE).map(
+        lambda fields: ProjectUse(
+            id=f"default/{name}",
+            tenant="default",
+            project=name,
+            at_ms=fields["at_ms"],
+            used=Resources(milli_gpu=fields["used"]),
+            average=Resources(milli_gpu=fields["gpus"], milli_cpu=fields["cpus"]),
+        )
+    )
+
+
+def _project(name: str, *, quota: Bounds, limit: Bounds, strict: bool, **more: Any) -> Project:
+    """What has no quota borrows."""
+    borrows = not (strict and quota != Bounds())
+    terms = Entitlement(quota=quota, limit=limit, borrows=borrows, **more)
+    return Project(
+        id=f"default/{name}", tenant="default", name=name, created_ms=0, entitlement=terms
+    )
 
 
 def _shape(*, nodes: int | tuple[int, int], milli_gpu: int, stacked: bool, **more: Any) -> Shape:

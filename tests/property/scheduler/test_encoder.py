@@ -16,7 +16,10 @@ from gigawatt.scheduler.policy import Policy
 from gigawatt.scheduler.record import dump
 from tests.property.scheduler.strategies import (
     NODE_IDS,
+    PROJECTS,
+    entitled,
     nodes,
+    shared_worlds,
     states,
     waiting_jobs,
     waiting_replicas,
@@ -25,6 +28,7 @@ from tests.property.scheduler.strategies import (
 from tests.scenario.build import NOW_MS, apply_starts
 
 POLICY = Policy()
+TIMES = (NOW_MS - 500, NOW_MS, NOW_MS + 700)
 
 
 class History:
@@ -45,6 +49,8 @@ class History:
             "end attempt": self.end_attempt,
             "cancel": self.cancel,
             "repeat": self.repeat,
+            "entitle": self.entitle,
+            "accrue": self.accrue,
         }
 
     def put(self, entity: Entity) -> None:
@@ -103,15 +109,23 @@ class History:
         else:
             self.put(replace(work, stopping=True))
 
+    def entitle(self) -> None:
+        self.put(self.draw(entitled(self.draw(st.sampled_from(PROJECTS)))))
+
+    def accrue(self) -> None:
+        for use in self.encoder.accrued(self.draw(st.sampled_from(TIMES)), half_life_ms=1_000):
+            self.put(use)
+
     def repeat(self) -> None:
-        for entity in (*self.world.nodes.values(), *self.work()):
+        shares = (*self.world.projects.values(), *self.world.uses.values())
+        for entity in (*self.world.nodes.values(), *self.work(), *shares):
             self.encoder.apply(entity)
 
     def work(self) -> list[Job | Replica]:
         return [*self.world.jobs.values(), *self.world.replicas.values()]
 
 
-@given(data=st.data(), world=worlds())
+@given(data=st.data(), world=worlds() | shared_worlds())
 def test_after_any_history_the_encoder_equals_one_from_scratch(
     data: st.DataObject, world: World
 ) -> None:
@@ -123,7 +137,7 @@ def test_after_any_history_the_encoder_equals_one_from_scratch(
         assert dump(history.encoder.snapshot(NOW_MS, resume="x"), POLICY) == dump(cold, POLICY)
 
 
-@given(data=st.data(), world=worlds())
+@given(data=st.data(), world=worlds() | shared_worlds())
 def test_a_snapshot_stays_what_it_was_whatever_happens_afterwards(
     data: st.DataObject, world: World
 ) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from gigawatt.build.seals import ATTRIBUTE
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.sdk.client import Client
 from gigawatt.sdk.errors import ApiError
@@ -169,6 +170,26 @@ def test_bytes_that_have_rotted_in_the_store_are_noticed(
         assert refused.value.code is RefusalCode.DIGEST_MISMATCH
         assert not (tmp_path / "out" / "w.dat").exists()
         assert not list((tmp_path / "out").glob("*part"))
+
+
+def test_a_file_without_a_seal_is_proven_by_its_digest(
+    served: tuple[Client, Wire], files: Path, place: Path, tmp_path: Path
+) -> None:
+    client, _ = served
+    data = os.urandom(LEAST_BYTES)
+    (files / "w.dat").write_bytes(data)
+    client.models.push("unsealed", files)
+    stored = blob(place, data)
+    stored.chmod(0o644)
+    os.removexattr(stored, ATTRIBUTE)
+    client.models.export("unsealed", tmp_path / "out")
+    assert (tmp_path / "out" / "w.dat").read_bytes() == data
+    stored.write_bytes(data[:-1] + b"x")
+    with pytest.raises(RefusalError, match="has sha256:"):
+        client.models.export("unsealed", tmp_path / "again")
+    os.setxattr(stored, ATTRIBUTE, b"0" * 64)
+    with pytest.raises(RefusalError, match="has blake3:"):
+        client.models.export("unsealed", tmp_path / "again")
 
 
 def test_where_the_socket_is_gone_the_bytes_are_sent(

@@ -127,10 +127,15 @@ def test_a_revoked_key_ends_the_visits_that_it_began(visit: Callable[[Scenario],
     async def scenario(at: Visit) -> None:
         secret = await at.site.make_key(Role.DEVELOPER)
         await at.browser.get(await at.link(key=secret), headers=PAGE)
+        assert (await at.browser.get(f"{at.url}/workspaces/lab/")).status_code == 200
         keys = (await at.site.view("/v1/keys"))["items"]
         (key,) = (each["id"] for each in keys if each["name"] == "developer")
-        assert (await at.browser.get(f"{at.url}/workspaces/lab/")).status_code == 200
-        await at.site.call("DELETE", f"/v1/keys/{key}")
+        async with at.socket() as socket:
+            await at.site.call("DELETE", f"/v1/keys/{key}")
+            with pytest.raises(ConnectionClosed):
+                while True:
+                    await socket.recv()
+            assert socket.close_code == 1008
         assert (await at.browser.get(f"{at.url}/workspaces/lab/")).status_code == 404
 
     visit(scenario)

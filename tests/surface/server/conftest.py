@@ -7,6 +7,9 @@ import pytest
 from benchmarks.http import Api
 from benchmarks.instance import Instance, start, stop
 
+from tests.surface.server.daily import end, running
+from tests.surface.server.jobs import View
+
 
 @pytest.fixture(scope="module")
 def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
@@ -46,3 +49,11 @@ def connect() -> Iterator[Callable[..., Api]]:
     yield to
     for client in opened:
         client.close()
+
+
+@pytest.fixture
+def job(instance: Instance, api: Api) -> Iterator[View]:
+    """One that runs, with files of its own."""
+    view = running(api)
+    yield view
+    end(api, view)

@@ -7,7 +7,7 @@ import socket
 import struct
 import subprocess
 import termios
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
 from fcntl import ioctl
 
@@ -84,11 +84,13 @@ def at_terminal(instance: Instance, *args: str) -> Generator[AtTerminal]:
 
 
 @contextmanager
-def started(instance: Instance, *args: str) -> Generator["subprocess.Popen[str]"]:
+def started(
+    instance: Instance, *args: str, environ: Mapping[str, str] | None = None
+) -> Generator["subprocess.Popen[str]"]:
     """A command that goes on, with pipes."""
     process = subprocess.Popen(
         [*GW, *args],
-        env=instance.environ(),
+        env={**instance.environ(), **(environ or {})},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

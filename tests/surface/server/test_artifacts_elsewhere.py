@@ -76,3 +76,25 @@ def test_wrong_keys_are_told_at_the_start_in_one_line(
     assert "Traceback" not in done.stderr
     held = b"".join(path.read_bytes() for path in own_data.rglob("*") if path.is_file())
     assert b"a-secret-that-is-wrong" not in held + done.stderr.encode()
+
+
+def test_a_bundle_that_was_damaged_where_it_is_kept_is_not_the_users_fault(
+    own_data: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "say.py").write_text("print('from the bundle')")
+    assert up(own_data, "").returncode == 0
+    with Client(data=own_data) as client:
+        bundle = client.artifacts.send_bundle(tmp_path / "code").digest
+        hex_digits = bundle.removeprefix("sha256:")
+        kept = own_data / "artifacts" / "sha256" / hex_digits[:2] / hex_digits
+        kept.chmod(0o644)
+        kept.write_bytes(b"x" + kept.read_bytes()[1:])
+        job = client.submit(name="j", command=["python3", "say.py"], bundle=bundle)
+        assert job.wait(check=False).phase == "failed"
+        attempts = job.view["attempts"]
+        assert {each["charged_to"] for each in attempts} == {"infrastructure"}
+        assert f"the stored copy of {bundle} was damaged" in str(attempts[0]["evidence"])
+        assert client.artifacts.send_bundle(tmp_path / "code").digest == bundle
+        job = client.submit(name="j", command=["python3", "say.py"], bundle=bundle).wait()
+        assert job.phase == "succeeded"

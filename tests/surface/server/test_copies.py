@@ -1,14 +1,14 @@
-"""Copies from and to a rank that were broken off, on a real instance."""
+"""Files copied to ranks and back on a real instance, also when the copy is broken off."""
 
 import json
-from collections.abc import Iterator
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
-from benchmarks.http import Api
 from benchmarks.instance import Instance
 
-from tests.surface.server.daily import end, gw, running
+from tests.surface.server.daily import gw
 from tests.surface.server.jobs import View
 from tests.surface.server.talking import started
 from tests.waiting import until
@@ -18,12 +18,47 @@ pytestmark = pytest.mark.slow
 BIG_BYTES = 300_000_000
 
 
-@pytest.fixture
-def job(instance: Instance, api: Api) -> Iterator[View]:
-    """One that runs, with files of its own."""
-    view = running(api)
-    yield view
-    end(api, view)
+def test_a_tree_is_copied_there_and_back(instance: Instance, job: View, tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    (tree / "sub").mkdir(parents=True)
+    (tree / "run.sh").write_text("#!/bin/sh\n")
+    (tree / "run.sh").chmod(0o750)
+    (tree / "sub" / "data").write_bytes(os.urandom(3 << 20))
+    (tree / "newest").symlink_to("sub/data")
+    there = gw(instance, "cp", str(tree), f"{job['id']}:")
+    assert there.returncode == 0, there.stderr
+    assert "verified" in there.stderr
+    back = gw(instance, "cp", f"{job['id']}:tree", str(tmp_path / "back"), "-o", "json")
+    assert back.returncode == 0, back.stderr
+    assert json.loads(back.stdout) == {
+        "path": str(tmp_path / "back"),
+        "entries": 5,
+        "size_bytes": (3 << 20) + 10,
+        "kept_bytes": 0,
+    }
+    assert subprocess.run(["diff", "-r", tree, tmp_path / "back"], check=False).returncode == 0
+    assert (tmp_path / "back" / "newest").readlink() == Path("sub/data")
+    assert (tmp_path / "back" / "run.sh").stat().st_mode & 0o777 == 0o750
+
+
+def test_a_copy_that_cannot_be_says_why_and_leaves_nothing(
+    instance: Instance, job: View, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("x")
+    cases = [
+        ((f"{job['id']}:nope", "."), "at the rank: there is no nope"),
+        ((str(tmp_path / "nope"), f"{job['id']}:"), "there is no"),
+        (
+            (str(tmp_path / "file"), f"{job['id']}:no/such/place"),
+            "at the rank: there is no directory",
+        ),
+        ((f"{job['id']}:a", f"{job['id']}:b"), "one of the two must be a path in a job"),
+        (("a", "b"), "one of the two must be a path in a job"),
+    ]
+    for args, said in cases:
+        done = gw(instance, "cp", *args, cwd=tmp_path)
+        assert (done.returncode, said in done.stderr) == (2, True), done.stderr
+    assert [each.name for each in tmp_path.iterdir()] == ["file"]
 
 
 def arrived_bytes(place: Path) -> int:

@@ -22,11 +22,13 @@ from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 
+VSCODE = next(filter(shutil.which, ("code-server", "openvscode-server")), "")
+NO_VSCODE = (
+    "neither code-server nor openvscode-server is on this machine: "
+    "npm install --global code-server, where it can be built"
+)
 BUILD_S = 300.0  # JupyterLab's packages are fetched once
 SMALL: dict[str, Any] = {"gang": {"cpus": 0.2}}
-
-EDITOR = shutil.which("code-server") or shutil.which("openvscode-server")
-NO_EDITOR = "neither code-server nor openvscode-server is on PATH"
 
 Browse = Callable[[str], "Browser"]
 
@@ -252,29 +254,26 @@ def test_a_shell_goes_on_when_nobody_is_attached(client: Client) -> None:
     asyncio.run(scenario())
 
 
-@pytest.mark.skipif(EDITOR is None, reason=f"{NO_EDITOR}: decision 0120 says why CI installs none")
-def test_vscode_answers_through_the_proxy_and_keeps_its_home(
-    client: Client, browse: Browse
-) -> None:
-    client.workspaces.make(name="editor", program="vscode", **SMALL)
-    runs(client, "editor")
-    browser = browse("editor")
-    page = browser.http.get(browser.base, follow_redirects=True)
-    assert page.status_code == 200
-    assert "workbench" in page.text
-    client.workspaces.suspend("editor")
-    rests(client, "editor", "suspended")
-    client.workspaces.start("editor")
-    runs(client, "editor")
-    assert browser.http.get(browser.base, follow_redirects=True).status_code == 200
-
-
-@pytest.mark.skipif(EDITOR is not None, reason=f"{EDITOR} is on this machine")
+@pytest.mark.skipif(bool(VSCODE), reason=f"{VSCODE} is on this machine")
 def test_vscode_that_is_not_there_says_what_to_install(client: Client) -> None:
     client.workspaces.make(name="code", program="vscode", **SMALL)
     message = rests(client, "code", "failed")["message"]
     assert "npm install --global code-server" in message
     client.workspaces.delete("code")
+
+
+@pytest.mark.skipif(not VSCODE, reason=NO_VSCODE)
+def test_vscode_is_opened_by_a_link_and_only_with_it(client: Client, browse: Browse) -> None:
+    client.workspaces.make(name="editor", program="vscode", idle="1h", **SMALL)
+    runs(client, "editor")
+    browser = browse("editor")
+    page = browser.http.get(browser.base, follow_redirects=True)
+    assert page.status_code == 200, page.text
+    assert "workbench" in page.text  # what both servers call their page
+    assert httpx2.get(browser.base).status_code == 404
+    client.workspaces.suspend("editor")
+    rests(client, "editor", "suspended")
+    client.workspaces.delete("editor")
 
 
 def test_the_next_control_plane_finds_it_as_it_was(own_data: Path) -> None:

@@ -58,7 +58,7 @@ class Proxy:
         elif is_from_elsewhere(scope):
             await pages.from_elsewhere()(scope, receive, send)
         else:
-            workspace = await workspace_of(self._services, scope, visit)
+            workspace, _ = await workspace_of(self._services, scope, visit)
             if workspace is None:
                 await pages.nothing_here(visit.name)(scope, receive, send)
             else:
@@ -113,14 +113,16 @@ class Proxy:
 
     async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         visit = visit_of(scope)
-        workspace = None
+        workspace, by = None, ""
         if visit is not None and not is_from_elsewhere(scope):
-            workspace = await workspace_of(self._services, scope, visit)
+            workspace, by = await workspace_of(self._services, scope, visit)
         target = self._target(workspace, scope) if workspace else None
         if workspace is None or target is None:
             await send({"type": "websocket.close", "code": REFUSED})
             return
-        await sockets.pass_on(target, scope, receive, send, self._toucher(workspace))
+        with self._services.revocations.watch(by) as revoked:
+            ends = sockets.Ends(receive=receive, send=send, barred=revoked)
+            await sockets.pass_on(target, scope, ends, self._toucher(workspace))
 
     def _target(self, workspace: Workspace, scope: Scope) -> http.Target | None:
         """Where its desk answers; None while it does not."""

@@ -42,13 +42,15 @@ def visit_of(scope: Scope) -> Visit | None:
     return Visit(name=name, code=code, rest=rest)
 
 
-async def workspace_of(services: Services, scope: Scope, visit: Visit) -> Workspace | None:
-    """The workspace that the browser's cookie opens; None where it opens none, or not the one of this path."""
+async def workspace_of(
+    services: Services, scope: Scope, visit: Visit
+) -> tuple[Workspace | None, str]:
+    """The workspace that the browser's cookie opens, and for which key; None where it opens none, or not this one."""
     cookie = own_cookie(scope["headers"])
-    if not cookie:
-        return None
-    found = await services.doors.entered(cookie, visit.name)
-    return services.leader.workspace(found) if found else None
+    found = await services.doors.entered(cookie, visit.name) if cookie else None
+    if found is None:
+        return None, ""
+    return services.leader.workspace(found.workspace), found.key
 
 
 def is_navigation(scope: Scope) -> bool:

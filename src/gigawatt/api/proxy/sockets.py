@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from starlette.types import Receive, Scope, Send
 from websockets.asyncio.client import ClientConnection, connect
@@ -16,15 +17,22 @@ MESSAGE_BYTES_MAX = 64 << 20  # an output that is larger ends the connection
 OPEN_S = 10.0
 CLOSE_S = 2.0
 KEEP_ALIVE_BYTES_MAX = 16  # VS Code's pages say so much by themselves, every few seconds
-GOING_AWAY, NOT_ANSWERING = 1001, 1011
+GOING_AWAY, NOT_ALLOWED, NOT_ANSWERING = 1001, 1008, 1011
 CODE_MIN, CODE_MAX = 1000, 4999
 UNSENDABLE = frozenset({1005, 1006, 1015})  # codes that are told and never sent
 
 
-async def pass_on(
-    target: Target, scope: Scope, receive: Receive, send: Send, touched: Callable[[], None]
-) -> None:
-    """`touched` is called for what a person does. Returns when either side has closed."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ends:
+    """The browser's side. Once `barred` is set, its person may not be here any more."""
+
+    receive: Receive
+    send: Send
+    barred: asyncio.Event
+
+
+async def pass_on(target: Target, scope: Scope, ends: Ends, touched: Callable[[], None]) -> None:
+    """`touched` is called for what a person does. Returns when either side has closed, or the person is barred."""
     headers = onward(scope["headers"], token=target.token, scheme="http")
     try:
         upstream = await connect(
@@ -44,24 +52,25 @@ async def pass_on(
             proxy=None,
         )
     except (OSError, TimeoutError, InvalidHandshake, WebSocketException):
-        await send({"type": "websocket.close", "code": NOT_ANSWERING})
+        await ends.send({"type": "websocket.close", "code": NOT_ANSWERING})
         return
     try:
-        await send({"type": "websocket.accept", "subprotocol": upstream.subprotocol})
-        await _both_ways(upstream, receive, send, touched)
+        await ends.send({"type": "websocket.accept", "subprotocol": upstream.subprotocol})
+        await _both_ways(upstream, ends, touched)
     finally:
         await upstream.close()
 
 
-async def _both_ways(
-    upstream: ClientConnection, receive: Receive, send: Send, touched: Callable[[], None]
-) -> None:
-    there = asyncio.create_task(_there(upstream, receive, touched))
-    back = asyncio.create_task(_back(upstream, send))
+async def _both_ways(upstream: ClientConnection, ends: Ends, touched: Callable[[], None]) -> None:
+    there = asyncio.create_task(_there(upstream, ends.receive, touched))
+    back = asyncio.create_task(_back(upstream, ends.send))
+    barred = asyncio.create_task(ends.barred.wait())
     try:
-        await asyncio.wait([there, back], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([there, back, barred], return_when=asyncio.FIRST_COMPLETED)
+        if barred.done() and not back.done():
+            await ends.send({"type": "websocket.close", "code": NOT_ALLOWED})
     finally:
-        for task in (there, back):
+        for task in (there, back, barred):
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError, ConnectionClosed):
                 await task

@@ -124,7 +124,7 @@ async def retry_array(call: Call, array: str, query: Place) -> Response:
 )
 async def watch_array(call: Call, array: str, query: Place) -> Response:
     views = await watch.array(call.caller, call.services, array, project=query.project)
-    return event_stream(_array_events(views))
+    return event_stream(call.while_good(_array_events(views)))
 
 
 async def _array_events(views: AsyncIterator[ArrayView | None]) -> AsyncIterator[bytes]:

@@ -1,11 +1,12 @@
 """What jobs are made of and make: /v1/artifacts."""
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse, Response, StreamingResponse
 
 from gigawatt.api.call import Call
-from gigawatt.api.file_queries import InTree, Uploading
+from gigawatt.api.file_queries import FilesOfTree, InTree, Uploading
 from gigawatt.api.operations import Operation, Routes
 from gigawatt.api.replies import reply
 from gigawatt.service import artifacts
@@ -64,6 +65,33 @@ async def read_artifact(call: Call, digest: str, query: Uploading) -> Response:
 async def read_artifact_file(call: Call, digest: str, query: InTree) -> Response:
     found = await artifacts.file_content(call.caller, call.services, digest, query.path)
     return _file(found.path, {})
+
+
+@ROUTES.add(
+    "GET",
+    "/v1/artifacts/{digest}/files",
+    Operation(
+        verb="artifacts.files_content",
+        summary="Read files of a tree, one after the other as its manifest lists them",
+        media_type=BYTES,
+    ),
+)
+async def read_artifact_files(call: Call, digest: str, query: FilesOfTree) -> Response:
+    numbers = range(query.start, query.stop)
+    found = await artifacts.files_content(call.caller, call.services, digest, numbers)
+    headers = {"Content-Length": str(found.size_bytes)}
+    return StreamingResponse(_joined(found.paths), media_type=BYTES, headers=headers)
+
+
+def _joined(paths: Sequence[Path]) -> Iterator[bytes]:
+    """What the files hold, in pieces of CHUNK_BYTES and more: each piece is a way through the loop."""
+    held = bytearray()
+    for path in paths:
+        held += path.read_bytes()
+        if len(held) >= CHUNK_BYTES:
+            yield bytes(held)
+            held.clear()
+    yield bytes(held)
 
 
 def _file(path: Path, headers: dict[str, str]) -> FileResponse:

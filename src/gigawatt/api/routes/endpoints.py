@@ -101,4 +101,4 @@ async def endpoint_logs(call: Call, endpoint: str, query: Logs) -> Response:
     found = await logs.of_endpoint(
         call.caller, call.services, endpoint, query.wanted(), replica=query.replica
     )
-    return log_reply(found)
+    return log_reply(call, found)

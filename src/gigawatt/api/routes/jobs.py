@@ -182,7 +182,7 @@ async def job_logs(call: Call, job: str, query: Logs) -> Response:
     found = await logs.of_job(
         call.caller, call.services, job, query.wanted(), project=query.project
     )
-    return log_reply(found)
+    return log_reply(call, found)
 
 
 @ROUTES.add(
@@ -210,8 +210,8 @@ async def job_result(call: Call, job: str, query: Result) -> Response:
 )
 async def job_lines(call: Call, job: str, query: Lines) -> Response:
     found = await logs.lines(call.caller, call.services, job, query.wanted(), project=query.project)
-    headers = {"Cache-Control": "no-store"}
-    return StreamingResponse(_line_json(found), media_type=JSON_LINES, headers=headers)
+    lines = call.while_good(_line_json(found))
+    return StreamingResponse(lines, media_type=JSON_LINES, headers={"Cache-Control": "no-store"})
 
 
 @ROUTES.add(
@@ -225,17 +225,17 @@ async def job_lines(call: Call, job: str, query: Lines) -> Response:
 )
 async def watch_job(call: Call, job: str, query: Place) -> Response:
     views = await watch.job(call.caller, call.services, job, project=query.project)
-    return event_stream(_job_events(views))
+    return event_stream(call.while_good(_job_events(views)))
 
 
-def log_reply(found: LogBytes) -> Response:
+def log_reply(call: Call, found: LogBytes) -> Response:
     """A stream of bytes; the headers say where in whose output it begins."""
     headers = {
         "X-Log-Offset": str(found.offset),
         "X-Log-Attempt": str(found.attempt),
         "Cache-Control": "no-store",
     }
-    return StreamingResponse(found.chunks, media_type=TEXT, headers=headers)
+    return StreamingResponse(call.while_good(found.chunks), media_type=TEXT, headers=headers)
 
 
 async def _line_json(batches: AsyncIterator[tuple[LogLine, ...]]) -> AsyncIterator[bytes]:

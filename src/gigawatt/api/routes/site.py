@@ -93,7 +93,8 @@ async def list_events(call: Call, query: Events) -> Response:
 )
 async def watch_events(call: Call, query: Watch) -> Response:
     wanted = query.filter(call.request.headers.get("last-event-id", ""))
-    return event_stream(_events(await watch.events(call.caller, call.services, wanted)))
+    found = await watch.events(call.caller, call.services, wanted)
+    return event_stream(call.while_good(_events(found)))
 
 
 @ROUTES.add(

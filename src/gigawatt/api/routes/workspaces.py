@@ -174,4 +174,4 @@ async def workspace_logs(call: Call, workspace: str, query: Logs) -> Response:
     found = await logs.of_workspace(
         call.caller, call.services, workspace, query.wanted(), project=query.project
     )
-    return log_reply(found)
+    return log_reply(call, found)

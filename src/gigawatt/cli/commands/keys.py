@@ -9,7 +9,7 @@ from gigawatt.cli.lazy import NounGroup
 from gigawatt.cli.session import Session, with_session
 
 if TYPE_CHECKING:
-    from gigawatt.sdk.views import KeyView
+    from gigawatt.sdk.account_views import KeyView
 
 ROLES = (
     "viewer",

@@ -26,6 +26,8 @@ _LEADS = {
     ReasonCode.DEPENDENCY: "a job that it comes after has not ended",
     ReasonCode.ENVIRONMENT: "its environment is being built",
     ReasonCode.NOT_CONSIDERED: "the last cycle's work ended before its turn; the next goes on there",
+    ReasonCode.LIMIT: "its project would use more than its limit",
+    ReasonCode.QUOTA_EXCEEDED: "its project would use more than its quota, and does not borrow",
     ReasonCode.STOPPING: "its last attempt is still being stopped",
 }
 

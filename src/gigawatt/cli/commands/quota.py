@@ -1,0 +1,115 @@
+"""`gw quota`: what projects may use, and what they do use."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gigawatt.cli import format as form
+from gigawatt.cli.lazy import NounGroup
+from gigawatt.cli.session import Session, with_project, with_session
+
+if TYPE_CHECKING:
+    from gigawatt.sdk.quota_views import AmountsView, QuotaView
+
+NOTHING = "none"
+
+
+@click.group("quota", cls=NounGroup)
+def quota() -> None:
+    """Show or set what projects may use. `gw quota` shows."""
+
+
+@quota.command("show")
+@with_session
+def show(session: Session) -> None:
+    """Show what every project may use, uses, and is owed."""
+    page = session.client.quotas.page()
+    if session.as_json:
+        session.show_json(page)
+        return
+    _shown(page["items"])
+
+
+@quota.command("set")
+@click.option("--gpus", metavar="N|none", help="Guarantee so many GPUs.")
+@click.option("--cpus", metavar="N|none", help="Guarantee so many cores.")
+@click.option("--memory", metavar="BYTES|none", help="Guarantee so much memory.")
+@click.option("--max-gpus", metavar="N|none", help="Allow at most so many GPUs.")
+@click.option("--max-cpus", metavar="N|none", help="Allow at most so many cores.")
+@click.option("--max-memory", metavar="BYTES|none", help="Allow at most so much memory.")
+@click.option("--weight", type=int, help="Its part of what is beyond quotas, against others.")
+@click.option("--borrow/--no-borrow", default=None, help="Whether it may use more than its quota.")
+@click.option("--parent", metavar="PROJECT|none", help="Make it part of another project.")
+@with_project
+@with_session
+def change(session: Session, **given: Any) -> None:
+    """Set what a project may use, with those below it; what is not named stays as it is."""
+    terms = _terms(given)
+    if not terms:
+        raise click.UsageError("name at least one amount, e.g. --gpus 8")
+    view = session.client.quotas.change(**terms)
+    if session.as_json:
+        session.show_json(view)
+        return
+    _shown([view])
+
+
+def _terms(given: dict[str, Any]) -> dict[str, Any]:
+    """The API's fields of what was given."""
+    named = {option: value for option, value in given.items() if value is not None}
+    terms: dict[str, Any] = {
+        option: named.pop(option) for option in ("weight", "borrow") if option in named
+    }
+    if "parent" in named:
+        parent = named.pop("parent")
+        terms["parent"] = "" if parent == NOTHING else parent
+    for option, value in named.items():
+        bounds = "limit" if option.startswith("max_") else "quota"
+        terms.setdefault(bounds, {})[option.removeprefix("max_")] = _amount(option, value)
+    return terms
+
+
+def _amount(option: str, value: str) -> float | str | None:
+    if value == NOTHING:
+        return None
+    if option.endswith("memory"):
+        return value
+    try:
+        return float(value)
+    except ValueError:
+        flag = option.replace("_", "-")
+        raise click.UsageError(f"--{flag} takes a number or {NOTHING}, got {value}") from None
+
+
+def _shown(views: "list[QuotaView]") -> None:
+    from gigawatt.cli.style import Column, show_table
+
+    names = ("PROJECT", "PART OF", "USES", "QUOTA", "LIMIT", "BORROWS", "WEIGHT", "SHARE")
+    columns = [Column(name=name, style="bold" if name == "PROJECT" else "") for name in names]
+    show_table(columns, [_row(view) for view in views])
+
+
+def _row(view: "QuotaView") -> list[str]:
+    borrowed = _text(view["borrowed"]) or "-"
+    return [
+        view["project"],
+        view["parent"] or view["tenant"],
+        _text(view["used"]) or "-",
+        _text(view["guaranteed"], zero=True) or "-",
+        _text(view["limit"], zero=True) or "-",
+        borrowed if view["borrow"] else "may not",
+        str(view["weight"]),
+        f"{view['share']:.4f}",
+    ]
+
+
+def _text(amounts: "AmountsView", *, zero: bool = False) -> str:
+    """Those of the amounts that are known, and with `zero` those that are 0."""
+    told: list[str] = []
+    for value, unit in ((amounts["gpus"], "GPU"), (amounts["cpus"], "core")):
+        if value or (zero and value is not None):
+            told.append(f"{value:g} {unit}{'' if value == 1 else 's'}")
+    memory = amounts["memory_bytes"]
+    if memory or (zero and memory is not None):
+        told.append(form.size(memory))
+    return ", ".join(told)

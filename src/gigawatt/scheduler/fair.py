@@ -1,0 +1,260 @@
+"""The line by fairness: whose gang is tried next, given all that has been started before it.
+
+The tree of projects is walked from the top. At every level the next is, of those with gangs left to try,
+
+1. the one whose next gang has waited longer than `starve_after_ms`, the longest first;
+2. then one that stays within its quota with it, before one that borrows;
+3. then one whose next gang is urgent (`urgent_from`);
+4. then the one with the least claim: its dominant share, which shrinks as its next gang waits;
+5. then whose next gang has waited longest, then by id.
+
+Within a project it is those that starve, then those that stay within the quotas, then by priority, wait, id. A gang that
+is not started changes no share, so the one that is owed most goes on until it starts something or has tried all.
+"""
+
+import heapq
+from collections.abc import Iterator
+from itertools import chain, pairwise
+
+import numpy as np
+
+from gigawatt.model.resources import KINDS
+from gigawatt.scheduler.policy import Order, Policy
+from gigawatt.scheduler.share import Shares
+from gigawatt.scheduler.snapshot import NONE, Rows, Snapshot
+
+Key = tuple[int, int, float, int, int]
+STARVES = -1  # before any code of quotas
+
+
+class Leaf:
+    """The gangs of one project itself. `line` is a heap of (what they borrow, place, row)."""
+
+    def __init__(self, node: int, depth: int) -> None:
+        self.node = node
+        self.depth = depth
+        self.line: list[tuple[int, int, int]] = []
+        self.checked = 0  # when its quotas were last looked at, in gangs taken
+
+    def best(self) -> "Leaf":
+        return self
+
+    @property
+    def empty(self) -> bool:
+        return not self.line
+
+
+class Branch:
+    """Projects with gangs left to try, as a heap. `own` is the one entry that stands for its own gangs."""
+
+    def __init__(self, node: int, depth: int) -> None:
+        self.node = node
+        self.depth = depth
+        self.heap: list[tuple[Key, int, Leaf | Branch]] = []
+
+    def best(self) -> Leaf:
+        return self.heap[0][-1].best()
+
+    @property
+    def empty(self) -> bool:
+        return not self.heap
+
+    def rival(self) -> Key | None:
+        """The key of the second."""
+        return min((entry[0] for entry in self.heap[1:3]), default=None)
+
+
+Child = Leaf | Branch
+
+
+class FairLine:
+    """Iterate once: each row is yielded when everything that was started before is in the shares."""
+
+    def __init__(self, shares: Shares, ask_G: Rows, snapshot: Snapshot, policy: Policy) -> None:
+        gangs = snapshot.gangs
+        self._shares, self._policy, self._order = shares, policy, policy.order
+        asked: list[int] = ask_G.tolist()
+        self._needs = [shares.needs[index] for index in asked]
+        self._need_GK = np.array(self._needs, dtype=np.int64).reshape(len(asked), len(KINDS))
+        self._queued: list[int] = gangs.queued_ms_G.tolist()
+        waited_G = np.maximum(snapshot.now_ms - gangs.queued_ms_G, 0)
+        starving_G = waited_G > policy.starve_after_ms if policy.starve_after_ms else waited_G < 0
+        if policy.order is not Order.FAIR:
+            starving_G[:] = False
+        self._starving: list[bool] = starving_G.tolist()
+        priority_G = np.where(starving_G, 0, gangs.priority_G)
+        self._class: list[int] = self._classes(priority_G).tolist()
+        self._patience: list[float] = (policy.age_ms / (policy.age_ms + waited_G)).tolist()
+        self._quotas = shares.quotas_set
+        self._visited: list[int] = []
+        self._top = Branch(NONE, NONE)
+        self._plant(np.lexsort((gangs.queued_ms_G, -priority_G, ~starving_G)).tolist())
+        self._rows = self._walk()
+
+    def __iter__(self) -> Iterator[int]:
+        """Each call goes on where the last one ended."""
+        return self._rows
+
+    def until(self, row: int) -> Iterator[int]:
+        """Those before `row`, which is left for the next to take."""
+        for each in self._rows:
+            if each == row:
+                self._rows = chain((each,), self._rows)
+                return
+            yield each
+
+    def resumed(self, row: int, head: int) -> None:
+        """Go on at `row` once the first `head` have been tried; those in between come last."""
+        self._rows = self._from(row, head, self._rows)
+
+    def rows(self) -> Rows:
+        """All, in the order in which they were tried, and then as if nothing more were started."""
+        for _ in self._rows:
+            pass
+        return np.array(self._visited, dtype=np.intp)
+
+    def _from(self, row: int, head: int, rows: Iterator[int]) -> Iterator[int]:
+        passed: list[int] = []
+        found = False
+        for place, each in enumerate(rows):
+            found = found or each == row
+            if place < head or found:
+                yield each
+            else:
+                passed.append(each)
+        yield from passed
+
+    def _classes(self, priority_G: Rows) -> Rows:
+        """What orders gangs across projects before what is owed: less comes first."""
+        if self._policy.order is Order.COHORTS:
+            return -priority_G
+        if self._policy.order is Order.ATTAINED:
+            return np.zeros_like(priority_G)
+        return (priority_G < self._policy.urgent_from).astype(np.int64)
+
+    def _plant(self, ordered: list[int]) -> None:
+        """The tree of those that have gangs to try."""
+        leaves: dict[int, Leaf] = {}
+        codes = self._codes()
+        for place, row in enumerate(ordered):
+            node = self._shares.node_G[row]
+            leaf = leaves.get(node)
+            if leaf is None:
+                leaf = leaves[node] = Leaf(node, len(self._shares.chain(node)) - 1)
+            leaf.line.append((codes[row], place, row))
+        below: dict[int, set[int]] = {}
+        for node in leaves:
+            path = (NONE, *self._shares.chain(node))
+            for above, at in pairwise(path):
+                below.setdefault(above, set()).add(at)
+        for leaf in leaves.values():
+            heapq.heapify(leaf.line)
+        self._top = self._grown(self._top, below, leaves)
+
+    def _codes(self) -> list[int]:
+        """What each gang borrows at first, as `_borrows` has it."""
+        if not self._quotas:
+            return [STARVES if starving else 0 for starving in self._starving]
+        code_G = self._shares.codes(self._need_GK)
+        code_G[np.array(self._starving, dtype=np.bool_)] = STARVES
+        return code_G.tolist()
+
+    def _grown(self, branch: Branch, below: dict[int, set[int]], leaves: dict[int, Leaf]) -> Branch:
+        """The branch with all that is below it."""
+        node = branch.node
+        children: list[Child] = [
+            self._grown(Branch(at, branch.depth + 1), below, leaves) if at in below else leaves[at]
+            for at in sorted(below.get(node, ()))
+        ]
+        if node in leaves:
+            children.append(leaves[node])
+        branch.heap = [
+            (self._key(branch, child, child.best()), index, child)
+            for index, child in enumerate(children)
+        ]
+        heapq.heapify(branch.heap)
+        return branch
+
+    def _walk(self) -> Iterator[int]:
+        while not self._top.empty:
+            path, leaf = self._path()
+            if self._stale(leaf):
+                self._settle(path, leaf)
+                continue
+            for row in self._run(leaf, path):
+                self._visited.append(row)
+                yield row
+            self._settle(path, leaf)
+
+    def _path(self) -> tuple[list[tuple[Branch, Child]], Leaf]:
+        """Each branch where there is a choice, with the child that comes next there, from the top; and the leaf."""
+        path: list[tuple[Branch, Child]] = []
+        at: Child = self._top
+        while isinstance(at, Branch):
+            child = at.heap[0][-1]
+            path.append((at, child))
+            at = child
+        return path, at
+
+    def _run(self, leaf: Leaf, path: list[tuple[Branch, Child]]) -> Iterator[int]:
+        """Its gangs, until one is started or another project comes first."""
+        rivals = [
+            (branch, child, rival)
+            for branch, child in path
+            if (rival := branch.rival()) is not None
+        ]
+        line, shares = leaf.line, self._shares
+        while line:
+            taken = shares.taken
+            yield heapq.heappop(line)[-1]
+            if shares.taken != taken or not line:
+                return
+            for branch, child, rival in rivals:
+                if self._key(branch, child, leaf) > rival:
+                    return
+
+    def _settle(self, path: list[tuple[Branch, Child]], leaf: Leaf) -> None:
+        """Put the children of a path where they belong now, from the lowest up."""
+        if leaf.line:
+            self._stale(leaf)
+        for branch, child in reversed(path):
+            heap = branch.heap
+            if child.empty:
+                heapq.heappop(heap)
+            elif len(heap) > 1:
+                heapq.heapreplace(heap, (self._key(branch, child, child.best()), heap[0][1], child))
+
+    def _stale(self, leaf: Leaf) -> bool:
+        """Bring what its first gangs borrow up to what is used by now; whether any borrows more."""
+        if not self._quotas or leaf.checked == self._shares.taken:
+            return False
+        leaf.checked = self._shares.taken
+        line, more = leaf.line, False
+        while (now := self._borrows(line[0][-1])) != line[0][0]:
+            heapq.heapreplace(line, (now, *line[0][1:]))
+            more = True
+        return more
+
+    def _borrows(self, row: int) -> int:
+        """One bit for each level at which the gang would not stay within the quota, the top one first."""
+        if self._starving[row]:
+            return STARVES
+        code, need, shares = 0, self._needs[row], self._shares
+        for at in shares.chain(shares.node_G[row]):
+            code = 2 * code + (not shares.within(at, need))
+        return code
+
+    def _key(self, branch: Branch, child: Child, leaf: Leaf) -> Key:
+        """What orders the child in the branch while `leaf` is the best below it."""
+        code, _, row = leaf.line[0]
+        queued_ms = self._queued[row]
+        if code == STARVES:
+            return STARVES, 0, 0.0, queued_ms, row
+        node, claim = child.node, 0.0
+        own = node == branch.node
+        borrows = 1 if own else code >> (leaf.depth - child.depth) & 1
+        if self._order is not Order.COHORTS:
+            claim = self._shares.own_share(node) if own else self._shares.claims[node]
+            if self._order is Order.FAIR:
+                claim *= self._patience[row]
+        return borrows, self._class[row], claim, queued_ms, row

@@ -1,0 +1,57 @@
+"""`gw quota`, as people and programs see it."""
+
+from typing import Any
+
+from tests.surface.cli.conftest import Gw
+from tests.surface.cli.double import Answer, ApiDouble
+
+NONE: dict[str, Any] = {"gpus": None, "cpus": None, "memory_bytes": None}
+QUOTA: dict[str, Any] = {
+    "tenant": "default",
+    "project": "vision",
+    "parent": "research",
+    "quota": {**NONE, "gpus": 8.0},
+    "limit": {**NONE, "gpus": 16.0, "memory_bytes": 1 << 40},
+    "borrow": True,
+    "weight": 2,
+    "guaranteed": {**NONE, "gpus": 8.0},
+    "used": {"gpus": 9.5, "cpus": 32.0, "memory_bytes": 1 << 34},
+    "borrowed": {**NONE, "gpus": 1.5},
+    "average": {"gpus": 4.0, "cpus": 1.0, "memory_bytes": 0},
+    "share": 0.09375,
+    "version": 3,
+}
+
+
+def test_what_is_named_is_set_and_what_stands_now_is_shown(gw: Gw, api: ApiDouble) -> None:
+    api.on("PUT", "/v1/projects/vision/quota", Answer(body=QUOTA))
+    options = ("--gpus", "8", "--max-gpus", "16", "--max-memory", "1TiB", "--cpus", "none")
+    done = gw("quota", "set", *options, "--parent", "research", "--project", "vision")
+    assert api.requests[-1].json == {
+        "quota": {"gpus": 8.0, "cpus": None},
+        "limit": {"gpus": 16.0, "memory": "1TiB"},
+        "parent": "research",
+    }
+    assert "vision" in done.stdout
+    assert "1.5 GPUs" in done.stdout
+
+
+def test_weights_borrowing_and_the_top_are_set_too(gw: Gw, api: ApiDouble) -> None:
+    api.on("PUT", "/v1/projects/vision/quota", Answer(body=QUOTA))
+    gw("quota", "set", "--weight", "3", "--no-borrow", "--parent", "none", "--project", "vision")
+    assert api.requests[-1].json == {"weight": 3, "borrow": False, "parent": ""}
+
+
+def test_projects_are_listed_with_what_they_use(gw: Gw, api: ApiDouble) -> None:
+    api.on("GET", "/v1/quotas", Answer(body={"items": [QUOTA], "next": ""}))
+    done = gw("quota", "show")
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["PROJECT", "vision"]
+    assert "research" in done.stdout
+
+
+def test_what_is_no_amount_is_refused_before_anything_is_asked(gw: Gw, api: ApiDouble) -> None:
+    assert "name at least one amount" in gw("quota", "set").stderr
+    done = gw("quota", "set", "--max-gpus", "many")
+    assert done.exit_code == 2
+    assert "--max-gpus takes a number or none" in done.stderr
+    assert api.requests == []
