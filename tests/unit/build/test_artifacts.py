@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gigawatt.build.artifacts import STREAM_BUFFER_BYTES, ArtifactStore
+from gigawatt.build.artifacts import ArtifactStore
 from gigawatt.build.incoming import Incoming, Stored
 from gigawatt.build.making import remove_tree
+from gigawatt.build.receiving import STREAM_BUFFER_BYTES
 from gigawatt.build.trees import TreeFile
 from gigawatt.clock import now_ms
 from gigawatt.model.refusal import RefusalCode, RefusalError
