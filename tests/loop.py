@@ -61,10 +61,12 @@ class Loop:
     events: list[Event] = field(default_factory=list[Event])
     state: cycle.State = field(init=False)
     epoch: int = 0
+    policy: Policy = field(default_factory=Policy)
 
     @classmethod
-    def of(cls, *reports: NodeReport) -> "Loop":
-        loop = cls(Machines({report.id: report for report in reports}))
+    def of(cls, *reports: NodeReport, policy: Policy | None = None) -> "Loop":
+        machines = Machines({report.id: report for report in reports})
+        loop = cls(machines, policy=policy or Policy())
         loop.restart()
         return loop
 
@@ -85,7 +87,12 @@ class Loop:
         world = World(epoch=self.epoch)
         for entity in self.kept.values():
             world.put(entity)
-        self.state = cycle.State(world=world, encoder=Encoder.of(world), site=SITE, policy=Policy())
+        self.state = cycle.State(
+            world=world,
+            encoder=Encoder.of(world, plans=self.policy.plans),
+            site=SITE,
+            policy=self.policy,
+        )
         self.machines.told.clear()
         self._conclude(cycle.first(self.state, self.machines.found(), now_ms=self.now_ms))
         self.step()

@@ -14,7 +14,12 @@ from gigawatt.model.retention import Retention
 from gigawatt.service.networks import parse_networks
 
 FILES = ("artifacts_credentials", "notify_ca_file", "mail_password_file")
-CHOICES = {"engine": ("local",), "mail_tls": ("starttls", "tls", "none")}
+ENGINES = ("local",)
+CHOICES = {
+    "mail_tls": ("starttls", "tls", "none"),
+    "preempt": ("off", "project"),
+    "consolidate": ("off", "on"),
+}
 RANGES = {
     "port": (0, 65_535),
     "gateway_port": (0, 65_535),
@@ -24,6 +29,9 @@ RANGES = {
     "hold_after_s": (0, 1 << 31),
     "share_half_life_s": (60, 1 << 31),
     "starve_after_s": (0, 1 << 31),
+    "min_run_s": (0, 1 << 31),
+    "preempt_notice_s": (0, 3_600),
+    "stops_max": (0, 1 << 31),
     "orphan_s": (1, 1 << 31),
     "workspace_idle_s": (60, 1 << 31),
     "workspace_idle_max_s": (60, 1 << 31),
@@ -99,6 +107,23 @@ class Settings:
     starve_after_s: Annotated[
         int, "How long a gang waits before it comes before all that is guaranteed; 0 is never."
     ] = 604_800
+    preempt: Annotated[
+        str,
+        "Whom a job may stop: off, nobody; project, others of its project with lower priorities.",
+    ] = "off"
+    consolidate: Annotated[
+        str,
+        "Whether jobs that lose little are moved so that what is free lies together: off or on.",
+    ] = "off"
+    min_run_s: Annotated[
+        int, "How long what was placed runs before it may be stopped or moved for another."
+    ] = 600
+    preempt_notice_s: Annotated[
+        int, "How long a job that saves checkpoints has to save one before it is stopped."
+    ] = 30
+    stops_max: Annotated[
+        int, "How often one job may be stopped or moved for others; 0 is without limit."
+    ] = 5
     keep_jobs_s: Annotated[
         int, "How long ended jobs are kept where their project says nothing; 0 is for ever."
     ] = 0
@@ -225,6 +250,9 @@ def _check(name: str, value: Any, source: str) -> None:
                 f"{source} is {value}; it must be from {low} to {high}",
                 field=name,
             )
+    if name in CHOICES and value not in CHOICES[name]:
+        detail = f"{source} is {value!r}; it must be {' or '.join(CHOICES[name])}"
+        raise RefusalError(RefusalCode.INVALID, detail, field=name)
     if name == "artifacts_url" and value:
         check_url(value)
     if name in FILES and value and not Path(value).is_absolute():
@@ -232,8 +260,8 @@ def _check(name: str, value: Any, source: str) -> None:
         raise RefusalError(RefusalCode.INVALID, detail, field=name)
     if name == "webhook_networks":
         _check_networks(value, source)
-    if value not in CHOICES.get(name, (value,)):
-        detail = f"{source} is {value!r}; this version has: {', '.join(CHOICES[name])}"
+    if name == "engine" and value not in ENGINES:
+        detail = f"{source} is {value!r}; this version has: {', '.join(ENGINES)}"
         raise RefusalError(RefusalCode.UNSUPPORTED, detail, field=name)
 
 

@@ -17,6 +17,7 @@ from gigawatt.model.action import (
     Action,
     BuildEnvironment,
     DeleteEnvironment,
+    NotifyAttempt,
     RecallTask,
     ReleaseAttempt,
     RemoveCheckpoints,
@@ -107,6 +108,8 @@ class Actuator:
                 self._chain(action.launch.gang, partial(self._launch, action.launch))
             case StopAttempt():
                 self._chain(action.key.gang, partial(self._stop, action))
+            case NotifyAttempt():
+                self._chain(action.key.gang, partial(self._notify, action))
             case ReleaseAttempt():
                 self._chain(action.key.gang, partial(self._release, action.key))
             case SetNode():
@@ -195,6 +198,9 @@ class Actuator:
     async def _stop(self, action: StopAttempt) -> None:
         await asyncio.sleep(action.after_s)
         await self._engine.stop(action.key, grace_s=action.grace_s, epoch=self.epoch)
+
+    async def _notify(self, action: NotifyAttempt) -> None:
+        await self._engine.notify(action.key, checkpoint_by_ms=action.checkpoint_by_ms)
 
     async def _set_node(self, action: SetNode) -> None:
         await self._engine.set_node(action.node, action.state, action.reason)

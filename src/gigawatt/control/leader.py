@@ -87,7 +87,7 @@ class Leader:
         world = await asyncio.to_thread(self._store.load_world, epoch=epoch)
         self.state = cycle.State(
             world=world,
-            encoder=Encoder.of(world),
+            encoder=Encoder.of(world, plans=self._config.policy.plans),
             site=self._config.site,
             policy=self._config.policy,
         )

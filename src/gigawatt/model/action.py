@@ -20,6 +20,14 @@ class StopAttempt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NotifyAttempt:
+    """Its ranks are to write a checkpoint by then: they will be stopped."""
+
+    key: AttemptKey
+    checkpoint_by_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseAttempt:
     """The end of an attempt is on record: the engine may forget it."""
 
@@ -82,6 +90,7 @@ class RecallTask:
 Action = (
     StartAttempt
     | StopAttempt
+    | NotifyAttempt
     | ReleaseAttempt
     | SetNode
     | BuildEnvironment

@@ -54,6 +54,7 @@ class RankStatus:
     exit_code: int | None = None
     signal: int | None = None
     last_lines: tuple[str, ...] = ()
+    asked: bool = False  # it ended after it was asked to
 
     @property
     def exited(self) -> bool:
@@ -112,6 +113,8 @@ class Attempt:
     ready: bool = False  # replicas: readiness was seen
     port: int = 0  # replicas: where rank 0 serves
     places: tuple[int, ...] = ()  # of a stacked gang, how many each node holds; () is one each
+    stopped_for: str = ""  # what a plan stopped it for: a gang's id, or "another tenant"
+    notice_ms: int = 0  # from then to its first signal
 
     def rank(self, number: int) -> RankStatus:
         return self.ranks[number]

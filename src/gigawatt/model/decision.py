@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from gigawatt.model.plan import Lapse, Plan
 from gigawatt.model.reason import Reason
 
 
@@ -45,3 +46,5 @@ class Decision:
     again_ms: int = 0
     """When to decide again although nothing changes: a window opens, or work is left. 0 for never."""
     hold: Hold | None = None  # of a policy that dates one
+    plans: tuple[Plan, ...] = ()  # made in this cycle, in the order of the line
+    lapses: tuple[Lapse, ...] = ()  # claims of earlier cycles that hold no longer, by gang

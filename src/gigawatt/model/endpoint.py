@@ -6,6 +6,7 @@ from enum import StrEnum
 from gigawatt.model.attempt import Attempt
 from gigawatt.model.gang import Gang, GangKind, Shape
 from gigawatt.model.job import suspects
+from gigawatt.model.plan import Claim
 from gigawatt.model.volume import Mount, data_of
 
 
@@ -96,6 +97,7 @@ class Replica:
     attempts: tuple[Attempt, ...] = ()
     stopping: bool = False  # not wanted any more
     ended_ms: int | None = None
+    claim: Claim | None = None  # what is kept for it until it starts
     version: int = 1
 
     @property

@@ -7,6 +7,7 @@ from gigawatt.model.attempt import Attempt, Progress, Verdict
 from gigawatt.model.cause import Cause
 from gigawatt.model.checkpoint import Checkpoint, KeepPolicy, Origin
 from gigawatt.model.gang import Gang, GangKind, Isolation, Shape, Window
+from gigawatt.model.plan import Claim
 from gigawatt.model.volume import Mount, data_of
 
 
@@ -127,6 +128,7 @@ class Job:
     cause: Cause | None = None
     array: str = ""  # the id of the array that it is a task of
     index: int = 0  # its number there
+    claim: Claim | None = None  # what is kept for it until it starts
     version: int = 1
 
     def moved(self, phase: JobPhase) -> "Job":

@@ -14,6 +14,7 @@ class ReasonCode(StrEnum):
     HELD_FOR_HEAD = "held_for_head"  # it fits; the nodes are kept for a gang that waited longer
     BEHIND_HEAD = "behind_head"  # the policy starts nothing past a gang that waits
     HOLD_AHEAD = "hold_ahead"  # it starts at the time of its own hold, which has not come
+    BEING_FREED = "being_freed"  # a plan frees its nodes; those on them are given time to save
     OUTSIDE_WINDOW = "outside_window"  # its windows do not include now
     NOT_CONSIDERED = (
         "not_considered"  # one cycle's work ended before its turn; the next goes on there

@@ -7,6 +7,7 @@ from gigawatt.model.attempt import Attempt
 from gigawatt.model.endpoint import Readiness
 from gigawatt.model.gang import Gang, GangKind, Shape
 from gigawatt.model.job import suspects
+from gigawatt.model.plan import Claim
 from gigawatt.model.volume import Mount, data_of
 
 # Asked of what stands before the program, on its node.
@@ -128,6 +129,7 @@ class Workspace:
     use: Use | None = None
     ended_ms: int | None = None
     message: str = ""  # why it rests, in one sentence
+    claim: Claim | None = None  # what is kept for it until it starts
     version: int = 1
 
     def moved(self, phase: WorkspacePhase) -> "Workspace":

@@ -48,7 +48,10 @@ def adopt(turn: Turn, found: Found) -> None:
         if attempts.key_of(owner, attempt) not in found.attempts:
             _missing(turn, owner, attempt)
         elif attempt.phase is AttemptPhase.STOPPING:
-            turn.act(StopAttempt(key=attempts.key_of(owner, attempt), grace_s=owner_grace_s(owner)))
+            key, grace_s = attempts.key_of(owner, attempt), owner_grace_s(owner)
+            signal_ms = (attempt.stopping_ms or 0) + attempt.notice_ms
+            after_s = max(signal_ms - turn.now_ms, 0) / 1000
+            turn.act(StopAttempt(key=key, grace_s=grace_s, after_s=after_s))
     _resume(turn)
 
 

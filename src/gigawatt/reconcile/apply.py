@@ -83,6 +83,7 @@ from gigawatt.reconcile import (
     models,
     nodes,
     orders,
+    plans,
     projects,
     removals,
     schedules,
@@ -234,11 +235,15 @@ def due(turn: Turn, subject: str) -> None:
 
 
 def decision(turn: Turn, decided: Decision) -> None:
-    """Start what the scheduler placed."""
+    """Start what the scheduler placed, and carry out its plans."""
+    for lapsed in decided.lapses:
+        plans.lapse(turn, lapsed)
     for start in decided.starts:
         owner = attempts.owner_of(turn, start.gang)
         assert owner is not None, f"{start.gang} was placed and is not there"
         attempts.start(turn, owner, start)
+    for plan in decided.plans:
+        plans.carry_out(turn, plan)
 
 
 def _key_revoked(turn: Turn, asked: RevokeKey) -> ApiKey:

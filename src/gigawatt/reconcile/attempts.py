@@ -30,6 +30,9 @@ Owner = Work
 LAUNCH_OVERDUE_MS = 60_000  # a launch that no engine accepts in this time has failed
 STOP_OVERDUE_MS = 15_000  # beyond its grace, a stop is asked for again
 
+# A person's word counts also while it is being stopped for another gang: it is not to come back.
+OVERRULES = {Verdict.CANCELLED: {None, Verdict.PREEMPTION}}
+
 STOPPABLE = frozenset({AttemptPhase.PLACED, AttemptPhase.STARTING, AttemptPhase.RUNNING})
 
 
@@ -52,8 +55,15 @@ def key_of(owner: Owner, attempt: Attempt) -> AttemptKey:
     return AttemptKey(gang=owner.id, attempt=attempt.n)
 
 
+def noun(owner: Owner) -> str:
+    """What events call it."""
+    return type(owner).__name__.lower()
+
+
 def start(turn: Turn, owner: Owner, placement: Start) -> None:
-    """Make the next attempt where the scheduler said, and have it launched."""
+    """Make the next attempt where the scheduler said, and have it launched. What was kept for it is its own now."""
+    if owner.claim is not None:
+        owner = replace(owner, claim=None)
     attempt = new_attempt(owner, placement, world=turn.world, now_ms=turn.now_ms)
     if isinstance(owner, Job):
         placed = turn.put(owner.moved(JobPhase.STARTING).with_attempt(attempt))
@@ -64,7 +74,7 @@ def start(turn: Turn, owner: Owner, placement: Start) -> None:
     uses.begin(turn, placed, attempt)
     borrows = f"; it borrows beyond the quota of {placement.borrows}" if placement.borrows else ""
     where = f"attempt {attempt.n} on {', '.join(attempt.nodes)}"
-    turn.emit(f"{_noun(owner)}.placed", placed, where + borrows)
+    turn.emit(f"{noun(owner)}.placed", placed, where + borrows)
     turn.act(StartAttempt(launch=launch_of(turn, placed, attempt)))
     turn.due(turn.now_ms + LAUNCH_OVERDUE_MS, owner.id)
 
@@ -123,6 +133,7 @@ def ranks_exited(turn: Turn, owner: Owner, attempt: Attempt, seen: Sequence[Rank
             exit_code=each.exit_code,
             signal=each.signal,
             last_lines=each.last_lines,
+            asked=each.asked,
         )
         for each in fresh
     ]
@@ -137,7 +148,7 @@ def ranks_exited(turn: Turn, owner: Owner, attempt: Attempt, seen: Sequence[Rank
         after = replace(after, evidence=(*after.evidence, *facts))
     owner = turn.put(owner.with_attempt(after))
     for fact in facts:
-        turn.emit(f"{_noun(owner)}.rank_failed", owner, f"rank {fact.rank}: {fact.detail}")
+        turn.emit(f"{noun(owner)}.rank_failed", owner, f"rank {fact.rank}: {fact.detail}")
     if facts and after.phase in STOPPABLE:
         return stop(turn, owner, after, cause=None)
     return owner
@@ -176,7 +187,7 @@ def stop(
     grace_s = _grace_s(turn, owner)
     if attempt.phase in STOPPABLE:
         attempt = replace(attempt.moved(AttemptPhase.STOPPING), stopping_ms=turn.now_ms)
-    if cause is not None and attempt.stop_cause is None:
+    if cause is not None and attempt.stop_cause in OVERRULES.get(cause, {None}):
         attempt = replace(attempt, stop_cause=cause)
     stopped = owner.with_attempt(attempt)
     if isinstance(stopped, Job) and stopped.phase is not JobPhase.STOPPING:
@@ -185,7 +196,7 @@ def stop(
     if cause is Verdict.PREEMPTION:
         uses.reclass(turn, stopped, attempt, TimeClass.PREEMPTED)
     turn.act(StopAttempt(key=key_of(owner, attempt), grace_s=grace_s, after_s=after_s))
-    turn.due(turn.now_ms + grace_s * 1000 + STOP_OVERDUE_MS, owner.id)
+    turn.due(turn.now_ms + attempt.notice_ms + grace_s * 1000 + STOP_OVERDUE_MS, owner.id)
     return stopped
 
 
@@ -204,7 +215,7 @@ def finish(turn: Turn, owner: Owner, attempt: Attempt) -> Owner:
     uses.end(turn, owner, attempt, verdict)
     owner = turn.put(owner.with_attempt(ended))
     turn.emit(
-        f"{_noun(owner)}.attempt_ended",
+        f"{noun(owner)}.attempt_ended",
         owner,
         f"attempt {ended.n}: {verdict}",
         (("verdict", verdict.value),),
@@ -228,7 +239,8 @@ def overdue(turn: Turn, owner: Owner, attempt: Attempt) -> None:
         stop(turn, owner, replace(attempt, evidence=(*attempt.evidence, fact)), cause=None)
     elif attempt.phase is AttemptPhase.STOPPING:
         assert attempt.stopping_ms is not None
-        limit_ms = attempt.stopping_ms + _grace_s(turn, owner) * 1000 + STOP_OVERDUE_MS
+        asked_ms = attempt.stopping_ms + attempt.notice_ms
+        limit_ms = asked_ms + _grace_s(turn, owner) * 1000 + STOP_OVERDUE_MS
         if turn.now_ms >= limit_ms:
             turn.act(StopAttempt(key=key_of(owner, attempt), grace_s=0))
             limit_ms = turn.now_ms + STOP_OVERDUE_MS
@@ -246,7 +258,7 @@ def _runs(turn: Turn, owner: Owner, attempt: Attempt, at_ms: int) -> Owner:
     else:
         running = turn.put(running)
         turn.due(at_ms + _readiness(turn, running).timeout_s * 1000, running.id)
-    turn.emit(f"{_noun(owner)}.running", running, f"attempt {after.n} runs")
+    turn.emit(f"{noun(owner)}.running", running, f"attempt {after.n} runs")
     return running
 
 
@@ -269,7 +281,3 @@ def _readiness(turn: Turn, owner: Replica | Workspace) -> Readiness:
     if isinstance(owner, Workspace):
         return owner.spec.readiness
     return turn.world.endpoints[owner.endpoint].spec.readiness
-
-
-def _noun(owner: Owner) -> str:
-    return type(owner).__name__.lower()

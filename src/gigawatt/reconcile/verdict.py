@@ -20,7 +20,9 @@ CHARGED_TO = {Verdict.USER: "user", Verdict.INFRASTRUCTURE: "infrastructure"}
 
 def judge(attempt: Attempt) -> Verdict:
     """The verdict on an attempt of which nothing runs any more."""
-    if attempt.ranks and all(rank.exit_code == 0 for rank in attempt.ranks):
+    # A program that saves and exits when it is asked to has not done its work.
+    left = attempt.stop_cause is Verdict.PREEMPTION and any(rank.asked for rank in attempt.ranks)
+    if attempt.ranks and not left and all(rank.exit_code == 0 for rank in attempt.ranks):
         return Verdict.SUCCESS
     if attempt.stop_cause is not None:
         return attempt.stop_cause

@@ -39,6 +39,7 @@ def requeue(turn: Turn, job: Job) -> Job:
         attempts_before=len(job.attempts),
         queued_ms=turn.now_ms,
         ended_ms=None,
+        claim=None,
         message="",
     )
     return queue(turn, again, kind="job.retried")

@@ -39,15 +39,15 @@ def cold_nodes(nodes: Iterable[Node], uses: Mapping[str, Sequence[Footprint]]) -
     static, dynamic = NODE_STATIC, NODE_DYNAMIC
     return NodeColumns(
         ids=tuple(node.id for node in nodes),
-        total_NK=_filled(static["total_NK"], [node.total.vector() for node in nodes]),
+        total_NK=filled(static["total_NK"], [node.total.vector() for node in nodes]),
         topology_NL=np.stack([codes for _, codes in levels]).T,
         gpu_kind_N=kind_N,
-        device_count_N=_filled(static["device_count_N"], [len(node.report.gpus) for node in nodes]),
+        device_count_N=filled(static["device_count_N"], [len(node.report.gpus) for node in nodes]),
         device_free_ND=np.array(devices, dtype=np.int32).reshape(len(nodes), width),
-        free_NK=_filled(dynamic["free_NK"], [left.free for left in rests]),
-        state_N=_filled(dynamic["state_N"], [STATES.index(node.state) for node in nodes]),
-        sealed_N=_filled(dynamic["sealed_N"], [left.sealed for left in rests]),
-        gangs_N=_filled(dynamic["gangs_N"], [left.gangs for left in rests]),
+        free_NK=filled(dynamic["free_NK"], [left.free for left in rests]),
+        state_N=filled(dynamic["state_N"], [STATES.index(node.state) for node in nodes]),
+        sealed_N=filled(dynamic["sealed_N"], [left.sealed for left in rests]),
+        gangs_N=filled(dynamic["gangs_N"], [left.gangs for left in rests]),
         **{name: _padded(uses_U, index) for index, name in enumerate(NODE_USES)},
         domains=tuple(names for names, _ in levels),
         gpu_kinds=gpu_kinds,
@@ -62,7 +62,7 @@ def cold_gangs(gangs: Iterable[Gang]) -> GangColumns:
     numbers = [gang_numbers(gang) for gang in gangs]
     values = [gang_values(gang) for gang in gangs]
     columns: dict[str, Any] = {
-        name: _filled(column, [row[index] for row in numbers])
+        name: filled(column, [row[index] for row in numbers])
         for index, (name, column) in enumerate(GANG_NUMBERS.items())
     }
     for index, (name, table) in enumerate(GANG_CODES.items()):
@@ -70,7 +70,7 @@ def cold_gangs(gangs: Iterable[Gang]) -> GangColumns:
     return GangColumns(ids=tuple(gang.id for gang in gangs), **columns)
 
 
-def _filled(column: Column, values: Sequence[object]) -> npt.NDArray[Any]:
+def filled(column: Column, values: Sequence[object]) -> npt.NDArray[Any]:
     array = column.empty(len(values))
     if values:
         array[:] = values

@@ -44,6 +44,10 @@ class Finished:
             resume=turn.resume,
             again_ms=_again_ms(turn),
             hold=turn.hold,
+            plans=tuple([turn.plans[row] for row in in_turn if row in turn.plans])
+            if turn.plans
+            else (),
+            lapses=turn.claims.lapses,
         )
 
     def waits(self) -> tuple[Wait, ...]:
@@ -112,6 +116,7 @@ def _again_ms(turn: Round) -> int:
     if turn.resume:
         return now_ms
     times = [start for windows in turn.snapshot.gangs.window_lists for start, _ in windows]
+    times += turn.wakes()
     if turn.hold is not None and turn.policy.line is Line.EASY_DATED:
         times.append(turn.hold.at_ms)
     return min((at_ms for at_ms in times if at_ms > now_ms), default=0)

@@ -41,14 +41,7 @@ def with_gang(snapshot: Snapshot, gang: Gang) -> Snapshot:
     gangs, row = snapshot.gangs, snapshot.gangs.row(gang.id)
     if row != NONE:
         gangs = _without(gangs, row)
-    return Snapshot(
-        now_ms=snapshot.now_ms,
-        nodes=snapshot.nodes,
-        gangs=_merged(gangs, cold_gangs([gang])),
-        resume=snapshot.resume,
-        hold=snapshot.hold,
-        shares=snapshot.shares,
-    )
+    return replace(snapshot, gangs=_merged(gangs, cold_gangs([gang])))
 
 
 def _without(gangs: GangColumns, row: int) -> GangColumns:

@@ -16,6 +16,7 @@ from gigawatt.model.world import World
 from gigawatt.scheduler.cold import cold_gangs, cold_nodes
 from gigawatt.scheduler.encode_gangs import GangRows
 from gigawatt.scheduler.encode_nodes import NodeRows
+from gigawatt.scheduler.encode_running import ClaimRows, RunningRows, cold_claims, cold_running
 from gigawatt.scheduler.encode_shares import ShareRows, cold_shares
 from gigawatt.scheduler.facts import Footprint, footprint, waiting
 from gigawatt.scheduler.index import Memo
@@ -28,11 +29,13 @@ INDEXED_FROM = 64  # nodes; fewer are soon looked at one by one
 class Encoder:
     """The leader's: `apply` every entity that is put into the world, then ask for a `snapshot`."""
 
-    def __init__(self, *, indexed_from: int = INDEXED_FROM) -> None:
+    def __init__(self, *, plans: bool = False, indexed_from: int = INDEXED_FROM) -> None:
         self._nodes = NodeRows(memo=Memo(indexed_from))
         self._gangs = GangRows()
         self._held: dict[str, Footprint] = {}
         self._shares = ShareRows()
+        self._claims = ClaimRows()
+        self._running = RunningRows() if plans else None
 
     @property
     def memo(self) -> Memo:
@@ -40,9 +43,9 @@ class Encoder:
         return self._nodes.memo
 
     @classmethod
-    def of(cls, world: World) -> "Encoder":
-        """An encoder that knows all of `world`."""
-        encoder = cls()
+    def of(cls, world: World, *, plans: bool = False) -> "Encoder":
+        """An encoder that knows all of `world`; with `plans`, also what runs, gang by gang."""
+        encoder = cls(plans=plans)
         for table in (world.nodes, world.jobs, world.replicas, world.workspaces):
             for entity in table.values():
                 encoder.apply(entity)
@@ -58,6 +61,8 @@ class Encoder:
         """
         match entity:
             case Node():
+                if self._running is not None:
+                    self._running.put_node(entity)
                 return self._nodes.put(entity)
             case Job() | Replica() | Workspace():
                 held, now = self._held.get(entity.id), footprint(entity)
@@ -66,6 +71,9 @@ class Encoder:
                     self._shares.occupy(owner_of(entity), held, now)
                     self._keep(entity.id, now)
                 moved = held is not now and not (held and held.same_place(now))
+                if self._running is not None:
+                    self._running.put(entity)
+                moved |= self._claims.put(entity)
                 return self._gangs.put(entity.id, waiting(entity)) or moved
             case Tenant() | Project():
                 return self._shares.put(entity)
@@ -78,6 +86,8 @@ class Encoder:
     def remove_node(self, node: str) -> None:
         """The node is no longer part of the cluster."""
         self._nodes.remove(node)
+        if self._running is not None:
+            self._running.remove_node(node)
 
     def accrued(self, now_ms: int, *, half_life_ms: int, shares: bool = False) -> list[ProjectUse]:
         """What is to be put on record of who uses another amount from now on than before."""
@@ -97,13 +107,16 @@ class Encoder:
         Without `dated` it does not have when what runs must have ended, which costs time and most policies do not read.
         With `shares` it has them even where nobody has a quota, a limit or a weight.
         """
+        nodes = self._nodes.columns(dated=dated)
         return Snapshot(
             now_ms=now_ms,
-            nodes=self._nodes.columns(dated=dated),
+            nodes=nodes,
             gangs=self._gangs.columns(),
             resume=resume,
             hold=hold,
             shares=self._shares.columns(always=shares),
+            running=self._running.columns(nodes.ids) if self._running is not None else None,
+            claims=self._claims.columns(nodes.ids),
         )
 
     def _keep(self, gang: str, now: Footprint | None) -> None:
@@ -120,6 +133,7 @@ def encode_cold(
     resume: str = "",
     hold: Hold | None = None,
     shares: bool = False,
+    plans: bool = False,
 ) -> Snapshot:
     """The snapshot of a world, made from scratch."""
     work = [*world.jobs.values(), *world.replicas.values(), *world.workspaces.values()]
@@ -129,9 +143,10 @@ def encode_cold(
         for node in use.nodes:
             uses.setdefault(node, []).append(use)
     gangs = [gang for gang in map(waiting, work) if gang is not None]
+    nodes = cold_nodes(world.nodes.values(), uses)
     return Snapshot(
         now_ms=now_ms,
-        nodes=cold_nodes(world.nodes.values(), uses),
+        nodes=nodes,
         gangs=cold_gangs(gangs),
         resume=resume,
         hold=hold,
@@ -141,4 +156,6 @@ def encode_cold(
             held,
             always=shares,
         ),
+        running=cold_running(work, world.nodes.values(), nodes.ids) if plans else None,
+        claims=cold_claims(work, nodes.ids),
     )

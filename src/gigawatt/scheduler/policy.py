@@ -11,6 +11,14 @@ HALF_LIFE_MS = 7 * 86_400_000
 AGE_MS = 86_400_000
 STARVE_AFTER_MS = 7 * 86_400_000
 URGENT_FROM = 100  # what serves has this priority unless it says another
+MIN_RUN_MS = 600_000
+RESTART_MS = 60_000
+NOTICE_MS = 30_000
+CLAIM_MS = 300_000
+MOVE_LOST_MS = 300_000
+STOPS_MAX = 5
+PLANS_MAX = 8
+MOVES_MAX = 32
 
 
 class Line(StrEnum):
@@ -58,11 +66,26 @@ class Policy:
     age_ms: int = AGE_MS  # a gang that has waited so long counts as if its project used half
     starve_after_ms: int = STARVE_AFTER_MS  # and after so long it comes before all; 0 is never
     urgent_from: int = URGENT_FROM  # this priority comes first also across projects
+    preempt: bool = False  # a higher priority may stop lower ones of its project
+    consolidate: bool = False  # gangs may be moved, so that what is free lies together
+    min_run_ms: int = MIN_RUN_MS  # nothing is stopped or moved that was placed more recently
+    restart_ms: int = RESTART_MS  # what starting again costs, in time of all that a gang holds
+    notice_ms: int = NOTICE_MS  # to write a checkpoint, before the first signal
+    claim_ms: int = CLAIM_MS  # nodes are kept so long beyond the time at which they should be free
+    move_lost_ms: int = MOVE_LOST_MS  # no gang is moved that would lose more of its work
+    stops_max: int = STOPS_MAX  # no gang is stopped or moved more often; 0 is without limit
+    plans_max: int = PLANS_MAX  # made in one cycle
+    moves_max: int = MOVES_MAX  # new places looked for in one plan
 
     def __post_init__(self) -> None:
         assert self.steps_max >= 1, "a cycle that may do no work would never end"
         assert self.half_life_ms > 0, "what is forgotten at once was never kept"
         assert self.age_ms > 0, "a claim grows with the wait"
+
+    @property
+    def plans(self) -> bool:
+        """Whether anything that runs may be stopped or moved."""
+        return self.preempt or self.consolidate
 
     @property
     def needs_shares(self) -> bool:
@@ -83,6 +106,7 @@ POLICIES: Mapping[str, Policy] = {
     "sjf": Policy(order=Order.SHORTEST),
     "las": Policy(order=Order.ATTAINED),
     "cohorts": Policy(order=Order.COHORTS),
+    "preempt": Policy(preempt=True, consolidate=True),
 }
 
 

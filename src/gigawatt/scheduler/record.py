@@ -19,6 +19,7 @@ import numpy.typing as npt
 from gigawatt.model.decision import Decision, Hold
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.scheduler.policy import Policy, policy_of
+from gigawatt.scheduler.running import ClaimColumns, RunningColumns
 from gigawatt.scheduler.snapshot import GangColumns, NodeColumns, ShareColumns, Snapshot
 
 MAGIC = b"gigawatt cycle 2\n"
@@ -38,6 +39,11 @@ def dump(snapshot: Snapshot, policy: Policy) -> bytes:
         "gangs": _apart("gangs", snapshot.gangs, arrays),
         "shares": _apart("shares", snapshot.shares, arrays) if snapshot.shares else None,
     }
+    if snapshot.running is not None:
+        header["running"] = _apart("running", snapshot.running, arrays)
+        header["runners"] = _apart("runners", snapshot.running.gangs, arrays)
+    if snapshot.claims is not None:
+        header["claims"] = _apart("claims", snapshot.claims, arrays)
     arrays = {name: _little_endian(array) for name, array in arrays.items()}
     header["arrays"] = [
         {"name": name, "dtype": array.dtype.str, "shape": array.shape}
@@ -70,6 +76,10 @@ def load(recorded: bytes) -> tuple[Snapshot, Policy]:
             shares=ShareColumns(**_together("shares", header, arrays))
             if header["shares"]
             else None,
+            running=_running(header, arrays),
+            claims=ClaimColumns(**_together("claims", header, arrays))
+            if "claims" in header
+            else None,
         )
         return snapshot, policy_of(header["policy"])
     except (KeyError, TypeError, ValueError) as error:
@@ -87,18 +97,25 @@ def decision_sha256(decision: Decision) -> str:
     return hashlib.sha256(decision_bytes(decision)).hexdigest()
 
 
+def _running(header: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> RunningColumns | None:
+    if "running" not in header:
+        return None
+    gangs = GangColumns(**_together("runners", header, arrays))
+    return RunningColumns(gangs=gangs, **_together("running", header, arrays))
+
+
 def _apart(
     part: str,
-    columns: NodeColumns | GangColumns | ShareColumns,
+    columns: NodeColumns | GangColumns | ShareColumns | RunningColumns | ClaimColumns,
     arrays: dict[str, npt.NDArray[Any]],
 ) -> dict[str, Any]:
-    """The columns that are no arrays; those that are go into `arrays`."""
+    """The columns that are no arrays; those that are go into `arrays`. Gangs of their own are a part of their own."""
     plain: dict[str, Any] = {}
     for field in fields(columns):
         value = getattr(columns, field.name)
         if isinstance(value, np.ndarray):
             arrays[f"{part}.{field.name}"] = value
-        else:
+        elif not isinstance(value, GangColumns):
             plain[field.name] = value
     return plain
 

@@ -1,18 +1,21 @@
 """One round through the line: what has been started, what found no place, and what is kept for whom."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from gigawatt.model.decision import Hold, Start, Wait
+from gigawatt.model.plan import Plan
 from gigawatt.model.reason import Reason, ReasonCode
 from gigawatt.scheduler.ask import Ask, distinct_asks
+from gigawatt.scheduler.claims import Claims
 from gigawatt.scheduler.fair import FairLine
 from gigawatt.scheduler.ground import Ground, ground, reach, usable_N
 from gigawatt.scheduler.index import Index
 from gigawatt.scheduler.later import Given, first_fit
 from gigawatt.scheduler.place import Spot, choose
+from gigawatt.scheduler.plan import Planner
 from gigawatt.scheduler.policy import Fit, Line, Policy
 from gigawatt.scheduler.room import Room
 from gigawatt.scheduler.share import amounts, shares_of
@@ -57,6 +60,11 @@ class Round:
         self._grounds: dict[Ask, Ground] = {}
         self._given: list[Given] = []
         self.shares = shares_of(snapshot, policy, self.asks)
+        self.claims = Claims(snapshot, lambda: self.room)
+        self.plans: dict[int, Plan] = {}
+        running = snapshot.running if policy.plans else None
+        self.planner = None if running is None else Planner(self, running)
+        self._start_claimed()
 
     @property
     def room(self) -> Room:
@@ -82,7 +90,9 @@ class Round:
             if self.resume or self.blocked:
                 return
             index, duration_ms = asked[row], durations[row]
-            if row == awaited or self._over_limit(row, index):
+            if row == awaited or row in self.starts or row in self.plans:
+                continue
+            if self._over_limit(row, index):
                 continue
             key = index, self.too_long(duration_ms)
             refused = self.refused.get(key)
@@ -95,8 +105,10 @@ class Round:
                 if start is not None:
                     self.starts[row] = start
                     continue
+                if self._planned(row, self.asks[index]):
+                    continue
                 refused = self.refused[key] = Refused(holds_before=self.holds)
-            elif not again:
+            elif self._planned(row, self.asks[index]) or not again:
                 continue
             self._refuse(row, index, refused)
 
@@ -166,12 +178,44 @@ class Round:
         strict = self.policy.line is Line.FIFO
         return shares.over(row, shares.node_G[row], shares.needs[index], strict=strict)
 
+    def _start_claimed(self) -> None:
+        """Start those for which enough is kept and free by now: nobody's turn comes before that."""
+        if self.claims:
+            self._index = None  # it knows nothing of what is kept
+        gangs = self.snapshot.gangs
+        for gang in self.claims.standing():
+            row = gangs.row(gang)
+            if row == NONE:
+                continue
+            index = int(self.ask_G[row])
+            ask = self.asks[index]
+            if ask.may_run(self.snapshot.now_ms) and not self._over_limit(row, index):
+                start = self.claims.start(self.room, gang)
+                if start is not None:
+                    count = sum(start.places) or len(start.nodes)
+                    self.starts[row] = replace(start, borrows=self._counted(row, ask, count))
+                    if self.hold is not None and self.hold.gang == gang:
+                        self.hold = None
+
+    def _planned(self, row: int, ask: Ask) -> bool:
+        """Whether others stop or move for the gang, which finds no place of its own."""
+        planned = self.snapshot.gangs.ids[row] in self.claims
+        if not planned and self.planner is not None and self.spare is None:
+            made = self.planner.plan(row, ask)
+            if made is not None:
+                self.plans[row], self._room, planned = made.plan, made.room, True
+                self._index = None  # it knows nothing of what is kept
+        self.blocked |= planned and self.policy.line is Line.FIFO
+        return planned
+
     def _start(self, row: int, ask: Ask, duration_ms: int) -> Start | None:
         if self.shares is not None:
             ask = self.shares.cut(self.shares.node_G[row], ask)
         spot = self.place(ask, duration_ms)
         if spot is None:
             return None
+        if self.snapshot.gangs.ids[row] in self.claims:
+            self.claims.drop(self.room, self.snapshot.gangs.ids[row])
         devices = self._take(ask, spot)
         if self.spare is not None and self.too_long(duration_ms):
             self.spare.take(ask.demand, spot.rows, spot.places)
@@ -193,17 +237,36 @@ class Round:
             nodes=tuple([ids[int(node)] for node in spot.rows]),
             gpus=devices,
             places=() if spot.places is None else tuple(spot.places.tolist()),
-            borrows=self._taken_by(row, ask, spot),
+            borrows=self._counted(row, ask, _count(spot)),
         )
 
-    def _taken_by(self, row: int, ask: Ask, spot: Spot) -> str:
+    def _counted(self, row: int, ask: Ask, count: int) -> str:
         """Count what is started against its project; who borrows by it."""
         if self.shares is None:
             return ""
-        count = len(spot.rows) if spot.places is None else int(spot.places.sum())
         node = self.shares.node_G[row]
         self.shares.take(node, amounts(ask, count))
         return self.shares.borrower(node)
+
+    def freed(self, row: int) -> Reason | None:
+        """What is being freed for a gang that waits; None for most."""
+        plan, gang = self.plans.get(row), self.snapshot.gangs.ids[row]
+        if plan is not None:
+            claim = plan.claim
+            free_ms, stopped, moved = claim.free_ms, claim.stopped, claim.moved
+        elif gang in self.claims:
+            free_ms, stopped, moved = self.claims.told(gang)
+        else:
+            return None
+        left_s = -(-max(free_ms - self.snapshot.now_ms, 0) // 1000)
+        detail = f"{stopped} stop and {moved} move, in {left_s} s at the latest"
+        return Reason(code=ReasonCode.BEING_FREED, need=free_ms, detail=detail)
+
+    def wakes(self) -> list[int]:
+        """Times at which plans and claims are to be looked at again although nothing changes."""
+        planned = () if self.planner is None else sorted(self.planner.again_ms)
+        until = [plan.claim.until_ms for plan in self.plans.values()]
+        return [*self.claims.times(self.policy.claim_ms), *until, *planned]
 
     def _take(self, ask: Ask, spot: Spot) -> tuple[tuple[int, ...], ...]:
         """The devices given on each node."""
@@ -258,6 +321,11 @@ class Round:
         self.holds += 1
 
 
+def _count(spot: Spot) -> int:
+    """How many nodes, or places on them, that is."""
+    return len(spot.rows) if spot.places is None else int(spot.places.sum())
+
+
 class Reasons:
     """Why those wait that a finished round has not started."""
 
@@ -281,6 +349,9 @@ class Reasons:
         index, hold = int(turn.ask_G[row]), turn.hold
         if turn.shares is not None and row in turn.shares.over_limit:
             return turn.shares.reason(row, turn.shares.needs[index])
+        freed = turn.freed(row)
+        if freed is not None:
+            return freed
         if turn.awaited(row):
             assert hold is not None
             return Reason(code=ReasonCode.HOLD_AHEAD, resource="ms", need=hold.at_ms)

@@ -16,7 +16,7 @@ happened before; -1 stands for none. Amounts are integers: milli-GPUs, milli-cor
 
 from bisect import bisect_left
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,9 @@ from gigawatt.model.decision import Hold
 from gigawatt.model.gang import Isolation
 from gigawatt.model.node import TOPOLOGY_LEVELS, NodeState
 from gigawatt.model.resources import KINDS
+
+if TYPE_CHECKING:
+    from gigawatt.scheduler.running import ClaimColumns, RunningColumns
 
 Amounts = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.int32]
@@ -144,6 +147,8 @@ class Snapshot:
     resume: str = ""
     hold: Hold | None = None
     shares: ShareColumns | None = None  # None: nobody has a quota, a limit or a weight
+    running: "RunningColumns | None" = None  # None where no plan is to be made
+    claims: "ClaimColumns | None" = None  # None where there are none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,9 +31,9 @@ class Log:
         """`rows`, each once, are in these states now."""
         start, self.count = self.count, self.count + len(rows)
         while self.count > len(self._rows):
-            self._rows, self._old, self._new = (
-                np.concatenate([each, each]) for each in (self._rows, self._old, self._new)
-            )
+            self._rows = np.concatenate([self._rows, self._rows])
+            self._old = np.concatenate([self._old, self._old])
+            self._new = np.concatenate([self._new, self._new])
         self._rows[start : self.count] = rows
         self._old[start : self.count] = self.codes[rows]
         self._new[start : self.count] = new

@@ -110,6 +110,7 @@ class AttemptView(TypedDict):
     running_ms: int | None
     stopping_ms: int | None
     ended_ms: int | None
+    stopped_for: str
     ranks: list[RankView]
 
 

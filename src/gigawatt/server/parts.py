@@ -265,12 +265,21 @@ def _config(settings: Settings, instance: Instance) -> Config:
         instance=entropy(8).hex(),
         site=Site(work_dir=_work_dir(settings), api_url=instance.api_url),
         cycles=settings.data / "cycles",
-        policy=Policy(
-            hold_after_ms=settings.hold_after_s * 1000,
-            half_life_ms=settings.share_half_life_s * 1000,
-            starve_after_ms=settings.starve_after_s * 1000,
-        ),
+        policy=_policy(settings),
         lease_ms=FILE_LEASE_MS if settings.store_url.startswith("sqlite:") else LEASE_MS,
+    )
+
+
+def _policy(settings: Settings) -> Policy:
+    return Policy(
+        hold_after_ms=settings.hold_after_s * 1000,
+        half_life_ms=settings.share_half_life_s * 1000,
+        starve_after_ms=settings.starve_after_s * 1000,
+        preempt=settings.preempt == "project",
+        consolidate=settings.consolidate == "on",
+        min_run_ms=settings.min_run_s * 1000,
+        notice_ms=settings.preempt_notice_s * 1000,
+        stops_max=settings.stops_max,
     )
 
 

@@ -78,7 +78,10 @@ class Twin:
         self._arrivals = _Arrivals(scenario.workload)
         world = World(epoch=1)
         self.state = cycle.State(
-            world=world, encoder=Encoder.of(world), site=SITE, policy=scenario.policy
+            world=world,
+            encoder=Encoder.of(world, plans=scenario.policy.plans),
+            site=SITE,
+            policy=scenario.policy,
         )
         self.tally = Tally()
         self._invariants = Invariants() if scenario.check else None

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from gigawatt.model.attempt import AttemptPhase
 from gigawatt.model.change import Entity
+from gigawatt.model.checkpoint import Checkpoint
 from gigawatt.model.endpoint import Replica
 from gigawatt.model.job import Job, JobPhase
 from gigawatt.model.world import World
@@ -29,6 +30,7 @@ from tests.scenario.build import NOW_MS, apply_starts
 
 POLICY = Policy()
 TIMES = (NOW_MS - 500, NOW_MS, NOW_MS + 700)
+PLANNING = Policy(preempt=True, consolidate=True, min_run_ms=0)
 
 
 class History:
@@ -37,7 +39,7 @@ class History:
     def __init__(self, data: st.DataObject, world: World) -> None:
         self.draw = data.draw
         self.world = world
-        self.encoder = Encoder.of(world)
+        self.encoder = Encoder.of(world, plans=True)
         self.steps = {
             "put node": self.put_node,
             "change state": self.change_state,
@@ -46,6 +48,9 @@ class History:
             "submit job": self.submit_job,
             "add replica": self.add_replica,
             "decide": self.decide,
+            "plan": self.plan,
+            "save": self.save,
+            "lapse": self.lapse,
             "end attempt": self.end_attempt,
             "cancel": self.cancel,
             "repeat": self.repeat,
@@ -90,6 +95,34 @@ class History:
         for work in apply_starts(self.world, decide(self.encoder.snapshot(NOW_MS), POLICY)):
             self.encoder.apply(work)
 
+    def plan(self) -> None:
+        """Whatever is planned is on record: claims, and attempts that are being stopped."""
+        snapshot = self.encoder.snapshot(NOW_MS)
+        for plan in decide(snapshot, PLANNING).plans:
+            self.put(replace(self.find(plan.gang), claim=plan.claim))
+            for victim in plan.victims:
+                work = self.find(victim.gang)
+                assert work.attempt
+                told = replace(work.attempt.moved(AttemptPhase.STOPPING), stopped_for=plan.gang)
+                self.put(replace(work.with_attempt(told), claim=victim.claim))
+
+    def save(self) -> None:
+        """A job has a checkpoint."""
+        if self.world.jobs:
+            job = self.world.jobs[self.draw(st.sampled_from(sorted(self.world.jobs)))]
+            at_ms = NOW_MS + self.draw(st.integers(1, 9))
+            self.put(replace(job, checkpoint=Checkpoint(step=1, path="c", at_ms=at_ms)))
+
+    def lapse(self) -> None:
+        kept = [work for work in self.work() if work.claim]
+        if kept:
+            work = self.draw(st.sampled_from(kept))
+            assert work.claim
+            self.put(replace(work, claim=replace(work.claim, lapsed_ms=NOW_MS, why="late")))
+
+    def find(self, gang: str) -> Job | Replica:
+        return self.world.jobs.get(gang) or self.world.replicas[gang]
+
     def end_attempt(self) -> None:
         running = [work for work in self.work() if work.attempt and work.attempt.live]
         if running:
@@ -133,7 +166,7 @@ def test_after_any_history_the_encoder_equals_one_from_scratch(
     for _ in range(data.draw(st.integers(1, 5))):
         for name in data.draw(st.lists(st.sampled_from(sorted(history.steps)), max_size=4)):
             history.steps[name]()
-        cold = encode_cold(history.world, NOW_MS, resume="x")
+        cold = encode_cold(history.world, NOW_MS, resume="x", plans=True)
         assert dump(history.encoder.snapshot(NOW_MS, resume="x"), POLICY) == dump(cold, POLICY)
 
 

@@ -9,6 +9,7 @@ from blake3 import blake3
 from gigawatt.build.artifacts import ArtifactStore
 from gigawatt.build.seals import ATTRIBUTE, seal, seal_of
 from gigawatt.build.uploads import PART_BYTES, Part
+from gigawatt.clock import now_ms
 from gigawatt.sdk.handoff import LEAST_BYTES
 
 DATA = hashlib.shake_128(b"seed").digest(4096) * (LEAST_BYTES // 4096) + b"end"
@@ -41,7 +42,7 @@ def test_a_file_is_sealed_however_it_comes(store: ArtifactStore, tmp_path: Path)
     ):
         come()
         assert noted(store) == blake3(DATA).hexdigest()
-        store.path(DIGEST).unlink()
+        assert store.remove(DIGEST, aside=tmp_path / "aside", unused_since_ms=now_ms() + 60_000)
 
 
 def test_a_small_file_has_no_seal(store: ArtifactStore) -> None:

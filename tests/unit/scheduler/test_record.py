@@ -96,8 +96,8 @@ def test_the_bytes_of_a_decision_are_canonical_json() -> None:
         steps=2,
     )
     assert decision_bytes(decision) == (
-        b'{"again_ms":0,"hold":null,"resume":"","starts":[{"borrows":"","gang":"a","gpus":[[0,1]],'
-        b'"nodes":["n1"],"places":[]}],"steps":2,'
+        b'{"again_ms":0,"hold":null,"lapses":[],"plans":[],"resume":"","starts":[{"borrows":"","gang":"a",'
+        b'"gpus":[[0,1]],"nodes":["n1"],"places":[]}],"steps":2,'
         b'"waits":[{"gang":"b","position":1,"reason":{"code":"resources_busy","detail":"",'
         b'"have":1,"need":2,"resource":"nodes"}}]}'
     )

@@ -75,7 +75,7 @@ class RankView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptView:
-    """One launch of the gang."""
+    """One launch of the gang. `stopped_for` is the gang that a plan stopped it for, empty for most."""
 
     n: int
     phase: str
@@ -88,6 +88,7 @@ class AttemptView:
     running_ms: int | None
     stopping_ms: int | None
     ended_ms: int | None
+    stopped_for: str
     ranks: tuple[RankView, ...]
 
 
@@ -256,6 +257,7 @@ def attempt_view(attempt: Attempt) -> AttemptView:
         running_ms=attempt.running_ms,
         stopping_ms=attempt.stopping_ms,
         ended_ms=attempt.ended_ms,
+        stopped_for=attempt.stopped_for,
         ranks=tuple(_rank_view(rank) for rank in attempt.ranks),
     )
 

@@ -22,6 +22,7 @@ _LEADS = {
     ReasonCode.HELD_FOR_HEAD: "the nodes are kept for a gang that has waited longer",
     ReasonCode.BEHIND_HEAD: "the policy starts nothing past a gang that waits",
     ReasonCode.HOLD_AHEAD: "it starts at the time of its hold, which has not come",
+    ReasonCode.BEING_FREED: "others stop or move for it, and its nodes are kept for it",
     ReasonCode.OUTSIDE_WINDOW: "its windows do not include now",
     ReasonCode.DEPENDENCY: "a job that it comes after has not ended",
     ReasonCode.ENVIRONMENT: "its environment is being built",

@@ -1,0 +1,102 @@
+"""Who may take what runs from whom. Each right is a rule over arrays: which gangs that run may stop for one that waits.
+
+Priorities are compared within one project alone: people set them themselves, so they say nothing between projects.
+What a project may take from others follows from quotas, which is a rule of its own; `RIGHTS` is where it joins.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from gigawatt.model.gang import GangKind
+from gigawatt.model.plan import Taking
+from gigawatt.scheduler.policy import Policy
+from gigawatt.scheduler.running import GANG_KINDS, RunningColumns
+from gigawatt.scheduler.snapshot import Amounts, Flags, Snapshot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimant:
+    """The gang that waits: a row of the line. `lost_ms_R` is what each running gang would lose, in its own time."""
+
+    snapshot: Snapshot
+    row: int
+    policy: Policy
+    lost_ms_R: Amounts
+
+
+class Right(Protocol):
+    """One rule. `must_move`: its victims are not stopped unless they have a place to go to."""
+
+    @property
+    def taking(self) -> Taking: ...
+
+    @property
+    def must_move(self) -> bool: ...
+
+    def may_take(self, claimant: Claimant, running: RunningColumns) -> Flags:
+        """Over R: those that may stop for the claimant, whatever that costs."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consolidate:
+    """Whoever loses little may be moved, of whatever project; within the claimant's own none of a higher priority."""
+
+    taking: Taking = Taking.CONSOLIDATE
+    must_move: bool = True
+
+    def may_take(self, claimant: Claimant, running: RunningColumns) -> Flags:
+        policy = claimant.policy
+        if not policy.consolidate:
+            return np.zeros(len(running.gangs.ids), dtype=np.bool_)
+        above = running.gangs.priority_G > _priority(claimant)
+        job = running.kind_R == GANG_KINDS.index(GangKind.JOB)
+        little = claimant.lost_ms_R <= policy.move_lost_ms
+        return job & little & ~(above & same_project(claimant, running))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preempt:
+    """A higher priority takes from lower ones of the same project."""
+
+    taking: Taking = Taking.PREEMPT
+    must_move: bool = False
+
+    def may_take(self, claimant: Claimant, running: RunningColumns) -> Flags:
+        if not claimant.policy.preempt:
+            return np.zeros(len(running.gangs.ids), dtype=np.bool_)
+        below = running.gangs.priority_G < _priority(claimant)
+        return below & same_project(claimant, running)
+
+
+RIGHTS: tuple[Right, ...] = (Consolidate(), Preempt())  # in the order in which they are tried
+
+
+def same_project(claimant: Claimant, running: RunningColumns) -> Flags:
+    """Over R: the gangs of the claimant's project."""
+    line, gangs = claimant.snapshot.gangs, running.gangs
+    tenant = line.tenants[int(line.tenant_G[claimant.row])]
+    project = line.projects[int(line.project_G[claimant.row])]
+    if tenant not in gangs.tenants or project not in gangs.projects:
+        return np.zeros(len(gangs.ids), dtype=np.bool_)
+    same: Flags = gangs.tenant_G == gangs.tenants.index(tenant)
+    return same & (gangs.project_G == gangs.projects.index(project))
+
+
+def protected(running: RunningColumns, policy: Policy, now_ms: int) -> Flags:
+    """Over R: those that no plan may touch now: placed too recently, stopped too often, or people's workspaces."""
+    young = running.placed_ms_R + policy.min_run_ms > now_ms
+    return young | beyond(running, policy)
+
+
+def beyond(running: RunningColumns, policy: Policy) -> Flags:
+    """Over R: those that no plan may touch, however long they have run."""
+    workspace = running.kind_R == GANG_KINDS.index(GangKind.WORKSPACE)
+    often = running.stops_R >= policy.stops_max if policy.stops_max else workspace
+    return workspace | often | ~running.stoppable_R
+
+
+def _priority(claimant: Claimant) -> int:
+    return int(claimant.snapshot.gangs.priority_G[claimant.row])
