@@ -8,6 +8,7 @@ The peers' figures, with their API servers, are of some tens of placements a sec
 10,000 nodes.
 """
 
+import gc
 import os
 import random
 import resource
@@ -29,6 +30,7 @@ from gigawatt.scheduler.encode import Encoder
 from gigawatt.scheduler.explain import explain
 from gigawatt.scheduler.policy import Policy
 from gigawatt.scheduler.snapshot import Snapshot
+from gigawatt.server.run import COLLECT_AFTER
 
 NODES = int(os.environ.get("GIGAWATT_SCALE_NODES", "312500"))
 NODE_GPUS, RACK_NODES, LEAF_RACKS, SPINE_RACKS, HALL_RACKS = 4, 18, 16, 128, 1024
@@ -46,6 +48,8 @@ POLICY = Policy(steps_max=1_000_000)
 def run() -> list[Figure]:
     site = Site()
     site.fill()
+    gc.freeze()  # as the control plane does once it has started
+    gc.set_threshold(*COLLECT_AFTER)
     return [*_turnover(site), _wide(site), *_waiting(site), _impossible(site)]
 
 
