@@ -1,5 +1,7 @@
 """What would happen: asked of the API on a site that runs, with nothing submitted."""
 
+import asyncio
+from pathlib import Path
 from typing import Any
 
 from gigawatt import clock
@@ -7,7 +9,7 @@ from gigawatt.model.observation import NodeSeen
 from gigawatt.model.tenant import Role
 from tests.machines import a_report
 from tests.surface.api.conftest import Play
-from tests.surface.api.site import Site
+from tests.surface.api.site import Site, running_site
 
 RACKS = {"gpu-0": "r1", "gpu-1": "r1", "gpu-2": "r2"}
 
@@ -90,6 +92,16 @@ def test_what_could_never_start_is_told_both_numbers_and_the_way_out(play: Play)
         assert (await asked(site, wider))["starts"] == "now"
 
     play(story)
+
+
+def test_before_any_node_has_joined_nothing_is_impossible(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with running_site(tmp_path, nodes=0) as site:
+            answer = await asked(site, {"gpus": 8, "gpu_kinds": ["b200"]})
+            assert (answer["starts"], answer["reason"]["code"]) == ("later", "no_nodes")
+            assert answer["position"] == 1
+
+    asyncio.run(story())
 
 
 def test_the_limit_of_a_project_is_heeded(play: Play) -> None:
