@@ -20,6 +20,7 @@ ALL = (
     "talks",
     "packing",
     "twin",
+    "scale",
     "reclaim",
 )
 

@@ -1,5 +1,6 @@
 """The node side of the encoder: rows of nodes, and what the attempts that live there leave of them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -71,14 +72,14 @@ class NodeRows:
 
     def occupy(self, gang: str, held: Footprint | None, now: Footprint | None) -> None:
         """The gang's attempt held what `held` says, and holds `now` instead."""
-        for node in held.nodes if held else ():
-            assert held
-            self._uses.drop(node, gang)
-            self._note(node, held, -1)
-        for node in now.nodes if now else ():
-            assert now
-            self._uses.put(node, gang, now)
-            self._note(node, now, 1)
+        if held is not None:
+            for node in held.nodes:
+                self._uses.drop(node, gang)
+            self._note(held.nodes, held, -1)
+        if now is not None:
+            for node in now.nodes:
+                self._uses.put(node, gang, now)
+            self._note(now.nodes, now, 1)
 
     def columns(self, *, dated: bool = True) -> NodeColumns:
         """`dated` has what runs and when it must have ended; without it those columns have no width."""
@@ -100,10 +101,10 @@ class NodeRows:
         assert self._columns is not None
         return self._columns
 
-    def _note(self, node: str, use: Footprint, sign: int) -> None:
-        row = self._row.get(node)
-        if row is not None and node not in self._touched:
-            self._loads.note(row, self._nodes[node], use, sign)
+    def _note(self, nodes: Iterable[str], use: Footprint, sign: int) -> None:
+        rows, there, touched = self._row, self._nodes, self._touched
+        on = [(rows[node], there[node]) for node in nodes if node in rows and node not in touched]
+        self._loads.note(on, use, sign)
 
     def _moved(self) -> None:
         """Nodes came or went: what was added up goes with its rows."""
@@ -118,7 +119,7 @@ class NodeRows:
         self._loads.clear([self._row[node] for node in there])
         for node in there:
             for use in self._uses.on(node):
-                self._note(node, use, 1)
+                self._note((node,), use, 1)
         self._loads.settle()
 
     def _made(

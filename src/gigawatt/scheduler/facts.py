@@ -115,8 +115,10 @@ def rest(node: Node, uses: Iterable[Footprint]) -> Rest:
 
 def named_devices(node: Node, use: Footprint) -> list[int]:
     """The places in the node's report of the devices that the attempt was given there."""
-    uuids = use.devices.get(node.id, ())
-    return [place for place, gpu in enumerate(node.report.gpus) if gpu.uuid in uuids]
+    uuids, gpus = use.devices.get(node.id, ()), node.report.gpus
+    if len(uuids) == len(gpus) and {gpu.uuid for gpu in gpus} == set(uuids):
+        return list(range(len(gpus)))
+    return [place for place, gpu in enumerate(gpus) if gpu.uuid in uuids]
 
 
 def devices_of(milli_gpu: int) -> int:

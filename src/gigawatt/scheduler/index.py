@@ -8,10 +8,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from gigawatt.model.reason import Reason
 from gigawatt.scheduler.ask import Ask, Demand
 from gigawatt.scheduler.fabric import EVERYWHERE, Fabric, fabric_of
 from gigawatt.scheduler.place import near
-from gigawatt.scheduler.room import largest_K
+from gigawatt.scheduler.room import Rest, largest_K
 from gigawatt.scheduler.snapshot import CPU, GPU, NONE, Amounts, NodeColumns, Rows
 from gigawatt.scheduler.states import States
 from gigawatt.scheduler.view import COUNT_BITS, Log, View
@@ -32,6 +33,8 @@ class Index:
         self._views: dict[tuple[Demand, int | None], View] = {}
         self._nodes = nodes
         self._taken: list[Rows] = []  # since the last rebase
+        self.nevers: dict[Ask, Reason | None] = {}
+        """Why these nodes could never hold an ask, as far as it is known; None where they could."""
 
     @classmethod
     def of(cls, nodes: NodeColumns) -> "Index | None":
@@ -89,6 +92,11 @@ class Index:
         self._log.put(rows, np.array(new, dtype=np.int32))
         self._taken.append(rows)
         return tuple(devices) if demand.milli_gpu else ()
+
+    def rest(self) -> Rest:
+        """What is left of the nodes from which something was taken since the last rebase."""
+        rows = np.unique(np.concatenate([*self._taken, np.empty(0, dtype=np.intp)]))
+        return self._states.rest(rows, self._log.codes[rows])
 
     def left(self, demand: Demand, rows: Rows) -> Amounts:
         """As `Room.left` says, of rows where it fits."""

@@ -45,22 +45,27 @@ class Loads:
         more = max(0, width - len(self._device_DN))
         self._device_DN = np.pad(self._device_DN, ((0, more), (0, 0)))
 
-    def note(self, row: int, node: Node, use: Footprint, sign: int) -> None:
-        """The attempt takes its part of the node of that row; with a `sign` of -1 it gives it back."""
-        places = use.places.get(node.id, 1) if use.places else 1
+    def note(self, on: Iterable[tuple[int, Node]], use: Footprint, sign: int) -> None:
+        """The attempt takes its part of these nodes, by row; with a `sign` of -1 it gives it back."""
         gpu, cpu, memory = use.per_node.vector()
-        unknown = 0
-        if gpu:
-            named = named_devices(node, use)
-            unknown = sign * (len(named) < devices_of(gpu) * places)
-            self._device_rows += [row] * len(named)
-            self._devices += named
-            self._shares += [sign * min(gpu, DEVICE_MILLI)] * len(named)
-        times = sign * places
-        self._rows.append(row)
-        self._changes.append(
-            (gpu * times, cpu * times, memory * times, sign, sign * use.sealed, unknown)
-        )
+        count, share, sealed = devices_of(gpu), sign * min(gpu, DEVICE_MILLI), sign * use.sealed
+        alike = gpu * sign, cpu * sign, memory * sign, sign, sealed, 0  # of a node as it mostly is
+        for row, node in on:
+            places = use.places.get(node.id, 1) if use.places else 1
+            self._rows.append(row)
+            unknown = 0
+            if gpu:
+                named = named_devices(node, use)
+                self._devices += named
+                self._device_rows += [row] * len(named)
+                self._shares += [share] * len(named)
+                unknown = sign * (len(named) < count * places)
+            if unknown or places != 1:
+                times = sign * places
+                amounts = gpu * times, cpu * times, memory * times
+                self._changes.append((*amounts, sign, sealed, unknown))
+            else:
+                self._changes.append(alike)
 
     def clear(self, rows: Iterable[int]) -> None:
         """Nothing is taken of these any more: what there is will be noted anew."""

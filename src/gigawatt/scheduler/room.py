@@ -1,5 +1,7 @@
 """What is still free while a decision is being made: read by whole arrays, taken from by a few rows."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from gigawatt.scheduler.ask import Demand
@@ -23,6 +25,17 @@ GPU_WEIGHT = 1 << 22  # above any sum of two shares in millionths
 DEVICE_WEIGHT = 1 << 48  # above any weighted sum of a node
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rest:
+    """What is left of some nodes, R of them."""
+
+    rows: Rows
+    free_RK: Amounts
+    device_RD: Amounts
+    gangs_R: Amounts
+    sealed_R: Flags
+
+
 class Room:
     """A working copy of a snapshot's nodes. `take` writes to it, and to nothing else."""
 
@@ -42,6 +55,15 @@ class Room:
         self._left_N: Amounts | None = None  # worked out when first asked for
         self._taken: list[Rows] = []
         self._fits: dict[Demand, tuple[Flags, int]] = {}
+
+    def put(self, rest: Rest) -> None:
+        """Take these nodes as they are given, of a room from which nothing was taken."""
+        assert not self._taken, "what was taken would be given back"
+        self.free_KN[:, rest.rows] = rest.free_RK.T
+        self.device_ND[rest.rows] = rest.device_RD
+        self.gangs_N[rest.rows] = rest.gangs_R
+        self.sealed_N[rest.rows] = rest.sealed_R
+        self.settle()
 
     def fits_N(self, demand: Demand) -> Flags:
         """Where one node's worth of `demand` is free now. Not to be written to."""

@@ -17,11 +17,12 @@ from gigawatt.scheduler.later import Given, first_fit
 from gigawatt.scheduler.place import Spot, choose
 from gigawatt.scheduler.plan import Planner
 from gigawatt.scheduler.policy import Fit, Line, Policy
-from gigawatt.scheduler.room import Room
+from gigawatt.scheduler.room import Rest, Room
 from gigawatt.scheduler.share import amounts, shares_of
 from gigawatt.scheduler.snapshot import NEVER_MS, NONE, Codes, Rows, Snapshot
-from gigawatt.scheduler.why import why_not_now
+from gigawatt.scheduler.why import why_never, why_not_now
 
+NEVERS_MAX = 4_096  # asks of which it is known whether they could ever be held
 GROUNDS_MAX = 256  # asks whose ground is kept; beyond it the oldest is worked out again when needed
 
 NOT_CONSIDERED = Reason(code=ReasonCode.NOT_CONSIDERED)
@@ -45,6 +46,8 @@ class Round:
         self._index = index if policy.fit is Fit.BEST and not policy.dated else None
         self._room: Room | None = None  # made when something asks that the index does not answer
         self._in_room = 0  # how many of `_given` it has been told
+        self._rest: Rest | None = None  # what the index knew when it was given back
+        self._nevers = {} if index is None else index.nevers
         self.asks, self.ask_G = distinct_asks(snapshot.gangs)
         self.starts: dict[int, Start] = {}
         self.steps = 0
@@ -71,6 +74,9 @@ class Round:
         """What is free now."""
         if self._room is None:
             self._room = Room(self.snapshot.nodes)
+            if self._rest is not None:
+                self._room.put(self._rest)
+                self._in_room = len(self._given)
         for each in self._given[self._in_room :]:
             self._room.take(each.demand, each.rows, each.places)
         self._in_room = len(self._given)
@@ -114,7 +120,17 @@ class Round:
 
     def close(self) -> None:
         """Give the index back: the next round changes it."""
+        if self._index is not None and self._room is None:
+            self._rest = self._index.rest()
         self._index = None
+
+    def never(self, ask: Ask) -> Reason | None:
+        """Why no cluster of these nodes could ever hold it."""
+        if ask not in self._nevers:
+            if len(self._nevers) >= NEVERS_MAX:
+                self._nevers.clear()
+            self._nevers[ask] = why_never(self.snapshot.nodes, ask)
+        return self._nevers[ask]
 
     def place(self, ask: Ask, duration_ms: int = 0) -> Spot | None:
         """Where a gang that asks this would go if it were its turn now; None where it would have to wait."""
@@ -362,12 +378,18 @@ class Reasons:
             return BEHIND_HEAD if turn.blocked else NOT_CONSIDERED
         reason = self._kept.get(key)
         if reason is None:
-            held_N = (turn.holder_N != NONE) & (turn.holder_N < refused.holds_before)
-            now_ms = turn.snapshot.now_ms
-            reason = self._kept[key] = why_not_now(turn.room, turn.asks[index], held_N, now_ms)
+            reason = self._kept[key] = self._why(turn.asks[index], refused)
         if key[1] and hold is not None and reason.code is ReasonCode.HELD_FOR_HEAD:
             return _beyond(hold, duration_ms, turn.snapshot.now_ms)
         return reason
+
+    def _why(self, ask: Ask, refused: Refused) -> Reason:
+        turn = self._turn
+        never = turn.never(ask)
+        if never is not None:
+            return never
+        held_N = (turn.holder_N != NONE) & (turn.holder_N < refused.holds_before)
+        return why_not_now(turn.room, ask, held_N, turn.snapshot.now_ms)
 
 
 def _beyond(hold: Hold, duration_ms: int, now_ms: int) -> Reason:

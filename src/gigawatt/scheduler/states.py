@@ -14,7 +14,7 @@ import numpy as np
 from gigawatt.model.node import NodeState
 from gigawatt.model.resources import KINDS
 from gigawatt.scheduler.ask import Demand
-from gigawatt.scheduler.room import left_for, left_over
+from gigawatt.scheduler.room import Rest, left_for, left_over
 from gigawatt.scheduler.snapshot import (
     CPU,
     DEVICE_MILLI,
@@ -123,6 +123,17 @@ class States:
     def free_S(self, demand: Demand, start: int) -> Amounts:
         """Of the states from `start` on, what is free of the kind that counts for `demand`."""
         return self._values_SV[start : self.count, FREE + (GPU if demand.milli_gpu else CPU)]
+
+    def rest(self, rows: Rows, codes: Codes) -> Rest:
+        """What is left of `rows` in these states."""
+        values = self._values_SV[codes]
+        return Rest(
+            rows=rows,
+            free_RK=values[:, FREE : FREE + len(KINDS)],
+            device_RD=values[:, DEVICES:],
+            gangs_R=values[:, GANGS],
+            sealed_R=values[:, SEALED] != 0,
+        )
 
     def of_kind(self, kind: int, codes: Codes) -> Amounts:
         """What is free of one kind on nodes in these states."""

@@ -57,10 +57,7 @@ def why_never(nodes: NodeColumns, ask: Ask) -> Reason | None:
 
 
 def why_not_now(room: Room, ask: Ask, held_N: Flags, now_ms: int) -> Reason:
-    """Why a gang that was not started waits, with what is free in `room`; `held_N` is kept for gangs ahead."""
-    never = why_never(room.nodes, ask)
-    if never is not None:
-        return never
+    """Why a gang waits that these nodes could hold, with what is free in `room`; `held_N` is kept for gangs ahead."""
     if not ask.may_run(now_ms):
         return _outside_window(ask, now_ms)
     land = ground(room.nodes, ask)

@@ -185,6 +185,7 @@ def _reads(name: str) -> bool:
         "show",
         "content",
         "file_content",
+        "files_content",
         "files",
         "show_version",
         "explain",

@@ -113,6 +113,7 @@ ENDED_AS_JSON: dict[str, Any] = {
             "phase": "ended",
             "verdict": "infrastructure",
             "charged_to": "infrastructure",
+            "stopped_for": "",
             "evidence": [
                 {
                     "at_ms": 9,
