@@ -13,6 +13,7 @@ from gigawatt.api.problems import bad_query, http_error, refused
 from gigawatt.api.routes import (
     accounts,
     arrays,
+    asking,
     builds,
     endpoints,
     environments,
@@ -42,6 +43,7 @@ TITLE = "gigawatt"
 
 ALL_ROUTES: tuple[Routes, ...] = (
     jobs.ROUTES,
+    asking.ROUTES,
     arrays.ROUTES,
     live.ROUTES,
     talks.ROUTES,

@@ -27,6 +27,7 @@ SECTIONS = {
         "port-forward": _entry(
             "port_forward", "port_forward", "Have ports here lead to ports of a rank's host."
         ),
+        "ask": _entry("ask", "ask", "Ask what would happen; nothing is submitted."),
         "explain": _entry("explain", "explain", "Say why a job waits, or why it failed."),
         "checkpoints": _entry(
             "checkpoints", "checkpoints", "List and verify what a job has saved."

@@ -25,10 +25,12 @@ from gigawatt.reconcile.checkpoints import checkpoint_dir
 from gigawatt.reconcile.environments import unused
 from gigawatt.scheduler import dry_run
 from gigawatt.scheduler.explain import CheapestChange, Value, explain
+from gigawatt.scheduler.explain import Explanation as Told
+from gigawatt.scheduler.fabric import domains_of
 from gigawatt.scheduler.owed import owed
 from gigawatt.scheduler.snapshot import NONE, Snapshot
 from gigawatt.service import ports
-from gigawatt.service.ports import Explanation, Owed, ReceiptRequest, WhatIf
+from gigawatt.service.ports import Asked, Explanation, Owed, ReceiptRequest, WhatIf
 
 
 class Front:
@@ -102,14 +104,7 @@ class Front:
 
     def explain(self, gang: str) -> Explanation | None:
         found = explain(self._snapshot(), gang, self._leader.state.policy)
-        if found is None or found.reason is None:
-            return None
-        change = found.cheapest_change
-        return Explanation(
-            reason=found.reason,
-            position=found.position,
-            change=None if change is None else _change(change),
-        )
+        return None if found is None else _explanation(found)
 
     def feasible(self, gang: Gang) -> Reason | None:
         """Before any node has joined there is nothing to measure against: everything may be feasible."""
@@ -121,6 +116,17 @@ class Front:
         if isinstance(found, Reason):
             return WhatIf(placements=(), reason=found)
         return WhatIf(placements=_placements(found, gang, self._world), reason=None)
+
+    def ask(self, gang: Gang) -> Asked:
+        snapshot = self._snapshot()
+        told = dry_run.asked(snapshot, gang, self._leader.state.policy)
+        if told.start is None:
+            return Asked(explanation=_explanation(told))
+        nodes = told.start.nodes
+        return Asked(nodes=nodes, domains=domains_of(snapshot.nodes, nodes))
+
+    def gpu_kinds(self) -> tuple[str, ...]:
+        return self._snapshot().nodes.gpu_kinds
 
     def accounts_now(self) -> tuple[NodeAccount, ...]:
         return tuple(self._world.accounts.values())
@@ -161,6 +167,18 @@ class Front:
         state = self._leader.state
         shares = state.policy.needs_shares
         return state.encoder.snapshot(now_ms(), resume=state.resume, shares=shares)
+
+
+def _explanation(found: Told) -> Explanation | None:
+    """None of a gang that starts."""
+    if found.reason is None:
+        return None
+    change = found.cheapest_change
+    return Explanation(
+        reason=found.reason,
+        position=found.position,
+        change=None if change is None else _change(change),
+    )
 
 
 def _change(change: CheapestChange) -> ports.CheapestChange:

@@ -12,6 +12,7 @@ from gigawatt.model.world import World
 from gigawatt.scheduler.ask import ask_of
 from gigawatt.scheduler.cold import cold_gangs, cold_nodes
 from gigawatt.scheduler.decide import decide
+from gigawatt.scheduler.explain import Explanation, explain
 from gigawatt.scheduler.policy import Policy
 from gigawatt.scheduler.snapshot import GANG_CODES, GANG_NUMBERS, NONE, Codes, GangColumns, Snapshot
 from gigawatt.scheduler.why import why_never
@@ -34,6 +35,13 @@ def what_if(snapshot: Snapshot, gang: Gang, policy: Policy) -> Start | Reason:
         if start.gang == gang.id:
             return start
     return next(wait.reason for wait in decision.waits if wait.gang == gang.id)
+
+
+def asked(snapshot: Snapshot, gang: Gang, policy: Policy) -> Explanation:
+    """As `what_if`, with the place in the line and the cheapest change where it would wait."""
+    told = explain(with_gang(snapshot, gang), gang.id, policy)
+    assert told, "a gang that was put into the line is in the line"
+    return told
 
 
 def with_gang(snapshot: Snapshot, gang: Gang) -> Snapshot:

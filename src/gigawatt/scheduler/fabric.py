@@ -1,9 +1,11 @@
 """Where nodes stand, in a form to be read domain by domain. It is made anew when nodes come or go."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from gigawatt.model.node import TOPOLOGY_LEVELS
 from gigawatt.scheduler.snapshot import LEVELS, NONE, NodeColumns, Rows
 
 EVERYWHERE = -1  # the level outside the outermost: one domain with every node
@@ -57,6 +59,21 @@ def fabric_of(nodes: NodeColumns) -> Fabric | None:
     return Fabric(levels=levels, innermost=innermost, members_DM=members_DM, rank_N=rank_N)
 
 
+def domains_of(nodes: NodeColumns, ids: Sequence[str]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """The names of the domains that hold these nodes, sorted, by level from the outermost, without the nodes' own.
+
+    A name that two of them share is told as a path from the site down. Levels that any of the nodes lacks are left out.
+    """
+    rows = [nodes.row(each) for each in ids]
+    found: list[tuple[str, tuple[str, ...]]] = []
+    for level, name in enumerate(TOPOLOGY_LEVELS[:-1]):
+        codes: list[int] = np.unique(nodes.topology_NL[rows, level]).tolist()
+        if codes and NONE not in codes:
+            paths = [nodes.domains[level][code] for code in codes]
+            found.append((name, _told_apart(paths)))
+    return tuple(found)
+
+
 def _level(codes_N: Rows, domains: int) -> Level:
     rows_N = np.argsort(codes_N, kind="stable")
     starts_D = np.searchsorted(codes_N[rows_N], np.arange(domains + 1))
@@ -69,3 +86,10 @@ def _members(level: Level) -> Rows:
     members_DM = np.full((level.domains, int(sizes_D.max(initial=1))), len(level.rows_N))
     members_DM[level.codes_N[level.rows_N], place_N] = level.rows_N
     return members_DM
+
+
+def _told_apart(paths: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    names = {path[-1] for path in paths}
+    if len(names) < len(paths):
+        names = {"/".join(part for part in path if part) for path in paths}
+    return tuple(sorted(names))

@@ -36,6 +36,7 @@ from gigawatt.sdk.workspaces import Workspaces
 if TYPE_CHECKING:
     from gigawatt.sdk.futures import Future
     from gigawatt.sdk.jobfile import Written
+    from gigawatt.sdk.views import AskView
 
 
 class Client:
@@ -142,6 +143,13 @@ class Client:
             UnreachableError.
         """
         return self.jobs.submit(job, progress=progress, **fields)
+
+    def ask(self, *, priority: int = 0, timeout: str | int = 0, **gang: Any) -> "AskView":
+        """What would become of a gang if it were submitted now, as `Jobs.ask`: client.ask(nodes=16, gpus=8).
+
+        Raises ApiError, UnreachableError.
+        """
+        return self.jobs.ask(priority=priority, timeout=timeout, **gang)
 
     def job(self, ref: str) -> Job:
         """The job of this id, of this beginning of an id, or the newest of this name.

@@ -18,6 +18,7 @@ from gigawatt.sdk.paging import Listing
 from gigawatt.sdk.submission import sent, target, with_bundle
 from gigawatt.sdk.transport import NOT_FOUND, Transport
 from gigawatt.sdk.views import (
+    AskView,
     DryRunView,
     JobView,
     Page,
@@ -70,6 +71,16 @@ class Jobs:
         path, body = target(ready)
         found = self._transport.write("POST", path, body, params=params)
         return cast("DryRunView", found)
+
+    def ask(self, *, priority: int = 0, timeout: str | int = 0, **gang: Any) -> AskView:
+        """What would become of a gang if it were submitted now: `gang` as in a job file, e.g. nodes=16, gpus=8,
+        gpu_kinds=["b200"], same="rack"; `timeout` is its limit, e.g. "6h". Nothing is submitted.
+
+        Raises ApiError, UnreachableError.
+        """
+        body = {"gang": gang, "priority": priority, "timeout": timeout}
+        found = self._transport.write("POST", "/v1/ask", body, params=self._transport.place)
+        return cast("AskView", found)
 
     def find(self, ref: str) -> Job:
         """The job of this id, of this beginning of an id, or the newest of this name.

@@ -183,6 +183,20 @@ class ExplanationView(TypedDict):
     message: str
 
 
+class AskView(TypedDict):
+    """What would become of a gang: `starts` is now, later or never. Now: nodes, and the parts of the site that hold
+    them, by level. Else: reason, cheapest_change {field, from, to, start}, and the position where it would wait.
+    """
+
+    starts: str
+    nodes: list[str]
+    domains: dict[str, list[str]]
+    position: int | None
+    reason: ReasonView | None
+    cheapest_change: dict[str, str] | None
+    estimate: EstimateView | None
+
+
 class AttemptTimeView(TypedDict):
     """When one attempt held its nodes; `unit_ms` is what its gang held for that long."""
 

@@ -209,6 +209,7 @@ def gang_of(spec: JobSpec, tenant: str, project: str, now_ms: int) -> Gang:
         labels=spec.labels,
         windows=spec.windows,
         data=data_of(spec.volumes),
+        duration_ms=spec.timeout_s * 1_000,
     )
 
 

@@ -35,6 +35,7 @@ _EVERYONE = frozenset(Role)
 VERBS: dict[str, frozenset[Role]] = {
     "jobs.submit": _WRITERS,
     "jobs.dry_run": _WRITERS,
+    "asking.ask": _WRITERS,
     "jobs.page": _READERS,
     "jobs.show": _READERS | _RANK,
     "jobs.spec": _WRITERS,

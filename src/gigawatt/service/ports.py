@@ -57,6 +57,19 @@ class WhatIf:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What would become of a gang that nobody has submitted: where it would start now, or why it would wait.
+
+    `domains` has the names of the parts of the site that hold `nodes`, by level from the outermost; levels at which
+    any of them has no name are left out.
+    """
+
+    nodes: tuple[str, ...] = ()
+    domains: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    explanation: Explanation | None = None  # None where it would start now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
     """Files that may be removed together. `used_ms` is when they were last changed or marked as used."""
 
@@ -171,6 +184,14 @@ class Leader(Protocol):
         ...
 
     def what_if(self, gang: Gang) -> WhatIf: ...
+
+    def ask(self, gang: Gang) -> Asked:
+        """What the next decision would say of a gang that is not in the line, and what would start it."""
+        ...
+
+    def gpu_kinds(self) -> tuple[str, ...]:
+        """Those that any node has, sorted."""
+        ...
 
     def accounts_now(self) -> tuple[NodeAccount, ...]: ...
 

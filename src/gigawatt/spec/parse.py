@@ -169,7 +169,7 @@ def endpoint_draft(form: EndpointForm) -> EndpointDraft:
 def together_faults(form: Runs, *, replica: bool) -> list[Fault]:
     """What does not go together in fields that jobs, endpoints and workspaces share."""
     found = list(environment_faults(form.environment, field="environment"))
-    found += _gang_faults(form.gang)
+    found += gang_faults(form.gang)
     found += volume_faults(form.volumes)
     for name in form.env:
         fault = names.env_name_fault(name, replica=replica)
@@ -180,6 +180,28 @@ def together_faults(form: Runs, *, replica: bool) -> list[Fault]:
         detail = f"bundle is not a digest: {shown(form.bundle)}"
         hint = "the API takes the digest of an uploaded bundle; gw packs and uploads directories"
         found.append(Fault(field="bundle", detail=detail, hint=hint))
+    return found
+
+
+def gang_faults(gang: GangForm) -> list[Fault]:
+    """What does not go together in what starts together."""
+    found: list[Fault] = []
+    ranks = gang.nodes.max * gang.ranks_per_node
+    if ranks > limits.RANKS_MAX:
+        detail = (
+            f"gang.nodes x gang.ranks_per_node is {ranks}, over the limit of {limits.RANKS_MAX}"
+        )
+        found.append(Fault(field="gang.ranks_per_node", detail=detail))
+    if gang.gpus > 1_000 and gang.gpus % 1_000:
+        detail = f"gang.gpus above 1 must be whole, got {gang.gpus / 1000:g}"
+        found.append(Fault(field="gang.gpus", detail=detail, hint="only one GPU can be shared"))
+    elif gang.gpus > gang.ranks_per_node * 1_000 and gang.gpus // 1_000 % gang.ranks_per_node:
+        detail = f"gang.gpus must be a multiple of gang.ranks_per_node ({gang.ranks_per_node})"
+        hint = "each rank of a node is given the same number of its GPUs"
+        found.append(Fault(field="gang.gpus", detail=detail, hint=hint))
+    if gang.gpu_kinds and not gang.gpus:
+        detail = "gang.gpu_kinds is given, but gang.gpus is 0"
+        found.append(Fault(field="gang.gpu_kinds", detail=detail, hint="set gang.gpus"))
     return found
 
 
@@ -228,27 +250,6 @@ def _replica_faults(form: EndpointForm) -> list[Fault]:
         detail = f"replicas has a min of {form.replicas.min} above its max of {form.replicas.max}"
         return [Fault(field="replicas.min", detail=detail)]
     return []
-
-
-def _gang_faults(gang: GangForm) -> list[Fault]:
-    found: list[Fault] = []
-    ranks = gang.nodes.max * gang.ranks_per_node
-    if ranks > limits.RANKS_MAX:
-        detail = (
-            f"gang.nodes x gang.ranks_per_node is {ranks}, over the limit of {limits.RANKS_MAX}"
-        )
-        found.append(Fault(field="gang.ranks_per_node", detail=detail))
-    if gang.gpus > 1_000 and gang.gpus % 1_000:
-        detail = f"gang.gpus above 1 must be whole, got {gang.gpus / 1000:g}"
-        found.append(Fault(field="gang.gpus", detail=detail, hint="only one GPU can be shared"))
-    elif gang.gpus > gang.ranks_per_node * 1_000 and gang.gpus // 1_000 % gang.ranks_per_node:
-        detail = f"gang.gpus must be a multiple of gang.ranks_per_node ({gang.ranks_per_node})"
-        hint = "each rank of a node is given the same number of its GPUs"
-        found.append(Fault(field="gang.gpus", detail=detail, hint=hint))
-    if gang.gpu_kinds and not gang.gpus:
-        detail = "gang.gpu_kinds is given, but gang.gpus is 0"
-        found.append(Fault(field="gang.gpu_kinds", detail=detail, hint="set gang.gpus"))
-    return found
 
 
 def _model_output(form: JobForm) -> ModelOutput | None:

@@ -5,7 +5,7 @@ from gigawatt.model.gang import Gang, Shape
 from gigawatt.model.job import Job
 from gigawatt.model.node import Node, NodeState
 from gigawatt.model.reason import Reason, ReasonCode
-from gigawatt.scheduler.dry_run import feasible, what_if
+from gigawatt.scheduler.dry_run import asked, feasible, what_if
 from gigawatt.scheduler.encode import encode_cold
 from gigawatt.scheduler.explain import CheapestChange, Explanation, explain
 from gigawatt.scheduler.policy import Policy
@@ -179,3 +179,19 @@ def test_a_dry_run_shows_the_start_or_the_reason_without_changing_the_line() -> 
     assert isinstance(reason, Reason)
     assert (reason.code, reason.need, reason.have) == (ReasonCode.IMPOSSIBLE, 4000, 2000)
     assert snapshot.gangs.ids == ()
+
+
+def test_a_gang_that_is_asked_about_is_explained_as_if_it_waited() -> None:
+    nodes = [make_node("n", cpus=4)]
+    ahead, shape = make_job("a", make_shape(milli_cpu=5000)), make_shape(milli_cpu=6000)
+    snapshot = encode_cold(make_world(nodes, [ahead]), NOW_MS)
+    told = asked(snapshot, make_job("j", shape).gang(), Policy())
+    joined = encode_cold(make_world(nodes, [ahead, make_job("j", shape)]), NOW_MS)
+    assert told == explain(joined, "j", Policy())
+    assert (told.position, told.cheapest_change) == (
+        2,
+        CheapestChange(field="gang.cpus", before=6, after=4),
+    )
+    smaller = make_job("j", make_shape(milli_cpu=4000)).gang()
+    assert asked(snapshot, smaller, Policy()).start == Start(gang="j", nodes=("n",))
+    assert snapshot.gangs.ids == ("a",)

@@ -70,7 +70,7 @@ class Flags:
 
     def _gang(self) -> dict[str, Any]:
         gang: dict[str, Any] = {
-            "nodes": _node_range(self.nodes) if self.nodes else None,
+            "nodes": node_range(self.nodes) if self.nodes else None,
             "ranks_per_node": self.ranks_per_node,
             "cpus": self.cpus,
             "memory": self.memory,
@@ -168,6 +168,14 @@ def command_word(command: tuple[str, ...]) -> str | list[str]:
     return command[0] if shell else list(command)
 
 
+def node_range(text: str) -> int | dict[str, int]:
+    """`2`, or `2-4`. Raises click.BadParameter."""
+    least, dash, most = text.partition("-")
+    if not least.isdecimal() or (dash and not most.isdecimal()):
+        raise click.BadParameter(f"{text!r} is neither a number nor a range", param_hint="--nodes")
+    return {"min": int(least), "max": int(most)} if dash else int(least)
+
+
 def _of_command(command: tuple[str, ...]) -> "Written":
     from gigawatt.sdk.jobfile import Written
 
@@ -209,14 +217,6 @@ def _read(file: Path) -> "tuple[Written, ...]":
 
 def _one(kind: str) -> str:
     return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
-
-
-def _node_range(text: str) -> int | dict[str, int]:
-    """`2`, or `2-4`."""
-    least, dash, most = text.partition("-")
-    if not least.isdecimal() or (dash and not most.isdecimal()):
-        raise click.BadParameter(f"{text!r} is neither a number nor a range", param_hint="--nodes")
-    return {"min": int(least), "max": int(most)} if dash else int(least)
 
 
 def _order(ready: "list[Ready]") -> tuple[int, ...]:
