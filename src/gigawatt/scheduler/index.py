@@ -152,12 +152,11 @@ class Index:
 
 
 class Memo:
-    """The index between cycles: told by the encoder what changes, lent to one round at a time."""
+    """The index between cycles: told by the encoder what changes, lent to one round after another."""
 
     def __init__(self, nodes_min: int) -> None:
         self._nodes_min = nodes_min
         self._index: Index | None = None
-        self._lent = False
         self._changed: list[Rows] = []
 
     def note(self, rows: Rows | None) -> None:
@@ -169,8 +168,8 @@ class Memo:
             self._changed.append(rows)
 
     def lend(self, nodes: NodeColumns) -> Index | None:
-        """The index, for a round on `nodes`, which must be the newest; None where there is none, or it is lent."""
-        if self._lent or len(nodes.ids) < self._nodes_min:
+        """The index, for a round on `nodes`, which must be the newest; None where there is none."""
+        if len(nodes.ids) < self._nodes_min:
             return None
         if self._index is None or self._index.full:
             self._index = Index.of(nodes)
