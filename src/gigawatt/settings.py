@@ -18,6 +18,7 @@ ENGINES = ("local",)
 CHOICES = {
     "mail_tls": ("starttls", "tls", "none"),
     "preempt": ("off", "project"),
+    "reclaim": ("off", "on"),
     "consolidate": ("off", "on"),
 }
 RANGES = {
@@ -110,6 +111,10 @@ class Settings:
     preempt: Annotated[
         str,
         "Whom a job may stop: off, nobody; project, others of its project with lower priorities.",
+    ] = "off"
+    reclaim: Annotated[
+        str,
+        "Whether a job within its project's quota may stop those of projects beyond theirs: off or on.",
     ] = "off"
     consolidate: Annotated[
         str,

@@ -15,7 +15,8 @@ from gigawatt.model.decision import Decision, Wait
 from gigawatt.scheduler.fair import FairLine
 from gigawatt.scheduler.index import Memo
 from gigawatt.scheduler.policy import Line, Order, Policy
-from gigawatt.scheduler.round import Reasons, Round
+from gigawatt.scheduler.reasons import Reasons
+from gigawatt.scheduler.round import Round
 from gigawatt.scheduler.snapshot import NEVER_MS, NONE, GangColumns, Rows, Snapshot
 
 FIXED = frozenset({Order.AGE, Order.SHORTEST})

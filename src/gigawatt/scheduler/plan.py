@@ -17,10 +17,12 @@ from gigawatt.scheduler.claims import Claims, Lot, keep
 from gigawatt.scheduler.ground import Ground, reach
 from gigawatt.scheduler.place import Spot, choose
 from gigawatt.scheduler.policy import Policy
+from gigawatt.scheduler.reclaim import Reclaim
 from gigawatt.scheduler.released import copied, released
-from gigawatt.scheduler.rights import RIGHTS, Claimant, Right, beyond, protected
+from gigawatt.scheduler.rights import Claimant, Consolidate, Preempt, Right, beyond, protected
 from gigawatt.scheduler.room import Room
 from gigawatt.scheduler.running import UNKNOWN_DEVICES, RunningColumns
+from gigawatt.scheduler.share import Shares
 from gigawatt.scheduler.snapshot import (
     CPU,
     GPU,
@@ -39,6 +41,9 @@ LOST_MAX_MS = 30 * 86_400_000  # beyond it, work counts as no dearer
 TRIES = 3  # sets of gangs to move, each without those of the last that found no place
 AGAIN_EVERY_MS = 60_000  # times at which plans are tried again are multiples of it
 
+RIGHTS: tuple[Right, ...] = (Consolidate(), Reclaim(), Preempt())
+"""In the order in which they are tried: to move is better than to stop, and to stop others than one's own."""
+
 Devices = tuple[tuple[int, ...], ...]
 
 
@@ -56,6 +61,9 @@ class Turn(Protocol):
 
     @property
     def room(self) -> Room: ...
+
+    @property
+    def shares(self) -> Shares | None: ...
 
     @property
     def claims(self) -> Claims: ...
@@ -138,7 +146,13 @@ class Planner:
         turn, running, now_ms = self._turn, self._running, self._turn.snapshot.now_ms
         costs = self._costs = self._costs or _costs(running, turn.policy, now_ms)
         claimant = Claimant(
-            snapshot=turn.snapshot, row=row, policy=turn.policy, lost_ms_R=costs.lost_ms_R
+            snapshot=turn.snapshot,
+            row=row,
+            asked=int(turn.ask_G[row]),
+            ending_R=self._ending_R,
+            shares=turn.shares,
+            policy=turn.policy,
+            lost_ms_R=costs.lost_ms_R,
         )
         never_R = beyond(running, turn.policy) | self._ending_R
         now_R = ~(never_R | protected(running, turn.policy, now_ms))

@@ -76,6 +76,7 @@ class Policy:
     stops_max: int = STOPS_MAX  # no gang is stopped or moved more often; 0 is without limit
     plans_max: int = PLANS_MAX  # made in one cycle
     moves_max: int = MOVES_MAX  # new places looked for in one plan
+    reclaim: bool = False  # who stays within a quota may stop those who use more than theirs
 
     def __post_init__(self) -> None:
         assert self.steps_max >= 1, "a cycle that may do no work would never end"
@@ -85,7 +86,7 @@ class Policy:
     @property
     def plans(self) -> bool:
         """Whether anything that runs may be stopped or moved."""
-        return self.preempt or self.consolidate
+        return self.preempt or self.consolidate or self.reclaim
 
     @property
     def needs_shares(self) -> bool:
@@ -106,7 +107,7 @@ POLICIES: Mapping[str, Policy] = {
     "sjf": Policy(order=Order.SHORTEST),
     "las": Policy(order=Order.ATTAINED),
     "cohorts": Policy(order=Order.COHORTS),
-    "preempt": Policy(preempt=True, consolidate=True),
+    "preempt": Policy(preempt=True, consolidate=True, reclaim=True),
 }
 
 

@@ -1,7 +1,7 @@
 """Who may take what runs from whom. Each right is a rule over arrays: which gangs that run may stop for one that waits.
 
 Priorities are compared within one project alone: people set them themselves, so they say nothing between projects.
-What a project may take from others follows from quotas, which is a rule of its own; `RIGHTS` is where it joins.
+What a project may take from others follows from quotas, which is a rule of its own (`reclaim`).
 """
 
 from dataclasses import dataclass
@@ -13,15 +13,22 @@ from gigawatt.model.gang import GangKind
 from gigawatt.model.plan import Taking
 from gigawatt.scheduler.policy import Policy
 from gigawatt.scheduler.running import GANG_KINDS, RunningColumns
+from gigawatt.scheduler.share import Shares
 from gigawatt.scheduler.snapshot import Amounts, Flags, Snapshot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claimant:
-    """The gang that waits: a row of the line. `lost_ms_R` is what each running gang would lose, in its own time."""
+    """The gang that waits: a row of the line, and which of the round's asks is its own.
+
+    `lost_ms_R` is what each running gang would lose, in its own time; `ending_R` are those that are being stopped already.
+    """
 
     snapshot: Snapshot
     row: int
+    asked: int
+    ending_R: Flags
+    shares: Shares | None
     policy: Policy
     lost_ms_R: Amounts
 
@@ -69,9 +76,6 @@ class Preempt:
             return np.zeros(len(running.gangs.ids), dtype=np.bool_)
         below = running.gangs.priority_G < _priority(claimant)
         return below & same_project(claimant, running)
-
-
-RIGHTS: tuple[Right, ...] = (Consolidate(), Preempt())  # in the order in which they are tried
 
 
 def same_project(claimant: Claimant, running: RunningColumns) -> Flags:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gigawatt.model.decision import Hold, Start, Wait
+from gigawatt.model.decision import Hold, Start
 from gigawatt.model.plan import Plan
 from gigawatt.model.reason import Reason, ReasonCode
 from gigawatt.scheduler.ask import Ask, distinct_asks
@@ -20,13 +20,10 @@ from gigawatt.scheduler.policy import Fit, Line, Policy
 from gigawatt.scheduler.room import Rest, Room
 from gigawatt.scheduler.share import amounts, shares_of
 from gigawatt.scheduler.snapshot import NEVER_MS, NONE, Codes, Rows, Snapshot
-from gigawatt.scheduler.why import why_never, why_not_now
+from gigawatt.scheduler.why import why_never
 
 NEVERS_MAX = 4_096  # asks of which it is known whether they could ever be held
 GROUNDS_MAX = 256  # asks whose ground is kept; beyond it the oldest is worked out again when needed
-
-NOT_CONSIDERED = Reason(code=ReasonCode.NOT_CONSIDERED)
-BEHIND_HEAD = Reason(code=ReasonCode.BEHIND_HEAD)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -65,6 +62,7 @@ class Round:
         self.shares = shares_of(snapshot, policy, self.asks)
         self.claims = Claims(snapshot, lambda: self.room)
         self.plans: dict[int, Plan] = {}
+        self._claimed: set[int] = set()  # what is kept for them counts as theirs already
         running = snapshot.running if policy.plans else None
         self.planner = None if running is None else Planner(self, running)
         self._start_claimed()
@@ -98,7 +96,7 @@ class Round:
             index, duration_ms = asked[row], durations[row]
             if row == awaited or row in self.starts or row in self.plans:
                 continue
-            if self._over_limit(row, index):
+            if row not in self._claimed and self._over_limit(row, index):
                 continue
             key = index, self.too_long(duration_ms)
             refused = self.refused.get(key)
@@ -205,13 +203,19 @@ class Round:
                 continue
             index = int(self.ask_G[row])
             ask = self.asks[index]
-            if ask.may_run(self.snapshot.now_ms) and not self._over_limit(row, index):
-                start = self.claims.start(self.room, gang)
-                if start is not None:
-                    count = sum(start.places) or len(start.nodes)
-                    self.starts[row] = replace(start, borrows=self._counted(row, ask, count))
-                    if self.hold is not None and self.hold.gang == gang:
-                        self.hold = None
+            if self._over_limit(row, index):
+                continue
+            start = (
+                self.claims.start(self.room, gang) if ask.may_run(self.snapshot.now_ms) else None
+            )
+            count = ask.nodes_min if start is None else sum(start.places) or len(start.nodes)
+            borrows = self._counted(row, ask, count)
+            if start is None:
+                self._claimed.add(row)
+                continue
+            self.starts[row] = replace(start, borrows=borrows)
+            if self.hold is not None and self.hold.gang == gang:
+                self.hold = None
 
     def _planned(self, row: int, ask: Ask) -> bool:
         """Whether others stop or move for the gang, which finds no place of its own."""
@@ -220,6 +224,7 @@ class Round:
             made = self.planner.plan(row, ask)
             if made is not None:
                 self.plans[row], self._room, planned = made.plan, made.room, True
+                self._counted(row, ask, ask.nodes_min)
                 self._index = None  # it knows nothing of what is kept
         self.blocked |= planned and self.policy.line is Line.FIFO
         return planned
@@ -340,68 +345,6 @@ class Round:
 def _count(spot: Spot) -> int:
     """How many nodes, or places on them, that is."""
     return len(spot.rows) if spot.places is None else int(spot.places.sum())
-
-
-class Reasons:
-    """Why those wait that a finished round has not started."""
-
-    def __init__(self, turn: Round) -> None:
-        self._turn = turn
-        self._kept: dict[tuple[int, bool], Reason] = {}
-
-    def waits(self, line: Rows) -> tuple[Wait, ...]:
-        """Those of `line` that were not started, each with the reason, given all that was started."""
-        ids = self._turn.snapshot.gangs.ids
-        waiting: list[int] = [row for row in line.tolist() if row not in self._turn.starts]
-        return tuple(
-            [
-                Wait(gang=ids[row], position=place, reason=self._reason(row))
-                for place, row in enumerate(waiting, start=1)
-            ]
-        )
-
-    def _reason(self, row: int) -> Reason:
-        turn = self._turn
-        index, hold = int(turn.ask_G[row]), turn.hold
-        if turn.shares is not None and row in turn.shares.over_limit:
-            return turn.shares.reason(row, turn.shares.needs[index])
-        freed = turn.freed(row)
-        if freed is not None:
-            return freed
-        if turn.awaited(row):
-            assert hold is not None
-            return Reason(code=ReasonCode.HOLD_AHEAD, resource="ms", need=hold.at_ms)
-        duration_ms = int(turn.snapshot.gangs.duration_ms_G[row])
-        key = index, turn.too_long(duration_ms)
-        refused = turn.refused.get(key) or turn.refused.get((index, False))
-        if refused is None:
-            return BEHIND_HEAD if turn.blocked else NOT_CONSIDERED
-        reason = self._kept.get(key)
-        if reason is None:
-            reason = self._kept[key] = self._why(turn.asks[index], refused)
-        if key[1] and hold is not None and reason.code is ReasonCode.HELD_FOR_HEAD:
-            return _beyond(hold, duration_ms, turn.snapshot.now_ms)
-        return reason
-
-    def _why(self, ask: Ask, refused: Refused) -> Reason:
-        turn = self._turn
-        never = turn.never(ask)
-        if never is not None:
-            return never
-        held_N = (turn.holder_N != NONE) & (turn.holder_N < refused.holds_before)
-        return why_not_now(turn.room, ask, held_N, turn.snapshot.now_ms)
-
-
-def _beyond(hold: Hold, duration_ms: int, now_ms: int) -> Reason:
-    return Reason(
-        code=ReasonCode.HELD_FOR_HEAD,
-        resource="ms" if duration_ms else "",
-        need=duration_ms or NEVER_MS,
-        have=hold.at_ms - now_ms,
-        detail=f"until the hold of {hold.gang} begins"
-        if duration_ms
-        else f"it has no limit, and the hold of {hold.gang} begins then",
-    )
 
 
 def _still_held(snapshot: Snapshot, policy: Policy) -> Hold | None:

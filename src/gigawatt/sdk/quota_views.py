@@ -3,7 +3,7 @@
 from typing import TypedDict
 
 
-class AmountsView(TypedDict):
+class BoundsView(TypedDict):
     """Null where nothing is said."""
 
     gpus: float | None
@@ -15,13 +15,13 @@ class QuotaView(TypedDict):
     tenant: str
     project: str
     parent: str
-    quota: AmountsView
-    limit: AmountsView
+    quota: BoundsView
+    limit: BoundsView
     borrow: bool
     weight: int
-    guaranteed: AmountsView
-    used: AmountsView
-    borrowed: AmountsView
-    average: AmountsView
+    guaranteed: BoundsView
+    used: BoundsView
+    borrowed: BoundsView
+    average: BoundsView
     share: float
     version: int

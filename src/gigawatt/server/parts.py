@@ -276,6 +276,7 @@ def _policy(settings: Settings) -> Policy:
         half_life_ms=settings.share_half_life_s * 1000,
         starve_after_ms=settings.starve_after_s * 1000,
         preempt=settings.preempt == "project",
+        reclaim=settings.reclaim == "on",
         consolidate=settings.consolidate == "on",
         min_run_ms=settings.min_run_s * 1000,
         notice_ms=settings.preempt_notice_s * 1000,

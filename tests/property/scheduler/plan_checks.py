@@ -10,6 +10,7 @@ from gigawatt.model.gang import Gang
 from gigawatt.model.job import Job, JobPhase
 from gigawatt.model.node import NodeState
 from gigawatt.model.plan import Claim, Plan, Taking
+from gigawatt.model.quota import UNSET
 from gigawatt.model.reason import ReasonCode
 from gigawatt.model.world import World
 from tests.property.scheduler.checks import (
@@ -70,6 +71,30 @@ def wrong_victims(world: World, decision: Decision) -> Iterator[str]:
                 yield f"{plan.gang} preempts {victim.gang}"
             if plan.taking is Taking.CONSOLIDATE and victim.claim is None:
                 yield f"{victim.gang} is to move, and has no place to go to"
+
+
+def wrongly_reclaimed(world: World, decision: Decision) -> Iterator[str]:
+    """Reclaimed for who stays within a quota, from others, none of whom is left less than theirs."""
+    used = {name: _used(world, name, set()) for name in world.projects}
+    gone: set[str] = ending(world)
+    for plan in decision.plans:
+        gone |= {victim.gang for victim in plan.victims}
+        if plan.taking is not Taking.RECLAIM:
+            continue
+        claimant = waiting(world)[plan.gang]
+        need = claimant.shape.per_node.times(claimant.shape.nodes_min).vector()
+        quota = world.projects[_project(claimant)].entitlement.quota.vector()
+        told = [kind for kind, most in enumerate(quota) if most != UNSET]
+        if not told or any(used[_project(claimant)][k] + need[k] > quota[k] for k in told):
+            yield f"{plan.gang} is not within {quota}"
+        for victim in plan.victims:
+            of = _project(_work(world, victim.gang).gang())
+            bounds = world.projects[of].entitlement.quota.vector() if of in world.projects else ()
+            left = _used(world, of, gone)
+            short = [k for k, most in enumerate(bounds) if most != UNSET and left[k] < most]
+            takes = _work(world, victim.gang).gang().shape.per_node.vector()
+            if of == _project(claimant) or any(takes[k] for k in short):
+                yield f"{victim.gang} of {of} is taken, which is left {left} of {bounds}"
 
 
 def not_proven(world: World, decision: Decision) -> Iterator[str]:
@@ -151,6 +176,27 @@ def without(world: World, gangs: set[str]) -> World:
     """The world once the attempts of these have ended; they wait again."""
     work = [_ended(each) if each.id in gangs else each for each in _all(world)]
     return make_world(world.nodes.values(), work)
+
+
+def _project(gang: Gang) -> str:
+    return f"{gang.tenant}/{gang.project}"
+
+
+def _used(world: World, project: str, gone: set[str]) -> tuple[int, ...]:
+    """What the live attempts of a project hold, but for these gangs."""
+    held = [
+        amounts
+        for work in _all(world)
+        if work.attempt and work.attempt.live and work.id not in gone
+        for amounts in [work.gang().shape.per_node.times(_places(work)).vector()]
+        if _project(work.gang()) == project
+    ]
+    return tuple(map(sum, zip(*held, strict=True))) if held else (0, 0, 0)
+
+
+def _places(work: Job | Replica) -> int:
+    assert work.attempt is not None
+    return sum(work.attempt.places) or len(work.attempt.nodes)
 
 
 def _start_faults(world: World, starts: tuple[Start, ...]) -> Iterator[str]:

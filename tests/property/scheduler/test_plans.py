@@ -8,13 +8,20 @@ from hypothesis import strategies as st
 from gigawatt.model.attempt import AttemptPhase
 from gigawatt.model.gang import Isolation
 from gigawatt.model.job import Job, JobPhase
+from gigawatt.model.quota import Bounds, Entitlement
+from gigawatt.model.tenant import Project
 from gigawatt.model.world import World
 from gigawatt.scheduler.decide import decide
 from gigawatt.scheduler.encode import encode_cold
 from gigawatt.scheduler.policy import Line, Policy
 from gigawatt.scheduler.record import decision_bytes, dump, load
 from tests.property.scheduler.checks import faults
-from tests.property.scheduler.plan_checks import over_freed, plan_faults, unplanned
+from tests.property.scheduler.plan_checks import (
+    over_freed,
+    plan_faults,
+    unplanned,
+    wrongly_reclaimed,
+)
 from tests.property.scheduler.strategies import mixtures, worlds
 from tests.scenario.build import (
     NOW_MS,
@@ -105,6 +112,30 @@ def test_a_plan_has_no_fault(world: World, policy: Policy) -> None:
     assert plan_faults(world, decision) == []
 
 
+@st.composite
+def guaranteed(draw: st.DrawFn) -> World:
+    """The same, where projects have quotas."""
+    world = draw(plannable)
+    for name in ("one", "two"):
+        quota = Bounds(
+            milli_gpu=draw(st.sampled_from([None, 0, 1000, 4000, 8000])),
+            milli_cpu=draw(st.sampled_from([None, None, 2000, 8000])),
+        )
+        project = Project(id=f"default/{name}", tenant="default", name=name, created_ms=0)
+        world.put(replace(project, entitlement=Entitlement(quota=quota)))
+    for job in [each for each in world.jobs.values() if each.phase is JobPhase.QUEUED]:
+        world.put(replace(job, project=draw(st.sampled_from(["one", "two"]))))
+    return world
+
+
+@given(world=guaranteed(), others=st.booleans())
+def test_what_is_reclaimed_was_borrowed_and_is_owed(world: World, others: bool) -> None:  # noqa: FBT001 - drawn
+    policy = replace(POLICY, preempt=others, consolidate=others, reclaim=True)
+    decision = decide(encode_cold(world, NOW_MS, plans=True), policy)
+    assert plan_faults(world, decision) == []
+    assert list(wrongly_reclaimed(world, decision)) == []
+
+
 @given(world=plannable, policy=st.sampled_from([POLICY, replace(POLICY, consolidate=True)]))
 def test_every_victim_of_a_plan_is_needed(world: World, policy: Policy) -> None:
     assert list(over_freed(world, decide(encode_cold(world, NOW_MS, plans=True), policy))) == []
@@ -139,7 +170,12 @@ def test_a_recorded_cycle_with_plans_is_decided_again_to_the_same_bytes(
 
 def test_the_random_worlds_do_lead_to_plans() -> None:
     """Or nothing above would have been checked."""
-    counts = {"plans": 0, "moves": 0, "wide": 0}
+    counts = {"plans": 0, "moves": 0, "wide": 0, "reclaimed": 0}
+
+    @given(world=guaranteed())
+    def reclaimed(world: World) -> None:
+        policy = replace(POLICY, preempt=False, reclaim=True)
+        counts["reclaimed"] += len(decide(encode_cold(world, NOW_MS, plans=True), policy).plans)
 
     @given(world=plannable)
     def count(world: World) -> None:
@@ -155,4 +191,5 @@ def test_the_random_worlds_do_lead_to_plans() -> None:
             )
 
     count()
+    reclaimed()
     assert min(counts.values()) > 0, counts

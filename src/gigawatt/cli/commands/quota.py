@@ -9,7 +9,7 @@ from gigawatt.cli.lazy import NounGroup
 from gigawatt.cli.session import Session, with_project, with_session
 
 if TYPE_CHECKING:
-    from gigawatt.sdk.quota_views import AmountsView, QuotaView
+    from gigawatt.sdk.quota_views import BoundsView, QuotaView
 
 NOTHING = "none"
 
@@ -103,7 +103,7 @@ def _row(view: "QuotaView") -> list[str]:
     ]
 
 
-def _text(amounts: "AmountsView", *, zero: bool = False) -> str:
+def _text(amounts: "BoundsView", *, zero: bool = False) -> str:
     """Those of the amounts that are known, and with `zero` those that are 0."""
     told: list[str] = []
     for value, unit in ((amounts["gpus"], "GPU"), (amounts["cpus"], "core")):

@@ -15,7 +15,7 @@ SHARE_DIGITS = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AmountsView:
+class BoundsView:
     """Amounts of resources; null where nothing is said."""
 
     gpus: float | None
@@ -34,14 +34,14 @@ class QuotaView:
     tenant: str
     project: str
     parent: str
-    quota: AmountsView
-    limit: AmountsView
+    quota: BoundsView
+    limit: BoundsView
     borrow: bool
     weight: int
-    guaranteed: AmountsView
-    used: AmountsView
-    borrowed: AmountsView
-    average: AmountsView
+    guaranteed: BoundsView
+    used: BoundsView
+    borrowed: BoundsView
+    average: BoundsView
     share: float
     version: int
 
@@ -70,9 +70,9 @@ def quota_view(project: Project, owed: Owed | None) -> QuotaView:
     )
 
 
-def _amounts(vector: Sequence[int]) -> AmountsView:
+def _amounts(vector: Sequence[int]) -> BoundsView:
     milli_gpu, milli_cpu, memory_bytes = vector
-    return AmountsView(
+    return BoundsView(
         gpus=None if milli_gpu == UNSET else milli_gpu / 1000,
         cpus=None if milli_cpu == UNSET else milli_cpu / 1000,
         memory_bytes=None if memory_bytes == UNSET else memory_bytes,

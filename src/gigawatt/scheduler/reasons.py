@@ -1,0 +1,73 @@
+"""Why those wait that a round has not started: asked for once it is over, and only by who wants to know."""
+
+from gigawatt.model.decision import Hold, Wait
+from gigawatt.model.reason import Reason, ReasonCode
+from gigawatt.scheduler.ask import Ask
+from gigawatt.scheduler.round import Refused, Round
+from gigawatt.scheduler.snapshot import NEVER_MS, NONE, Rows
+from gigawatt.scheduler.why import why_not_now
+
+NOT_CONSIDERED = Reason(code=ReasonCode.NOT_CONSIDERED)
+BEHIND_HEAD = Reason(code=ReasonCode.BEHIND_HEAD)
+
+
+class Reasons:
+    """Why those wait that a finished round has not started."""
+
+    def __init__(self, turn: Round) -> None:
+        self._turn = turn
+        self._kept: dict[tuple[int, bool], Reason] = {}
+
+    def waits(self, line: Rows) -> tuple[Wait, ...]:
+        """Those of `line` that were not started, each with the reason, given all that was started."""
+        ids = self._turn.snapshot.gangs.ids
+        waiting: list[int] = [row for row in line.tolist() if row not in self._turn.starts]
+        return tuple(
+            [
+                Wait(gang=ids[row], position=place, reason=self._reason(row))
+                for place, row in enumerate(waiting, start=1)
+            ]
+        )
+
+    def _reason(self, row: int) -> Reason:
+        turn = self._turn
+        index, hold = int(turn.ask_G[row]), turn.hold
+        if turn.shares is not None and row in turn.shares.over_limit:
+            return turn.shares.reason(row, turn.shares.needs[index])
+        freed = turn.freed(row)
+        if freed is not None:
+            return freed
+        if turn.awaited(row):
+            assert hold is not None
+            return Reason(code=ReasonCode.HOLD_AHEAD, resource="ms", need=hold.at_ms)
+        duration_ms = int(turn.snapshot.gangs.duration_ms_G[row])
+        key = index, turn.too_long(duration_ms)
+        refused = turn.refused.get(key) or turn.refused.get((index, False))
+        if refused is None:
+            return BEHIND_HEAD if turn.blocked else NOT_CONSIDERED
+        reason = self._kept.get(key)
+        if reason is None:
+            reason = self._kept[key] = self._why(turn.asks[index], refused)
+        if key[1] and hold is not None and reason.code is ReasonCode.HELD_FOR_HEAD:
+            return _beyond(hold, duration_ms, turn.snapshot.now_ms)
+        return reason
+
+    def _why(self, ask: Ask, refused: Refused) -> Reason:
+        turn = self._turn
+        never = turn.never(ask)
+        if never is not None:
+            return never
+        held_N = (turn.holder_N != NONE) & (turn.holder_N < refused.holds_before)
+        return why_not_now(turn.room, ask, held_N, turn.snapshot.now_ms)
+
+
+def _beyond(hold: Hold, duration_ms: int, now_ms: int) -> Reason:
+    return Reason(
+        code=ReasonCode.HELD_FOR_HEAD,
+        resource="ms" if duration_ms else "",
+        need=duration_ms or NEVER_MS,
+        have=hold.at_ms - now_ms,
+        detail=f"until the hold of {hold.gang} begins"
+        if duration_ms
+        else f"it has no limit, and the hold of {hold.gang} begins then",
+    )
