@@ -115,6 +115,8 @@ def test_the_limit_of_a_project_is_heeded(play: Play) -> None:
             "1",
         )
         assert (await asked(site, {"nodes": 1}))["starts"] == "now"
+        elsewhere = await site.call("POST", "/v1/ask?project=nlp", {"gang": {"nodes": 2}})
+        assert elsewhere.json()["starts"] == "now"
 
     play(story)
 
