@@ -63,7 +63,7 @@ def decide(snapshot: Snapshot, policy: Policy) -> Decision:
 
 def finish(snapshot: Snapshot, policy: Policy, memo: Memo | None = None) -> Finished:
     """Decide who starts. A memo of how the nodes were before saves time, and changes nothing."""
-    turn = Round(snapshot, policy, memo.lend(snapshot.nodes) if memo else None)
+    turn = Round(snapshot, policy, memo.lend(snapshot.nodes) if memo and policy.indexed else None)
     fair = fair_line(turn)
     if fair is not None:
         turn.advance(fair)

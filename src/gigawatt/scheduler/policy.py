@@ -98,6 +98,11 @@ class Policy:
         """Whether it looks at when what runs must have ended."""
         return self.line in {Line.EASY, Line.EASY_DATED}
 
+    @property
+    def indexed(self) -> bool:
+        """Whether an index of places answers as it would choose."""
+        return self.fit is Fit.BEST and not self.dated
+
 
 POLICIES: Mapping[str, Policy] = {
     "default": Policy(),

@@ -16,7 +16,7 @@ from gigawatt.scheduler.index import Index
 from gigawatt.scheduler.later import Given, first_fit
 from gigawatt.scheduler.place import Spot, choose
 from gigawatt.scheduler.plan import Planner
-from gigawatt.scheduler.policy import Fit, Line, Policy
+from gigawatt.scheduler.policy import Line, Policy
 from gigawatt.scheduler.room import Rest, Room
 from gigawatt.scheduler.share import amounts, shares_of
 from gigawatt.scheduler.snapshot import NEVER_MS, NONE, Codes, Rows, Snapshot
@@ -40,7 +40,7 @@ class Round:
     def __init__(self, snapshot: Snapshot, policy: Policy, index: Index | None = None) -> None:
         self.snapshot = snapshot
         self.policy = policy
-        self._index = index if policy.fit is Fit.BEST and not policy.dated else None
+        self._index = index if policy.indexed else None
         self._room: Room | None = None  # made when something asks that the index does not answer
         self._in_room = 0  # how many of `_given` it has been told
         self._rest: Rest | None = None  # what the index knew when it was given back
