@@ -157,22 +157,24 @@ class Memo:
     def __init__(self, nodes_min: int) -> None:
         self._nodes_min = nodes_min
         self._index: Index | None = None
+        self._none = False  # there is none for these nodes, and no use in trying again
         self._changed: list[Rows] = []
 
     def note(self, rows: Rows | None) -> None:
         """These rows differ now; None: nodes came, went or are others."""
         if rows is None:
-            self._index = None
+            self._index, self._none = None, False
             self._changed.clear()
         elif self._index is not None:
             self._changed.append(rows)
 
     def lend(self, nodes: NodeColumns) -> Index | None:
         """The index, for a round on `nodes`, which must be the newest; None where there is none."""
-        if len(nodes.ids) < self._nodes_min:
+        if self._none or len(nodes.ids) < self._nodes_min:
             return None
         if self._index is None or self._index.full:
             self._index = Index.of(nodes)
+            self._none = self._index is None
         else:
             self._index.rebase(nodes, self._changed)
         self._changed.clear()

@@ -103,6 +103,13 @@ def test_an_index_is_kept_until_nodes_come_or_go() -> None:
     assert encoder.memo.lend(encoder.snapshot(NOW_MS).nodes) is not first
 
 
+def test_where_there_is_none_there_may_be_one_once_nodes_are_others() -> None:
+    encoder, nodes = encoded(*racks(), make_node("other", gpus=4, cpus=8, place="s/h/p/l"))
+    assert [encoder.memo.lend(nodes), encoder.memo.lend(nodes)] == [None, None]
+    encoder.remove_node("other")
+    assert encoder.memo.lend(encoder.snapshot(NOW_MS).nodes) is not None
+
+
 def test_few_nodes_have_none() -> None:
     _, nodes = encoded(*racks())
     assert Memo(nodes_min=7).lend(nodes) is None
