@@ -28,6 +28,7 @@ from gigawatt.scheduler.explain import CheapestChange, Value, explain
 from gigawatt.scheduler.explain import Explanation as Told
 from gigawatt.scheduler.fabric import domains_of
 from gigawatt.scheduler.owed import owed
+from gigawatt.scheduler.power import drawn
 from gigawatt.scheduler.snapshot import NONE, Snapshot
 from gigawatt.service import ports
 from gigawatt.service.ports import Asked, Explanation, Owed, ReceiptRequest, WhatIf
@@ -137,6 +138,10 @@ class Front:
             each.id: Owed(used=each.used, quota=each.quota, average=each.average, share=each.share)
             for each in owed(snapshot, self._leader.state.policy)
         }
+
+    def drawn(self) -> dict[str, int]:
+        snapshot = self._snapshot()
+        return drawn(snapshot.power, snapshot.nodes) if snapshot.power else {}
 
     def policies(self) -> dict[tuple[str, str], Retention]:
         return {(each.tenant, each.name): each.retention for each in self._world.projects.values()}

@@ -105,6 +105,8 @@ KINDS: dict[str, str] = {
     "node.ready": "A person opened a node again.",
     "node.cordoned": "A person closed a node to new gangs.",
     "node.draining": "A person has a node emptied.",
+    "feed.set": "A part of the power tree was made or changed.",
+    "feed.removed": "A part of the power tree was removed.",
     "project.created": "A project was made.",
     "project.entitled": "A project was given another quota, limit, weight or parent.",
     "key.created": "An API key was made.",

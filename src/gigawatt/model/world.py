@@ -18,6 +18,7 @@ from gigawatt.model.job import Job, JobPhase
 from gigawatt.model.ledger import NodeAccount
 from gigawatt.model.node import Node
 from gigawatt.model.notification import Delivery, DeliveryPhase, Notification
+from gigawatt.model.power import Feed
 from gigawatt.model.quota import ProjectUse
 from gigawatt.model.schedule import Schedule, SchedulePhase
 from gigawatt.model.template import Template
@@ -46,6 +47,7 @@ _TABLES: dict[type, str] = {
     Notification: "notifications",
     Delivery: "deliveries",
     ProjectUse: "uses",
+    Feed: "feeds",
 }
 
 RECENT_MAX = 10_000  # removals and uses that requests under way may not know of yet
@@ -63,7 +65,7 @@ def lives(entity: Entity) -> bool:  # noqa: PLR0911 - one flat table
             return entity.phase is not EndpointPhase.STOPPED
         case Schedule():
             return entity.phase is not SchedulePhase.DELETED
-        case Notification():
+        case Notification() | Feed():
             return entity.deleted_ms is None
         case Delivery():
             return entity.phase is DeliveryPhase.PENDING
@@ -101,6 +103,7 @@ class World:
     removed_ids: OrderedDict[str, None] = field(default_factory=OrderedDict[str, None])
     used_ms: OrderedDict[str, int] = field(default_factory=OrderedDict[str, int])
     uses: dict[str, ProjectUse] = field(default_factory=dict[str, ProjectUse])
+    feeds: dict[str, Feed] = field(default_factory=dict[str, Feed])
 
     def put(self, entity: Entity) -> None:
         """Hold `entity` if it is live; let go of it if it has ended."""

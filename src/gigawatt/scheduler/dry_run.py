@@ -12,8 +12,11 @@ from gigawatt.model.world import World
 from gigawatt.scheduler.ask import ask_of
 from gigawatt.scheduler.cold import cold_gangs, cold_nodes
 from gigawatt.scheduler.decide import decide
+from gigawatt.scheduler.encode_power import cold_power
 from gigawatt.scheduler.explain import Explanation, explain
+from gigawatt.scheduler.ground import ground
 from gigawatt.scheduler.policy import Policy
+from gigawatt.scheduler.power import Power
 from gigawatt.scheduler.snapshot import GANG_CODES, GANG_NUMBERS, NONE, Codes, GangColumns, Snapshot
 from gigawatt.scheduler.why import why_never
 
@@ -23,9 +26,16 @@ def feasible(cluster: Snapshot | World, gang: Gang) -> Reason | None:
 
     A cluster without nodes answers `no_nodes`: what may come is not known here.
     """
+    ask = ask_of(gang)
     if isinstance(cluster, World):
-        return why_never(cold_nodes(cluster.nodes.values(), {}), ask_of(gang))
-    return why_never(cluster.nodes, ask_of(gang))
+        nodes = cold_nodes(cluster.nodes.values(), {})
+        tree = cold_power(cluster.feeds, cluster.nodes.values(), (), nodes)
+    else:
+        nodes, tree = cluster.nodes, cluster.power
+    never = why_never(nodes, ask)
+    if never is not None or tree is None:
+        return never
+    return Power(tree, nodes).never(ask, ground(nodes, ask).ever_N)
 
 
 def what_if(snapshot: Snapshot, gang: Gang, policy: Policy) -> Start | Reason:

@@ -14,7 +14,8 @@ from gigawatt.model.node import TOPOLOGY_LEVELS, Node
 from gigawatt.model.resources import Resources
 from gigawatt.model.work import Work
 from gigawatt.model.workspace import Workspace, WorkspacePhase
-from gigawatt.scheduler.snapshot import DEVICE_BITS, DEVICE_MILLI, ISOLATIONS, NEVER_MS, NONE
+from gigawatt.scheduler.snapshot import DEVICE_BITS, DEVICE_MILLI, ISOLATIONS, NEVER_MS
+from gigawatt.scheduler.terms import level_code, terms_code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,12 +31,20 @@ class Footprint:
     sealed: bool  # nothing else may run on its nodes
     end_ms: int  # when it must have ended; NEVER_MS where that is not known
     places: Mapping[str, int]
+    milliwatts: int = 0  # that it says it draws of each node; 0: by its amounts
 
     def same_place(self, other: "Footprint | None") -> bool:
         """Whether both occupy the same; when they end is no matter."""
         return other is not None and (
-            (self.nodes, self.per_node, self.devices, self.sealed, self.places)
-            == (other.nodes, other.per_node, other.devices, other.sealed, other.places)
+            (self.nodes, self.per_node, self.devices, self.sealed, self.places, self.milliwatts)
+            == (
+                other.nodes,
+                other.per_node,
+                other.devices,
+                other.sealed,
+                other.places,
+                other.milliwatts,
+            )
         )
 
 
@@ -63,6 +72,7 @@ def footprint(work: Work) -> Footprint | None:
         sealed=isolation is Isolation.NODE,
         end_ms=_end_ms(work, attempt),
         places=dict(zip(attempt.nodes, attempt.places, strict=True)) if attempt.places else {},
+        milliwatts=shape.milliwatts,
     )
 
 
@@ -133,11 +143,6 @@ def domain_paths(node: Node) -> tuple[tuple[str, ...] | None, ...]:
     return tuple(names[: depth + 1] if name else None for depth, name in enumerate(names))
 
 
-def level_code(same: str) -> int:
-    """The index of a topology level, NONE for the empty name."""
-    return TOPOLOGY_LEVELS.index(same) if same else NONE
-
-
 def gang_numbers(gang: Gang) -> tuple[tuple[int, ...] | int, ...]:
     """The columns of `snapshot.GANG_NUMBERS`, in their order."""
     shape = gang.shape
@@ -162,6 +167,7 @@ def gang_values(gang: Gang) -> tuple[object, ...]:
         gang.avoid_nodes,
         tuple((window.start_ms, window.end_ms) for window in gang.windows),
         gang.data,
+        terms_code(gang.shape),
         gang.tenant,
         gang.project,
     )

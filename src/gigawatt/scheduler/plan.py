@@ -17,6 +17,7 @@ from gigawatt.scheduler.claims import Claims, Lot, keep
 from gigawatt.scheduler.ground import Ground, reach
 from gigawatt.scheduler.place import Spot, choose
 from gigawatt.scheduler.policy import Policy
+from gigawatt.scheduler.power import Power
 from gigawatt.scheduler.reclaim import Reclaim
 from gigawatt.scheduler.released import copied, released
 from gigawatt.scheduler.rights import Claimant, Consolidate, Preempt, Right, beyond, protected
@@ -67,6 +68,9 @@ class Turn(Protocol):
 
     @property
     def claims(self) -> Claims: ...
+
+    @property
+    def power(self) -> Power | None: ...
 
     @property
     def holds(self) -> int: ...
@@ -204,23 +208,43 @@ class Planner:
                 return None
             after = released(base, self._running, gone_R)
             mask_N = search.mask_N & after.fits_N(ask.demand)
-            spot = choose(after, least, mask_N, fit=self._turn.policy.fit)
+            power = self._power_after(gone_R)
+            choosing = choose if power is None else power.spot
+            spot = choosing(after, least, mask_N, fit=self._turn.policy.fit)
             if spot is None:
                 return None
             devices = after.take(ask.demand, spot.rows)
+            if power is not None:
+                power.take(ask, spot.rows)
             left = copied(self._turn.room)
             keep(left, _lot(ask, spot, devices))
             left.settle()
-            moves = self._moves(left, gone_R)
+            moves = self._moves(left, gone_R, power)
             stuck = [gang for gang in np.flatnonzero(gone_R).tolist() if gang not in moves]
             if not (right.must_move and stuck):
+                self._draw(ask, spot, moves)
                 plan = self._put_together(right, wanted.row, (spot, devices), gone_R, moves)
                 return Made(plan=plan, room=left)
             may_R = may_R.copy()
             may_R[stuck] = False
         return None
 
-    def _moves(self, left: Room, gone_R: Flags) -> dict[int, tuple[Spot, Devices]]:
+    def _power_after(self, gone_R: Flags) -> Power | None:
+        """What feeds carry once these have gone, and those that are being stopped already."""
+        power = self._turn.power
+        return power and power.without(self._running, gone_R | self._ending_R)
+
+    def _draw(self, ask: Ask, spot: Spot, moves: "dict[int, tuple[Spot, Devices]]") -> None:
+        """What is kept from now on counts as drawn."""
+        power, gangs = self._turn.power, self._running.gangs
+        if power is not None:
+            power.take(ask, spot.rows)
+            for gang, (place, _) in moves.items():
+                power.take(ask_at(gangs, gang), place.rows, place.places)
+
+    def _moves(
+        self, left: Room, gone_R: Flags, power: Power | None
+    ) -> dict[int, tuple[Spot, Devices]]:
         """Where victims go on now, the most important first; what they are given is taken from the room `left`."""
         turn, gangs = self._turn, self._running.gangs
         assert self._costs is not None
@@ -234,8 +258,11 @@ class Planner:
             mask_N = turn.ground(ask).allowed_N & left.fits_N(ask.demand)
             if turn.holds:
                 mask_N &= turn.holder_N == NONE
-            spot = choose(left, ask, mask_N, fit=turn.policy.fit)
+            choosing = choose if power is None else power.spot
+            spot = choosing(left, ask, mask_N, fit=turn.policy.fit)
             if spot is not None:
+                if power is not None:
+                    power.take(ask, spot.rows, spot.places)
                 moves[gang] = spot, left.take(ask.demand, spot.rows, spot.places)
         return moves
 

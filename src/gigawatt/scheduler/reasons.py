@@ -57,7 +57,18 @@ class Reasons:
         never = turn.never(ask)
         if never is not None:
             return never
+        if turn.power is not None:
+            land = turn.ground(ask)
+            never = turn.power.never(ask, land.ever_N)
+            if never is not None:
+                return never
         held_N = (turn.holder_N != NONE) & (turn.holder_N < refused.holds_before)
+        if turn.power is not None and ask.may_run(turn.snapshot.now_ms):
+            fits_N = turn.ground(ask).allowed_N & turn.room.fits_N(ask.demand) & ~held_N
+            places_N = turn.room.places_N(ask.demand) if ask.stacked else None
+            short = turn.power.short(ask, fits_N, places_N)
+            if short is not None:
+                return short
         return why_not_now(turn.room, ask, held_N, turn.snapshot.now_ms)
 
 

@@ -17,6 +17,7 @@ from gigawatt.scheduler.later import Given, first_fit
 from gigawatt.scheduler.place import Spot, choose
 from gigawatt.scheduler.plan import Planner
 from gigawatt.scheduler.policy import Line, Policy
+from gigawatt.scheduler.power import power_of
 from gigawatt.scheduler.room import Rest, Room
 from gigawatt.scheduler.share import amounts, shares_of
 from gigawatt.scheduler.snapshot import NEVER_MS, NONE, Codes, Rows, Snapshot
@@ -61,6 +62,7 @@ class Round:
         self._given: list[Given] = []
         self.shares = shares_of(snapshot, policy, self.asks)
         self.claims = Claims(snapshot, lambda: self.room)
+        self.power = power_of(snapshot)
         self.plans: dict[int, Plan] = {}
         self._claimed: set[int] = set()  # what is kept for them counts as theirs already
         running = snapshot.running if policy.plans else None
@@ -137,7 +139,8 @@ class Round:
         index = self._index
         if index is not None and not self.holds and index.answers(ask):
             rows = index.find(ask)
-            return None if rows is None else Spot(rows=rows)
+            if rows is None or self.power is None or self.power.carries(ask, rows):
+                return None if rows is None else Spot(rows=rows)
         mask_N = self.ground(ask).allowed_N & self.room.fits_N(ask.demand)
         if self.holds:
             mask_N &= self.holder_N == NONE
@@ -146,7 +149,8 @@ class Round:
             mask_N &= self.spare.fits_N(ask.demand)
             if places_N is not None:
                 places_N = np.minimum(places_N, self.spare.places_N(ask.demand))
-        return choose(self.room, ask, mask_N, fit=self.policy.fit, places_N=places_N)
+        choosing = choose if self.power is None else self.power.spot
+        return choosing(self.room, ask, mask_N, fit=self.policy.fit, places_N=places_N)
 
     def allowed(self, row: int, ask: Ask) -> bool:
         """Whether the limits of the gang's project leave room for what it would ask."""
@@ -205,9 +209,9 @@ class Round:
             ask = self.asks[index]
             if self._over_limit(row, index):
                 continue
-            start = (
-                self.claims.start(self.room, gang) if ask.may_run(self.snapshot.now_ms) else None
-            )
+            may = self.power is None or self.power.sound(gang)
+            may &= ask.may_run(self.snapshot.now_ms)
+            start = self.claims.start(self.room, gang) if may else None
             count = ask.nodes_min if start is None else sum(start.places) or len(start.nodes)
             borrows = self._counted(row, ask, count)
             if start is None:
@@ -237,7 +241,11 @@ class Round:
             return None
         if self.snapshot.gangs.ids[row] in self.claims:
             self.claims.drop(self.room, self.snapshot.gangs.ids[row])
+            if self.power is not None:
+                self.power.drop(self.snapshot.gangs.ids[row])
         devices = self._take(ask, spot)
+        if self.power is not None:
+            self.power.take(ask, spot.rows, spot.places)
         if self.spare is not None and self.too_long(duration_ms):
             self.spare.take(ask.demand, spot.rows, spot.places)
         end_ms = self.snapshot.now_ms + duration_ms if duration_ms else NEVER_MS
@@ -337,6 +345,8 @@ class Round:
         nodes = self.snapshot.nodes
         allowed_N = self.ground(ask).allowed_N
         if not ask.may_run(self.snapshot.now_ms) or reach(nodes, ask, allowed_N) < ask.nodes_min:
+            return
+        if self.power is not None and self.power.never(ask, allowed_N):
             return
         self.holder_N[usable_N(nodes, ask, allowed_N) & (self.holder_N == NONE)] = self.holds
         self.holds += 1

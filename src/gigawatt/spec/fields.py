@@ -6,10 +6,19 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
+from gigawatt.model.power import CAP_MILLIWATTS_MAX
 from gigawatt.spec import limits, names
 from gigawatt.spec.cards import CardError, card_metadata
 from gigawatt.spec.faults import wrong
-from gigawatt.spec.units import UnitError, duration_ms, duration_s, milli, shown, size_bytes
+from gigawatt.spec.units import (
+    UnitError,
+    duration_ms,
+    duration_s,
+    milli,
+    milliwatts,
+    shown,
+    size_bytes,
+)
 
 FORM = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -26,6 +35,13 @@ BYTES_SCHEMA: dict[str, Any] = {
         {"type": "string", "pattern": r"^[0-9]{1,6}([KMGT]iB|[KMGT]B|[KMGT]|B)$"},
     ],
     "examples": ["512MiB", "1GiB", 1073741824],
+}
+WATTS_SCHEMA: dict[str, Any] = {
+    "anyOf": [
+        {"type": "number", "minimum": 0, "maximum": 1_000_000, "multipleOf": 0.001},
+        {"type": "string", "pattern": r"^[0-9]{1,6}([kM]?W)$"},
+    ],
+    "examples": [700, "120kW", "2MW"],
 }
 
 
@@ -131,6 +147,11 @@ MilliGpu = Annotated[
     int,
     in_units(milli, at_least=0, at_most=limits.MILLI_GPU_MAX),
     WithJsonSchema({"type": "number", "minimum": 0, "multipleOf": 0.001}),
+]
+Milliwatts = Annotated[
+    int,
+    in_units(milliwatts, at_least=0, at_most=CAP_MILLIWATTS_MAX),
+    WithJsonSchema(WATTS_SCHEMA),
 ]
 Count = Annotated[int, Field(ge=1)]
 Text = Annotated[str, Field(max_length=limits.TEXT_CHARS_MAX), AfterValidator(_without_nul)]

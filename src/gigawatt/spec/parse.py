@@ -22,7 +22,8 @@ from gigawatt.spec import limits, names
 from gigawatt.spec.arrays import array_faults, array_spec
 from gigawatt.spec.environments import environment_faults, environment_spec
 from gigawatt.spec.faults import faults_of, refusal
-from gigawatt.spec.forms import EndpointForm, EnvironmentForm, GangForm, JobForm
+from gigawatt.spec.forms import EndpointForm, EnvironmentForm, JobForm
+from gigawatt.spec.gangs import GangForm
 from gigawatt.spec.mounts import mounts_of, volume_faults
 from gigawatt.spec.units import shown
 from gigawatt.spec.volumes import VolumeForm
@@ -214,6 +215,7 @@ def shape_of(gang: GangForm) -> Shape:
         per_node=Resources(milli_gpu=gang.gpus, milli_cpu=gang.cpus, memory_bytes=gang.memory),
         gpu_kinds=tuple(gang.gpu_kinds),
         same=gang.same,
+        milliwatts=gang.watts,
     )
 
 

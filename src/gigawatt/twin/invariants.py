@@ -3,7 +3,7 @@
 - no core, byte or device is given out twice: of nodes, by amounts; of GPUs, by device;
 - a gang is whole: its attempt has as many nodes as it asks for, all of them nodes of the site, and all of its ranks;
 - every gang that waits has a reason;
-- no project uses more than its limit because of a gang that was started;
+- no project uses more than its limit because of a gang that was started, and no feed carries more than its cap;
 - what gangs hold, what is idle and what is away sums to what is installed, on every node.
 
 The checks share no code with the scheduler or the encoder, and look only at what an event touched, except that all
@@ -20,6 +20,7 @@ from gigawatt.model.ledger import NodeAccount, TimeClass
 from gigawatt.model.node import Node, NodeState
 from gigawatt.model.resources import Resources
 from gigawatt.twin.limits import Limits
+from gigawatt.twin.watts import Watts
 
 DEVICE_MILLI = 1000
 NOTHING = Resources()
@@ -49,6 +50,7 @@ class Invariants:
         self._held: dict[str, dict[str, Held]] = {}  # by node, by gang
         self._on: dict[str, tuple[str, ...]] = {}  # by gang, the nodes of its live attempt
         self._limits = Limits()
+        self._watts = Watts()
 
     def check(self, state: State, outcome: Outcome, *, now_ms: int) -> None:
         """Raises BrokenError."""
@@ -68,7 +70,7 @@ class Invariants:
             faults += self._given_twice(node)
         if outcome.decision is not None:
             faults += self._unexplained(state)
-        faults += self._limits.check(outcome)
+        faults += [*self._limits.check(outcome), *self._watts.check(outcome)]
         if faults:
             raise BrokenError(now_ms, faults)
 

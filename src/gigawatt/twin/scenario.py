@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from gigawatt.model.gang import Shape
+from gigawatt.model.power import Feed
 from gigawatt.model.quota import NO_ENTITLEMENT, Entitlement
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.resources import Resources
@@ -14,6 +15,7 @@ from gigawatt.reconcile.entitlements import check_entitlement
 from gigawatt.scheduler.policy import POLICIES
 from gigawatt.spec.faults import faults_of, nearest, refusal, wrong
 from gigawatt.spec.fields import Name
+from gigawatt.spec.power import FeedRequest
 from gigawatt.spec.quota import QuotaRequest
 from gigawatt.spec.units import UnitError, duration_ms, size_bytes
 from gigawatt.twin.cluster import groups_of
@@ -28,6 +30,7 @@ from gigawatt.twin.work import Work
 
 JOBS_MAX = 10_000_000
 PROJECTS_MAX = 100_000
+FEEDS_MAX = 100_000
 
 
 def _duration(value: object) -> int:
@@ -87,6 +90,12 @@ class ProjectForm(QuotaRequest):
     name: Name
 
 
+class FeedForm(FeedRequest):
+    """A feed of the power tree; the one that carries it comes before it."""
+
+    name: Name
+
+
 class ScenarioForm(_Form):
     policy: str = "default"
     seed: int = Field(default=0, ge=0, le=1 << 62)
@@ -96,6 +105,7 @@ class ScenarioForm(_Form):
     workload: WorkloadForm
     failures: FailuresForm | None = None
     projects: list[ProjectForm] = Field(default=[], max_length=PROJECTS_MAX)
+    power: list[FeedForm] = Field(default=[], max_length=FEEDS_MAX)
 
 
 def read_scenario(file: Path, *, check: bool = True) -> Scenario:
@@ -123,6 +133,7 @@ def read_scenario(file: Path, *, check: bool = True) -> Scenario:
         failures=failures,
         check=check,
         projects=_projects(file, form),
+        feeds=_feeds(file, form),
     )
 
 
@@ -163,6 +174,24 @@ def _projects(file: Path, form: ScenarioForm) -> tuple[tuple[str, Entitlement], 
             ) from refused
         known[each.name] = entitlement
     return tuple(known.items())
+
+
+def _feeds(file: Path, form: ScenarioForm) -> tuple[Feed, ...]:
+    known: dict[str, Feed] = {}
+    for place, each in enumerate(form.power):
+        field = f"power[{place}]"
+        parent, cap, supplies = each.changed(None)
+        if each.name in known:
+            detail = f"{file}: feed {each.name} is there twice"
+            raise RefusalError(RefusalCode.INVALID, detail, field=f"{field}.name")
+        if parent and parent not in known:
+            detail = f"{file}: feed {each.name} is part of {parent}, which does not come before it"
+            hint = nearest(parent, known)
+            raise RefusalError(RefusalCode.INVALID, detail, field=f"{field}.parent", hint=hint)
+        known[each.name] = Feed(
+            id=each.name, created_ms=0, parent=parent, cap_milliwatts=cap, supplies=supplies
+        )
+    return tuple(known.values())
 
 
 def _works(file: Path, form: ScenarioForm, node_gpus: int) -> tuple[Work, ...]:

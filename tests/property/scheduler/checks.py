@@ -234,7 +234,8 @@ def together(fit: list[Node], shape: Shape) -> bool:
 def carried_out(world: World, decision: Decision) -> World:
     """Another world, in which what the decision starts has been placed."""
     after = make_world(world.nodes.values(), [*world.jobs.values(), *world.replicas.values()])
-    for entity in (*world.tenants.values(), *world.projects.values(), *world.uses.values()):
+    shares = (*world.tenants.values(), *world.projects.values(), *world.uses.values())
+    for entity in (*shares, *world.feeds.values()):
         after.put(entity)
     apply_starts(after, decision)
     return after

@@ -1,6 +1,7 @@
 """A recorded cycle is exact, checks itself, and is decided to the same bytes anywhere."""
 
 import hashlib
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -112,7 +113,7 @@ def test_another_process_with_another_hash_seed_decides_the_same_bytes(tmp_path:
         subprocess.run(
             [sys.executable, "-c", REPLAY],
             input=recorded,
-            env={"PYTHONHASHSEED": seed},
+            env={**os.environ, "PYTHONHASHSEED": seed},
             cwd=tmp_path,
             check=True,
             capture_output=True,

@@ -50,6 +50,7 @@ def gang_fields(shape: Shape) -> dict[str, Any]:
         "cpus": shape.per_node.milli_cpu / 1_000,
         "memory": shape.per_node.memory_bytes,
         "same": shape.same,
+        "watts": shape.milliwatts / 1_000,
     }
 
 
