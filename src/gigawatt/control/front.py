@@ -113,13 +113,13 @@ class Front:
         return None if reason and reason.code is ReasonCode.NO_NODES else reason
 
     def what_if(self, gang: Gang) -> WhatIf:
-        found = dry_run.what_if(self._snapshot(), gang, self._leader.state.policy)
+        found = dry_run.what_if(self._snapshot(labels=_worn(gang)), gang, self._leader.state.policy)
         if isinstance(found, Reason):
             return WhatIf(placements=(), reason=found)
         return WhatIf(placements=_placements(found, gang, self._world), reason=None)
 
     def ask(self, gang: Gang) -> Asked:
-        snapshot = self._snapshot()
+        snapshot = self._snapshot(labels=_worn(gang))
         told = dry_run.asked(snapshot, gang, self._leader.state.policy)
         if told.start is None:
             return Asked(explanation=_explanation(told))
@@ -168,10 +168,15 @@ class Front:
     def _world(self) -> World:
         return self._leader.state.world
 
-    def _snapshot(self) -> Snapshot:
+    def _snapshot(self, *, labels: bool = False) -> Snapshot:
         state = self._leader.state
         shares = state.policy.needs_shares
-        return state.encoder.snapshot(now_ms(), resume=state.resume, shares=shares)
+        return state.encoder.snapshot(now_ms(), resume=state.resume, shares=shares, labels=labels)
+
+
+def _worn(gang: Gang) -> bool:
+    """Whether it may be kept from nodes by what others wear."""
+    return bool(gang.labels or gang.shape.apart)
 
 
 def _explanation(found: Told) -> Explanation | None:

@@ -89,6 +89,14 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Spare:
+    """A node that an attempt holds and does not run on, with the devices that are kept there."""
+
+    node: str
+    gpus: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """`(gang, n)` names it everywhere; n counts from 1."""
 
@@ -115,6 +123,12 @@ class Attempt:
     places: tuple[int, ...] = ()  # of a stacked gang, how many each node holds; () is one each
     stopped_for: str = ""  # what a plan stopped it for: a gang's id, or "another tenant"
     notice_ms: int = 0  # from then to its first signal
+    spares: tuple[Spare, ...] = ()  # held beside its nodes
+
+    @property
+    def held(self) -> tuple[str, ...]:
+        """All of its nodes, and then its spares."""
+        return (*self.nodes, *(spare.node for spare in self.spares)) if self.spares else self.nodes
 
     def rank(self, number: int) -> RankStatus:
         return self.ranks[number]

@@ -27,6 +27,7 @@ KINDS: dict[str, str] = {
     "job.attempt_ended": "An attempt at a job ended; `data.verdict` says how.",
     "job.retrying": "A job goes back in the line after a failed attempt.",
     "job.planned": "Gangs stop or move so that a job can start; what they free is kept for it.",
+    "job.spares": "Spares take the places of nodes on which a job failed.",
     "job.plan_lapsed": "Nothing is kept for a job any more; the message says why.",
     "job.preempted": "A job stops for another gang; `data.for` says which.",
     "job.checkpoint": "A job has a newer valid checkpoint.",

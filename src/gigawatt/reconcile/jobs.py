@@ -19,6 +19,7 @@ from gigawatt.reconcile import (
     environments,
     models,
     removals,
+    spares,
     tasks,
     uses,
     volumes,
@@ -123,7 +124,7 @@ def attempt_ended(turn: Turn, job: Job, attempt: Attempt) -> None:
         )
     elif verdict is Verdict.PREEMPTION or _budget_left(job, verdict):
         turn.emit("job.retrying", job, f"attempt {attempt.n} ended: {_why(attempt)}")
-        turn.put(job.moved(JobPhase.QUEUED))
+        turn.put(spares.kept(turn, job, attempt).moved(JobPhase.QUEUED))
     else:
         ends.end_job(turn, job, JobPhase.FAILED, f"attempt {attempt.n} ended: {_why(attempt)}")
 

@@ -10,7 +10,7 @@ from gigawatt.model.ledger import TimeClass
 from gigawatt.model.node import NEXT_STATES, Node, NodeReport, NodeState
 from gigawatt.model.observation import DataCached, NodeLost, NodeSeen
 from gigawatt.model.refusal import RefusalCode, RefusalError
-from gigawatt.reconcile import attempts
+from gigawatt.reconcile import attempts, spares
 from gigawatt.reconcile.attempts import Owner
 from gigawatt.reconcile.turn import Turn
 
@@ -46,6 +46,8 @@ def lost(turn: Turn, observation: NodeLost) -> None:
     for owner in gangs_on(turn, node.id):
         attempt = owner.attempt
         assert attempt is not None
+        if spares.gone(turn, owner, attempt, node.id):
+            continue
         attempts.node_lost(turn, owner, attempt, node.id, observation.reason)
 
 
@@ -123,5 +125,7 @@ def _back(wanted: NodeState) -> NodeState:
 def _empty(turn: Turn, node: Node) -> None:
     for owner in gangs_on(turn, node.id):
         attempt = owner.attempt
-        if attempt is not None and attempt.phase in attempts.STOPPABLE:
+        if attempt is None or spares.gone(turn, owner, attempt, node.id):
+            continue
+        if attempt.phase in attempts.STOPPABLE:
             attempts.stop(turn, owner, attempt, cause=Verdict.PREEMPTION)

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from gigawatt.model.gang import Gang, Isolation
-from gigawatt.scheduler.snapshot import DEVICE_MILLI, ISOLATIONS, GangColumns, Rows
-from gigawatt.scheduler.terms import NO_TERMS, Terms, level_code, terms_code, terms_of
+from gigawatt.scheduler.snapshot import DEVICE_MILLI, ISOLATIONS, NONE, GangColumns, Rows
+from gigawatt.scheduler.terms import NO_TERMS, Terms, held_nodes, level_code, terms_code, terms_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +55,7 @@ class Ask:
     data: tuple[tuple[str, int], ...] = ()  # trees that it reads: digest and bytes
     stacked: bool = False  # places are counted, and a node may hold several
     terms: Terms = NO_TERMS  # what few gangs ask
+    wear: int = NONE  # index into `ApartColumns.wears`, where it matters to others or others to it
 
     def may_run(self, now_ms: int) -> bool:
         """Whether one of its windows includes now."""
@@ -73,8 +74,8 @@ def ask_of(gang: Gang) -> Ask:
             memory_bytes=shape.per_node.memory_bytes,
             alone=gang.isolation is Isolation.NODE,
         ),
-        nodes_min=shape.nodes_min,
-        nodes_max=shape.nodes_max,
+        nodes_min=held_nodes(shape, shape.nodes_min),
+        nodes_max=held_nodes(shape, shape.nodes_max),
         same=level_code(shape.same),
         kinds=shape.gpu_kinds,
         avoid=gang.avoid_nodes,

@@ -12,6 +12,7 @@ from gigawatt.model.world import World
 from gigawatt.scheduler.ask import ask_of
 from gigawatt.scheduler.cold import cold_gangs, cold_nodes
 from gigawatt.scheduler.decide import decide
+from gigawatt.scheduler.encode_apart import with_wear
 from gigawatt.scheduler.encode_power import cold_power
 from gigawatt.scheduler.explain import Explanation, explain
 from gigawatt.scheduler.ground import ground
@@ -55,11 +56,15 @@ def asked(snapshot: Snapshot, gang: Gang, policy: Policy) -> Explanation:
 
 
 def with_gang(snapshot: Snapshot, gang: Gang) -> Snapshot:
-    """The snapshot with one more gang in the line; one of the same id is replaced."""
+    """The snapshot with one more gang in the line; one of the same id is replaced.
+
+    For one with labels, or that keeps apart, the snapshot must have labels.
+    """
     gangs, row = snapshot.gangs, snapshot.gangs.row(gang.id)
     if row != NONE:
         gangs = _without(gangs, row)
-    return replace(snapshot, gangs=_merged(gangs, cold_gangs([gang])))
+    apart = snapshot.apart and with_wear(snapshot.apart, gang)
+    return replace(snapshot, gangs=_merged(gangs, cold_gangs([gang])), apart=apart)
 
 
 def _without(gangs: GangColumns, row: int) -> GangColumns:

@@ -15,6 +15,7 @@ from gigawatt.model.tenant import Project, Tenant
 from gigawatt.model.workspace import Workspace
 from gigawatt.model.world import World
 from gigawatt.scheduler.cold import cold_gangs, cold_nodes
+from gigawatt.scheduler.encode_apart import ApartRows, cold_apart
 from gigawatt.scheduler.encode_gangs import GangRows
 from gigawatt.scheduler.encode_nodes import NodeRows
 from gigawatt.scheduler.encode_power import PowerRows, cold_power
@@ -38,6 +39,7 @@ class Encoder:
         self._shares = ShareRows()
         self._claims = ClaimRows()
         self._power = PowerRows()
+        self._apart = ApartRows()
         self._running = RunningRows() if plans else None
 
     @property
@@ -79,6 +81,7 @@ class Encoder:
                 if self._running is not None:
                     self._running.put(entity)
                 moved |= self._claims.put(entity)
+                self._apart.put(entity)
                 return self._gangs.put(entity.id, waiting(entity)) or moved
             case Tenant() | Project():
                 return self._shares.put(entity)
@@ -109,11 +112,13 @@ class Encoder:
         hold: Hold | None = None,
         dated: bool = True,
         shares: bool = False,
+        labels: bool = False,
     ) -> Snapshot:
         """The world as applied so far. `resume` and `hold` are those of the last decision.
 
         Without `dated` it does not have when what runs must have ended, which costs time and most policies do not read.
-        With `shares` it has them even where nobody has a quota, a limit or a weight.
+        With `shares` it has them even where nobody has a quota, a limit or a weight, and with `labels` those of gangs
+        even where none keeps apart.
         """
         nodes = self._nodes.columns(dated=dated)
         return Snapshot(
@@ -126,6 +131,7 @@ class Encoder:
             running=self._running.columns(nodes.ids) if self._running is not None else None,
             claims=self._claims.columns(nodes.ids),
             power=self._power.columns(nodes),
+            apart=self._apart.columns(nodes.ids, always=labels),
         )
 
     def _keep(self, gang: str, now: Footprint | None) -> None:
@@ -167,5 +173,6 @@ def encode_cold(
         ),
         running=cold_running(work, world.nodes.values(), nodes.ids) if plans else None,
         claims=cold_claims(work, nodes.ids),
+        apart=cold_apart(work, nodes.ids),
         power=cold_power(world.feeds, world.nodes.values(), (use for _, use in held), nodes),
     )

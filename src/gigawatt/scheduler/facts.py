@@ -15,12 +15,12 @@ from gigawatt.model.resources import Resources
 from gigawatt.model.work import Work
 from gigawatt.model.workspace import Workspace, WorkspacePhase
 from gigawatt.scheduler.snapshot import DEVICE_BITS, DEVICE_MILLI, ISOLATIONS, NEVER_MS
-from gigawatt.scheduler.terms import level_code, terms_code
+from gigawatt.scheduler.terms import held_nodes, level_code, terms_code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Footprint:
-    """What one live attempt occupies: on each of `nodes` the same amounts, and the devices it was given there.
+    """What one live attempt occupies, spares included: on each of `nodes` the same amounts, and the devices it was given there.
 
     `places` says of a stacked gang how many times that is; where it says nothing, it is once.
     """
@@ -66,7 +66,7 @@ def footprint(work: Work) -> Footprint | None:
         return None
     shape, isolation = _shape(work)
     return Footprint(
-        nodes=attempt.nodes,
+        nodes=attempt.held,
         per_node=shape.per_node,
         devices=_devices(attempt) if shape.per_node.milli_gpu else {},
         sealed=isolation is Isolation.NODE,
@@ -148,8 +148,8 @@ def gang_numbers(gang: Gang) -> tuple[tuple[int, ...] | int, ...]:
     shape = gang.shape
     return (
         shape.per_node.vector(),
-        shape.nodes_min,
-        shape.nodes_max,
+        held_nodes(shape, shape.nodes_min),
+        held_nodes(shape, shape.nodes_max),
         shape.ranks_per_node,
         level_code(shape.same),
         ISOLATIONS.index(gang.isolation),
@@ -197,4 +197,6 @@ def _devices(attempt: Attempt) -> dict[str, tuple[str, ...]]:
     on: dict[str, set[str]] = {}
     for rank in attempt.ranks:
         on.setdefault(rank.node, set()).update(rank.gpus)
+    for spare in attempt.spares:
+        on.setdefault(spare.node, set()).update(spare.gpus)
     return {node: tuple(sorted(uuids)) for node, uuids in on.items()}

@@ -63,7 +63,9 @@ class Index:
         """Whether `find` can be asked it."""
         wants = ask.demand.milli_gpu or ask.demand.milli_cpu
         there = ask.same == NONE or ask.same in self._fabric.levels
-        return bool(wants and there) and not (ask.stacked or ask.avoid or ask.data)
+        return bool(wants and there) and not (
+            ask.stacked or ask.avoid or ask.data or ask.terms.arranged or ask.wear != NONE
+        )
 
     def find(self, ask: Ask) -> Rows | None:
         """Nodes for the whole gang, in rank order; None where it cannot be held whole."""

@@ -12,9 +12,10 @@ from typing import Protocol
 import numpy as np
 
 from gigawatt.model.plan import Claim, Plan, Victim
+from gigawatt.scheduler.apart import Apart
 from gigawatt.scheduler.ask import Ask, ask_at
 from gigawatt.scheduler.claims import Claims, Lot, keep
-from gigawatt.scheduler.ground import Ground, reach
+from gigawatt.scheduler.ground import reach
 from gigawatt.scheduler.place import Spot, choose
 from gigawatt.scheduler.policy import Policy
 from gigawatt.scheduler.power import Power
@@ -73,12 +74,15 @@ class Turn(Protocol):
     def power(self) -> Power | None: ...
 
     @property
+    def apart(self) -> Apart | None: ...
+
+    @property
     def holds(self) -> int: ...
 
     @property
     def holder_N(self) -> Codes: ...
 
-    def ground(self, ask: Ask) -> Ground: ...
+    def allowed_N(self, ask: Ask) -> Flags: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,7 +182,7 @@ class Planner:
     def _wanted(self, row: int, ask: Ask) -> _Wanted | None:
         """None where it will fit once those have gone that are being stopped already."""
         turn, room = self._turn, self._turn.room
-        mask_N = turn.ground(ask).allowed_N & self._known_N
+        mask_N = turn.allowed_N(ask) & self._known_N
         if turn.holds:
             mask_N &= turn.holder_N == NONE
         base = room
@@ -235,12 +239,22 @@ class Planner:
         return power and power.without(self._running, gone_R | self._ending_R)
 
     def _draw(self, ask: Ask, spot: Spot, moves: "dict[int, tuple[Spot, Devices]]") -> None:
-        """What is kept from now on counts as drawn."""
-        power, gangs = self._turn.power, self._running.gangs
-        if power is not None:
-            power.take(ask, spot.rows)
-            for gang, (place, _) in moves.items():
-                power.take(ask_at(gangs, gang), place.rows, place.places)
+        """What is kept from now on counts as drawn, and as where the gangs are."""
+        power, apart = self._turn.power, self._turn.apart
+        if power is None and apart is None:
+            return
+        kept = [(self._asked(gang), place) for gang, (place, _) in moves.items()]
+        for each, place in [(ask, spot), *kept]:
+            if power is not None:
+                power.take(each, place.rows, place.places)
+            if apart is not None:
+                apart.note(each.wear, place.rows)
+
+    def _asked(self, gang: int) -> Ask:
+        """What the running gang of that row asks for."""
+        gangs, apart = self._running.gangs, self._turn.apart
+        ask = ask_at(gangs, gang)
+        return ask if apart is None else replace(ask, wear=apart.wearing(gangs.ids[gang]))
 
     def _moves(
         self, left: Room, gone_R: Flags, power: Power | None
@@ -252,10 +266,10 @@ class Planner:
         order = np.lexsort((victims, -self._costs.lost_R[victims], -gangs.priority_G[victims]))
         moves: dict[int, tuple[Spot, Devices]] = {}
         for gang in victims[order][: turn.policy.moves_max].tolist():
-            ask = ask_at(gangs, gang)
+            ask = self._asked(gang)
             if not ask.may_run(turn.snapshot.now_ms):
                 continue
-            mask_N = turn.ground(ask).allowed_N & left.fits_N(ask.demand)
+            mask_N = turn.allowed_N(ask) & left.fits_N(ask.demand)
             if turn.holds:
                 mask_N &= turn.holder_N == NONE
             choosing = choose if power is None else power.spot
@@ -352,4 +366,5 @@ def _claim(
         nodes=tuple(ids[int(row)] for row in spot.rows),
         gpus=tuple(devices),
         places=() if spot.places is None else tuple(spot.places.tolist()),
+        spares=spot.spares,
     )

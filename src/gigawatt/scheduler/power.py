@@ -62,8 +62,9 @@ class Power:
         watts = [gpu_watts(kind) for kind in nodes.gpu_kinds]
         self._gpu_watts_N = np.array([*watts, 0], dtype=np.int64)[nodes.gpu_kind_N]
         self.left_F = self._cap_F.copy()
-        used_NK = nodes.total_NK - nodes.free_NK
-        drawn_N = used_NK[:, GPU] * self._gpu_watts_N + used_NK[:, CPU] * CORE_WATTS
+        total_NK, free_NK = nodes.total_NK, nodes.free_NK
+        drawn_N = (total_NK[:, GPU] - free_NK[:, GPU]) * self._gpu_watts_N
+        drawn_N += (total_NK[:, CPU] - free_NK[:, CPU]) * CORE_WATTS
         drawn_N[columns.node_X] += columns.beyond_X
         self._draw(np.arange(len(nodes.ids)), drawn_N)
         self._kept_for: dict[str, tuple[Ask, Codes, Codes]] = {}
@@ -199,10 +200,10 @@ class Power:
     def _draw(self, rows: Rows | Codes, amounts: Amounts) -> None:
         feeds = self._feed_N[rows]
         amounts, feeds = amounts[feeds != NONE], feeds[feeds != NONE]
-        distinct, place = np.unique(feeds, return_inverse=True)
         # Sums of integers below 2**53 are exact in floating point, whatever their order.
-        sums = np.bincount(place, weights=amounts, minlength=len(distinct)).astype(np.int64)
-        above = self._above_FE[distinct]
+        sums = np.bincount(feeds, weights=amounts, minlength=len(self.ids)).astype(np.int64)
+        distinct = np.flatnonzero(sums)
+        above, sums = self._above_FE[distinct], sums[distinct]
         for depth in range(above.shape[1]):
             there = above[:, depth] != NONE
             np.subtract.at(self.left_F, above[there, depth], sums[there])

@@ -3,8 +3,9 @@
 from gigawatt.model.decision import Hold, Wait
 from gigawatt.model.reason import Reason, ReasonCode
 from gigawatt.scheduler.ask import Ask
+from gigawatt.scheduler.ground import reach
 from gigawatt.scheduler.round import Refused, Round
-from gigawatt.scheduler.snapshot import NEVER_MS, NONE, Rows
+from gigawatt.scheduler.snapshot import NEVER_MS, NONE, Flags, Rows
 from gigawatt.scheduler.why import why_not_now
 
 NOT_CONSIDERED = Reason(code=ReasonCode.NOT_CONSIDERED)
@@ -63,13 +64,27 @@ class Reasons:
             if never is not None:
                 return never
         held_N = (turn.holder_N != NONE) & (turn.holder_N < refused.holds_before)
-        if turn.power is not None and ask.may_run(turn.snapshot.now_ms):
-            fits_N = turn.ground(ask).allowed_N & turn.room.fits_N(ask.demand) & ~held_N
-            places_N = turn.room.places_N(ask.demand) if ask.stacked else None
-            short = turn.power.short(ask, fits_N, places_N)
+        if ask.may_run(turn.snapshot.now_ms):
+            short = self._kept_from(ask, held_N)
             if short is not None:
                 return short
         return why_not_now(turn.room, ask, held_N, turn.snapshot.now_ms)
+
+    def _kept_from(self, ask: Ask, held_N: Flags) -> Reason | None:
+        """What keeps it from nodes that are free for it: others that it keeps apart from, or the power tree."""
+        turn, nodes = self._turn, self._turn.snapshot.nodes
+        barred = turn.apart is not None and ask.wear != NONE
+        if turn.power is None and not barred:
+            return None
+        free_N = turn.room.fits_N(ask.demand) & ~held_N
+        places_N = turn.room.places_N(ask.demand) if ask.stacked else None
+        fits_N = free_N & turn.allowed_N(ask)
+        if barred and (have := reach(nodes, ask, fits_N, places_N)) < ask.nodes_min:
+            if reach(nodes, ask, free_N & turn.ground(ask).allowed_N, places_N) < ask.nodes_min:
+                return None
+            need = ask.nodes_min
+            return Reason(code=ReasonCode.APART, resource="nodes", need=need, have=have)
+        return turn.power and turn.power.short(ask, fits_N, places_N)
 
 
 def _beyond(hold: Hold, duration_ms: int, now_ms: int) -> Reason:

@@ -21,6 +21,7 @@ from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.scheduler.policy import Policy, policy_of
 from gigawatt.scheduler.running import ClaimColumns, RunningColumns
 from gigawatt.scheduler.snapshot import (
+    ApartColumns,
     GangColumns,
     NodeColumns,
     PowerColumns,
@@ -52,6 +53,8 @@ def dump(snapshot: Snapshot, policy: Policy) -> bytes:
         header["claims"] = _apart("claims", snapshot.claims, arrays)
     if snapshot.power is not None:
         header["power"] = _apart("power", snapshot.power, arrays)
+    if snapshot.apart is not None:
+        header["apart"] = _apart("apart", snapshot.apart, arrays)
     arrays = {name: _little_endian(array) for name, array in arrays.items()}
     header["arrays"] = [
         {"name": name, "dtype": array.dtype.str, "shape": array.shape}
@@ -88,6 +91,7 @@ def load(recorded: bytes) -> tuple[Snapshot, Policy]:
             claims=ClaimColumns(**_together("claims", header, arrays))
             if "claims" in header
             else None,
+            apart=ApartColumns(**_together("apart", header, arrays)) if "apart" in header else None,
             power=PowerColumns(**_together("power", header, arrays)) if "power" in header else None,
         )
         return snapshot, policy_of(header["policy"])
@@ -120,7 +124,8 @@ def _apart(
     | ShareColumns
     | RunningColumns
     | ClaimColumns
-    | PowerColumns,
+    | PowerColumns
+    | ApartColumns,
     arrays: dict[str, npt.NDArray[Any]],
 ) -> dict[str, Any]:
     """The columns that are no arrays; those that are go into `arrays`. Gangs of their own are a part of their own."""

@@ -8,6 +8,7 @@ import numpy as np
 from gigawatt.model.decision import Hold, Start
 from gigawatt.model.plan import Plan
 from gigawatt.model.reason import Reason, ReasonCode
+from gigawatt.scheduler.apart import apart_of
 from gigawatt.scheduler.ask import Ask, distinct_asks
 from gigawatt.scheduler.claims import Claims
 from gigawatt.scheduler.fair import FairLine
@@ -20,7 +21,7 @@ from gigawatt.scheduler.policy import Line, Policy
 from gigawatt.scheduler.power import power_of
 from gigawatt.scheduler.room import Rest, Room
 from gigawatt.scheduler.share import amounts, shares_of
-from gigawatt.scheduler.snapshot import NEVER_MS, NONE, Codes, Rows, Snapshot
+from gigawatt.scheduler.snapshot import NEVER_MS, NONE, Codes, Flags, Rows, Snapshot
 from gigawatt.scheduler.why import why_never
 
 NEVERS_MAX = 4_096  # asks of which it is known whether they could ever be held
@@ -47,6 +48,10 @@ class Round:
         self._rest: Rest | None = None  # what the index knew when it was given back
         self._nevers = {} if index is None else index.nevers
         self.asks, self.ask_G = distinct_asks(snapshot.gangs)
+        self.apart = apart_of(snapshot)
+        if self.apart is not None:
+            told_apart = self.apart.told_apart(snapshot.gangs.ids, self.asks, self.ask_G)
+            self.asks, self.ask_G = told_apart
         self.starts: dict[int, Start] = {}
         self.steps = 0
         self.resume = ""
@@ -141,7 +146,7 @@ class Round:
             rows = index.find(ask)
             if rows is None or self.power is None or self.power.carries(ask, rows):
                 return None if rows is None else Spot(rows=rows)
-        mask_N = self.ground(ask).allowed_N & self.room.fits_N(ask.demand)
+        mask_N = self.allowed_N(ask) & self.room.fits_N(ask.demand)
         if self.holds:
             mask_N &= self.holder_N == NONE
         places_N = self.room.places_N(ask.demand) if ask.stacked else None
@@ -184,6 +189,13 @@ class Round:
             land = self._grounds[ask] = ground(self.snapshot.nodes, ask)
         return land
 
+    def allowed_N(self, ask: Ask) -> Flags:
+        """Where it may go as things are: not beside those that it keeps apart from."""
+        allowed_N = self.ground(ask).allowed_N
+        if self.apart is None or ask.wear == NONE:
+            return allowed_N
+        return allowed_N & ~self.apart.barred_N(ask.wear)
+
     def _awaited_row(self) -> int:
         row = self.snapshot.gangs.row(self.hold.gang) if self.hold else NONE
         return row if row != NONE and self.awaited(row) else NONE
@@ -212,7 +224,11 @@ class Round:
             may = self.power is None or self.power.sound(gang)
             may &= ask.may_run(self.snapshot.now_ms)
             start = self.claims.start(self.room, gang) if may else None
-            count = ask.nodes_min if start is None else sum(start.places) or len(start.nodes)
+            count = (
+                ask.nodes_min
+                if start is None
+                else sum(start.places) or len(start.nodes) + len(start.spares)
+            )
             borrows = self._counted(row, ask, count)
             if start is None:
                 self._claimed.add(row)
@@ -246,6 +262,8 @@ class Round:
         devices = self._take(ask, spot)
         if self.power is not None:
             self.power.take(ask, spot.rows, spot.places)
+        if self.apart is not None:
+            self.apart.note(ask.wear, spot.rows)
         if self.spare is not None and self.too_long(duration_ms):
             self.spare.take(ask.demand, spot.rows, spot.places)
         end_ms = self.snapshot.now_ms + duration_ms if duration_ms else NEVER_MS
@@ -261,9 +279,12 @@ class Round:
         gang, ids = self.snapshot.gangs.ids[row], self.snapshot.nodes.ids
         if self.hold is not None and self.hold.gang == gang:
             self.hold = None
+        nodes = tuple([ids[int(node)] for node in spot.rows])
+        own = len(nodes) - spot.spares
         return Start(
             gang=gang,
-            nodes=tuple([ids[int(node)] for node in spot.rows]),
+            nodes=nodes[:own],
+            spares=nodes[own:],
             gpus=devices,
             places=() if spot.places is None else tuple(spot.places.tolist()),
             borrows=self._counted(row, ask, _count(spot)),
@@ -322,7 +343,7 @@ class Round:
         """Hold for the gang the time by which enough must have ended, and, if the policy does, what it needs then."""
         if not ask.may_run(self.snapshot.now_ms):
             return
-        allowed_N, fit = self.ground(ask).allowed_N, self.policy.fit
+        allowed_N, fit = self.allowed_N(ask), self.policy.fit
 
         def spot(room: Room) -> Spot | None:
             return choose(room, ask, allowed_N & room.fits_N(ask.demand), fit=fit)
@@ -343,7 +364,7 @@ class Round:
     def _hold(self, ask: Ask) -> None:
         """Keep every node that it could be given from gangs behind it. What can never start now keeps none."""
         nodes = self.snapshot.nodes
-        allowed_N = self.ground(ask).allowed_N
+        allowed_N = self.allowed_N(ask)
         if not ask.may_run(self.snapshot.now_ms) or reach(nodes, ask, allowed_N) < ask.nodes_min:
             return
         if self.power is not None and self.power.never(ask, allowed_N):

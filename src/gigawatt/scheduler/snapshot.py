@@ -152,6 +152,26 @@ class PowerColumns:
     beyond_X: Amounts  # milliwatts
 
 
+Wear = tuple[str, tuple[tuple[str, str], ...], tuple[tuple[tuple[tuple[str, str], ...], int], ...]]
+"""Of a gang its project (tenant/project), its labels, and from which labels it keeps apart at which level."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ApartColumns:
+    """Gangs with labels, of which some keep apart from others.
+
+    W: those that wait, sorted by id; V: those that hold nodes, likewise, each with the parts from `first_V` on; M: parts.
+    """
+
+    wears: tuple[Wear, ...]
+    gangs: tuple[str, ...]
+    wear_W: Codes  # index into `wears`
+    runners: tuple[str, ...]
+    wear_V: Codes
+    first_V: Amounts
+    node_M: Codes  # NONE where a node is not in the cluster
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Snapshot:
     """All that `decide` sees. `resume` is the gang at which the last cycle's work ended, or empty; `hold` its hold."""
@@ -165,6 +185,7 @@ class Snapshot:
     running: "RunningColumns | None" = None  # None where no plan is to be made
     claims: "ClaimColumns | None" = None  # None where there are none
     power: PowerColumns | None = None  # None without a power tree
+    apart: ApartColumns | None = None  # None where no gang keeps apart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

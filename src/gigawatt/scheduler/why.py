@@ -9,6 +9,7 @@ import numpy as np
 from gigawatt.model.node import TOPOLOGY_LEVELS, NodeState
 from gigawatt.model.reason import Reason, ReasonCode
 from gigawatt.model.resources import KINDS
+from gigawatt.scheduler.arrange import told
 from gigawatt.scheduler.ask import Ask
 from gigawatt.scheduler.ground import (
     Ground,
@@ -106,7 +107,8 @@ def _taken(room: Room, ask: Ask, land: Ground, held_N: Flags) -> Reason:
             need=ask.nodes_min,
             have=now,
         )
-    if now or ask.demand.alone or not any(ask.demand.vector()):
+    alike = now or ask.demand.alone or ask.terms.arranged
+    if alike or not any(ask.demand.vector()):
         return _busy_nodes(ask, now)
     candidates_N = usable_N(nodes, ask, land.allowed_N)
     return _nearest(ReasonCode.RESOURCES_BUSY, nodes, ask, _free_NK(room, ask), candidates_N)
@@ -172,4 +174,5 @@ def _large_enough(ask: Ask) -> str:
 
 def _in_one(ask: Ask) -> str:
     kind = " of one kind of GPU" if len(ask.kinds) > 1 else ""
+    kind += told(ask)
     return kind if ask.same == NONE else f"{kind} in one {TOPOLOGY_LEVELS[ask.same]}"

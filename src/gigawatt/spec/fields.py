@@ -101,6 +101,13 @@ def _card(value: str) -> str:
     return value
 
 
+def _labels(value: dict[str, str]) -> dict[str, str]:
+    for key, text in value.items():
+        if len(text) > limits.LABEL_CHARS_MAX:
+            raise wrong(f"has a value over {limits.LABEL_CHARS_MAX} characters, of '{key}'")
+    return value
+
+
 def _relative(value: str) -> str:
     if value.startswith("/") or ".." in value.split("/"):
         raise wrong(f"must be a relative path without '..', got {shown(value)}")
@@ -173,4 +180,13 @@ Digest = Annotated[
     str,
     matching(names.DIGEST_PATTERN, 'a digest is "sha256:" and 64 hex digits'),
     pattern_schema(names.DIGEST_PATTERN),
+]
+Labels = Annotated[
+    dict[
+        Annotated[str, matching(names.LABEL_KEY_PATTERN, "use letters, digits and ._/- in keys")],
+        Annotated[str, BeforeValidator(env_text)],
+    ],
+    Field(max_length=limits.LABELS_MAX),
+    AfterValidator(_labels),
+    WithJsonSchema({"type": "object", "additionalProperties": {"type": "string"}}),
 ]

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, cast
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, WithJsonSchema
 
-from gigawatt.spec import limits, names
+from gigawatt.spec import limits
 from gigawatt.spec.arrays import Array, Sweep
 from gigawatt.spec.faults import wrong
 from gigawatt.spec.fields import (
@@ -15,6 +15,7 @@ from gigawatt.spec.fields import (
     Count,
     GraceSeconds,
     IntervalMs,
+    Labels,
     Name,
     RelativePath,
     Seconds,
@@ -60,13 +61,6 @@ def _env_size(value: dict[str, str]) -> dict[str, str]:
     return value
 
 
-def _labels(value: dict[str, str]) -> dict[str, str]:
-    for key, text in value.items():
-        if len(text) > limits.LABEL_CHARS_MAX:
-            raise wrong(f"has a value over {limits.LABEL_CHARS_MAX} characters, of '{key}'")
-    return value
-
-
 def _script(value: str) -> str:
     return _argv(["bash", "-c", value])[2] if value.strip() else _argv([])[0]
 
@@ -91,15 +85,6 @@ Env = Annotated[
     Field(max_length=limits.ENV_VARS_MAX),
     AfterValidator(_env_size),
     WithJsonSchema({"type": "object", "additionalProperties": {"type": ["string", "number"]}}),
-]
-Labels = Annotated[
-    dict[
-        Annotated[str, matching(names.LABEL_KEY_PATTERN, "use letters, digits and ._/- in keys")],
-        Annotated[str, BeforeValidator(env_text)],
-    ],
-    Field(max_length=limits.LABELS_MAX),
-    AfterValidator(_labels),
-    WithJsonSchema({"type": "object", "additionalProperties": {"type": "string"}}),
 ]
 
 

@@ -80,10 +80,10 @@ class Invariants:
         before = self._on.pop(job.id, ())
         now: tuple[str, ...] = ()
         if attempt is not None and attempt.live:
-            if attempt.nodes == before:
+            if attempt.held == before:
                 self._on[job.id] = before
                 return ()
-            now = self._on[job.id] = attempt.nodes
+            now = self._on[job.id] = attempt.held
         for node in before:
             del self._held[node][job.id]
         for node in now:
@@ -151,6 +151,7 @@ class Invariants:
 
 def _held(job: Job, attempt: Attempt, node: str) -> Held:
     devices = {uuid for rank in attempt.ranks if rank.node == node for uuid in rank.gpus}
+    devices |= {uuid for spare in attempt.spares if spare.node == node for uuid in spare.gpus}
     places = dict(zip(attempt.nodes, attempt.places, strict=False)).get(node, 1)
     return Held(amounts=job.spec.shape.per_node.times(places), devices=tuple(sorted(devices)))
 

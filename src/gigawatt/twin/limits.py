@@ -42,7 +42,7 @@ class Limits:
         attempt = job.attempt
         if attempt is None or not attempt.live:
             return False
-        count = sum(attempt.places) or len(attempt.nodes)
+        count = sum(attempt.places) or len(attempt.held)
         now = job.tenant, job.project, job.spec.shape.per_node.times(count).vector()
         self._held[job.id] = now
         self._add(now, 1)

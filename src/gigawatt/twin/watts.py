@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from gigawatt.control.cycle import Outcome
+from gigawatt.model.attempt import Attempt
 from gigawatt.model.gang import Shape
 from gigawatt.model.job import Job
 from gigawatt.model.node import TOPOLOGY_LEVELS, Node
@@ -42,8 +43,8 @@ class Watts:
         now: Counter[str] = Counter()
         attempt = job.attempt
         if attempt is not None and attempt.live:
-            for node in attempt.nodes:
-                amount = _draws(job.spec.shape, self._nodes[node]) * attempt.places_on(node)
+            for node in attempt.held:
+                amount = _draws(job.spec.shape, self._nodes[node]) * _places(attempt, node)
                 for feed in self._above(self._nodes[node]):
                     now[feed] += amount
             self._held[job.id] = now
@@ -73,6 +74,10 @@ class Watts:
         cap = self._feeds[feed].cap_milliwatts
         if cap is not None and self._drawn[feed] > cap:
             yield f"feed {feed} may carry {cap} mW and carries {self._drawn[feed]}"
+
+
+def _places(attempt: Attempt, node: str) -> int:
+    return attempt.places_on(node) if attempt.places else 1
 
 
 def _draws(shape: Shape, node: Node) -> int:

@@ -308,10 +308,12 @@ def _running(world: World) -> Iterator[tuple[dict[str, Resources], bool, dict[st
         job = isinstance(work, Job)
         shape = work.spec.shape if job else work.shape
         alone = job and work.spec.isolation is Isolation.NODE
-        on: dict[str, list[str]] = {node: [] for node in attempt.nodes}
+        on: dict[str, list[str]] = {node: [] for node in attempt.held}
         for rank in attempt.ranks:
             on[rank.node].extend(rank.gpus)
-        places = zip(attempt.nodes, attempt.places or ONES, strict=False)
+        for spare in attempt.spares:
+            on[spare.node].extend(spare.gpus)
+        places = zip(attempt.held, attempt.places or ONES, strict=False)
         yield {node: shape.per_node.times(count) for node, count in places}, alone, on
 
 
