@@ -287,11 +287,22 @@ OfWorkspace = MakeWorkspace | StartWorkspace | SuspendWorkspace | ExtendWorkspac
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeNode:
-    """`state` is ready, cordoned or draining: what a person may ask for."""
+    """`state` is one of `node.ASKABLE`. `by_ms` is when a node that drains is to be empty; 0 is at once."""
 
     node: str
     state: NodeState
     reason: str
+    by: str
+    by_ms: int = 0
+    if_version: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunChecks:
+    """Have the checks of a level run on a node."""
+
+    node: str
+    level: str
     by: str
     if_version: int = 0
 
@@ -382,6 +393,7 @@ Command = (
     | StopEndpoint
     | OfWorkspace
     | ChangeNode
+    | RunChecks
     | NoteAccess
     | CreateProject
     | SetRetention

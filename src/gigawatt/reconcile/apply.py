@@ -11,6 +11,7 @@ from gigawatt.model.command import (
     CancelArray,
     CancelJob,
     ChangeNode,
+    RunChecks,
     Command,
     CreateKey,
     CreateProject,
@@ -57,6 +58,7 @@ from gigawatt.model.observation import (
     LaunchFailed,
     LaunchPreparing,
     ModelStored,
+    NodeChecked,
     NodeLost,
     NodeSeen,
     Observation,
@@ -76,6 +78,7 @@ from gigawatt.reconcile import (
     arrays,
     attempts,
     checkpoints,
+    drains,
     endpoints,
     entitlements,
     environments,
@@ -147,6 +150,8 @@ def command(turn: Turn, asked: Command) -> Entity:  # noqa: C901, PLR0911, PLR09
             return endpoints.stop(turn, asked)
         case ChangeNode():
             return nodes.change(turn, asked)
+        case RunChecks():
+            return nodes.check(turn, asked)
         case NoteAccess():
             return accesses.note(turn, asked)
         case CreateProject() | SetEntitlement():
@@ -185,6 +190,8 @@ def observation(turn: Turn, seen: Observation) -> None:  # noqa: C901, PLR0912 -
             nodes.seen(turn, seen)
         case NodeLost():
             nodes.lost(turn, seen)
+        case NodeChecked():
+            nodes.checked(turn, seen)
         case DataCached():
             nodes.cached(turn, seen)
         case EnvironmentStage():
@@ -232,6 +239,8 @@ def due(turn: Turn, subject: str) -> None:
         schedules.due(turn, schedule)
     elif workspace := world.workspaces.get(subject):
         workspaces.due(turn, workspace)
+    elif node := world.nodes.get(subject):
+        nodes.due(turn, node)
 
 
 def decision(turn: Turn, decided: Decision) -> None:
@@ -290,6 +299,7 @@ def _of_attempt(turn: Turn, seen: OfAttempt) -> None:  # noqa: C901, PLR0912 - o
         case CheckpointSaved():
             if isinstance(owner, Job):
                 checkpoints.reported(turn, owner, attempt, seen.checkpoint)
+                drains.saved(turn, owner.id)
         case ResumeChosen():
             if isinstance(owner, Job):
                 checkpoints.chosen(turn, owner, attempt, seen)

@@ -14,6 +14,7 @@ from gigawatt.model.ranges import contains, union
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.reconcile import (
     attempts,
+    blame,
     checkpoints,
     ends,
     environments,
@@ -29,6 +30,7 @@ from gigawatt.reconcile.projects import check_project
 from gigawatt.reconcile.turn import Turn
 from gigawatt.reconcile.verdict import FAILURE_FACTS
 
+INFRASTRUCTURES = frozenset({Verdict.INFRASTRUCTURE, Verdict.HANG})  # of one budget
 PROGRESS_SAVED_EVERY_MS = (
     5_000  # progress is live in memory; this much of it may be lost in a crash
 )
@@ -123,7 +125,7 @@ def attempt_ended(turn: Turn, job: Job, attempt: Attempt) -> None:
         )
     elif verdict is Verdict.PREEMPTION or _budget_left(job, verdict):
         turn.emit("job.retrying", job, f"attempt {attempt.n} ended: {_why(attempt)}")
-        turn.put(job.moved(JobPhase.QUEUED))
+        turn.put(replace(job, avoids=blame.suspected(turn)).moved(JobPhase.QUEUED))
     else:
         ends.end_job(turn, job, JobPhase.FAILED, f"attempt {attempt.n} ended: {_why(attempt)}")
 
@@ -220,13 +222,10 @@ def _succeed(turn: Turn, job: Job) -> None:
 
 def _budget_left(job: Job, verdict: Verdict | None) -> bool:
     counted = job.attempts[job.attempts_before :]
-    used = sum(attempt.verdict is verdict for attempt in counted)
-    budget = (
-        job.spec.retries_infrastructure
-        if verdict is Verdict.INFRASTRUCTURE
-        else job.spec.retries_user
-    )
-    return used <= budget
+    if verdict in INFRASTRUCTURES:
+        used = sum(attempt.verdict in INFRASTRUCTURES for attempt in counted)
+        return used <= job.spec.retries_infrastructure
+    return sum(attempt.verdict is verdict for attempt in counted) <= job.spec.retries_user
 
 
 def _why(attempt: Attempt) -> str:
