@@ -11,6 +11,7 @@ from itertools import islice
 LIVE_SEEN_MAX = 256  # of one program; so many say enough
 ENDED_MAX = 64  # ended runs of one program that are remembered
 PLACES_MIN = 3  # other nodes on which the program must live, for its failure here to be the node's
+ALIKE = 3  # rates of failure that differ by less than so many times are alike
 RARE_OF = 10  # where it failed elsewhere too, at most one of so many runs
 
 
@@ -43,8 +44,9 @@ class Contrast:
 
     @property
     def clears_node(self) -> bool:
-        """Whether the program fails elsewhere too, so that a failure here says nothing of the node."""
-        return self.failed > 0 and not (self.rare and self.here_failed >= self.here_lived)
+        """Whether the program fails elsewhere about as often, so that a failure here says nothing of the node."""
+        elsewhere, here = self.lived + self.failed, self.here_lived + self.here_failed
+        return self.failed * here * ALIKE >= self.here_failed * elsewhere and self.failed > 0
 
     @property
     def rare(self) -> bool:
