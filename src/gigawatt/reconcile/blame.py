@@ -247,9 +247,12 @@ def _clear(turn: Turn, owner: Work, attempt: Attempt, trials: Trials) -> None:
     users = attempt.verdict is Verdict.USER
     for name in sorted(turn.world.marked):
         node = turn.world.nodes[name]
-        if all(mark.program != program for mark in node.marks):
+        count = sum(mark.program == program for mark in node.marks)
+        if not count:
             continue
-        cleared = trials.contrast(name).clears_node
+        seen = trials.contrast(name)
+        # Marks outlive a restart of the control plane, and what is known of runs does not.
+        cleared = replace(seen, here_failed=max(seen.here_failed, count)).clears_node
         left = tuple(
             mark
             for mark in node.marks
