@@ -116,6 +116,8 @@ class Attempt:
     places: tuple[int, ...] = ()  # of a stacked gang, how many each node holds; () is one each
     stopped_for: str = ""  # what a plan stopped it for: a gang's id, or "another tenant"
     notice_ms: int = 0  # from then to its first signal
+    step_ms: int = 0  # the median step of its ranks, as far as they report steps
+    last_step: int | None = None  # where it hung
     blamed: tuple[str, ...] = ()  # nodes that its failure is laid to; sorted
 
     def rank(self, number: int) -> RankStatus:

@@ -68,6 +68,9 @@ NEXT_PHASES: dict[JobPhase, frozenset[JobPhase]] = {
 }
 
 
+HANG_OFF = -1  # for `hang_steps`: it is never taken to hang
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelOutput:
     """Register `path` (below the checkpoint directory) as a version of `name` when the job succeeds."""
@@ -103,6 +106,7 @@ class JobSpec:
     checkpoints: KeepPolicy | None = None  # None deletes nothing
     origin: Origin | None = None  # where its first attempt starts from
     terminal: bool = False  # each rank has one, so that it can be talked to
+    hang_steps: int = 0  # it hangs after so many median steps without progress; 0 is by default
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ from gigawatt.model.environment import Environment
 from gigawatt.model.job import Job, JobPhase
 from gigawatt.model.ledger import NodeAccount
 from gigawatt.model.node import Node
+from gigawatt.model.pace import Pace
 from gigawatt.model.notification import Delivery, DeliveryPhase, Notification
 from gigawatt.model.quota import ProjectUse
 from gigawatt.model.schedule import Schedule, SchedulePhase
@@ -104,6 +105,7 @@ class World:
     used_ms: OrderedDict[str, int] = field(default_factory=OrderedDict[str, int])
     uses: dict[str, ProjectUse] = field(default_factory=dict[str, ProjectUse])
     trials: OrderedDict[str, Trials] = field(default_factory=OrderedDict[str, Trials])
+    paces: dict[str, Pace] = field(default_factory=dict[str, Pace])  # by job
     marked: dict[str, None] = field(default_factory=dict[str, None])  # nodes with marks
 
     def put(self, entity: Entity) -> None:

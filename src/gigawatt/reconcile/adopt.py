@@ -17,6 +17,7 @@ from gigawatt.reconcile import (
     checkpoints,
     endpoints,
     environments,
+    hangs,
     jobs,
     nodes,
     schedules,
@@ -50,6 +51,8 @@ def adopt(turn: Turn, found: Found) -> None:
             _missing(turn, owner, attempt)
         elif attempt.phase is AttemptPhase.RUNNING:
             blame.began(turn, owner, attempt)
+            if isinstance(owner, Job):
+                hangs.resume(turn, owner, attempt)
         elif attempt.phase is AttemptPhase.STOPPING:
             key, grace_s = attempts.key_of(owner, attempt), owner_grace_s(owner)
             signal_ms = (attempt.stopping_ms or 0) + attempt.notice_ms

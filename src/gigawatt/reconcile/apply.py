@@ -68,6 +68,7 @@ from gigawatt.model.observation import (
     ReplicaReadiness,
     ResumeChosen,
     RetentionNoted,
+    StacksSeen,
     TaskRecalled,
     WorkspaceTouched,
 )
@@ -82,6 +83,7 @@ from gigawatt.reconcile import (
     endpoints,
     entitlements,
     environments,
+    hangs,
     jobs,
     models,
     nodes,
@@ -108,6 +110,7 @@ OfAttempt = (
     | CheckpointSaved
     | ResumeChosen
     | ReplicaReadiness
+    | StacksSeen
     | AttemptGone
 )
 
@@ -293,6 +296,7 @@ def _of_attempt(turn: Turn, seen: OfAttempt) -> None:  # noqa: C901, PLR0912 - o
                 workspaces.readiness(turn, owner, attempt, seen)
         case RankProgress():
             if isinstance(owner, Job):
+                hangs.progressed(turn, owner, attempt, seen)
                 jobs.progressed(turn, owner, attempt, seen)
             elif isinstance(owner, Workspace):
                 workspace_use.measured(turn, owner, attempt, seen)
@@ -300,6 +304,9 @@ def _of_attempt(turn: Turn, seen: OfAttempt) -> None:  # noqa: C901, PLR0912 - o
             if isinstance(owner, Job):
                 checkpoints.reported(turn, owner, attempt, seen.checkpoint)
                 drains.saved(turn, owner.id)
+        case StacksSeen():
+            if isinstance(owner, Job):
+                hangs.stacks_seen(turn, owner, attempt, seen)
         case ResumeChosen():
             if isinstance(owner, Job):
                 checkpoints.chosen(turn, owner, attempt, seen)

@@ -28,6 +28,7 @@ from gigawatt.reconcile.workspace_launch import workspace_launch
 Owner = Work
 
 LAUNCH_OVERDUE_MS = 60_000  # a launch that no engine accepts in this time has failed
+HUNG_GRACE_S = 2  # of what hangs: it will not save
 STOP_OVERDUE_MS = 15_000  # beyond its grace, a stop is asked for again
 
 # A person's word counts also while it is being stopped for another gang: it is not to come back.
@@ -185,6 +186,8 @@ def stop(
 ) -> Owner:
     """Have every rank stopped. `cause` is None when the verdict is to follow from the evidence."""
     grace_s = _grace_s(turn, owner)
+    if cause is Verdict.HANG:
+        grace_s = min(grace_s, HUNG_GRACE_S)
     if attempt.phase in STOPPABLE:
         attempt = replace(attempt.moved(AttemptPhase.STOPPING), stopping_ms=turn.now_ms)
     if cause is not None and attempt.stop_cause in OVERRULES.get(cause, {None}):

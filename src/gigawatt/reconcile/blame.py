@@ -48,7 +48,7 @@ def judged(turn: Turn, owner: Work, attempt: Attempt) -> tuple[Work, Attempt]:
     attempt = replace(
         attempt,
         verdict=verdict,
-        charged_to=CHARGED_TO.get(verdict, ""),
+        charged_to=_charged_to(owner, attempt, verdict),
         blamed=_blamed(attempt, verdict, failed_on),
     )
     _note_run(turn, owner, attempt, failed_on)
@@ -87,6 +87,17 @@ def program_of(owner: Work) -> str:
     )
 
 
+def _charged_to(owner: Work, attempt: Attempt, verdict: Verdict) -> str:
+    """A program that hangs at the same step on other nodes again does so by itself."""
+    again = verdict is Verdict.HANG and any(
+        each.verdict is Verdict.HANG
+        and each.last_step == attempt.last_step
+        and not set(each.blamed) & set(attempt.nodes)
+        for each in owner.attempts[:-1]
+    )
+    return CHARGED_TO.get(Verdict.USER if again else verdict, "")
+
+
 def _first_node(attempt: Attempt) -> str:
     """Of the rank that failed first."""
     facts = decisive(attempt)
@@ -97,7 +108,7 @@ def _explained(attempt: Attempt) -> Attempt:
     """With what the first rank to fail said last, and when its peers failed after it."""
     facts = decisive(attempt)
     first = facts[0] if facts else None
-    if first is None or first.rank is None:
+    if first is None or first.rank is None or first.what == "hang":
         return attempt
     told = [fact for fact in (_said(attempt, first), _peers(attempt, first)) if fact]
     return replace(attempt, evidence=(*attempt.evidence, *told))

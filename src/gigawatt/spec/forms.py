@@ -15,6 +15,7 @@ from gigawatt.spec.fields import (
     Card,
     Count,
     GraceSeconds,
+    HangSteps,
     IntervalMs,
     MemoryBytes,
     MilliCpu,
@@ -345,6 +346,7 @@ class JobForm(BaseModel):
     checkpoints: CheckpointsForm | None = None
     start_from: Text = Field(default="", alias="from")
     terminal: bool = False
+    hang: HangSteps = 0
     array: Array | None = None
     sweep: Sweep = {}
 

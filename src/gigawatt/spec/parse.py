@@ -122,6 +122,7 @@ def job_draft(form: JobForm) -> JobDraft:
         volumes=mounts_of(form.volumes),
         checkpoints=_keep_policy(form),
         terminal=form.terminal,
+        hang_steps=form.hang,
     )
     return JobDraft(
         spec=spec,
