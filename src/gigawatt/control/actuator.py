@@ -109,7 +109,7 @@ class Actuator:
         self._last: dict[str, asyncio.Task[None]] = {}
         self.epoch = 0
 
-    def carry_out(self, action: Action) -> None:  # noqa: C901 - one flat table
+    def carry_out(self, action: Action) -> None:  # noqa: C901, PLR0912 - one flat table
         """Start an action; those of the same gang wait for the ones before."""
         match action:
             case StartAttempt():
@@ -230,7 +230,12 @@ class Actuator:
             return ""
 
     async def _check_node(self, action: CheckNode) -> None:
-        results = await self._engine.check(action.node, action.level)
+        """A node that cannot be asked is told as lost, or found overdue."""
+        try:
+            results = await self._engine.check(action.node, action.level)
+        except RefusalError as refusal:
+            log.warning("node %s was not checked: %s", action.node, refusal.detail)
+            return
         self._observe(NodeChecked(at_ms=now_ms(), node=action.node, results=results))
 
     async def _set_node(self, action: SetNode) -> None:

@@ -133,7 +133,9 @@ class Job:
     array: str = ""  # the id of the array that it is a task of
     index: int = 0  # its number there
     claim: Claim | None = None  # what is kept for it until it starts
-    avoids: tuple[str, ...] = ()  # nodes that others' failures made suspect when it was put back; sorted
+    avoids: tuple[
+        str, ...
+    ] = ()  # nodes that others' failures made suspect when it was put back; sorted
     version: int = 1
 
     def moved(self, phase: JobPhase) -> "Job":

@@ -72,8 +72,8 @@ class Trials:
     def contrast(self, node: str) -> Contrast:
         """How it does elsewhere than on `node`."""
         well = [run for run in self.ended if not run.failed_on]
-        lived = [run for run in (*islice(self.live.values(), LIVE_SEEN_MAX), *well)]
-        lived = [run for run in lived if node not in run.nodes]
+        runs = (*islice(self.live.values(), LIVE_SEEN_MAX), *well)
+        lived = [run for run in runs if node not in run.nodes]
         failed_on = [run.failed_on for run in self.ended if run.failed_on]
         return Contrast(
             lived=len(lived),

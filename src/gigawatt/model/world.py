@@ -17,8 +17,8 @@ from gigawatt.model.environment import Environment
 from gigawatt.model.job import Job, JobPhase
 from gigawatt.model.ledger import NodeAccount
 from gigawatt.model.node import Node
-from gigawatt.model.pace import Pace
 from gigawatt.model.notification import Delivery, DeliveryPhase, Notification
+from gigawatt.model.pace import Pace
 from gigawatt.model.quota import ProjectUse
 from gigawatt.model.schedule import Schedule, SchedulePhase
 from gigawatt.model.template import Template

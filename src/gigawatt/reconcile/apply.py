@@ -10,8 +10,6 @@ from gigawatt.model.command import (
     AddVolumeVersion,
     CancelArray,
     CancelJob,
-    ChangeNode,
-    RunChecks,
     Command,
     CreateKey,
     CreateProject,
@@ -73,6 +71,7 @@ from gigawatt.model.observation import (
     WorkspaceTouched,
 )
 from gigawatt.model.tenant import ApiKey
+from gigawatt.model.upkeep import ChangeNode, RunChecks
 from gigawatt.model.workspace import Workspace
 from gigawatt.reconcile import (
     accesses,
@@ -151,10 +150,8 @@ def command(turn: Turn, asked: Command) -> Entity:  # noqa: C901, PLR0911, PLR09
             return endpoints.put(turn, asked)
         case StopEndpoint():
             return endpoints.stop(turn, asked)
-        case ChangeNode():
-            return nodes.change(turn, asked)
-        case RunChecks():
-            return nodes.check(turn, asked)
+        case ChangeNode() | RunChecks():
+            return nodes.command(turn, asked)
         case NoteAccess():
             return accesses.note(turn, asked)
         case CreateProject() | SetEntitlement():

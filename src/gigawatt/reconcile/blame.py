@@ -117,7 +117,7 @@ def _explained(attempt: Attempt) -> Attempt:
 def _said(attempt: Attempt, first: Evidence) -> Evidence | None:
     assert first.rank is not None
     lines = attempt.rank(first.rank).last_lines[-LINES_SAID:]
-    if len(lines) < 2:  # a single line is in the fact itself  # noqa: PLR2004 - one and more
+    if len(lines) < 2:  # a single line is in the fact itself
         return None
     return replace(first, what="last_lines", detail="\n".join(lines))
 
@@ -132,7 +132,7 @@ def _peers(attempt: Attempt, first: Evidence) -> Evidence | None:
     others = len(attempt.ranks) - 1
     if not others:
         return None
-    after = f"; {len(ends)} failed within {max(max(ends), 0)} ms after it" if ends else ""
+    after = f"; {len(ends)} failed within {max(*ends, 0)} ms after it" if ends else ""
     detail = f"it was the first of {others + 1} ranks to fail{after}"
     return replace(first, what="peers", detail=detail)
 
@@ -275,5 +275,3 @@ def _clear(turn: Turn, owner: Work, attempt: Attempt, trials: Trials) -> None:
 
 def _digest(program: str) -> str:
     return blake2b(program.encode(), digest_size=8).hexdigest()
-
-

@@ -176,7 +176,7 @@ def _slow(pace: Pace) -> list[int]:
         for rank, each in sorted(pace.ranks.items())
         if len(each.steps_ms) >= 2 * STEPS_MIN
     }
-    if len(known) < 2:  # noqa: PLR2004 - one has no others
+    if len(known) < 2:
         return []
     slow_ms = SLOW_BY * pace.median_ms
     return [rank for rank, ms in known.items() if ms > slow_ms and rank not in pace.told]

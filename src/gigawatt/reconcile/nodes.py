@@ -4,11 +4,11 @@ from dataclasses import replace
 
 from gigawatt.ledger import account as ledger
 from gigawatt.model.action import CheckNode, SetNode
-from gigawatt.model.command import ChangeNode, RunChecks
 from gigawatt.model.health import CheckResult, Outcome, merged, worst
 from gigawatt.model.node import Node, NodeReport, NodeState
 from gigawatt.model.observation import DataCached, NodeChecked, NodeLost, NodeSeen
 from gigawatt.model.refusal import RefusalCode, RefusalError
+from gigawatt.model.upkeep import ChangeNode, OfNode, RunChecks
 from gigawatt.reconcile import attempts, drains
 from gigawatt.reconcile.node_life import cordon, moved
 from gigawatt.reconcile.turn import Turn
@@ -70,6 +70,11 @@ def checked(turn: Turn, observation: NodeChecked) -> None:
             cordon(turn, node, f"check {_told(bad)}", (("check", bad.name),))
     elif node.state is NodeState.CHECKING:
         _settled(turn, node)
+
+
+def command(turn: Turn, asked: OfNode) -> Node:
+    """Do what a person asks of a node."""
+    return change(turn, asked) if isinstance(asked, ChangeNode) else check(turn, asked)
 
 
 def change(turn: Turn, command: ChangeNode) -> Node:

@@ -5,11 +5,10 @@ from collections import Counter
 import pytest
 
 from gigawatt.model.array import ArraySpec, task_id
-from gigawatt.model.attempt import Verdict
-from gigawatt.model.command import ChangeNode
 from gigawatt.model.job import JobPhase
 from gigawatt.model.launch import AttemptKey
 from gigawatt.model.node import NodeState
+from gigawatt.model.upkeep import ChangeNode
 from gigawatt.reconcile.node_life import WATCH
 from tests.loop import Loop, a_spec
 from tests.machines import a_report
@@ -40,15 +39,6 @@ def play(loop: Loop, *, code: int | None, signal: int | None, rounds: int = 60) 
             elif age_ms >= 30_000:
                 loop.machines.exit(key, 0)
         loop.step()
-
-
-def failures_on(loop: Loop, node: str) -> int:
-    jobs = [each for (kind, _), each in loop.kept.items() if kind == "Job"]
-    return sum(
-        attempt.verdict is not Verdict.SUCCESS and node in attempt.nodes
-        for job in jobs
-        for attempt in job.attempts  # pyright: ignore[reportAttributeAccessIssue, reportUnknownVariableType, reportUnknownMemberType]
-    )
 
 
 @pytest.mark.parametrize(("code", "signal"), [(1, None), (None, 9), (None, 11)])
