@@ -134,7 +134,8 @@ class Front:
         return tuple(self._world.accounts.values())
 
     def owed(self) -> dict[str, Owed]:
-        snapshot = self._leader.state.encoder.snapshot(now_ms(), shares=True)
+        dated = self._leader.state.policy.dated
+        snapshot = self._leader.state.encoder.snapshot(now_ms(), dated=dated, shares=True)
         return {
             each.id: Owed(used=each.used, quota=each.quota, average=each.average, share=each.share)
             for each in owed(snapshot, self._leader.state.policy)
