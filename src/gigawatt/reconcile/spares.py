@@ -29,9 +29,10 @@ def kept(turn: Turn, job: Job, attempt: Attempt) -> Job:
     Each place is taken by a spare of the same domain as the failed node, as far in as there is one; of segments, within the
     level that holds them. Without enough spares the job waits in the line as any other.
     """
-    if attempt.verdict is not Verdict.INFRASTRUCTURE or not attempt.spares or attempt.places:
+    laid_to_nodes = attempt.verdict in {Verdict.INFRASTRUCTURE, Verdict.HANG}
+    if not laid_to_nodes or not attempt.spares or attempt.places:
         return job
-    failed = set(suspects(job.attempts))
+    failed = {*suspects(job.attempts), *job.avoids}
     spares = [spare.node for spare in attempt.spares if _good(turn, spare.node, failed)]
     devices = _devices(turn, attempt)
     nodes: list[str] = []

@@ -35,7 +35,6 @@ class Encoder:
     def __init__(self, *, plans: bool = False, indexed_from: int = INDEXED_FROM) -> None:
         self._nodes = NodeRows(memo=Memo(indexed_from))
         self._gangs = GangRows()
-        self._held: dict[str, Footprint] = {}
         self._shares = ShareRows()
         self._claims = ClaimRows()
         self._power = PowerRows()
@@ -71,12 +70,11 @@ class Encoder:
                 self._power.put_node(entity)
                 return self._nodes.put(entity)
             case Job() | Replica() | Workspace():
-                held, now = self._held.get(entity.id), footprint(entity)
+                held, now = self._nodes.held(entity.id), footprint(entity)
                 if held != now:
-                    self._nodes.occupy(entity.id, held, now)
+                    self._nodes.occupy(entity.id, now)
                     self._shares.occupy(owner_of(entity), held, now)
                     self._power.occupy(entity.id, now)
-                    self._keep(entity.id, now)
                 moved = held is not now and not (held and held.same_place(now))
                 if self._running is not None:
                     self._running.put(entity)
@@ -133,12 +131,6 @@ class Encoder:
             power=self._power.columns(nodes),
             apart=self._apart.columns(nodes.ids, always=labels),
         )
-
-    def _keep(self, gang: str, now: Footprint | None) -> None:
-        if now is None:
-            self._held.pop(gang, None)
-        else:
-            self._held[gang] = now
 
 
 def encode_cold(

@@ -159,18 +159,21 @@ class Power:
     def short(self, ask: Ask, mask_N: Flags, places_N: Amounts | None = None) -> Reason | None:
         """Why a gang that fits on `mask_N` cannot be given enough of it; None if it can."""
         nodes, least = self.nodes, replace(ask, nodes_max=ask.nodes_min)
+        each = self._each(ask, np.flatnonzero(mask_N & (self._feed_N != NONE)))
+        if not (self.left_F < ask.nodes_min * int(each.max(initial=0))).any():
+            return None
         if reach(nodes, least, mask_N, places_N) < ask.nodes_min:
             return None
         left = [
-            (self.within(each, mask_N, places_N), each)
-            for each in _in_order(least)
-            if reach(nodes, each, mask_N, places_N) >= ask.nodes_min
+            (self.within(some, mask_N, places_N), some)
+            for some in _in_order(least)
+            if reach(nodes, some, mask_N, places_N) >= ask.nodes_min
         ]
-        have = [reach(nodes, each, some.mask_N, some.places_N) for some, each in left]
+        have = [reach(nodes, some, few.mask_N, few.places_N) for few, some in left]
         if max(have) >= ask.nodes_min:
             return None
         some, most = left[have.index(max(have))][0], max(have)
-        each = int(self._each(ask, np.flatnonzero(mask_N & (self._feed_N != NONE))).min())
+        least_each = int(each.min())
         detail = ""
         if some.feed != NONE:
             watts = max(int(self.left_F[some.feed]), 0) // 1000
@@ -178,8 +181,8 @@ class Power:
         return Reason(
             code=ReasonCode.POWER,
             resource="milliwatts",
-            need=ask.nodes_min * each,
-            have=most * each,
+            need=ask.nodes_min * least_each,
+            have=most * least_each,
             detail=detail,
         )
 

@@ -145,6 +145,7 @@ VERBS: dict[str, frozenset[Role]] = {
     "nodes.page": _READERS,
     "nodes.show": _READERS,
     "nodes.set_state": _OPERATORS,
+    "nodes.check": _OPERATORS,
     "power.page": _READERS,
     "power.show": _READERS,
     "power.change": _OPERATORS,
