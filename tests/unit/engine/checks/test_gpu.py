@@ -5,8 +5,12 @@ import pytest
 from gigawatt.engine.checks import dcgm, gpu, kernel_log, xid
 from gigawatt.engine.checks.said import FAIL, OK, WARN
 
-OFF_THE_BUS = "NVRM: Xid (PCI:0000:3b:00): 79, pid='<unknown>', name=<unknown>, GPU has fallen off the bus."
-MMU_FAULT = "NVRM: Xid (PCI:0000:3b:00): 31, pid=4021, name=python, Ch 00000008, intr 00000000. MMU Fault"
+OFF_THE_BUS = (
+    "NVRM: Xid (PCI:0000:3b:00): 79, pid='<unknown>', name=<unknown>, GPU has fallen off the bus."
+)
+MMU_FAULT = (
+    "NVRM: Xid (PCI:0000:3b:00): 31, pid=4021, name=python, Ch 00000008, intr 00000000. MMU Fault"
+)
 REMAPPED = "NVRM: Xid (PCI:0000:3b:00): 63, pid=1, Row Remapper: New row marked for remapping"
 DOUBLE_BIT = "NVRM: Xid (PCI:0000:5e:00): 48, pid=1, An uncorrectable double bit error (DBE) has been detected"
 RECOVERY = "NVRM: Xid (PCI:0000:3b:00): 154, GPU recovery action changed from 0x0 (None) to 0x{}"
