@@ -4,8 +4,10 @@ An exit code alone is the user's. It is the node's where the same program lives 
 then the job is tried elsewhere, at nobody's cost. If it fails there too, the user's it was, and the node is cleared.
 """
 
+import re
 from collections import Counter
 from dataclasses import replace
+from functools import lru_cache
 from hashlib import blake2b
 
 from gigawatt.model.action import CheckNode
@@ -29,6 +31,8 @@ SUSPECT_SCORE = 500  # from here on retries avoid a node
 
 MARKING_FACTS = frozenset({"signal", "launch_failed", "hang", "hardware", "contrast", "unhealthy"})
 LINES_SAID = 3
+NUMBER = re.compile(r"[0-9]+")
+PROGRAMS_KEPT = 1_024
 LOOK = "watch"  # the level of checks that a node is given when a failure is laid to it
 
 
@@ -78,7 +82,7 @@ def suspected(turn: Turn) -> tuple[str, ...]:
 
 
 def program_of(owner: Work) -> str:
-    """What runs of the same program share: an array's tasks, jobs with the same command and code, an endpoint."""
+    """What runs of the same program share: an array's tasks, jobs with the same code and program, an endpoint."""
     if isinstance(owner, Replica):
         return f"endpoint {owner.endpoint}"
     if not isinstance(owner, Job):
@@ -86,9 +90,20 @@ def program_of(owner: Work) -> str:
     if owner.array:
         return f"array {owner.array}"
     spec = owner.spec
-    return "\0".join(
-        (owner.tenant, owner.project, spec.environment, spec.bundle, spec.workdir, *spec.command)
-    )
+    code = (owner.tenant, owner.project, spec.environment, spec.bundle, spec.workdir)
+    return "\0".join((*code, *program_words(spec.command)))
+
+
+@lru_cache(maxsize=PROGRAMS_KEPT)
+def program_words(command: tuple[str, ...]) -> tuple[str, ...]:
+    """A command up to its program, without numbers: runs of a sweep differ in what follows, and in those."""
+    words = [NUMBER.sub("#", word) for word in command]
+    count = 1
+    for word in words[1:]:
+        count += 1
+        if not word.startswith("-"):
+            break
+    return tuple(words[:count])
 
 
 def _charged_to(owner: Work, attempt: Attempt, verdict: Verdict) -> str:

@@ -12,6 +12,7 @@ from gigawatt.model.launch import AttemptKey
 from gigawatt.model.node import NodeState
 from gigawatt.model.observation import NodeChecked
 from gigawatt.model.upkeep import ChangeNode
+from gigawatt.reconcile.blame import program_words
 from gigawatt.reconcile.node_life import WATCH
 from tests.loop import Loop, a_spec
 from tests.machines import a_report
@@ -121,6 +122,24 @@ def test_one_bad_task_of_an_array_is_tried_once_more_and_then_is_its_users() -> 
     assert [attempt.charged_to for attempt in job.attempts] == ["user", "user"]
     assert job.attempts[0].nodes != job.attempts[1].nodes
     assert not loop.world.marked
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (("python", "train.py", "--lr", "0.1"), ("python", "train.py", "--lr", "0.3"), True),
+        (("python", "-u", "train.py", "a"), ("python", "-u", "train.py", "b"), True),
+        (("python", "-m", "pkg.train", "a"), ("python", "-m", "pkg.train"), True),
+        (("bash", "-c", "train --seed 17"), ("bash", "-c", "train --seed 4"), True),
+        (("python", "train.py"), ("python", "eval.py"), False),
+        (("bash", "-c", "train"), ("bash", "-c", "evaluate"), False),
+        (("./train", "--fast"), ("./evaluate", "--fast"), False),
+    ],
+)
+def test_runs_of_a_sweep_are_one_program(
+    one: tuple[str, ...], other: tuple[str, ...], *, same: bool
+) -> None:
+    assert (program_words(one) == program_words(other)) is same
 
 
 def test_an_exit_while_a_check_of_its_node_fails_is_not_the_users() -> None:
