@@ -9,11 +9,9 @@ import httpx2
 
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.sdk.artifacts import TreeFile
+from gigawatt.sdk.small_files import PACK_BYTES, PACK_FILES, PACKED_BYTES
 from gigawatt.sdk.transport import Transport
 
-PACKED_BYTES = 1024 * 1024  # of a file: larger ones are asked for alone
-PACK_BYTES = 16 * 1024 * 1024  # of one answer, which is held in memory
-PACK_FILES = 500
 SIDE_BY_SIDE = 2  # one is written while another is on its way
 CHUNK_BYTES = 1 << 20
 

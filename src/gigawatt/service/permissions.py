@@ -80,6 +80,8 @@ VERBS: dict[str, frozenset[Role]] = {
     "uploads.show": _WRITERS | _RANK,
     "uploads.put": _WRITERS | _RANK,
     "uploads.finish": _WRITERS | _RANK,
+    "uploads.missing": _WRITERS | _RANK,
+    "uploads.put_pack": _WRITERS | _RANK,
     "models.register": _WRITERS | _RANK,
     "models.page": _READERS,
     "models.show": _READERS | _RANK,
