@@ -222,7 +222,14 @@ class Volumes:
 
             files = hashed_files(Path(side).expanduser(), memory=memory_directory())
             return {each.path: each for each in files}
-        files = list(self.files(side))
+        try:
+            files = list(self.files(side))
+        except ApiError as error:
+            if error.problem.status != NOT_FOUND or not Path(side).is_dir():
+                raise
+            detail = f"there is no volume {side}"
+            hint = f"for the directory of that name write ./{side}"
+            raise RefusalError(RefusalCode.NOT_FOUND, detail, field="volume", hint=hint) from error
         if any(each["etag"] for each in files):
             detail = f"{side} is of an S3 volume, whose files are compared with one another alone"
             hint = f"compare two of its versions, or pull it: gw data pull {side} DIR"

@@ -147,6 +147,16 @@ async def file_content(caller: Caller, services: Services, digest: str, name: st
 
 
 @verb
+async def check_file(caller: Caller, services: Services, digest: str, name: str) -> None:
+    """Read one file of a tree whole. A damaged copy is deleted, and fetched anew from where artifacts are kept.
+
+    Raises RefusalError: not-found; digest-mismatch where it was the only copy, which can be sent again now.
+    """
+    found = await file_content(caller, services, digest, name)
+    await asyncio.to_thread(services.artifacts.sound, PREFIX + found.path.name)
+
+
+@verb
 async def files_content(
     caller: Caller, services: Services, digest: str, numbers: range
 ) -> FilesContent:

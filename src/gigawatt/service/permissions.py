@@ -77,6 +77,7 @@ VERBS: dict[str, frozenset[Role]] = {
     "artifacts.content": _READERS | _RANK,
     "artifacts.file_content": _READERS | _RANK,
     "artifacts.files_content": _READERS | _RANK,
+    "artifacts.check_file": _WRITERS | _RANK,
     "uploads.show": _WRITERS | _RANK,
     "uploads.put": _WRITERS | _RANK,
     "uploads.finish": _WRITERS | _RANK,
