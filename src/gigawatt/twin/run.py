@@ -23,6 +23,7 @@ from gigawatt.scheduler.encode import Encoder
 from gigawatt.scheduler.policy import Policy
 from gigawatt.twin.events import Events
 from gigawatt.twin.failures import Failures
+from gigawatt.twin.history import History
 from gigawatt.twin.invariants import Invariants
 from gigawatt.twin.machines import Event, Machines, Timing
 from gigawatt.twin.report import Asked, Report, report_of
@@ -54,9 +55,9 @@ class Scenario:
     projects: tuple[tuple[str, Entitlement], ...] = ()  # each after those that it is part of
 
 
-def run(scenario: Scenario) -> Report:
-    """Play the scenario to its end. Raises BrokenError where an invariant does not hold."""
-    twin = Twin(scenario)
+def run(scenario: Scenario, history: History | None = None) -> Report:
+    """Play the scenario to its end, and keep how it went. Raises BrokenError where an invariant does not hold."""
+    twin = Twin(scenario, history)
     twin.play()
     return twin.report()
 
@@ -64,8 +65,9 @@ def run(scenario: Scenario) -> Report:
 class Twin:
     """One run under way: `play` goes on to the end, `step` to the next time at which anything happens."""
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(self, scenario: Scenario, history: History | None = None) -> None:
         self._scenario = scenario
+        self._history = history
         self._events = Events[Event]()
         for at_ms, event in scenario.faults:
             self._events.add(START_MS + at_ms, event)
@@ -97,6 +99,8 @@ class Twin:
         while self.step():
             pass
         self.tally.closed(self.state.world, now_ms=self.now_ms)
+        if self._history is not None:
+            self._history.closed(now_ms=self.now_ms)
 
     def step(self) -> bool:
         """Go on to the next time at which something is due, and all that follows at once; False at the end."""
@@ -123,6 +127,8 @@ class Twin:
             impossible=self._impossible,
             waiting=len(self.state.world.jobs),
             began_ms=START_MS + self._arrivals.first_ms,
+            failures=tuple(sorted(self.machines.failed.items())),
+            saving_ms=self.machines.saving_ms.get(self.tally.unit, 0),
         )
         return report_of(self.tally, asked)
 
@@ -199,6 +205,8 @@ class Twin:
     def _conclude(self, outcome: cycle.Outcome) -> list[Observation]:
         """Commit to the tally, then act; what is seen of it at once."""
         self.tally.took(outcome, now_ms=self.now_ms)
+        if self._history is not None:
+            self._history.took(outcome, now_ms=self.now_ms)
         seen: list[Observation] = []
         for action in outcome.actions:
             seen += self.machines.carry_out(action, now_ms=self.now_ms)

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from gigawatt.model.gang import Shape
+from gigawatt.model.node import NodeReport
 from gigawatt.model.quota import NO_ENTITLEMENT, Entitlement
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.resources import Resources
@@ -17,7 +18,15 @@ from gigawatt.spec.fields import Name
 from gigawatt.spec.quota import QuotaRequest
 from gigawatt.spec.units import UnitError, duration_ms, size_bytes
 from gigawatt.twin.cluster import groups_of
-from gigawatt.twin.failures import FailureRate, Failures
+from gigawatt.twin.failures import (
+    LLAMA3,
+    Cause,
+    DomainRate,
+    FailureRate,
+    Failures,
+    Lemons,
+    Repair,
+)
 from gigawatt.twin.machines import Timing
 from gigawatt.twin.run import Scenario
 from gigawatt.twin.site import build_site
@@ -28,6 +37,7 @@ from gigawatt.twin.work import Work
 
 JOBS_MAX = 10_000_000
 PROJECTS_MAX = 100_000
+BETWEEN_MIN_MS = 60_000  # failures of one node
 
 
 def _duration(value: object) -> int:
@@ -76,9 +86,34 @@ class WorkloadForm(_Form):
     sizes: list[SizeForm] = Field(default=[], max_length=1000)
 
 
-class FailuresForm(_Form):
-    mean_between: Duration = Field(ge=60_000)
+class RepairForm(_Form):
     repair: Duration = Field(default=3_600_000, ge=1_000)
+    repair_p90: Duration = 0  # with it, lognormal; without, always `repair`
+
+    def times(self) -> Repair:
+        return Repair(median_ms=self.repair, p90_ms=max(self.repair, self.repair_p90))
+
+
+class CauseForm(_Form):
+    name: str = Field(min_length=1, max_length=100)
+    weight: float = Field(gt=0, le=1e9)
+
+
+class DomainForm(RepairForm):
+    """Of a topology level, or of so many nodes in the order of the site."""
+
+    name: str = Field(default="", max_length=100)
+    level: Literal["", "nvlink", "rack", "leaf", "spine"] = ""
+    nodes: int = Field(default=0, ge=0, le=1_000_000)
+    mean_between: Duration = Field(ge=60_000)
+
+
+class FailuresForm(RepairForm):
+    mean_between: Duration = Field(default=0)  # of one node; 0: none fails alone
+    causes: list[CauseForm] = Field(default=[], max_length=1000)
+    lemons: float = Field(default=0.0, ge=0, le=1)
+    lemon_factor: float = Field(default=10.0, ge=1, le=1e6)
+    domains: list[DomainForm] = Field(default=[], max_length=100)
 
 
 class ProjectForm(QuotaRequest):
@@ -91,38 +126,78 @@ class ScenarioForm(_Form):
     policy: str = "default"
     seed: int = Field(default=0, ge=0, le=1 << 62)
     startup: Duration = 0
+    restart: Duration | None = None
     checkpoint: Duration = 0
+    save: Duration = 0
+    save_when_told: bool = True
+    stop: Duration = 0
     nodes: Any = None
     workload: WorkloadForm
     failures: FailuresForm | None = None
     projects: list[ProjectForm] = Field(default=[], max_length=PROJECTS_MAX)
 
 
-def read_scenario(file: Path, *, check: bool = True) -> Scenario:
-    """A scenario as its file says. Raises RefusalError."""
+def read_scenario(file: Path, *, check: bool = True, policy: str = "") -> Scenario:
+    """A scenario as its file says, under another policy where one is named. Raises RefusalError."""
     form = _parsed(file)
-    if form.policy not in POLICIES:
-        hint = nearest(form.policy, POLICIES)
-        detail = f"{file}: there is no policy {form.policy}"
+    policy = policy or form.policy
+    if policy not in POLICIES:
+        hint = nearest(policy, POLICIES)
+        detail = f"{file}: there is no policy {policy}"
         raise RefusalError(RefusalCode.INVALID, detail, field="policy", hint=hint)
     nodes = build_site(*groups_of(form.nodes, str(file)))
-    ids = [node.id for node in nodes]
-    failures = None
-    if form.failures is not None:
-        rate = FailureRate(
-            mean_between_ms=form.failures.mean_between, repair_ms=form.failures.repair
-        )
-        failures = Failures(ids, rate, seed=form.seed)
     node_gpus = max(len(node.gpus) for node in nodes)
     return Scenario(
         nodes=nodes,
         workload=_works(file, form, node_gpus),
-        policy=POLICIES[form.policy],
-        policy_name=form.policy,
-        timing=Timing(startup_ms=form.startup, checkpoint_ms=form.checkpoint),
-        failures=failures,
+        policy=POLICIES[policy],
+        policy_name=policy,
+        timing=Timing(
+            startup_ms=form.startup,
+            restart_ms=form.restart,
+            checkpoint_ms=form.checkpoint,
+            save_ms=form.save,
+            saves_when_told=form.save_when_told,
+            stop_ms=form.stop,
+        ),
+        failures=_failures(file, form, nodes),
         check=check,
         projects=_projects(file, form),
+    )
+
+
+def _failures(file: Path, form: ScenarioForm, nodes: tuple[NodeReport, ...]) -> Failures | None:
+    wanted = form.failures
+    if wanted is None:
+        return None
+    if 0 < wanted.mean_between < BETWEEN_MIN_MS or not (wanted.mean_between or wanted.domains):
+        detail = f"{file}: failures.mean_between must be at least a minute, or there must be [[failures.domains]]"
+        raise RefusalError(RefusalCode.INVALID, detail, field="failures.mean_between")
+    causes = tuple(Cause(name=each.name, weight=each.weight) for each in wanted.causes)
+    rate = FailureRate(
+        mean_between_ms=wanted.mean_between, repair=wanted.times(), causes=causes or LLAMA3
+    )
+    return Failures(
+        nodes,
+        rate if wanted.mean_between else None,
+        domains=[_domain(file, place, each) for place, each in enumerate(wanted.domains)],
+        lemons=Lemons(part=wanted.lemons, times=wanted.lemon_factor),
+        seed=form.seed,
+    )
+
+
+def _domain(file: Path, place: int, form: DomainForm) -> DomainRate:
+    if bool(form.level) == bool(form.nodes):
+        field = f"failures.domains[{place}]"
+        hint = 'allowed: level = "rack", or nodes = 36'
+        detail = f"{file}: {field} needs either a level or a number of nodes"
+        raise RefusalError(RefusalCode.INVALID, detail, field=f"{field}.level", hint=hint)
+    return DomainRate(
+        name=form.name or form.level or "domain",
+        level=form.level,
+        nodes=form.nodes,
+        mean_between_ms=form.mean_between,
+        repair=form.times(),
     )
 
 

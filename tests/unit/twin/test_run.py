@@ -55,7 +55,7 @@ def test_a_job_whose_node_fails_runs_again_elsewhere_from_its_last_checkpoint() 
     report = play(
         gpu_site(2),
         gpu_work(0, 100),
-        faults=((55_000, Fails(node="node-0", repair_ms=500_000)),),
+        faults=((55_000, Fails(nodes=("node-0",), repair_ms=500_000)),),
         timing=Timing(checkpoint_ms=20_000),
     )
     assert (report.interruptions, report.jobs_completed) == (1, 1)
@@ -65,7 +65,7 @@ def test_a_job_whose_node_fails_runs_again_elsewhere_from_its_last_checkpoint() 
 
 
 def test_without_checkpoints_all_that_was_done_is_lost() -> None:
-    fault = (55_000, Fails(node="node-0", repair_ms=10_000))
+    fault = (55_000, Fails(nodes=("node-0",), repair_ms=10_000))
     report = play(gpu_site(1), gpu_work(0, 100), faults=(fault,))
     assert (report.jct_s.mean, report.lost_work_gpu_s) == (55 + 10 + 100, 55 * 8)
     assert report.utilization == 1.0  # of what was up
@@ -119,7 +119,7 @@ def busy() -> bytes:
         gpu_work(at, 50 + at % 37, gpus=1 + at % 8, project=f"p{at % 5}") for at in range(0, 400, 3)
     ]
     faults = [
-        (at * 1000, Fails(node=f"node-{at % 4}", repair_ms=30_000)) for at in range(20, 400, 90)
+        (at * 1000, Fails(nodes=(f"node-{at % 4}",), repair_ms=30_000)) for at in range(20, 400, 90)
     ]
     scenario = Scenario(
         nodes=gpu_site(4), workload=works, faults=faults, timing=Timing(checkpoint_ms=15_000)

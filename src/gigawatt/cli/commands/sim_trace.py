@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gigawatt.cli.commands.sim_run import HTML
+
 if TYPE_CHECKING:
     from gigawatt.twin.traces.trace import Trace
 
@@ -38,6 +40,7 @@ FORMATS = ("swf", "philly", "csv")
 @click.option(
     "--check/--no-check", default=True, help="Check at every event that nothing is given twice."
 )
+@HTML
 @click.option(
     "-o",
     "--output",
@@ -51,7 +54,7 @@ def trace(file: Path, cluster: str, policy: str, output: str, **options: Any) ->
     Nothing is run. The same file, cluster and policy give the same report, byte for byte: `report_sha256` is of
     everything in it that is not measured.
     """
-    from gigawatt.cli.commands.sim_report import measured, named_policy, show_report
+    from gigawatt.cli.commands.sim_report import Pages, named_policy, show_report
     from gigawatt.twin.cluster import read_cluster
     from gigawatt.twin.run import Scenario
 
@@ -67,7 +70,9 @@ def trace(file: Path, cluster: str, policy: str, output: str, **options: Any) ->
         policy_name=policy,
         check=options["check"],
     )
-    shown = measured(scenario)
+    pages = Pages(options["html"])
+    shown = pages.measured(scenario, f"{file.name} {policy}")
+    pages.write(f"Twin: {file.name}")
     shown["jobs_skipped"] = work.skipped
     if output == "json":
         click.echo(json.dumps(shown, indent=2))
