@@ -93,13 +93,19 @@ def _svg(frame: Frame, most: float, inside: str) -> str:
     marks: list[str] = []
     for tick in range(TICKS + 1):
         y = HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * tick / TICKS
-        marks.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
+        marks.append(
+            f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
+        )
         label = escape(short(most * tick / TICKS) + frame.unit)
-        marks.append(f'<text class="tick" x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{label}</text>')
+        marks.append(
+            f'<text class="tick" x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{label}</text>'
+        )
         x = LEFT + (WIDTH - LEFT - RIGHT) * tick / TICKS
         anchor = "end" if tick == TICKS else "middle"
         label = escape(lasting(length_s * tick / TICKS))
-        marks.append(f'<text class="tick" x="{x:.1f}" y="{HEIGHT - 6}" text-anchor="{anchor}">{label}</text>')
+        marks.append(
+            f'<text class="tick" x="{x:.1f}" y="{HEIGHT - 6}" text-anchor="{anchor}">{label}</text>'
+        )
     title, about = escape(frame.title), escape(frame.about)
     return (
         f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img">'

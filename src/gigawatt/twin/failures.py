@@ -149,8 +149,8 @@ class Failures:
         chosen = sorted(range(len(ids)), key=lambda place: self._part(place, 3))
         sour = {ids[place] for place in chosen[: round(lemons.part * len(ids))]}
         self.lemons = tuple(sorted(sour))
-        for id in ids:
-            self._add(Unit(name=id, nodes=(id,)), rate, lemons.times if id in sour else 1.0)
+        for node in ids:
+            self._add(Unit(name=node, nodes=(node,)), rate, lemons.times if node in sour else 1.0)
 
     def _add(self, unit: Unit, rate: FailureRate | DomainRate, times: float) -> None:
         self._rates[unit.name] = len(self.units), 0, rate, times

@@ -4,7 +4,7 @@ It keeps the engine contract: a launch starts once, a stop ends what runs, a rel
 long it runs if nothing stops it; what was done up to the last checkpoint need not be done again.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from gigawatt.model.action import (
@@ -15,6 +15,7 @@ from gigawatt.model.action import (
     StopAttempt,
 )
 from gigawatt.model.checkpoint import Checkpoint
+from gigawatt.model.gang import GangKind
 from gigawatt.model.launch import AttemptKey, Launch
 from gigawatt.model.node import NodeReport
 from gigawatt.model.observation import (
@@ -26,10 +27,12 @@ from gigawatt.model.observation import (
     Observation,
     RankExited,
     RankStarted,
+    ReplicaReadiness,
     ResumeChosen,
 )
 from gigawatt.twin.events import Events
 from gigawatt.twin.failures import Failures, Unit
+from gigawatt.twin.serving import Looks, Serving
 
 SIGTERM = 15
 
@@ -49,6 +52,13 @@ class Timing:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started:
     """Every rank of the attempt runs now."""
+
+    key: AttemptKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """The replica answers its readiness probe from now on."""
 
     key: AttemptKey
 
@@ -98,7 +108,7 @@ class Repaired:
     unit: Unit | None = None
 
 
-Event = Started | Saved | Told | Stops | Done | Fails | Repaired
+Event = Started | Answers | Looks | Saved | Told | Stops | Done | Fails | Repaired
 
 
 @dataclass(slots=True, kw_only=True)
@@ -123,6 +133,7 @@ class Machines:
         events: Events[Event],
         timing: Timing,
         failures: Failures | None = None,
+        serving: Serving | None = None,
     ) -> None:
         self._reports = {report.id: report for report in reports}
         self._events = events
@@ -132,6 +143,15 @@ class Machines:
         self._running: dict[AttemptKey, Running] = {}
         self._down: dict[str, int] = {}  # how many failures each node is down by
         self._failures = failures
+        self._serving = serving or Serving(())
+        self._answer: dict[str, None] = {}  # replicas that do, in the order in which they began to
+        self._on: dict[type[Event], Callable[[AttemptKey, int], list[Observation]]] = {
+            Started: self._started,
+            Answers: self._answers,
+            Saved: self._checkpoint,
+            Stops: self._stopped,
+            Done: self._done,
+        }
         self.saving_ms: dict[str, int] = {}  # device time that stood still for checkpoints, by unit
         self.failed: dict[str, int] = {}  # how often, by cause
 
@@ -156,6 +176,7 @@ class Machines:
                 return self._stop(action, now_ms)
             case ReleaseAttempt():
                 self._running.pop(action.key, None)
+                self._answer.pop(action.key.gang, None)
             case _:
                 pass  # nothing is built or stored here
         return []
@@ -163,26 +184,22 @@ class Machines:
     def seen(self, event: Event, *, now_ms: int) -> list[Observation]:
         """What is seen of an event that is due; nothing of an attempt that is over."""
         match event:
-            case Started():
-                return self._started(event.key, now_ms)
-            case Saved():
-                return self._checkpoint(event.key, now_ms)
-            case Told():
-                return self._saved_in_time(event, now_ms)
-            case Stops():
-                return self._stopped(event.key, now_ms)
-            case Done():
-                return self._done(event.key, now_ms)
             case Fails():
                 return self._fails(event, now_ms)
             case Repaired():
                 return self._repaired(event, now_ms)
+            case Looks():
+                return self._looks(event, now_ms)
+            case Told():
+                return self._saved_in_time(event, now_ms)
+            case _:
+                return self._on[type(event)](event.key, now_ms)
 
     def _launch(self, launch: Launch, now_ms: int) -> list[Observation]:
         key = AttemptKey(gang=launch.gang, attempt=launch.attempt)
         if key in self._running:
             return []
-        self._running[key] = Running(launch=launch, left_ms=self._left_ms[launch.gang])
+        self._running[key] = Running(launch=launch, left_ms=self._left_ms.get(launch.gang, 0))
         told: list[Observation] = []
         if launch.resume:
             path = launch.resume[0].checkpoint.path
@@ -201,15 +218,28 @@ class Machines:
         if running is None:
             return []
         running.since_ms = now_ms
+        if running.launch.kind is GangKind.REPLICA:
+            ready_ms = self._serving.ready_ms(key.gang)
+            self._events.add(now_ms + ready_ms, Answers(key=key))
+            return _ranks(running.launch, key, now_ms)
         timing, left_ms = self._timing, running.left_ms
         saves = max(-(-left_ms // timing.checkpoint_ms) - 1, 0) if timing.checkpoint_ms else 0
         self._events.add(now_ms + left_ms + saves * timing.save_ms, Done(key=key))
         if saves:
             self._events.add(now_ms + timing.checkpoint_ms + timing.save_ms, Saved(key=key))
-        return [
-            RankStarted(at_ms=now_ms, key=key, rank=placed.rank, pid=placed.rank + 1, address="")
-            for placed in running.launch.placements
-        ]
+        return _ranks(running.launch, key, now_ms)
+
+    def _answers(self, key: AttemptKey, now_ms: int) -> list[Observation]:
+        if key not in self._running:
+            return []
+        self._answer[key.gang] = None
+        return [ReplicaReadiness(at_ms=now_ms, key=key, ready=True)]
+
+    def _looks(self, look: Looks, now_ms: int) -> list[Observation]:
+        after = self._serving.next_look(look)
+        if after is not None:
+            self._events.add(now_ms + after.at_ms - look.at_ms, after)
+        return [*self._serving.looks(look, tuple(self._answer), now_ms=now_ms)]
 
     def _checkpoint(self, key: AttemptKey, now_ms: int) -> list[Observation]:
         running, timing = self._running.get(key), self._timing
@@ -299,9 +329,11 @@ class Machines:
     def _stopped(self, key: AttemptKey, now_ms: int) -> list[Observation]:
         """Ranks of a node that is down have ended already; the others end now."""
         running = self._running.pop(key, None)
+        self._answer.pop(key.gang, None)
         if running is None:
             return [AttemptGone(at_ms=now_ms, key=key)]
-        self._left_ms[key.gang] = running.left_ms - running.saved_ms
+        if running.launch.kind is GangKind.JOB:
+            self._left_ms[key.gang] = running.left_ms - running.saved_ms
         return [
             *(
                 RankExited(at_ms=now_ms, key=key, rank=placed.rank, signal=SIGTERM, asked=True)
@@ -314,9 +346,7 @@ class Machines:
     def _wears(self, unit: Unit, now_ms: int) -> None:
         assert self._failures is not None
         failure = self._failures.next_of(unit)
-        fails = Fails(
-            nodes=unit.nodes, repair_ms=failure.repair_ms, cause=failure.cause, unit=unit
-        )
+        fails = Fails(nodes=unit.nodes, repair_ms=failure.repair_ms, cause=failure.cause, unit=unit)
         self._events.add(now_ms + failure.after_ms, fails)
 
     def _fails(self, event: Fails, now_ms: int) -> list[Observation]:
@@ -341,3 +371,10 @@ class Machines:
         if event.unit is not None:
             self._wears(event.unit, now_ms)
         return back
+
+
+def _ranks(launch: Launch, key: AttemptKey, now_ms: int) -> list[Observation]:
+    return [
+        RankStarted(at_ms=now_ms, key=key, rank=placed.rank, pid=placed.rank + 1, address="")
+        for placed in launch.placements
+    ]

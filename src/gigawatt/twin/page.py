@@ -201,9 +201,7 @@ def _table(
     head = "".join(f'<th scope="col">{escape(each)}</th>' for each in heads)
     rows: list[str] = []
     for row in body:
-        cells = [
-            each if place in raw else escape(each) for place, each in enumerate(row) if place
-        ]
+        cells = [each if place in raw else escape(each) for place, each in enumerate(row) if place]
         first = f'<th scope="row">{escape(row[0])}</th>'
         rows.append(f"<tr>{first}{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>")
     caption = f'<caption class="quiet">{escape(caption)}</caption>'

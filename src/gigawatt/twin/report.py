@@ -6,6 +6,7 @@ from array import array
 from dataclasses import asdict, dataclass, field
 
 from gigawatt.model.ledger import TimeClass
+from gigawatt.twin.serving import Served
 from gigawatt.twin.tally import UNITS, Tally
 
 ALLOCATED = (
@@ -54,6 +55,7 @@ class Asked:
     waiting: int
     began_ms: int
     failures: tuple[tuple[str, int], ...] = ()  # how often, by cause
+    served: tuple[Served, ...] = ()
     saving_ms: int = 0  # device time that stood still for checkpoints
 
 
@@ -61,7 +63,7 @@ class Asked:
 class Report:
     """One run. Device time is of GPUs where the site has any, else of cores.
 
-    `utilization` is what gangs held of what was up; `goodput` what was useful of what they held, less the time in which
+    `utilization` is what gangs held of what was up; `goodput` what was useful or served of what they held, less the time in which
     they stood still to save; `fragmentation` what was free on nodes that were partly used, of what is installed.
     """
 
@@ -81,6 +83,7 @@ class Report:
     preemptions: int
     interruptions: int  # attempts that a node's failure ended
     failures: tuple[tuple[str, int], ...]  # of nodes and domains: how often, by cause
+    serving: tuple[Served, ...]
     checkpointing_s: float  # device time that stood still to save, in GPU- or core-seconds
     lost_work_gpu_s: float
     lost_work_core_s: float
@@ -93,7 +96,7 @@ def report_of(tally: Tally, asked: Asked) -> Report:
     """The report of a closed tally."""
     installed, allocated = tally.total(), tally.total(*ALLOCATED)
     up = installed - tally.total(*AWAY)
-    useful = tally.total(TimeClass.USEFUL)
+    useful = tally.total(TimeClass.USEFUL, TimeClass.SERVING)
     scattered = tally.scattered_ms.get(tally.unit, 0)
     return Report(
         policy=asked.policy,
@@ -112,6 +115,7 @@ def report_of(tally: Tally, asked: Asked) -> Report:
         preemptions=tally.preemptions,
         interruptions=tally.interruptions,
         failures=asked.failures,
+        serving=asked.served,
         checkpointing_s=asked.saving_ms / 1_000_000,
         lost_work_gpu_s=_lost_s(tally, UNITS[0]),
         lost_work_core_s=_lost_s(tally, UNITS[1]),

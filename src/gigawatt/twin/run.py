@@ -27,6 +27,7 @@ from gigawatt.twin.history import History
 from gigawatt.twin.invariants import Invariants
 from gigawatt.twin.machines import Event, Machines, Timing
 from gigawatt.twin.report import Asked, Report, report_of
+from gigawatt.twin.serving import Load, Looks, Serving
 from gigawatt.twin.tally import Tally
 from gigawatt.twin.work import START_MS, Work
 
@@ -52,6 +53,7 @@ class Scenario:
     faults: Iterable[tuple[int, Event]] = ()
     failures: Failures | None = None
     check: bool = True
+    loads: tuple[Load, ...] = ()
     projects: tuple[tuple[str, Entitlement], ...] = ()  # each after those that it is part of
 
 
@@ -71,11 +73,13 @@ class Twin:
         self._events = Events[Event]()
         for at_ms, event in scenario.faults:
             self._events.add(START_MS + at_ms, event)
+        self._serving = Serving(scenario.loads)
         self.machines = Machines(
             scenario.nodes,
             events=self._events,
             timing=scenario.timing,
             failures=scenario.failures,
+            serving=self._serving,
         )
         self._arrivals = _Arrivals(scenario.workload)
         world = World(epoch=1)
@@ -128,6 +132,7 @@ class Twin:
             waiting=len(self.state.world.jobs),
             began_ms=START_MS + self._arrivals.first_ms,
             failures=tuple(sorted(self.machines.failed.items())),
+            served=self._serving.served(),
             saving_ms=self.machines.saving_ms.get(self.tally.unit, 0),
         )
         return report_of(self.tally, asked)
@@ -140,6 +145,8 @@ class Twin:
         self._conclude(cycle.first(self.state, found, now_ms=self.now_ms))
         if self._scenario.projects:
             self._cycle(self._entitlements())
+        if self._scenario.loads:
+            self._cycle(self._endpoints())
         self.machines.wear(self.now_ms)
 
     def _entitlements(self) -> list[cycle.Input]:
@@ -156,11 +163,30 @@ class Twin:
             commands.append(cycle.Asked(ticket=0, command=change))
         return commands
 
+    def _endpoints(self) -> list[cycle.Input]:
+        """Commands that make the endpoints of all loads, and the first look at each."""
+        commands: list[cycle.Input] = []
+        for load in self._scenario.loads:
+            if load.project not in self._projects:
+                self._projects.add(load.project)
+                create = CreateProject(tenant=DEFAULT_TENANT, name=load.project, by=BY)
+                commands.append(cycle.Asked(ticket=0, command=create))
+        commands += [cycle.Asked(ticket=0, command=put) for put in self._serving.endpoints()]
+        for place in range(len(self._scenario.loads)):
+            self._events.add(START_MS, Looks(load=place, at_ms=0))
+        return commands
+
     def _next_ms(self) -> int | None:
-        if self._arrivals.next_ms is None and not self.state.world.jobs:
+        world = self.state.world
+        if self._arrivals.next_ms is None and not (world.jobs or self._serves()):
             return None
         times = (self._arrivals.next_ms, self._events.next_ms, self.state.timers.next_ms)
         return min((time for time in times if time is not None), default=None)
+
+    def _serves(self) -> bool:
+        """Whether there is load, or a replica is left of it."""
+        ends = max((load.until_ms for load in self._scenario.loads), default=0)
+        return self.now_ms < START_MS + ends or bool(self.state.world.replicas)
 
     def _submissions(self) -> list[cycle.Input]:
         """Commands of everyone who comes now; a project is made when the first of its jobs comes."""

@@ -11,6 +11,7 @@ from gigawatt.model.node import NodeReport
 from gigawatt.model.quota import NO_ENTITLEMENT, Entitlement
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.resources import Resources
+from gigawatt.model.tenant import DEFAULT_PROJECT
 from gigawatt.reconcile.entitlements import check_entitlement
 from gigawatt.scheduler.policy import POLICIES
 from gigawatt.spec.faults import faults_of, nearest, refusal, wrong
@@ -29,8 +30,10 @@ from gigawatt.twin.failures import (
 )
 from gigawatt.twin.machines import Timing
 from gigawatt.twin.run import Scenario
+from gigawatt.twin.serving import Diurnal, Load, Points
 from gigawatt.twin.site import build_site
 from gigawatt.twin.synthetic import Size, Synthetic, synthetic_works
+from gigawatt.twin.traces.curve import read_curve
 from gigawatt.twin.traces.swf import read_swf
 from gigawatt.twin.traces.table import PHILLY, Mapped, mapping_of, read_table
 from gigawatt.twin.work import Work
@@ -122,6 +125,24 @@ class ProjectForm(QuotaRequest):
     name: Name
 
 
+class ServingForm(SizeForm):
+    """Replicas of one endpoint; each is of the size that the form says."""
+
+    name: Name
+    project: Name = DEFAULT_PROJECT
+    priority: int = Field(default=100, ge=-1_000_000, le=1_000_000)
+    concurrency: float = Field(default=8.0, gt=0)
+    replicas_min: int = Field(default=0, ge=0, le=10_000)
+    replicas_max: int = Field(ge=1, le=10_000)
+    ready: Duration = 60_000
+    step: Duration = Field(default=300_000, ge=1_000)
+    duration: Duration = Field(default=7 * 86_400_000, ge=1_000)
+    load: str = ""  # a CSV of times and requests in flight; without, a curve over the day
+    least: float = Field(default=0.0, ge=0)
+    most: float = Field(default=0.0, ge=0)
+    peak: Duration = 54_000_000  # 15 h after the start of each day
+
+
 class ScenarioForm(_Form):
     policy: str = "default"
     seed: int = Field(default=0, ge=0, le=1 << 62)
@@ -134,6 +155,7 @@ class ScenarioForm(_Form):
     nodes: Any = None
     workload: WorkloadForm
     failures: FailuresForm | None = None
+    serving: list[ServingForm] = Field(default=[], max_length=1000)
     projects: list[ProjectForm] = Field(default=[], max_length=PROJECTS_MAX)
 
 
@@ -161,6 +183,7 @@ def read_scenario(file: Path, *, check: bool = True, policy: str = "") -> Scenar
             stop_ms=form.stop,
         ),
         failures=_failures(file, form, nodes),
+        loads=_loads(file, form),
         check=check,
         projects=_projects(file, form),
     )
@@ -183,6 +206,45 @@ def _failures(file: Path, form: ScenarioForm, nodes: tuple[NodeReport, ...]) -> 
         domains=[_domain(file, place, each) for place, each in enumerate(wanted.domains)],
         lemons=Lemons(part=wanted.lemons, times=wanted.lemon_factor),
         seed=form.seed,
+    )
+
+
+def _loads(file: Path, form: ScenarioForm) -> tuple[Load, ...]:
+    loads: list[Load] = []
+    for place, each in enumerate(form.serving):
+        field = f"serving[{place}]"
+        if each.name in {load.name for load in loads}:
+            detail = f"{file}: {field} is named {each.name}, as one before it"
+            raise RefusalError(RefusalCode.INVALID, detail, field=f"{field}.name")
+        loads.append(_load(file, field, each))
+    return tuple(loads)
+
+
+def _load(file: Path, field: str, form: ServingForm) -> Load:
+    if form.load:
+        curve: Diurnal | Points = read_curve(file.parent / form.load)
+    elif 0 < form.most >= form.least:
+        curve = Diurnal(least=form.least, most=form.most, peak_ms=form.peak)
+    else:
+        detail = (
+            f"{file}: {field} has neither a load nor a most that is above 0 and not below least"
+        )
+        raise RefusalError(RefusalCode.INVALID, detail, field=f"{field}.most")
+    if form.replicas_min > form.replicas_max:
+        detail = f"{file}: {field}.replicas_min is above replicas_max"
+        raise RefusalError(RefusalCode.INVALID, detail, field=f"{field}.replicas_min")
+    return Load(
+        name=form.name,
+        project=form.project,
+        shape=_shape(form),
+        curve=curve,
+        concurrency=form.concurrency,
+        replicas_min=form.replicas_min,
+        replicas_max=form.replicas_max,
+        priority=form.priority,
+        ready_ms=form.ready,
+        step_ms=form.step,
+        until_ms=form.duration,
     )
 
 

@@ -11,7 +11,7 @@ from gigawatt.cli.commands.sim_run import HTML
 if TYPE_CHECKING:
     from gigawatt.twin.traces.trace import Trace
 
-FORMATS = ("swf", "philly", "csv")
+FORMATS = ("swf", "philly", "csv", "journal")
 
 
 @click.command("trace")
@@ -27,7 +27,7 @@ FORMATS = ("swf", "philly", "csv")
     "--policy",
     default="default",
     metavar="NAME",
-    help="What decides: default, fifo, easy, easy-hold.",
+    help="What decides: default, fifo, easy, easy-hold, sjf, las, levels, cohorts, preempt.",
 )
 @click.option("--jobs", type=click.IntRange(min=0), default=0, help="Only the first; 0 is all.")
 @click.option(
@@ -59,7 +59,9 @@ def trace(file: Path, cluster: str, policy: str, output: str, **options: Any) ->
     from gigawatt.twin.run import Scenario
 
     format_, pairs = options["format_"], options["pairs"]
-    by_gpu = format_ == "philly" or (format_ == "csv" and any(p.startswith("gpus=") for p in pairs))
+    by_gpu = format_ in {"philly", "journal"} or (
+        format_ == "csv" and any(p.startswith("gpus=") for p in pairs)
+    )
     nodes = read_cluster(cluster, gpus=by_gpu)
     node_gpus = max(len(node.gpus) for node in nodes)
     work = _read(file, format_, pairs, node_gpus, options["jobs"])
@@ -84,10 +86,13 @@ def _read(
     file: Path, format_: str, pairs: tuple[str, ...], node_gpus: int, jobs_max: int
 ) -> "Trace":
     """Raises RefusalError."""
+    from gigawatt.twin.traces.journal import read_journal
     from gigawatt.twin.traces.swf import read_swf
     from gigawatt.twin.traces.table import PHILLY, Mapped, mapping_of, read_table
 
     if format_ == "swf":
         return read_swf(file, jobs_max=jobs_max)
+    if format_ == "journal":
+        return read_journal(file, jobs_max=jobs_max)
     columns = PHILLY if format_ == "philly" else mapping_of(pairs)
     return read_table(file, Mapped(columns=columns, node_gpus=node_gpus), jobs_max=jobs_max)
