@@ -103,23 +103,25 @@ class Front:
         return Resources(milli_gpu=milli_gpu, milli_cpu=milli_cpu, memory_bytes=memory_bytes)
 
     def explain(self, gang: str) -> Explanation | None:
-        found = explain(self._snapshot(), gang, self._leader.state.policy)
+        state = self._leader.state
+        found = explain(self._snapshot(), gang, state.policy, state.encoder.memo)
         return None if found is None else _explanation(found)
 
     def feasible(self, gang: Gang) -> Reason | None:
         """Before any node has joined there is nothing to measure against: everything may be feasible."""
-        reason = dry_run.feasible(self._snapshot(), gang)
+        reason = dry_run.feasible(self._snapshot(), gang, self._leader.state.encoder.memo)
         return None if reason and reason.code is ReasonCode.NO_NODES else reason
 
     def what_if(self, gang: Gang) -> WhatIf:
-        found = dry_run.what_if(self._snapshot(), gang, self._leader.state.policy)
+        state = self._leader.state
+        found = dry_run.what_if(self._snapshot(), gang, state.policy, state.encoder.memo)
         if isinstance(found, Reason):
             return WhatIf(placements=(), reason=found)
         return WhatIf(placements=_placements(found, gang, self._world), reason=None)
 
     def ask(self, gang: Gang) -> Asked:
-        snapshot = self._snapshot()
-        told = dry_run.asked(snapshot, gang, self._leader.state.policy)
+        state, snapshot = self._leader.state, self._snapshot()
+        told = dry_run.asked(snapshot, gang, state.policy, state.encoder.memo)
         if told.start is None:
             return Asked(explanation=_explanation(told))
         nodes = told.start.nodes
@@ -132,7 +134,8 @@ class Front:
         return tuple(self._world.accounts.values())
 
     def owed(self) -> dict[str, Owed]:
-        snapshot = self._leader.state.encoder.snapshot(now_ms(), shares=True)
+        dated = self._leader.state.policy.dated
+        snapshot = self._leader.state.encoder.snapshot(now_ms(), dated=dated, shares=True)
         return {
             each.id: Owed(used=each.used, quota=each.quota, average=each.average, share=each.share)
             for each in owed(snapshot, self._leader.state.policy)
@@ -165,8 +168,12 @@ class Front:
 
     def _snapshot(self) -> Snapshot:
         state = self._leader.state
-        shares = state.policy.needs_shares
-        return state.encoder.snapshot(now_ms(), resume=state.resume, shares=shares)
+        return state.encoder.snapshot(
+            now_ms(),
+            resume=state.resume,
+            dated=state.policy.dated,
+            shares=state.policy.needs_shares,
+        )
 
 
 def _explanation(found: Told) -> Explanation | None:

@@ -68,6 +68,9 @@ NEXT_PHASES: dict[JobPhase, frozenset[JobPhase]] = {
 }
 
 
+HANG_OFF = -1  # for `hang_steps`: it is never taken to hang
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelOutput:
     """Register `path` (below the checkpoint directory) as a version of `name` when the job succeeds."""
@@ -103,6 +106,7 @@ class JobSpec:
     checkpoints: KeepPolicy | None = None  # None deletes nothing
     origin: Origin | None = None  # where its first attempt starts from
     terminal: bool = False  # each rank has one, so that it can be talked to
+    hang_steps: int = 0  # it hangs after so many median steps without progress; 0 is by default
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +133,9 @@ class Job:
     array: str = ""  # the id of the array that it is a task of
     index: int = 0  # its number there
     claim: Claim | None = None  # what is kept for it until it starts
+    avoids: tuple[
+        str, ...
+    ] = ()  # nodes that others' failures made suspect when it was put back; sorted
     version: int = 1
 
     def moved(self, phase: JobPhase) -> "Job":
@@ -169,7 +176,7 @@ class Job:
             labels=self.spec.labels,
             checkpoint=self.checkpoint,
             windows=self.spec.windows,
-            avoid_nodes=suspects(self.attempts),
+            avoid_nodes=tuple(sorted({*suspects(self.attempts), *self.avoids})),
             data=data_of(self.spec.volumes),
             duration_ms=self.spec.timeout_s * 1000,
             attained_ms=sum(
@@ -181,12 +188,12 @@ class Job:
 
 
 def suspects(attempts: tuple[Attempt, ...]) -> tuple[str, ...]:
-    """Nodes that the evidence of infrastructure failures names, sorted."""
+    """Nodes that infrastructure failures and hangs are laid to, sorted; those that the evidence names, if to none."""
     named = {
-        fact.node
+        node
         for attempt in attempts
-        if attempt.verdict is Verdict.INFRASTRUCTURE
-        for fact in attempt.evidence
-        if fact.node
+        if attempt.verdict in {Verdict.INFRASTRUCTURE, Verdict.HANG}
+        for node in attempt.blamed or [fact.node for fact in attempt.evidence]
+        if node
     }
     return tuple(sorted(named))

@@ -15,6 +15,7 @@ LOST_TO = {
     Verdict.TIMEOUT: TimeClass.USER_FAULT,
     Verdict.CANCELLED: TimeClass.USER_FAULT,
     Verdict.INFRASTRUCTURE: TimeClass.REDONE,
+    Verdict.HANG: TimeClass.REDONE,
     Verdict.PREEMPTION: TimeClass.REDONE,
 }
 

@@ -11,35 +11,44 @@ from gigawatt.model.reason import Reason
 from gigawatt.model.world import World
 from gigawatt.scheduler.ask import ask_of
 from gigawatt.scheduler.cold import cold_gangs, cold_nodes
-from gigawatt.scheduler.decide import decide
+from gigawatt.scheduler.decide import finish
 from gigawatt.scheduler.explain import Explanation, explain
+from gigawatt.scheduler.index import Memo
+from gigawatt.scheduler.known import Known
 from gigawatt.scheduler.policy import Policy
+from gigawatt.scheduler.reasons import Reasons
+from gigawatt.scheduler.sight import Plain
 from gigawatt.scheduler.snapshot import GANG_CODES, GANG_NUMBERS, NONE, Codes, GangColumns, Snapshot
 from gigawatt.scheduler.why import why_never
 
 
-def feasible(cluster: Snapshot | World, gang: Gang) -> Reason | None:
+def feasible(cluster: Snapshot | World, gang: Gang, memo: Memo | None = None) -> Reason | None:
     """Why no cluster of this size could ever hold the gang, with both numbers; None if it could when empty and open.
 
-    A cluster without nodes answers `no_nodes`: what may come is not known here.
+    A cluster without nodes answers `no_nodes`: what may come is not known here. A memo, here and below, is of the
+    snapshot's nodes, as in `decide.finish`.
     """
     if isinstance(cluster, World):
-        return why_never(cold_nodes(cluster.nodes.values(), {}), ask_of(gang))
-    return why_never(cluster.nodes, ask_of(gang))
+        return why_never(Plain(nodes=cold_nodes(cluster.nodes.values(), {})), ask_of(gang))
+    index, ask = memo.lend(cluster.nodes) if memo else None, ask_of(gang)
+    if index is not None and index.counts(ask):
+        return why_never(Known(index), ask)
+    return why_never(Plain(nodes=cluster.nodes), ask)
 
 
-def what_if(snapshot: Snapshot, gang: Gang, policy: Policy) -> Start | Reason:
+def what_if(
+    snapshot: Snapshot, gang: Gang, policy: Policy, memo: Memo | None = None
+) -> Start | Reason:
     """Where the gang would go if it were in the line now, or why it would wait."""
-    decision = decide(with_gang(snapshot, gang), policy)
-    for start in decision.starts:
-        if start.gang == gang.id:
-            return start
-    return next(wait.reason for wait in decision.waits if wait.gang == gang.id)
+    finished = finish(with_gang(snapshot, gang), policy, memo)
+    turn = finished.turn
+    row = turn.snapshot.gangs.row(gang.id)
+    return turn.starts.get(row) or Reasons(turn).of(finished.line, row).reason
 
 
-def asked(snapshot: Snapshot, gang: Gang, policy: Policy) -> Explanation:
+def asked(snapshot: Snapshot, gang: Gang, policy: Policy, memo: Memo | None = None) -> Explanation:
     """As `what_if`, with the place in the line and the cheapest change where it would wait."""
-    told = explain(with_gang(snapshot, gang), gang.id, policy)
+    told = explain(with_gang(snapshot, gang), gang.id, policy, memo)
     assert told, "a gang that was put into the line is in the line"
     return told
 

@@ -32,7 +32,6 @@ class Encoder:
     def __init__(self, *, plans: bool = False, indexed_from: int = INDEXED_FROM) -> None:
         self._nodes = NodeRows(memo=Memo(indexed_from))
         self._gangs = GangRows()
-        self._held: dict[str, Footprint] = {}
         self._shares = ShareRows()
         self._claims = ClaimRows()
         self._running = RunningRows() if plans else None
@@ -65,11 +64,10 @@ class Encoder:
                     self._running.put_node(entity)
                 return self._nodes.put(entity)
             case Job() | Replica() | Workspace():
-                held, now = self._held.get(entity.id), footprint(entity)
+                held, now = self._nodes.held(entity.id), footprint(entity)
                 if held != now:
-                    self._nodes.occupy(entity.id, held, now)
+                    self._nodes.occupy(entity.id, now)
                     self._shares.occupy(owner_of(entity), held, now)
-                    self._keep(entity.id, now)
                 moved = held is not now and not (held and held.same_place(now))
                 if self._running is not None:
                     self._running.put(entity)
@@ -118,12 +116,6 @@ class Encoder:
             running=self._running.columns(nodes.ids) if self._running is not None else None,
             claims=self._claims.columns(nodes.ids),
         )
-
-    def _keep(self, gang: str, now: Footprint | None) -> None:
-        if now is None:
-            self._held.pop(gang, None)
-        else:
-            self._held[gang] = now
 
 
 def encode_cold(

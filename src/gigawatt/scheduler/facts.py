@@ -3,7 +3,7 @@
 The incremental and the cold encoder both read the world through these functions, and differ in everything else.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gigawatt.model.attempt import Attempt
@@ -26,10 +26,14 @@ class Footprint:
 
     nodes: tuple[str, ...]
     per_node: Resources
-    devices: Mapping[str, tuple[str, ...]]  # by node, sorted uuids; empty where no GPU is asked
+    devices: tuple[tuple[str, ...], ...]  # on each node, sorted uuids; () where no GPU is asked
     sealed: bool  # nothing else may run on its nodes
     end_ms: int  # when it must have ended; NEVER_MS where that is not known
     places: Mapping[str, int]
+
+    def on(self, node: str) -> tuple[str, ...]:
+        """The devices that it was given on one of its nodes."""
+        return self.devices[self.nodes.index(node)] if self.devices else ()
 
     def same_place(self, other: "Footprint | None") -> bool:
         """Whether both occupy the same; when they end is no matter."""
@@ -59,7 +63,7 @@ def footprint(work: Work) -> Footprint | None:
     return Footprint(
         nodes=attempt.nodes,
         per_node=shape.per_node,
-        devices=_devices(attempt) if shape.per_node.milli_gpu else {},
+        devices=_devices(attempt) if shape.per_node.milli_gpu else (),
         sealed=isolation is Isolation.NODE,
         end_ms=_end_ms(work, attempt),
         places=dict(zip(attempt.nodes, attempt.places, strict=True)) if attempt.places else {},
@@ -97,7 +101,7 @@ def rest(node: Node, uses: Iterable[Footprint]) -> Rest:
         amounts = tuple(amount * places for amount in use.per_node.vector())
         free = [have - took for have, took in zip(free, amounts, strict=True)]
         milli = use.per_node.milli_gpu
-        named = named_devices(node, use)
+        named = named_devices(node, use.on(node.id))
         known = known and len(named) >= devices_of(milli) * places
         for index in named:
             device_free[index] -= min(milli, DEVICE_MILLI)
@@ -113,12 +117,9 @@ def rest(node: Node, uses: Iterable[Footprint]) -> Rest:
     )
 
 
-def named_devices(node: Node, use: Footprint) -> list[int]:
-    """The places in the node's report of the devices that the attempt was given there."""
-    uuids, gpus = use.devices.get(node.id, ()), node.report.gpus
-    if len(uuids) == len(gpus) and {gpu.uuid for gpu in gpus} == set(uuids):
-        return list(range(len(gpus)))
-    return [place for place, gpu in enumerate(gpus) if gpu.uuid in uuids]
+def named_devices(node: Node, uuids: Sequence[str]) -> list[int]:
+    """The places in the node's report of these devices."""
+    return [place for place, gpu in enumerate(node.report.gpus) if gpu.uuid in uuids]
 
 
 def devices_of(milli_gpu: int) -> int:
@@ -188,8 +189,11 @@ def _shape(work: Work) -> tuple[Shape, Isolation]:
     return work.shape, Isolation.PROCESS
 
 
-def _devices(attempt: Attempt) -> dict[str, tuple[str, ...]]:
+def _devices(attempt: Attempt) -> tuple[tuple[str, ...], ...]:
+    nodes, ranks = attempt.nodes, attempt.ranks
+    if tuple([rank.node for rank in ranks]) == nodes:  # one on each
+        return tuple([tuple(sorted(rank.gpus)) for rank in ranks])
     on: dict[str, set[str]] = {}
-    for rank in attempt.ranks:
+    for rank in ranks:
         on.setdefault(rank.node, set()).update(rank.gpus)
-    return {node: tuple(sorted(uuids)) for node, uuids in on.items()}
+    return tuple([tuple(sorted(on.get(node, ()))) for node in nodes])

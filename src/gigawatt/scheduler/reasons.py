@@ -4,7 +4,8 @@ from gigawatt.model.decision import Hold, Wait
 from gigawatt.model.reason import Reason, ReasonCode
 from gigawatt.scheduler.ask import Ask
 from gigawatt.scheduler.round import Refused, Round
-from gigawatt.scheduler.snapshot import NEVER_MS, NONE, Rows
+from gigawatt.scheduler.seen import never, sight
+from gigawatt.scheduler.snapshot import NEVER_MS, Rows
 from gigawatt.scheduler.why import why_not_now
 
 NOT_CONSIDERED = Reason(code=ReasonCode.NOT_CONSIDERED)
@@ -28,6 +29,17 @@ class Reasons:
                 for place, row in enumerate(waiting, start=1)
             ]
         )
+
+    def of(self, line: Rows, row: int) -> Wait:
+        """What `waits` says of one of those that were not started."""
+        starts = self._turn.starts
+        place = 0
+        for each in line.tolist():
+            place += each not in starts
+            if each == row:
+                break
+        gang = self._turn.snapshot.gangs.ids[row]
+        return Wait(gang=gang, position=place, reason=self._reason(row))
 
     def _reason(self, row: int) -> Reason:
         turn = self._turn
@@ -54,11 +66,10 @@ class Reasons:
 
     def _why(self, ask: Ask, refused: Refused) -> Reason:
         turn = self._turn
-        never = turn.never(ask)
-        if never is not None:
-            return never
-        held_N = (turn.holder_N != NONE) & (turn.holder_N < refused.holds_before)
-        return why_not_now(turn.room, ask, held_N, turn.snapshot.now_ms)
+        reason = never(turn, ask)
+        if reason is not None:
+            return reason
+        return why_not_now(sight(turn, ask, refused.holds_before), ask, turn.snapshot.now_ms)
 
 
 def _beyond(hold: Hold, duration_ms: int, now_ms: int) -> Reason:

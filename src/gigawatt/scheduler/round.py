@@ -20,9 +20,7 @@ from gigawatt.scheduler.policy import Line, Policy
 from gigawatt.scheduler.room import Rest, Room
 from gigawatt.scheduler.share import amounts, shares_of
 from gigawatt.scheduler.snapshot import NEVER_MS, NONE, Codes, Rows, Snapshot
-from gigawatt.scheduler.why import why_never
 
-NEVERS_MAX = 4_096  # asks of which it is known whether they could ever be held
 GROUNDS_MAX = 256  # asks whose ground is kept; beyond it the oldest is worked out again when needed
 
 
@@ -41,10 +39,11 @@ class Round:
         self.snapshot = snapshot
         self.policy = policy
         self._index = index if policy.indexed else None
+        self._last: tuple[Index, int] | None = None  # as it was when it was given back
         self._room: Room | None = None  # made when something asks that the index does not answer
         self._in_room = 0  # how many of `_given` it has been told
         self._rest: Rest | None = None  # what the index knew when it was given back
-        self._nevers = {} if index is None else index.nevers
+        self.nevers = {} if index is None else index.nevers
         self.asks, self.ask_G = distinct_asks(snapshot.gangs)
         self.starts: dict[int, Start] = {}
         self.steps = 0
@@ -118,26 +117,29 @@ class Round:
 
     def close(self) -> None:
         """Give the index back: the next round changes it."""
-        if self._index is not None and self._room is None:
-            self._rest = self._index.rest()
+        if self._index is not None:
+            self._last = self._index, self._index.stamp
+            if self._room is None:
+                self._rest = self._index.rest()
         self._index = None
 
-    def never(self, ask: Ask) -> Reason | None:
-        """Why no cluster of these nodes could ever hold it."""
-        if ask not in self._nevers:
-            if len(self._nevers) >= NEVERS_MAX:
-                self._nevers.clear()
-            self._nevers[ask] = why_never(self.snapshot.nodes, ask)
-        return self._nevers[ask]
+    @property
+    def index(self) -> Index | None:
+        """The index as it is after all that was started; None once it is another's, or where it would not be right."""
+        if self._index is not None or self._last is None:
+            return self._index
+        index, stamp = self._last
+        return index if index.stamp == stamp else None
 
     def place(self, ask: Ask, duration_ms: int = 0) -> Spot | None:
         """Where a gang that asks this would go if it were its turn now; None where it would have to wait."""
         if self.blocked or not ask.may_run(self.snapshot.now_ms):
             return None
         index = self._index
-        if index is not None and not self.holds and index.answers(ask):
+        if index is not None and index.answers(ask):
             rows = index.find(ask)
-            return None if rows is None else Spot(rows=rows)
+            if rows is None or not self.holds:  # what is kept for others can only make it fewer
+                return None if rows is None else Spot(rows=rows)
         mask_N = self.ground(ask).allowed_N & self.room.fits_N(ask.demand)
         if self.holds:
             mask_N &= self.holder_N == NONE

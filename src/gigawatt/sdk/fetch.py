@@ -15,7 +15,7 @@ from threading import Lock
 from typing import Any, cast
 
 import httpx2
-from blake3 import blake3
+from xxhash import xxh3_128
 
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.sdk.artifacts import TREE_FORMAT, Progress, TreeFile, manifest_of
@@ -177,8 +177,8 @@ def _taken_out(
         return False
     try:
         with handoff.taken_out(tree, file.path) as taken, part.open("x+b") as out:
-            name, wanted = ("blake3", taken.blake3) if taken.blake3 else ("sha256", file.sha256)
-            copied = blake3() if taken.blake3 else hashlib.sha256()
+            name, wanted = ("xxh3", taken.seal) if taken.seal else ("sha256", file.sha256)
+            copied = xxh3_128() if taken.seal else hashlib.sha256()
             copy_hashed(taken.fd, out.fileno(), sums=(copied,), limit_bytes=file.size, tell=tell)
     except HandoffLostError:
         return False

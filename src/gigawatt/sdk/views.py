@@ -324,6 +324,11 @@ class NodeView(TypedDict):
     gangs: list[str]
     changed_ms: int
     version: int
+    by: str
+    deadline_ms: int
+    suspicion: float
+    marks: list[dict[str, Any]]
+    checks: list[dict[str, Any]]
 
 
 class EventView(TypedDict):

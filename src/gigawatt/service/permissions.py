@@ -145,6 +145,7 @@ VERBS: dict[str, frozenset[Role]] = {
     "nodes.page": _READERS,
     "nodes.show": _READERS,
     "nodes.set_state": _OPERATORS,
+    "nodes.check": _OPERATORS,
     "ledger.totals": _READERS,
     "ledger.of_job": _READERS | _RANK,
     "events.page": _READERS,

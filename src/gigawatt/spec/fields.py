@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
+from gigawatt.model.job import HANG_OFF
 from gigawatt.spec import limits, names
 from gigawatt.spec.cards import CardError, card_metadata
 from gigawatt.spec.faults import wrong
@@ -85,6 +86,18 @@ def _card(value: str) -> str:
     return value
 
 
+def _hang_steps(value: object) -> int:
+    """So many steps; 0 for what is best by default, -1 for never."""
+    words = {"auto": 0, "off": HANG_OFF}
+    if isinstance(value, str) and value in words:
+        return words[value]
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise wrong(f'must be a number of steps, "auto" or "off", got {shown(value)}')
+    if not 2 <= value <= limits.HANG_STEPS_MAX:
+        raise wrong(f"must be from 2 to {limits.HANG_STEPS_MAX} steps, got {value}")
+    return value
+
+
 def _relative(value: str) -> str:
     if value.startswith("/") or ".." in value.split("/"):
         raise wrong(f"must be a relative path without '..', got {shown(value)}")
@@ -111,6 +124,19 @@ GraceSeconds = Annotated[
     int,
     in_units(duration_s, at_least=0, at_most=limits.GRACE_S_MAX),
     WithJsonSchema(DURATION_SCHEMA),
+]
+HangSteps = Annotated[
+    int,
+    BeforeValidator(_hang_steps),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 2, "maximum": limits.HANG_STEPS_MAX},
+                {"enum": ["auto", "off"]},
+            ],
+            "examples": ["auto", 50, "off"],
+        }
+    ),
 ]
 IntervalMs = Annotated[
     int,

@@ -166,11 +166,19 @@ class TalkStart(BaseModel):
 
 
 class NodeStateRequest(BaseModel):
-    """What a person wants of a node."""
+    """What a person wants of a node; one that drains is to be empty `within` so long, or at once."""
 
     model_config = FORM
-    state: Literal["ready", "cordoned", "draining"]
+    state: Literal["ready", "cordoned", "draining", "repair", "retired"]
     reason: Text = ""
+    within: Seconds = 0
+
+
+class NodeCheckRequest(BaseModel):
+    """Which checks are to run on a node."""
+
+    model_config = FORM
+    level: Literal["watch", "quick", "full"] = "quick"
 
 
 class ProjectRequest(BaseModel):

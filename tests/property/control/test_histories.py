@@ -8,12 +8,13 @@ from hypothesis import given, settings
 from gigawatt.ledger.goodput import totals
 from gigawatt.model.attempt import AttemptPhase, Verdict
 from gigawatt.model.checkpoint import KeepPolicy
-from gigawatt.model.command import CancelJob, ChangeNode, SubmitJob
+from gigawatt.model.command import CancelJob, SubmitJob
 from gigawatt.model.job import ENDED, Job, JobPhase
 from gigawatt.model.launch import AttemptKey
 from gigawatt.model.node import NodeState
 from gigawatt.model.refusal import RefusalError
 from gigawatt.model.resources import Resources
+from gigawatt.model.upkeep import ChangeNode
 from tests.loop import Loop, a_spec
 from tests.machines import a_report
 

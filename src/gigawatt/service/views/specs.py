@@ -5,7 +5,7 @@ from typing import Any
 from gigawatt.model.endpoint import EndpointSpec
 from gigawatt.model.environment import EnvironmentSpec
 from gigawatt.model.gang import Shape
-from gigawatt.model.job import JobSpec
+from gigawatt.model.job import HANG_OFF, JobSpec
 from gigawatt.model.volume import Mount
 
 
@@ -30,6 +30,7 @@ def job_spec_fields(spec: JobSpec, environment: EnvironmentSpec) -> dict[str, An
         "model": _output_fields(spec),
         "checkpoints": _keep_fields(spec),
         "terminal": spec.terminal,
+        "hang": {0: "auto", HANG_OFF: "off"}.get(spec.hang_steps, spec.hang_steps),
         "from": f"{spec.origin.job}@{spec.origin.checkpoint.step}" if spec.origin else "",
     }
 
@@ -88,6 +89,7 @@ def endpoint_spec_fields(spec: EndpointSpec, environment: EnvironmentSpec) -> di
         "concurrency": spec.concurrency,
         "idle": spec.idle_s,
         "queue": {"max": spec.queue_max, "timeout": spec.queue_timeout_s},
+        "routing": spec.routing.value,
         "readiness": {
             "path": readiness.path,
             "timeout": readiness.timeout_s,
