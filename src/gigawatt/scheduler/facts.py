@@ -26,7 +26,7 @@ class Footprint:
 
     nodes: tuple[str, ...]
     per_node: Resources
-    devices: tuple[tuple[str, ...], ...]  # on each node, sorted uuids; () where no GPU is asked
+    devices: tuple[tuple[str, ...], ...]  # uuids by node, by rank; () where no GPU is asked
     sealed: bool  # nothing else may run on its nodes
     end_ms: int  # when it must have ended; NEVER_MS where that is not known
     places: Mapping[str, int]
@@ -191,8 +191,8 @@ def _shape(work: Work) -> tuple[Shape, Isolation]:
 def _devices(attempt: Attempt) -> tuple[tuple[str, ...], ...]:
     nodes, ranks = attempt.nodes, attempt.ranks
     if tuple([rank.node for rank in ranks]) == nodes:  # one on each
-        return tuple([tuple(sorted(rank.gpus)) for rank in ranks])
-    on: dict[str, set[str]] = {}
+        return tuple([rank.gpus for rank in ranks])
+    on: dict[str, dict[str, None]] = {node: {} for node in nodes}
     for rank in ranks:
-        on.setdefault(rank.node, set()).update(rank.gpus)
-    return tuple([tuple(sorted(on.get(node, ()))) for node in nodes])
+        on[rank.node].update(dict.fromkeys(rank.gpus))
+    return tuple([tuple(on[node]) for node in nodes])

@@ -253,11 +253,12 @@ class Round:
             )
         )
         gang, ids = self.snapshot.gangs.ids[row], self.snapshot.nodes.ids
+        rows: list[int] = spot.rows.tolist()
         if self.hold is not None and self.hold.gang == gang:
             self.hold = None
         return Start(
             gang=gang,
-            nodes=tuple([ids[int(node)] for node in spot.rows]),
+            nodes=tuple([ids[node] for node in rows]),
             gpus=devices,
             places=() if spot.places is None else tuple(spot.places.tolist()),
             borrows=self._counted(row, ask, _count(spot)),
