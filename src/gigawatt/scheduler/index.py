@@ -55,7 +55,7 @@ class Index:
         self._fabric = fabric
         self.states = States(nodes.device_free_ND.shape[1])
         self._largest_K = largest_K(nodes)
-        self._log = Log(self.states.codes(nodes, np.arange(len(nodes.ids))))
+        self._log = Log(self.states.codes(nodes, np.arange(len(nodes.ids))), fabric.domain_of)
         self._views: dict[tuple[Demand, int | None], View] = {}
         self._nodes = nodes
         self._taken: list[int] = []  # since the last rebase

@@ -33,7 +33,7 @@ class Shelf:
         self._members = fabric.members
         self._most = max(map(len, self._members))
         self._keys: list[int] = []
-        self._seen = -1
+        self._seen = self._moved = -1  # lines and moves
         self._by_count: list[list[tuple[int, int]]] = []
         self._lone_D: list[Lone] = []
         self._lones: list[Lone] = []
@@ -105,23 +105,23 @@ class Shelf:
 
     def _read(self) -> None:
         """Take in what has changed."""
-        log, seen = self._log, self._seen
+        log, seen, moved = self._log, self._seen, self._moved
         if seen == log.count:
             return
-        self._seen = log.count
+        self._seen, self._moved = log.count, log.moves
         if seen < 0 or log.lost(seen):
             self._anew()
             return
         if log.count - seen > ONE_BY_ONE_MAX:
             changed = self._read_many(seen)
         else:
-            changed = set[int]()
-            keys, worth, of = self._keys, self._worth, self._fabric.domain_of
-            for row, old, new in zip(*log.lines(seen), strict=True):
-                domain = of[row]
-                keys[domain] += worth[new] - worth[old]
-                changed.add(domain)
-        self._stale |= changed
+            keys, worth = self._keys, self._worth
+            moves = log.moves_since(moved)
+            changed = {domain for domain, _, _, _ in moves}
+            for domain, old, new, count in moves:
+                keys[domain] += (worth[new] - worth[old]) * count
+        if self._lone_D:
+            self._stale |= changed
         for domain in changed:
             self._put(domain)
 
