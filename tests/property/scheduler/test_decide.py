@@ -60,7 +60,7 @@ def test_in_strict_order_nothing_starts_behind_a_gang_that_waits(
     decision = decide(snapshot, replace(policy, line=Line.FIFO, steps_max=1_000))
     ids = [snapshot.gangs.ids[int(row)] for row in in_line(snapshot.gangs, Policy())]
     places = {gang: place for place, gang in enumerate(ids)}
-    asked = {gang.id: ask_of(gang) for gang in waiting(world)}
+    asked = {name: ask_of(gang) for name, gang in waiting(world).items()}
     tried = [wait.gang for wait in decision.waits if asked[wait.gang].may_run(NOW_MS)]
     first = min((places[gang] for gang in tried), default=len(ids))
     assert all(places[start.gang] < first for start in decision.starts)
