@@ -183,6 +183,11 @@ class Job:
             avoid_nodes=tuple(sorted({*suspects(self.attempts), *self.avoids})),
             data=data_of(self.spec.volumes),
             duration_ms=self.spec.timeout_s * 1000,
+            attained_ms=sum(
+                each.ended_ms - each.placed_ms
+                for each in self.attempts
+                if each.ended_ms is not None
+            ),
         )
 
 

@@ -21,6 +21,7 @@ from gigawatt.reconcile import (
     hangs,
     models,
     removals,
+    spares,
     tasks,
     uses,
     volumes,
@@ -127,7 +128,8 @@ def attempt_ended(turn: Turn, job: Job, attempt: Attempt) -> None:
         pause = pause_ms(job.attempts[job.attempts_before :])
         then = f"; the next may start in {pause // 1_000} s" if pause else ""
         turn.emit("job.retrying", job, f"attempt {attempt.n} ended: {_why(attempt)}{then}")
-        turn.put(replace(job, avoids=blame.suspected(turn)).moved(JobPhase.QUEUED))
+        job = spares.kept(turn, replace(job, avoids=blame.suspected(turn)), attempt)
+        turn.put(job.moved(JobPhase.QUEUED))
     else:
         ends.end_job(turn, job, JobPhase.FAILED, f"attempt {attempt.n} ended: {_why(attempt)}")
 

@@ -30,6 +30,7 @@ LISTED_BY = {  # where no command has the kind's own name
     "array": "jobs",
     "artifact": "",
     "environment": "env",
+    "feed": "power",
     "replica": "endpoints",
     "workspace": "dev list",
 }
