@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from gigawatt.model.attempt import Attempt
 from gigawatt.model.gang import Gang, GangKind, Shape
-from gigawatt.model.job import suspects
+from gigawatt.model.job import after_pause, suspects
 from gigawatt.model.plan import Claim
 from gigawatt.model.volume import Mount, data_of
 
@@ -134,6 +134,7 @@ class Replica:
             priority=self.priority,
             queued_ms=self.queued_ms,
             labels=self.labels,
+            windows=after_pause((), self.attempts),
             avoid_nodes=suspects(self.attempts),
             data=data_of(self.volumes),
         )

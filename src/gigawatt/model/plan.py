@@ -13,6 +13,7 @@ class Taking(StrEnum):
 
     PREEMPT = "preempt"  # a higher priority stops lower ones of its project
     RECLAIM = "reclaim"  # the owner of a quota stops those who borrow it
+    YIELD = "yield"  # who has run less stops one who has run much more
     CONSOLIDATE = "consolidate"  # gangs move, so that what is free lies together
 
 

@@ -126,7 +126,7 @@ def _parted(
     fair = fair_line(turn)
     if fair is not None:
         return fair.until(row), _lazily(fair), fair.rows
-    line = in_line(turn.snapshot.gangs, turn.policy.order)
+    line = in_line(turn.snapshot.gangs, turn.policy)
     order = visiting_order(line, turn.snapshot, turn.policy)
     place = int(np.flatnonzero(order == row)[0])
     return order[:place], order[place:], lambda: line

@@ -16,6 +16,7 @@ from gigawatt.scheduler.apart import Apart
 from gigawatt.scheduler.ask import Ask, ask_at
 from gigawatt.scheduler.claims import Claims, Lot, keep
 from gigawatt.scheduler.ground import reach
+from gigawatt.scheduler.levels import Yield, crossing_ms, levels
 from gigawatt.scheduler.place import Spot, choose
 from gigawatt.scheduler.policy import Policy
 from gigawatt.scheduler.power import Power
@@ -43,7 +44,13 @@ LOST_MAX_MS = 30 * 86_400_000  # beyond it, work counts as no dearer
 TRIES = 3  # sets of gangs to move, each without those of the last that found no place
 AGAIN_EVERY_MS = 60_000  # times at which plans are tried again are multiples of it
 
-RIGHTS: tuple[Right, ...] = (Consolidate(), Reclaim(), Preempt())
+RIGHTS: tuple[Right, ...] = (
+    Consolidate(),
+    Reclaim(),
+    Yield(last=True),
+    Yield(last=False),
+    Preempt(),
+)
 """In the order in which they are tried: to move is better than to stop, and to stop others than one's own."""
 
 Devices = tuple[tuple[int, ...], ...]
@@ -123,7 +130,7 @@ class Planner:
         self._costs: Costs | None = None
         self._ending_R = ~running.stoppable_R
         self._known_N = _known(turn.snapshot, running)
-        self._failed: set[tuple[int, int, int, int]] = set()
+        self._failed: set[tuple[int, int, int, int, int]] = set()
         self._made = 0
         self.again_ms: set[int] = set()
 
@@ -137,12 +144,15 @@ class Planner:
         if until_ms > now_ms or not ask.may_run(now_ms):
             return None
         asked = int(turn.ask_G[row])
-        key = asked, int(gangs.tenant_G[row]), int(gangs.project_G[row]), int(gangs.priority_G[row])
+        level = int(levels(gangs.attained_ms_G[row : row + 1], turn.policy)[0])
+        whose = int(gangs.tenant_G[row]), int(gangs.project_G[row])
+        key = asked, *whose, int(gangs.priority_G[row]), level
         if key in self._failed:
             return None
         made = self._first(row, ask)
         if made is None:
             self._failed.add(key)
+            self._wake_at_crossing()
             return None
         self._made += 1
         ids = {victim.gang for victim in made.plan.victims}
@@ -318,6 +328,13 @@ class Planner:
             price=int(costs.price_R[victims].sum()),
             notice_ms=policy.notice_ms,
         )
+
+    def _wake_at_crossing(self) -> None:
+        """Try again once the next gang that runs may be asked to yield."""
+        if self._turn.policy.yields:
+            at_ms = crossing_ms(self._running, self._turn.policy, self._turn.snapshot.now_ms)
+            if at_ms is not None:
+                self.again_ms.add(-(-at_ms // AGAIN_EVERY_MS) * AGAIN_EVERY_MS)
 
     def _wake(self, young_R: Flags) -> None:
         """Try again once the first of these has run for long enough."""

@@ -99,6 +99,7 @@ class GangColumns:
     priority_G: Codes
     queued_ms_G: Amounts
     duration_ms_G: Amounts  # stopped after so long; 0 is not known
+    attained_ms_G: Amounts  # for how long attempts that have ended held their nodes
     stacked_G: Flags  # places are counted, and a node may hold several
     tenant_G: Codes  # index into `tenants`
     project_G: Codes  # index into `projects`
@@ -225,6 +226,7 @@ GANG_NUMBERS = {
     "priority_G": Column(dtype=np.int32),
     "queued_ms_G": Column(dtype=np.int64),
     "duration_ms_G": Column(dtype=np.int64),
+    "attained_ms_G": Column(dtype=np.int64),
     "stacked_G": Column(dtype=np.bool_),
 }
 SHARE_NUMBERS = {

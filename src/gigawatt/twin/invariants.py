@@ -15,6 +15,8 @@ from dataclasses import dataclass
 
 from gigawatt.control.cycle import Outcome, State
 from gigawatt.model.attempt import Attempt
+from gigawatt.model.endpoint import Replica
+from gigawatt.model.gang import Shape
 from gigawatt.model.job import Job, JobPhase
 from gigawatt.model.ledger import NodeAccount, TimeClass
 from gigawatt.model.node import Node, NodeState
@@ -60,7 +62,7 @@ class Invariants:
             if isinstance(put, Node):
                 self._nodes[put.id] = put
                 touched[put.id] = None
-            elif isinstance(put, Job):
+            elif isinstance(put, Job | Replica):
                 touched |= dict.fromkeys(self._moved(put))
                 faults += self._not_whole(put)
         for put in outcome.batch.puts:
@@ -74,7 +76,7 @@ class Invariants:
         if faults:
             raise BrokenError(now_ms, faults)
 
-    def _moved(self, job: Job) -> tuple[str, ...]:
+    def _moved(self, job: Job | Replica) -> tuple[str, ...]:
         """Take down what the job holds now; the nodes that it left and came to."""
         attempt = job.attempt
         before = self._on.pop(job.id, ())
@@ -91,8 +93,8 @@ class Invariants:
             self._held.setdefault(node, {})[job.id] = _held(job, attempt, node)
         return (*before, *now)
 
-    def _not_whole(self, job: Job) -> Iterable[str]:
-        attempt, shape = job.attempt, job.spec.shape
+    def _not_whole(self, job: Job | Replica) -> Iterable[str]:
+        attempt, shape = job.attempt, shape_of(job)
         if attempt is None or not attempt.live:
             return
         count, places = len(attempt.nodes), attempt.places
@@ -147,13 +149,22 @@ class Invariants:
         for job in state.world.jobs.values():
             if job.phase is JobPhase.QUEUED and job.id not in state.waits:
                 yield f"{job.id} waits without a reason"
+        for replica in state.world.replicas.values():
+            waits = not replica.stopping and not (replica.attempt and replica.attempt.live)
+            if waits and replica.id not in state.waits:
+                yield f"{replica.id} waits without a reason"
 
 
-def _held(job: Job, attempt: Attempt, node: str) -> Held:
+def shape_of(work: Job | Replica) -> Shape:
+    """What its gang asks for."""
+    return work.spec.shape if isinstance(work, Job) else work.shape
+
+
+def _held(job: Job | Replica, attempt: Attempt, node: str) -> Held:
     devices = {uuid for rank in attempt.ranks if rank.node == node for uuid in rank.gpus}
     devices |= {uuid for spare in attempt.spares if spare.node == node for uuid in spare.gpus}
     places = dict(zip(attempt.nodes, attempt.places, strict=False)).get(node, 1)
-    return Held(amounts=job.spec.shape.per_node.times(places), devices=tuple(sorted(devices)))
+    return Held(amounts=shape_of(job).per_node.times(places), devices=tuple(sorted(devices)))
 
 
 def _units(account: NodeAccount, amounts: Resources) -> int:

@@ -36,7 +36,8 @@ def works(*shapes: Shape, run_s: int = 100) -> list[Work]:
 def played(*failed: str, until_s: int) -> Twin:
     """The wide job on both racks, one that waits behind it, and nodes that fail for good, ten seconds apart."""
     faults = [
-        (10_000 * (n + 1), Fails(node=node, repair_ms=FOREVER_MS)) for n, node in enumerate(failed)
+        (10_000 * (n + 1), Fails(nodes=(node,), repair_ms=FOREVER_MS))
+        for n, node in enumerate(failed)
     ]
     twin = Twin(Scenario(nodes=RACKS, workload=works(TWICE_THREE, ONE), faults=faults))
     start_ms = twin.now_ms
@@ -87,8 +88,8 @@ def test_a_spare_that_fails_stops_nothing() -> None:
 
 def test_a_run_with_spares_keeps_every_invariant_to_its_end() -> None:
     faults = [
-        (10_000, Fails(node="node-1", repair_ms=30_000)),
-        (70_000, Fails(node="node-6", repair_ms=1)),
+        (10_000, Fails(nodes=("node-1",), repair_ms=30_000)),
+        (70_000, Fails(nodes=("node-6",), repair_ms=1)),
     ]
     plain = replace(ONE, nodes_min=2, nodes_max=2, spares=1)
     report = run(Scenario(nodes=RACKS, workload=works(TWICE_THREE, plain, ONE), faults=faults))

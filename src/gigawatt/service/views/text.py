@@ -23,7 +23,7 @@ _LEADS = {
     ReasonCode.BEHIND_HEAD: "the policy starts nothing past a gang that waits",
     ReasonCode.HOLD_AHEAD: "it starts at the time of its hold, which has not come",
     ReasonCode.BEING_FREED: "others stop or move for it, and its nodes are kept for it",
-    ReasonCode.OUTSIDE_WINDOW: "its windows do not include now",
+    ReasonCode.OUTSIDE_WINDOW: "it may not run now, by its windows or in a pause after failures",
     ReasonCode.DEPENDENCY: "a job that it comes after has not ended",
     ReasonCode.ENVIRONMENT: "its environment is being built",
     ReasonCode.NOT_CONSIDERED: "the last cycle's work ended before its turn; the next goes on there",
