@@ -5,14 +5,16 @@ arrays (`victims`), then the placement function is asked about the room without 
 elsewhere now moves. All of it is kept from then on (`claims`), so nothing of it is given to anybody else.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 
+from gigawatt.model.decision import Start
 from gigawatt.model.plan import Claim, Plan, Victim
 from gigawatt.scheduler.ask import Ask, ask_at
+from gigawatt.scheduler.books import Books
 from gigawatt.scheduler.claims import Claims, Lot, keep
 from gigawatt.scheduler.ground import Ground, reach
 from gigawatt.scheduler.place import Spot, choose
@@ -38,6 +40,7 @@ from gigawatt.scheduler.victims import Search, pick
 
 CPU_PART = 100  # a core of a gang without GPUs counts as a hundredth of a GPU
 LOST_MAX_MS = 30 * 86_400_000  # beyond it, work counts as no dearer
+ROOMS_MAX = 64  # that are kept, of what would be free without some gangs
 TRIES = 3  # sets of gangs to move, each without those of the last that found no place
 AGAIN_EVERY_MS = 60_000  # times at which plans are tried again are multiples of it
 
@@ -64,6 +67,9 @@ class Turn(Protocol):
 
     @property
     def shares(self) -> Shares | None: ...
+
+    @property
+    def starts(self) -> Mapping[int, Start]: ...
 
     @property
     def claims(self) -> Claims: ...
@@ -115,8 +121,17 @@ class Planner:
         self._costs: Costs | None = None
         self._ending_R = ~running.stoppable_R
         self._known_N = _known(turn.snapshot, running)
+        self._beyond_R = beyond(running, turn.policy)
+        self._protected_R = protected(running, turn.policy, turn.snapshot.now_ms)
         self._failed: set[tuple[int, int, int, int]] = set()
         self._made = 0
+        self._books: Books | None = None
+        self._base: tuple[tuple[int, int], Room] | None = None  # without those being stopped
+        self._searches: dict[int, Search | None] = {}  # by ask
+        self._searched_at = (0, 0), 0  # when, and with how many holds
+        self._without: dict[tuple[tuple[int, int], bytes], Room] = {}  # and without some more
+        self._may: dict[tuple[object, ...], Flags] = {}
+        self._may_at = (0, 0)  # plans made, and gangs counted in shares, when `_may` was found
         self.again_ms: set[int] = set()
 
     def plan(self, row: int, ask: Ask) -> Made | None:
@@ -153,45 +168,94 @@ class Planner:
             shares=turn.shares,
             policy=turn.policy,
             lost_ms_R=costs.lost_ms_R,
+            books=self._of_shares(),
         )
-        never_R = beyond(running, turn.policy) | self._ending_R
-        now_R = ~(never_R | protected(running, turn.policy, now_ms))
+        never_R = self._beyond_R | self._ending_R
+        now_R = ~(never_R | self._protected_R)
         wanted: _Wanted | None = None
         for right in RIGHTS:
-            may_R = right.may_take(claimant, running)
+            may_R = self._may_take(right, claimant)
             self._wake(may_R & ~never_R & ~now_R)
-            may_R &= now_R
+            may_R = may_R & now_R
             if not may_R.any():
                 continue
             wanted = wanted or self._wanted(row, ask)
             if wanted is None:
                 return None
+            if not self._enough(wanted.search, may_R):
+                continue
             made = self._by(right, wanted, may_R)
             if made is not None:
                 return made
         return None
 
+    def _of_shares(self) -> Books | None:
+        shares = self._turn.shares
+        if self._books is None and shares is not None:
+            self._books = Books(shares=shares, running=self._running, ending_R=self._ending_R)
+        return self._books
+
+    def _may_take(self, right: Right, claimant: Claimant) -> Flags:
+        """What the right says, which it says of all alike until a plan is made or a gang is counted."""
+        gangs, shares, row = self._turn.snapshot.gangs, self._turn.shares, claimant.row
+        at = self._made, 0 if shares is None else shares.taken
+        if at != self._may_at:
+            self._may_at = at
+            self._may.clear()
+        who = int(gangs.tenant_G[row]), int(gangs.project_G[row]), int(gangs.priority_G[row])
+        key = right.taking, who, None if shares is None else shares.needs[claimant.asked]
+        found = self._may.get(key)
+        if found is None:
+            found = self._may[key] = right.may_take(claimant, self._running)
+        return found
+
     def _wanted(self, row: int, ask: Ask) -> _Wanted | None:
         """None where it will fit once those have gone that are being stopped already."""
+        at, asked = (self._epoch(), self._turn.holds), int(self._turn.ask_G[row])
+        if at != self._searched_at:
+            self._searched_at = at
+            self._searches.clear()
+        if asked not in self._searches:
+            self._searches[asked] = self._search(ask)
+        search = self._searches[asked]
+        return None if search is None else _Wanted(row=row, search=search)
+
+    def _search(self, ask: Ask) -> Search | None:
         turn, room = self._turn, self._turn.room
         mask_N = turn.ground(ask).allowed_N & self._known_N
         if turn.holds:
             mask_N &= turn.holder_N == NONE
         base = room
         if self._ending_R.any():
-            base = released(room, self._running, self._ending_R)
+            if self._base is None or self._base[0] != self._epoch():
+                self._base = self._epoch(), released(room, self._running, self._ending_R)
+            base = self._base[1]
         fits_N = mask_N & base.fits_N(ask.demand)
         if reach(turn.snapshot.nodes, ask, fits_N) >= ask.nodes_min:
             return None
         assert self._costs is not None
-        search = Search(
+        return Search(
             room=base,
             running=self._running,
             ask=ask,
             mask_N=mask_N,
             price_R=self._costs.price_R,
         )
-        return _Wanted(row=row, search=search)
+
+    def _enough(self, search: Search, may_R: Flags) -> bool:
+        """Whether it would fit if all of these went: asked of many gangs, and mostly they are too few."""
+        key = self._epoch(), may_R.tobytes()
+        room = self._without.get(key)
+        if room is None:
+            if len(self._without) >= ROOMS_MAX:
+                self._without.clear()
+            room = self._without[key] = released(search.room, self._running, may_R)
+        fits_N = search.mask_N & room.fits_N(search.ask.demand)
+        return reach(room.nodes, search.ask, fits_N) >= search.ask.nodes_min
+
+    def _epoch(self) -> tuple[int, int]:
+        """Another one whenever the room is, or those that are being stopped are."""
+        return len(self._turn.starts), self._made
 
     def _by(self, right: Right, wanted: _Wanted, may_R: Flags) -> Made | None:
         """A plan by one right: victims, the proof, and new places for those that move."""
