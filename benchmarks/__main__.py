@@ -12,6 +12,7 @@ ALL = (
     "writes",
     "arrays",
     "crash",
+    "failover",
     "durability",
     "environments",
     "weights",
@@ -22,6 +23,7 @@ ALL = (
     "twin",
     "scale",
     "reclaim",
+    "lives",
 )
 
 
