@@ -244,6 +244,7 @@ def _impossible(site: Site) -> Figure:
     site.withdraw()
     job = _job(site, _shape(RACK_NODES + 2, NODE_GPUS, same="rack"))
     site.submit(job)
+    _finished(site)  # takes in what has changed before
     snapshot = site.encoder.snapshot(site.now_ms, dated=False)
     began_s = time.process_time()
     told = explain(snapshot, job.id, POLICY, site.encoder.memo)
