@@ -239,7 +239,11 @@ class Actuator:
         self._observe(NodeChecked(at_ms=now_ms(), node=action.node, results=results))
 
     async def _set_node(self, action: SetNode) -> None:
-        await self._engine.set_node(action.node, action.state, action.reason)
+        """A node that cannot be told takes nothing all the same: nothing is placed there."""
+        try:
+            await self._engine.set_node(action.node, action.state, action.reason)
+        except RefusalError as refusal:
+            log.warning("node %s was not told: %s", action.node, refusal.detail)
 
     async def _release(self, key: AttemptKey) -> None:
         await self._engine.release(key, epoch=self.epoch)
