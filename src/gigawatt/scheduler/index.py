@@ -99,7 +99,8 @@ class Index:
         """Whether `now`, `reach`, `able` and `usable_N` can be asked it; they know nothing of nodes to avoid."""
         wants = ask.demand.milli_gpu or ask.demand.milli_cpu
         there = ask.same == NONE or ask.same in self._fabric.levels
-        return bool(wants and there) and not ask.stacked
+        plain = not ask.terms.arranged and ask.wear == NONE
+        return bool(wants and there) and plain and not ask.stacked
 
     def kinds(self, ask: Ask) -> Sequence[int | None]:
         """Codes of the kinds of GPU that it names and there are, in its order; None for any."""

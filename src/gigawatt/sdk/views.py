@@ -105,6 +105,7 @@ class AttemptView(TypedDict):
     charged_to: str
     evidence: list[EvidenceView]
     nodes: list[str]
+    spares: list[str]
     placed_ms: int
     starting_ms: int | None
     running_ms: int | None
