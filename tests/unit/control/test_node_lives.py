@@ -210,6 +210,24 @@ def test_a_retired_node_counts_for_nothing_until_it_is_opened_again() -> None:
     assert loop.unaccounted() == 0
 
 
+def test_an_elastic_gang_goes_on_from_its_checkpoint_on_the_nodes_that_are_left() -> None:
+    loop = Loop.of(*(a_report(f"n{number}", milli_cpu=500) for number in range(1, 5)))
+    shape = replace(a_spec().shape, nodes_min=2, nodes_max=4)
+    loop.submit(replace(a_spec(), shape=shape))
+    assert len(loop.job().attempts[0].nodes) == 4
+    loop.machines.checkpoint(first(), 10)
+    loop.step()
+    loop.machines.lose("n2")
+    loop.step()
+    job = loop.job()
+    assert (job.phase, job.attempts[0].verdict) == (JobPhase.RUNNING, Verdict.INFRASTRUCTURE)
+    assert job.attempts[1].nodes == ("n1", "n3", "n4")
+    assert [rank.node for rank in job.attempts[1].ranks] == ["n1", "n3", "n4"]
+    resumed = job.attempts[1].resumed_from
+    assert resumed is not None
+    assert resumed.step == 10
+
+
 def test_checks_that_a_person_asks_for_leave_a_node_open() -> None:
     loop = Loop.of(a_report("n1"))
     asked = seeing(loop)
