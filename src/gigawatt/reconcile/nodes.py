@@ -10,7 +10,7 @@ from gigawatt.model.observation import DataCached, NodeChecked, NodeLost, NodeSe
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.upkeep import ChangeNode, OfNode, RunChecks
 from gigawatt.reconcile import attempts, drains, spares
-from gigawatt.reconcile.node_life import cordon, moved
+from gigawatt.reconcile.node_life import cordon, emptied, moved
 from gigawatt.reconcile.turn import Turn
 
 CHECKING_MS_MAX = 15 * 60_000  # a node whose checks take longer is not well
@@ -129,6 +129,7 @@ def resume(turn: Turn) -> None:
     for node in tuple(turn.world.nodes.values()):
         if node.deadline_ms:
             turn.due(node.deadline_ms, node.id)
+        emptied(turn, node.id)
         if node.state is NodeState.CHECKING:
             turn.act(CheckNode(node=node.id, level=turn.site.checks))
 
