@@ -56,9 +56,10 @@ def ask(loop: Loop, state: NodeState, node: str = "n1", *, by_ms: int = 0) -> No
     return reply
 
 
-def told(loop: Loop, outcome: Outcome, name: str = "xid", *, node: str = "n1") -> None:
-    result = CheckResult(name=name, outcome=outcome, at_ms=loop.now_ms, detail="Xid 79")
-    loop.step([NodeChecked(at_ms=loop.now_ms, node=node, results=(result,))])
+def told(loop: Loop, outcome: Outcome, *, node: str = "n1", level: str = "quick") -> None:
+    result = CheckResult(name="xid", outcome=outcome, at_ms=loop.now_ms, detail="Xid 79")
+    seen = NodeChecked(at_ms=loop.now_ms, node=node, results=(result,), level=level)
+    loop.step([seen])
 
 
 def state(loop: Loop, node: str = "n1") -> NodeState:
@@ -83,6 +84,22 @@ def test_a_node_that_joins_takes_gangs_once_its_checks_are_well() -> None:
     told(loop, Outcome.WARN)
     assert (state(loop), loop.job().phase) == (NodeState.READY, JobPhase.RUNNING)
     assert loop.world.nodes["n1"].checks[0].detail == "Xid 79"
+
+
+def test_a_look_that_was_under_way_is_no_pass_of_its_checks() -> None:
+    loop = checked_site("n1")
+    told(loop, Outcome.OK, level="watch")
+    assert state(loop) is NodeState.CHECKING
+
+
+def test_a_drain_can_be_given_another_time() -> None:
+    loop = Loop.of(a_report("n1"))
+    loop.submit(a_spec())
+    ask(loop, NodeState.DRAINING, by_ms=loop.now_ms + 60 * MINUTE_MS)
+    ask(loop, NodeState.DRAINING, by_ms=loop.now_ms + MINUTE_MS)
+    loop.later(MINUTE_MS)
+    loop.step()
+    assert state(loop) is NodeState.EMPTY
 
 
 def test_a_node_whose_checks_fail_is_cordoned_with_what_failed() -> None:
