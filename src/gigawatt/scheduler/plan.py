@@ -13,7 +13,7 @@ import numpy as np
 from gigawatt.model.plan import Claim, Plan, Victim
 from gigawatt.scheduler.ask import Ask, ask_at
 from gigawatt.scheduler.claims import Lot, keep
-from gigawatt.scheduler.levels import Yield, crossing_ms, levels
+from gigawatt.scheduler.levels import Yield, crossing_ms
 from gigawatt.scheduler.place import Spot, choose
 from gigawatt.scheduler.policy import Policy
 from gigawatt.scheduler.power import Power
@@ -104,9 +104,7 @@ class Planner:
         if until_ms > now_ms or not ask.may_run(now_ms):
             return None
         asked = int(turn.ask_G[row])
-        level = int(levels(gangs.attained_ms_G[row : row + 1], turn.policy)[0])
-        whose = int(gangs.tenant_G[row]), int(gangs.project_G[row])
-        key = asked, *whose, int(gangs.priority_G[row]), level
+        key = asked, *self._prospects.kind_of(row)
         if key in self._failed:
             return None
         made = self._first(row, ask)
@@ -139,6 +137,8 @@ class Planner:
         wanted: _Wanted | None = None
         for right in RIGHTS:
             may_R = self._prospects.may_take(right, claimant)
+            if may_R is None:
+                continue
             self._wake(may_R & ~never_R & ~now_R)
             may_R = may_R & now_R
             if not may_R.any():

@@ -26,6 +26,9 @@ from gigawatt.scheduler.share import Shares
 from gigawatt.scheduler.snapshot import NONE, Amounts, Codes, Flags, Rows, Snapshot
 from gigawatt.scheduler.victims import Search
 
+Kind = tuple[int, int, int, int]
+"""The tenant and the project of a gang that waits, its priority, and the level of what it has run."""
+
 ROOMS_MAX = 64  # that are kept, of what would be free without some gangs
 
 
@@ -83,7 +86,8 @@ class Prospects:
         self._base: Room | None = None  # without those that are being stopped
         self._without: dict[bytes, Room] = {}  # and without some more
         self._searches: dict[int, Search | None] = {}  # by ask
-        self._may: dict[tuple[object, ...], Flags] = {}
+        self._may: dict[tuple[object, ...], Flags | None] = {}
+        self._kinds: list[Kind] = []
 
     @property
     def books(self) -> Books | None:
@@ -97,18 +101,25 @@ class Prospects:
         """A plan was made."""
         self._plans += 1
 
-    def may_take(self, right: Right, claimant: Claimant) -> Flags:
-        """Over R, what the right says of the claimant and of all like it. Not to be written to."""
+    def kind_of(self, row: int) -> Kind:
+        """What rights see of the gang of that row of the line, beside what it needs."""
+        if not self._kinds:
+            gangs = self._turn.snapshot.gangs
+            level_G = levels(gangs.attained_ms_G, self._turn.policy)
+            columns = gangs.tenant_G, gangs.project_G, gangs.priority_G, level_G
+            self._kinds = list(zip(*[column.tolist() for column in columns], strict=True))
+        return self._kinds[row]
+
+    def may_take(self, right: Right, claimant: Claimant) -> Flags | None:
+        """Over R, what the right says of the claimant and of all like it; None for nobody. Not to be written to."""
         self._refresh()
-        turn, row = self._turn, claimant.row
-        gangs, shares = turn.snapshot.gangs, turn.shares
-        who = int(gangs.tenant_G[row]), int(gangs.project_G[row]), int(gangs.priority_G[row])
-        level = int(levels(gangs.attained_ms_G[row : row + 1], turn.policy)[0])
-        key = right, who, level, None if shares is None else shares.needs[claimant.asked]
-        found = self._may.get(key)
-        if found is None:
-            found = self._may[key] = right.may_take(claimant, self._running)
-        return found
+        shares = self._turn.shares
+        need = None if shares is None else shares.needs[claimant.asked]
+        key = right, self.kind_of(claimant.row), need
+        if key not in self._may:
+            may_R = right.may_take(claimant, self._running)
+            self._may[key] = may_R if may_R.any() else None
+        return self._may[key]
 
     def search(self, asked: int, ask: Ask, price_R: Amounts) -> Search | None:
         """Where the round's ask of that number is to fit; None where it will once those have gone that are going."""
