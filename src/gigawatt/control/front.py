@@ -28,6 +28,7 @@ from gigawatt.scheduler.explain import CheapestChange, Value, explain
 from gigawatt.scheduler.explain import Explanation as Told
 from gigawatt.scheduler.fabric import domains_of
 from gigawatt.scheduler.owed import owed
+from gigawatt.scheduler.scores import Estimate, Score
 from gigawatt.scheduler.snapshot import NONE, Snapshot
 from gigawatt.service import ports
 from gigawatt.service.ports import Asked, Explanation, Owed, ReceiptRequest, WhatIf
@@ -103,8 +104,25 @@ class Front:
         return Resources(milli_gpu=milli_gpu, milli_cpu=milli_cpu, memory_bytes=memory_bytes)
 
     def explain(self, gang: str) -> Explanation | None:
-        found = explain(self._snapshot(), gang, self._leader.state.policy)
+        likely_ms = self._leader.foresight.likely_ms(gang)
+        found = explain(self._snapshot(), gang, self._leader.state.policy, likely_ms=likely_ms)
         return None if found is None else _explanation(found)
+
+    def estimated(self, gang: str) -> Estimate | None:
+        return self._leader.foresight.newest(gang)
+
+    async def estimate(self, gang: str) -> Estimate | None:
+        return await self._leader.foresight.of(gang)
+
+    async def estimate_asked(self, gang: Gang, *, user: str) -> Estimate | None:
+        return await self._leader.foresight.asked(gang, user=user)
+
+    async def sooner(self, gang: str) -> ports.CheapestChange | None:
+        change = await self._leader.foresight.sooner(gang)
+        return None if change is None else _change(change)
+
+    def score(self) -> Score:
+        return self._leader.foresight.score
 
     def feasible(self, gang: Gang) -> Reason | None:
         """Before any node has joined there is nothing to measure against: everything may be feasible."""
@@ -166,7 +184,7 @@ class Front:
     def _snapshot(self) -> Snapshot:
         state = self._leader.state
         shares = state.policy.needs_shares
-        return state.encoder.snapshot(now_ms(), resume=state.resume, shares=shares)
+        return state.encoder.snapshot(now_ms(), resume=state.resume, hold=state.hold, shares=shares)
 
 
 def _explanation(found: Told) -> Explanation | None:

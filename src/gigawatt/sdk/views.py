@@ -114,6 +114,11 @@ class AttemptView(TypedDict):
     ranks: list[RankView]
 
 
+class EstimateView(TypedDict):
+    p50: int
+    p90: int
+
+
 class JobView(TypedDict):
     id: str
     name: str
@@ -128,6 +133,7 @@ class JobView(TypedDict):
     message: str
     reason: ReasonView | None
     position: int | None
+    estimate: EstimateView | None
     progress: ProgressView | None
     checkpoint: CheckpointView | None
     model_version: str
@@ -158,11 +164,6 @@ class DryRunView(TypedDict):
     placements: list[PlacementView]
     reason: ReasonView | None
     spec: dict[str, Any]
-
-
-class EstimateView(TypedDict):
-    p50: int
-    p90: int
 
 
 class ExplanationView(TypedDict):

@@ -20,9 +20,11 @@ from gigawatt.reconcile.adopt import Found
 from gigawatt.reconcile.turn import Site
 from gigawatt.scheduler.dry_run import feasible
 from gigawatt.scheduler.encode import Encoder
+from gigawatt.scheduler.estimates import Estimates
 from gigawatt.scheduler.policy import Policy
 from gigawatt.twin.events import Events
 from gigawatt.twin.failures import Failures
+from gigawatt.twin.foreteller import Foreteller
 from gigawatt.twin.invariants import Invariants
 from gigawatt.twin.machines import Event, Machines, Timing
 from gigawatt.twin.report import Asked, Report, report_of
@@ -51,6 +53,7 @@ class Scenario:
     faults: Iterable[tuple[int, Event]] = ()
     failures: Failures | None = None
     check: bool = True
+    estimates: bool = False  # foretell starts, and keep score
     projects: tuple[tuple[str, Entitlement], ...] = ()  # each after those that it is part of
 
 
@@ -82,8 +85,10 @@ class Twin:
             encoder=Encoder.of(world, plans=scenario.policy.plans),
             site=SITE,
             policy=scenario.policy,
+            estimates=Estimates() if scenario.estimates else None,
         )
         self.tally = Tally()
+        self._foreteller = Foreteller() if scenario.estimates else None
         self._invariants = Invariants() if scenario.check else None
         self._submitted = 0
         self._impossible = 0
@@ -111,6 +116,8 @@ class Twin:
         while True:
             seen = self._cycle(inputs)
             if not seen:
+                if self._foreteller is not None:
+                    self._foreteller.step(self.state, now_ms=self.now_ms)
                 return True
             inputs = [*seen]
 
@@ -124,7 +131,8 @@ class Twin:
             waiting=len(self.state.world.jobs),
             began_ms=START_MS + self._arrivals.first_ms,
         )
-        return report_of(self.tally, asked)
+        estimates = self.state.estimates
+        return report_of(self.tally, asked, estimates.score() if estimates else None)
 
     def _open(self) -> None:
         """The first cycle of a leader, which finds the site's nodes."""
@@ -175,7 +183,8 @@ class Twin:
         name = f"job-{self._submitted:09d}"
         self.machines.expect(name, work.run_ms)
         spec = work.spec("job")
-        return SubmitJob(id=name, tenant=DEFAULT_TENANT, project=work.project, by=BY, spec=spec)
+        by = work.user or BY
+        return SubmitJob(id=name, tenant=DEFAULT_TENANT, project=work.project, by=by, spec=spec)
 
     def _fits(self, shape: Shape) -> bool:
         """Whether the site could hold it at all; asked once for each shape."""
@@ -199,6 +208,8 @@ class Twin:
     def _conclude(self, outcome: cycle.Outcome) -> list[Observation]:
         """Commit to the tally, then act; what is seen of it at once."""
         self.tally.took(outcome, now_ms=self.now_ms)
+        if self._foreteller is not None and outcome.snapshot is not None:
+            self._foreteller.decided(len(outcome.snapshot.gangs.ids))
         seen: list[Observation] = []
         for action in outcome.actions:
             seen += self.machines.carry_out(action, now_ms=self.now_ms)

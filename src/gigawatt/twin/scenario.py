@@ -98,7 +98,7 @@ class ScenarioForm(_Form):
     projects: list[ProjectForm] = Field(default=[], max_length=PROJECTS_MAX)
 
 
-def read_scenario(file: Path, *, check: bool = True) -> Scenario:
+def read_scenario(file: Path, *, check: bool = True, estimates: bool = False) -> Scenario:
     """A scenario as its file says. Raises RefusalError."""
     form = _parsed(file)
     if form.policy not in POLICIES:
@@ -122,6 +122,7 @@ def read_scenario(file: Path, *, check: bool = True) -> Scenario:
         timing=Timing(startup_ms=form.startup, checkpoint_ms=form.checkpoint),
         failures=failures,
         check=check,
+        estimates=estimates,
         projects=_projects(file, form),
     )
 

@@ -39,6 +39,11 @@ FORMATS = ("swf", "philly", "csv")
     "--check/--no-check", default=True, help="Check at every event that nothing is given twice."
 )
 @click.option(
+    "--estimates/--no-estimates",
+    default=True,
+    help="Say when what waits will start, and keep score; a tenth of the work of deciding.",
+)
+@click.option(
     "-o",
     "--output",
     type=click.Choice(["table", "json"]),
@@ -66,6 +71,7 @@ def trace(file: Path, cluster: str, policy: str, output: str, **options: Any) ->
         policy=named_policy(policy),
         policy_name=policy,
         check=options["check"],
+        estimates=options["estimates"],
     )
     shown = measured(scenario)
     shown["jobs_skipped"] = work.skipped
