@@ -22,6 +22,7 @@ ALL = (
     "twin",
     "scale",
     "reclaim",
+    "estimates",
 )
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from gigawatt.model.decision import Start
+from gigawatt.model.gang import Isolation
 from gigawatt.scheduler.decide import finish
 from gigawatt.scheduler.policy import Policy
 from gigawatt.scheduler.snapshot import (
@@ -22,6 +23,7 @@ from gigawatt.scheduler.snapshot import (
     DEVICE_MILLI,
     GANG_CODES,
     GANG_NUMBERS,
+    ISOLATIONS,
     NEVER_MS,
     NONE,
     GangColumns,
@@ -39,6 +41,7 @@ TOGETHER_MS = 1_000  # and what ends within this
 class Held:
     """What a gang has, on each of `rows` so many `places` of `amounts` and these `devices`, until `end_ms`.
 
+    `alone` closes its nodes to others.
     `must_ms` is when it must have ended, which is all that the policy knows of its end; NEVER where that is not known.
     """
 
@@ -46,6 +49,7 @@ class Held:
     places: Rows
     amounts: tuple[int, ...]
     devices: tuple[tuple[int, ...], ...]
+    alone: bool
     owner: str
     end_ms: int
     must_ms: int
@@ -105,6 +109,11 @@ class Ahead:
         return self.starts.get(gang, self.now_ms if self._cut else None)
 
     @property
+    def nodes(self) -> NodeColumns:
+        """As they are by now in the play. Not to be written to."""
+        return self._snapshot.nodes
+
+    @property
     def _cut(self) -> bool:
         """Whether it has ended before the line did."""
         return self.rounds == self._rounds_max
@@ -127,6 +136,7 @@ class Ahead:
                 else np.ones(len(rows), dtype=np.intp),
                 amounts=tuple(gangs.per_node_GK[row].tolist()),
                 devices=start.gpus,
+                alone=ISOLATIONS[int(gangs.isolation_G[row])] is Isolation.NODE,
                 owner=f"{tenant}/{project}",
                 end_ms=now_ms + max(self._runs_ms[start.gang], 1),
                 must_ms=now_ms + limit_ms if limit_ms else NEVER_MS,
@@ -164,13 +174,15 @@ class Ahead:
         nodes, rows = self._snapshot.nodes, held.rows
         amounts_RK = np.multiply.outer(held.places, np.array(held.amounts, dtype=np.int64))
         nodes.free_NK[rows] -= sign * amounts_RK
-        if nodes.use_end_NU.shape[1] or nodes.use_end_NU.size:
+        if self._policy.dated:
             nodes = self._use(held, amounts_RK, sign)
         nodes.gangs_N[rows] += sign
         milli = sign * min(held.amounts[0], DEVICE_MILLI)
         for row, devices in zip(rows.tolist(), held.devices, strict=False):
             nodes.device_free_ND[row, list(devices)] -= milli
-        if sign < 0:
+        if held.alone and sign > 0:
+            nodes.sealed_N[rows] = True
+        elif sign < 0:
             nodes.sealed_N[rows] &= nodes.gangs_N[rows] > 0
         shares = self._snapshot.shares
         if shares is not None and (owner := shares.row(held.owner)) != NONE:

@@ -94,10 +94,9 @@ class Estimates:
         self, plays: Plays, found: Mapping[str, int], still: Callable[[str], bool]
     ) -> None:
         """Tell what the plays came to of gangs that `still` wait."""
-        for gang, ahead_ms in found.items():
-            if still(gang):
-                self._untold.discard(gang)
-                self._newest[gang] = self.scores.tell(gang, ahead_ms, now_ms=plays.now_ms)
+        told = {gang: ahead_ms for gang, ahead_ms in found.items() if still(gang)}
+        self._newest.update(self.scores.tell(told, now_ms=plays.now_ms))
+        self._untold.difference_update(told)
 
     def newest(self, gang: str) -> Estimate | None:
         """The last that was told of a gang that waits."""

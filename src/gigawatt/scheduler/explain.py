@@ -123,8 +123,9 @@ def cheapest_change(
         if (value := _largest(starts, cut)) is not None
     ]
     if not found:
-        known = likely_ms or not shorter_ms  # a limit that most gangs like it reach is no help
-        return None if known else _shorter(duration_ms, shorter_ms)
+        if likely_ms or not shorter_ms:  # a limit that most gangs like it reach is no help
+            return None
+        return _shorter(duration_ms, shorter_ms)
     cut, value = min(found, key=lambda each: Fraction(each[0].need - each[1], each[0].need))
     return CheapestChange(field=cut.field, before=cut.printed(cut.need), after=cut.printed(value))
 

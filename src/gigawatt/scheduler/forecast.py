@@ -105,6 +105,7 @@ def _held(snapshot: Snapshot, outlook: Outlook, runner: Runner, end_ms: int) -> 
         places=np.array([use.places.get(node, 1) for _, node in there], dtype=np.intp),
         amounts=use.per_node.vector(),
         devices=devices if use.devices else (),
+        alone=use.sealed,
         owner=runner.owner,
         end_ms=max(end_ms, snapshot.now_ms + 1) if end_ms != NEVER_MS else NEVER_MS,
         must_ms=use.end_ms,

@@ -2,7 +2,7 @@
 
 A play of the line ahead gives one time for each gang. By how much the true waits of the past were longer or shorter,
 as factors, gives P50 and P90 of the next; so these cover what they claim, whatever a play leaves out. Estimates that
-were far ahead are compared with others that were. Of a gang that still waits it is known that its wait is longer
+were far ahead are compared with others that were, and those of one moment count as one, since they err together. Of a gang that still waits it is known that its wait is longer
 than it has been, and that counts too, or what starts soon would be all that is learned from.
 
 What was told first of each gang is kept, and scored when it starts: whether the start was covered, and the pinball
@@ -13,7 +13,7 @@ under distribution shift", NeurIPS 2021: intervals kept right by the errors of t
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,19 +21,17 @@ import numpy as np
 from gigawatt.scheduler.survival import Numbers, product_limit
 
 P50, P90 = 0.5, 0.9
-KEPT_MAX = 1024  # estimates of each band that are learned from, the newest
+MOMENTS_MAX = 48  # at which estimates of a band were made, that are learned from, the newest
+MOMENT_MAX = (
+    16  # estimates of one moment and band that are learned from: those of one moment err together
+)
 AWAITED_MAX = 100_000  # gangs whose starts are awaited; beyond it no more are scored
-HALF_LIFE = 256.0  # an estimate counts half of one that is so many newer
-PRIOR = 32.0  # estimates of its own with which a band weighs as much as all bands together
+HALF_LIFE = 8.0  # a moment counts half of one that is so many newer
+PRIOR = 2.0  # moments of its own with which a band weighs as much as all bands together
 GRAIN_MS = 60_000  # added to both sides of a factor: below it, differences are no matter
 BANDS_MS = (600_000, 3_600_000, 14_400_000, 43_200_000)  # how far ahead
-LEARNING = 0.002  # by which a part is moved with each start, times how far it was off
-AIMS = (
-    (P50, 0.35, 0.65),
-    (P90, 0.8, 0.99),
-)  # what is to be covered, and between which parts that is looked for
 FIRST = np.log(np.array([0.4, 0.6, 0.8, 0.9, 1.0, 1.1, 1.2, 1.5, 2.0, 3.0]))
-FIRST_WEIGHT = 1.0  # each of the factors above, which stand for what is not known yet
+FIRST_WEIGHT = 0.2  # each of the factors above, which stand for what is not known yet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,12 +44,12 @@ class Estimate:
 
 @dataclass(slots=True, kw_only=True)
 class Told:
-    """An estimate that was made. `started_ms` is None while the gang waits; 0 if it left the line without a start."""
+    """An estimate that was made. Of a gang that still waits both are 0; `left_ms` is of one that never started."""
 
     at_ms: int
-    ahead_ms: int  # what the play said
+    ahead_ms: int  # what the plays said
     estimate: Estimate
-    started_ms: int | None = None
+    started_ms: int = 0
     left_ms: int = 0
 
 
@@ -69,63 +67,80 @@ NO_SCORE = Score(count=0, coverage_p50=None, coverage_p90=None, pinball=None)
 
 
 class Scores:
-    """`tell` what a play said, then say what became of the gang: `started` or `left`."""
+    """`tell` what plays said, then say what became of each gang: `started` or `left`."""
 
     def __init__(self) -> None:
-        self._awaited: dict[str, Told] = {}
-        self._bands = [deque[Told](maxlen=KEPT_MAX) for _ in range(len(BANDS_MS) + 1)]
+        self._awaited: dict[
+            str, list[Told]
+        ] = {}  # the first that was told, then others to learn from
+        self._bands = [deque[list[Told]](maxlen=MOMENTS_MAX) for _ in range(len(BANDS_MS) + 1)]
         self._known: dict[int, tuple[float, float]] = {}
         self._known_ms = -1
         self._count = self._covered_50 = self._covered_90 = 0
         self._pinball_ms = 0.0
-        self._parts = [P50, P90]  # of past factors that are taken, so that P50 and P90 come true
 
     def estimate(self, ahead_ms: int, *, now_ms: int) -> Estimate:
-        """Of a gang that a play lets start in `ahead_ms`."""
+        """Of a gang that plays let start in `ahead_ms`."""
         if now_ms != self._known_ms:
             self._known.clear()
             self._known_ms = now_ms
         band = _band(ahead_ms)
         if band not in self._known:
             self._known[band] = self._factors(band)
-        half, most = self._known[band]
         p50_ms, p90_ms = (
             now_ms + max(round((ahead_ms + GRAIN_MS) * float(np.exp(each))) - GRAIN_MS, 0)
-            for each in (half, most)
+            for each in self._known[band]
         )
         return Estimate(p50_ms=p50_ms, p90_ms=max(p50_ms, p90_ms))
 
-    def tell(self, gang: str, ahead_ms: int, *, now_ms: int) -> Estimate:
-        """The estimate for a gang that waits. The first one told of it is the one that is scored."""
-        estimate = self.estimate(ahead_ms, now_ms=now_ms)
-        if gang not in self._awaited and len(self._awaited) < AWAITED_MAX:
-            told = Told(at_ms=now_ms, ahead_ms=ahead_ms, estimate=estimate)
-            self._awaited[gang] = told
-            self._bands[_band(ahead_ms)].append(told)
-        return estimate
+    def tell(self, found: Mapping[str, int], *, now_ms: int) -> dict[str, Estimate]:
+        """The estimates for gangs of which plays said how far ahead they start. The first of each gang is scored."""
+        told = {
+            gang: Told(
+                at_ms=now_ms, ahead_ms=ahead_ms, estimate=self.estimate(ahead_ms, now_ms=now_ms)
+            )
+            for gang, ahead_ms in found.items()
+        }
+        for gang, each in told.items():
+            if gang not in self._awaited and len(self._awaited) < AWAITED_MAX:
+                self._awaited[gang] = [each]
+        for band, moments in enumerate(self._bands):
+            of = sorted(
+                (gang for gang, ahead_ms in found.items() if _band(ahead_ms) == band),
+                key=lambda gang: (found[gang], gang),
+            )
+            some = of[:: -(-len(of) // MOMENT_MAX) or 1]
+            if some:
+                moments.append([told[gang] for gang in some])
+            for gang in some:
+                awaited = self._awaited.get(gang)
+                if awaited is not None and awaited[0] is not told[gang]:
+                    awaited.append(told[gang])
+        return {gang: each.estimate for gang, each in told.items()}
+
+    def awaited(self, gang: str) -> Told | None:
+        """What was first told of a gang that has not started yet."""
+        told = self._awaited.get(gang)
+        return told[0] if told else None
 
     def started(self, gang: str, now_ms: int) -> None:
         """The gang has been placed."""
         told = self._awaited.pop(gang, None)
         if told is None:
             return
-        told.started_ms = now_ms
-        estimate = told.estimate
+        for each in told:
+            each.started_ms = now_ms
+        estimate = told[0].estimate
         self._count += 1
-        covered = now_ms <= estimate.p50_ms, now_ms <= estimate.p90_ms
-        self._covered_50 += covered[0]
-        self._covered_90 += covered[1]
-        for place, (part, low, high) in enumerate(AIMS):
-            moved = self._parts[place] + LEARNING * (part - covered[place])
-            self._parts[place] = min(max(moved, low), high)
+        self._covered_50 += now_ms <= estimate.p50_ms
+        self._covered_90 += now_ms <= estimate.p90_ms
         loss = pinball(now_ms - estimate.p50_ms, P50) + pinball(now_ms - estimate.p90_ms, P90)
         self._pinball_ms += loss / 2
 
     def left(self, gang: str, now_ms: int) -> None:
         """It waits no longer, and never started."""
-        told = self._awaited.pop(gang, None)
-        if told is not None:
-            told.left_ms = now_ms
+        for each in self._awaited.pop(gang, ()):
+            each.left_ms = now_ms
 
     def score(self) -> Score:
         """Of all that have started so far."""
@@ -155,9 +170,9 @@ class Scores:
         )
         known = np.concatenate([own[2], every[2], np.ones(len(FIRST))])
         spread = product_limit(values, weights, known, float(values.max()))
-        return spread.quantile(self._parts[0]), spread.quantile(self._parts[1])
+        return spread.quantile(P50), spread.quantile(P90)
 
-    def _seen(self, bands: Sequence[deque[Told]]) -> tuple[Numbers, Numbers, Numbers]:
+    def _seen(self, bands: Sequence[deque[list[Told]]]) -> tuple[Numbers, Numbers, Numbers]:
         """Logarithms of factors, how much each counts, and whether it is exact."""
         columns = [_column(band, self._known_ms) for band in bands if band]
         if not columns:
@@ -175,15 +190,17 @@ def _band(ahead_ms: int) -> int:
     return sum(ahead_ms > edge for edge in BANDS_MS)
 
 
-def _column(band: deque[Told], now_ms: int) -> Numbers:
+def _column(moments: deque[list[Told]], now_ms: int) -> Numbers:
+    newest = len(moments) - 1
     rows = [
         (
             (each.started_ms or each.left_ms or now_ms) - each.at_ms,
             each.ahead_ms,
-            each.started_ms is not None,
+            0.5 ** ((newest - place) / HALF_LIFE) / len(moment),
+            each.started_ms > 0,
         )
-        for each in band
+        for place, moment in enumerate(moments)
+        for each in moment
     ]
-    waited, ahead, known = np.array(rows, dtype=np.float64).T
-    weights = 0.5 ** (np.arange(len(rows))[::-1] / HALF_LIFE)
+    waited, ahead, weights, known = np.array(rows, dtype=np.float64).T
     return np.stack([np.log((waited + GRAIN_MS) / (ahead + GRAIN_MS)), weights, known])
