@@ -45,14 +45,14 @@ class Part:
 
 
 PARTS = (
-    Part(name="RICC from 60,000, easy", trace=RICC, policy="easy", start=60_000, jobs=10_000),
-    Part(name="RICC from 60,000, default", trace=RICC, policy="default", start=60_000, jobs=10_000),
+    Part(name="RICC from 60,000, easy", trace=RICC, policy="easy", start=60_000, jobs=6_000),
+    Part(name="RICC from 60,000, default", trace=RICC, policy="default", start=60_000, jobs=6_000),
     Part(
         name="Philly from 40,000, default",
         trace=PHILLY_82K,
         policy="default",
         start=40_000,
-        jobs=8_000,
+        jobs=6_000,
         limits=False,
     ),
 )

@@ -19,6 +19,7 @@ from gigawatt.scheduler.ask import Ask, ask_at
 from gigawatt.scheduler.decide import Finished, fair_line, in_line, visiting_order
 from gigawatt.scheduler.fair import FairLine
 from gigawatt.scheduler.policy import Policy
+from gigawatt.scheduler.resubmitted import starts_anew
 from gigawatt.scheduler.round import Round
 from gigawatt.scheduler.shorter import shorter_limit_ms
 from gigawatt.scheduler.snapshot import (
@@ -81,6 +82,10 @@ def explain(
     if tried:
         change = cheapest_change(turn, ask, ranks, duration_ms, row=row, likely_ms=likely_ms)
     turn.advance(rest)
+    if change is not None and (turn.holds or turn.hold):
+        # What is kept for others behind it would be in the way of one that comes anew.
+        anew = starts_anew(snapshot, row, change.field, change.after, policy)
+        change = change if anew else None
     decision = Finished(turn=turn, line=line()).decision()
     for start in decision.starts:
         if start.gang == gang:

@@ -8,6 +8,9 @@ than it has been, and that counts too, or what starts soon would be all that is 
 What was told first of each gang is kept, and scored when it starts: whether the start was covered, and the pinball
 loss, which is least where a quantile is right.
 
+Where gangs are unlike what plays take them for, what others waited of late is the better guess, so what plays say is
+drawn half way to that before it is put right.
+
 Sources: Koenker, Bassett, "Regression quantiles", Econometrica 46, 1978; Gibbs, Candès, "Adaptive conformal inference
 under distribution shift", NeurIPS 2021: intervals kept right by the errors of the near past.
 """
@@ -15,6 +18,7 @@ under distribution shift", NeurIPS 2021: intervals kept right by the errors of t
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import exp, log
 
 import numpy as np
 
@@ -30,6 +34,8 @@ HALF_LIFE = 8.0  # a moment counts half of one that is so many newer
 PRIOR = 2.0  # moments of its own with which a band weighs as much as all bands together
 GRAIN_MS = 60_000  # added to both sides of a factor: below it, differences are no matter
 BANDS_MS = (600_000, 3_600_000, 14_400_000, 43_200_000)  # how far ahead
+BLEND = 0.5  # of what plays say that is taken, in factors; the rest is what gangs waited of late
+LATE_MAX = 400  # waits of late
 FIRST = np.log(np.array([0.4, 0.6, 0.8, 0.9, 1.0, 1.1, 1.2, 1.5, 2.0, 3.0]))
 FIRST_WEIGHT = 0.2  # each of the factors above, which stand for what is not known yet
 
@@ -47,7 +53,7 @@ class Told:
     """An estimate that was made. Of a gang that still waits both are 0; `left_ms` is of one that never started."""
 
     at_ms: int
-    ahead_ms: int  # what the plays said
+    ahead_ms: int  # what the plays said, drawn to what gangs waited of late
     estimate: Estimate
     started_ms: int = 0
     left_ms: int = 0
@@ -74,6 +80,8 @@ class Scores:
             str, list[Told]
         ] = {}  # the first that was told, then others to learn from
         self._bands = [deque[list[Told]](maxlen=MOMENTS_MAX) for _ in range(len(BANDS_MS) + 1)]
+        self._late: deque[float] = deque(maxlen=LATE_MAX)  # logarithms of waits
+        self._usual: float | None = None
         self._known: dict[int, tuple[float, float]] = {}
         self._known_ms = -1
         self._count = self._covered_50 = self._covered_90 = 0
@@ -81,24 +89,13 @@ class Scores:
 
     def estimate(self, ahead_ms: int, *, now_ms: int) -> Estimate:
         """Of a gang that plays let start in `ahead_ms`."""
-        if now_ms != self._known_ms:
-            self._known.clear()
-            self._known_ms = now_ms
-        band = _band(ahead_ms)
-        if band not in self._known:
-            self._known[band] = self._factors(band)
-        p50_ms, p90_ms = (
-            now_ms + max(round((ahead_ms + GRAIN_MS) * float(np.exp(each))) - GRAIN_MS, 0)
-            for each in self._known[band]
-        )
-        return Estimate(p50_ms=p50_ms, p90_ms=max(p50_ms, p90_ms))
+        return self._corrected(self._drawn(ahead_ms, now_ms), now_ms)
 
     def tell(self, found: Mapping[str, int], *, now_ms: int) -> dict[str, Estimate]:
         """The estimates for gangs of which plays said how far ahead they start. The first of each gang is scored."""
+        found = {gang: self._drawn(ahead_ms, now_ms) for gang, ahead_ms in found.items()}
         told = {
-            gang: Told(
-                at_ms=now_ms, ahead_ms=ahead_ms, estimate=self.estimate(ahead_ms, now_ms=now_ms)
-            )
+            gang: Told(at_ms=now_ms, ahead_ms=ahead_ms, estimate=self._corrected(ahead_ms, now_ms))
             for gang, ahead_ms in found.items()
         }
         for gang, each in told.items():
@@ -130,6 +127,7 @@ class Scores:
             return
         for each in told:
             each.started_ms = now_ms
+        self._late.append(log(now_ms - told[0].at_ms + GRAIN_MS))
         estimate = told[0].estimate
         self._count += 1
         self._covered_50 += now_ms <= estimate.p50_ms
@@ -153,6 +151,27 @@ class Scores:
             coverage_p90=round(self._covered_90 / count, 6),
             pinball=round(self._pinball_ms / count / 1000, 3),
         )
+
+    def _drawn(self, ahead_ms: int, now_ms: int) -> int:
+        """`ahead_ms`, drawn to what gangs waited of late."""
+        if now_ms != self._known_ms:
+            self._known.clear()
+            self._known_ms = now_ms
+            self._usual = float(np.median(self._late)) if self._late else None
+        if self._usual is None:
+            return ahead_ms
+        middle = BLEND * log(ahead_ms + GRAIN_MS) + (1.0 - BLEND) * self._usual
+        return max(round(exp(middle)) - GRAIN_MS, 0)
+
+    def _corrected(self, ahead_ms: int, now_ms: int) -> Estimate:
+        band = _band(ahead_ms)
+        if band not in self._known:
+            self._known[band] = self._factors(band)
+        p50_ms, p90_ms = (
+            now_ms + max(round((ahead_ms + GRAIN_MS) * float(np.exp(each))) - GRAIN_MS, 0)
+            for each in self._known[band]
+        )
+        return Estimate(p50_ms=p50_ms, p90_ms=max(p50_ms, p90_ms))
 
     def _factors(self, band: int) -> tuple[float, float]:
         """Logarithms of the factors for P50 and P90: those of the band, drawn to those of all bands."""

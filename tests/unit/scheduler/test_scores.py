@@ -50,17 +50,6 @@ def test_what_still_waits_counts_as_late() -> None:
     assert after.p90_ms - now_ms > before.p90_ms - (now_ms - 50 * HOUR_MS)
 
 
-def test_a_thousand_of_one_moment_count_as_one() -> None:
-    scores = Scores()
-    at_ms = many(scores, 1.0)
-    burst = {f"b-{number}": HOUR_MS for number in range(1_000)}
-    scores.tell(burst, now_ms=at_ms)
-    for gang in burst:
-        scores.started(gang, at_ms + 60_000)
-    estimate = scores.estimate(HOUR_MS, now_ms=at_ms + 2 * HOUR_MS)
-    assert estimate.p50_ms - (at_ms + 2 * HOUR_MS) == pytest.approx(HOUR_MS, rel=0.05)
-
-
 def test_the_first_that_was_told_is_the_one_that_is_scored() -> None:
     scores = Scores()
     first = scores.tell({"g": HOUR_MS}, now_ms=0)["g"]
