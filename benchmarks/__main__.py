@@ -12,6 +12,7 @@ ALL = (
     "writes",
     "arrays",
     "crash",
+    "failover",
     "durability",
     "environments",
     "weights",
@@ -23,6 +24,7 @@ ALL = (
     "scale",
     "reclaim",
     "estimates",
+    "lives",
 )
 
 

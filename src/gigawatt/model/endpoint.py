@@ -5,9 +5,11 @@ from enum import StrEnum
 
 from gigawatt.model.attempt import Attempt
 from gigawatt.model.gang import Gang, GangKind, Shape
-from gigawatt.model.job import suspects
+from gigawatt.model.job import after_pause, suspects
 from gigawatt.model.plan import Claim
 from gigawatt.model.volume import Mount, data_of
+
+ENDPOINT_LABEL = "endpoint"  # that replicas wear, with the name of theirs
 
 
 class EndpointPhase(StrEnum):
@@ -43,6 +45,14 @@ class Readiness:
     interval_ms: int = 250
 
 
+class Routing(StrEnum):
+    """Which of the replicas with room takes a request."""
+
+    LEAST = "least"  # the one with the fewest in flight
+    PREFIX = "prefix"  # the one that has seen most of the prompt's beginning
+    SESSION = "session"  # the same one for the same session
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointSpec:
     name: str
@@ -62,6 +72,7 @@ class EndpointSpec:
     idle_s: int = 300  # without a request for this long: down to replicas_min
     queue_max: int = 256  # requests that may wait for a replica
     queue_timeout_s: int = 300
+    routing: Routing = Routing.LEAST
     readiness: Readiness = Readiness()
     priority: int = 100
     grace_s: int = 10
@@ -98,6 +109,7 @@ class Replica:
     stopping: bool = False  # not wanted any more
     ended_ms: int | None = None
     claim: Claim | None = None  # what is kept for it until it starts
+    labels: tuple[tuple[str, str], ...] = ()  # its endpoint's, and `endpoint` with its name
     version: int = 1
 
     @property
@@ -121,6 +133,8 @@ class Replica:
             shape=self.shape,
             priority=self.priority,
             queued_ms=self.queued_ms,
+            labels=self.labels,
+            windows=after_pause((), self.attempts),
             avoid_nodes=suspects(self.attempts),
             data=data_of(self.volumes),
         )

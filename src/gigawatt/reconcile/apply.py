@@ -10,7 +10,6 @@ from gigawatt.model.command import (
     AddVolumeVersion,
     CancelArray,
     CancelJob,
-    ChangeNode,
     Command,
     CreateKey,
     CreateProject,
@@ -57,6 +56,7 @@ from gigawatt.model.observation import (
     LaunchFailed,
     LaunchPreparing,
     ModelStored,
+    NodeChecked,
     NodeLost,
     NodeSeen,
     Observation,
@@ -66,19 +66,23 @@ from gigawatt.model.observation import (
     ReplicaReadiness,
     ResumeChosen,
     RetentionNoted,
+    StacksSeen,
     TaskRecalled,
     WorkspaceTouched,
 )
 from gigawatt.model.tenant import ApiKey
+from gigawatt.model.upkeep import ChangeNode, RunChecks
 from gigawatt.model.workspace import Workspace
 from gigawatt.reconcile import (
     accesses,
     arrays,
     attempts,
     checkpoints,
+    drains,
     endpoints,
     entitlements,
     environments,
+    hangs,
     jobs,
     models,
     nodes,
@@ -105,6 +109,7 @@ OfAttempt = (
     | CheckpointSaved
     | ResumeChosen
     | ReplicaReadiness
+    | StacksSeen
     | AttemptGone
 )
 
@@ -145,8 +150,8 @@ def command(turn: Turn, asked: Command) -> Entity:  # noqa: C901, PLR0911, PLR09
             return endpoints.put(turn, asked)
         case StopEndpoint():
             return endpoints.stop(turn, asked)
-        case ChangeNode():
-            return nodes.change(turn, asked)
+        case ChangeNode() | RunChecks():
+            return nodes.command(turn, asked)
         case NoteAccess():
             return accesses.note(turn, asked)
         case CreateProject() | SetEntitlement():
@@ -185,6 +190,8 @@ def observation(turn: Turn, seen: Observation) -> None:  # noqa: C901, PLR0912 -
             nodes.seen(turn, seen)
         case NodeLost():
             nodes.lost(turn, seen)
+        case NodeChecked():
+            nodes.checked(turn, seen)
         case DataCached():
             nodes.cached(turn, seen)
         case EnvironmentStage():
@@ -232,6 +239,8 @@ def due(turn: Turn, subject: str) -> None:
         schedules.due(turn, schedule)
     elif workspace := world.workspaces.get(subject):
         workspaces.due(turn, workspace)
+    elif node := world.nodes.get(subject):
+        nodes.due(turn, node)
 
 
 def decision(turn: Turn, decided: Decision) -> None:
@@ -284,12 +293,18 @@ def _of_attempt(turn: Turn, seen: OfAttempt) -> None:  # noqa: C901, PLR0912 - o
                 workspaces.readiness(turn, owner, attempt, seen)
         case RankProgress():
             if isinstance(owner, Job):
+                hangs.progressed(turn, owner, attempt, seen)
                 jobs.progressed(turn, owner, attempt, seen)
             elif isinstance(owner, Workspace):
                 workspace_use.measured(turn, owner, attempt, seen)
         case CheckpointSaved():
             if isinstance(owner, Job):
-                checkpoints.reported(turn, owner, attempt, seen.checkpoint)
+                saved = hangs.timed(turn, owner, attempt, seen.checkpoint)
+                checkpoints.reported(turn, owner, attempt, saved)
+                drains.saved(turn, owner.id)
+        case StacksSeen():
+            if isinstance(owner, Job):
+                hangs.stacks_seen(turn, owner, attempt, seen)
         case ResumeChosen():
             if isinstance(owner, Job):
                 checkpoints.chosen(turn, owner, attempt, seen)

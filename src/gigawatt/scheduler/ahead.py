@@ -4,7 +4,8 @@ What is played is the policy itself on a snapshot that this module moves on: gan
 what they are given, gangs that should have ended give it back. Times at which little changes are put together, so that
 the number of rounds is bounded whatever the length of the line: the further ahead, the coarser.
 
-Left out: gangs that nobody has submitted yet, and plans that stop or move others.
+Left out: gangs that nobody has submitted yet, plans that stop or move others, feeds of power, and who keeps apart from
+whom.
 """
 
 import heapq
@@ -79,6 +80,8 @@ class Ahead:
             nodes=_own(snapshot.nodes),
             running=None,
             claims=None,
+            power=None,
+            apart=None,
             shares=_own_shares(snapshot),
         )
         self._ends: list[tuple[int, int, Held]] = []

@@ -1,5 +1,6 @@
 """Everything that an instance is made of, put together. Nothing is started here."""
 
+import platform
 from dataclasses import dataclass
 from functools import partial
 
@@ -20,6 +21,7 @@ from gigawatt.control.archive import StoreArchive
 from gigawatt.control.caretaker import Caretaker
 from gigawatt.control.courier import Courier
 from gigawatt.control.front import Front
+from gigawatt.control.inspector import Inspector
 from gigawatt.control.leader import Config, Leader
 from gigawatt.control.premises import LocalPremises
 from gigawatt.control.workshop import LocalWorkshop
@@ -45,7 +47,7 @@ from gigawatt.settings import Settings
 from gigawatt.store import open_store
 from gigawatt.store.base import Store
 
-LEASE_MS = 10_000
+LEASE_MS = 3_000  # a standby waits for so long after the last word of a leader that is gone
 FILE_LEASE_MS = (
     300_000  # renewing is most of what an idle instance does, and the directory is locked anyway
 )
@@ -63,6 +65,7 @@ class Parts:
     handoff: Handoff
     courier: Courier
     caretaker: Caretaker
+    inspector: Inspector
 
 
 def build(settings: Settings, instance: Instance, *, gateway_port: int, proxy_url: str) -> Parts:
@@ -93,6 +96,9 @@ def build(settings: Settings, instance: Instance, *, gateway_port: int, proxy_ur
         handoff=Handoff(settings.data / SOCKET, services),
         courier=Courier(services, leader=leader),
         caretaker=Caretaker(services, observe=leader.observe, every_s=settings.retention_every_s),
+        inspector=Inspector(
+            leader, engine, watch_s=settings.node_watch_s, burn_s=settings.node_burn_s
+        ),
     )
 
 
@@ -261,9 +267,13 @@ def _disk(settings: Settings) -> Disk:
 
 def _config(settings: Settings, instance: Instance) -> Config:
     return Config(
-        holder=f"{settings.data}",
+        holder=f"{settings.data} on {platform.node()}",
         instance=entropy(8).hex(),
-        site=Site(work_dir=_work_dir(settings), api_url=instance.api_url),
+        site=Site(
+            work_dir=_work_dir(settings),
+            api_url=instance.api_url,
+            checks="" if settings.node_checks == "off" else settings.node_checks,
+        ),
         cycles=settings.data / "cycles",
         policy=_policy(settings),
         lease_ms=FILE_LEASE_MS if settings.store_url.startswith("sqlite:") else LEASE_MS,

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 
 from gigawatt.model.ledger import TimeClass
 from gigawatt.scheduler.scores import NO_SCORE, Score
+from gigawatt.twin.serving import Served
 from gigawatt.twin.tally import UNITS, Tally
 
 ALLOCATED = (
@@ -44,14 +45,17 @@ class Asked:
     impossible: int
     waiting: int
     began_ms: int
+    failures: tuple[tuple[str, int], ...] = ()  # how often, by cause
+    served: tuple[Served, ...] = ()
+    saving_ms: int = 0  # device time that stood still for checkpoints
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """One run. Device time is of GPUs where the site has any, else of cores.
 
-    `utilization` is what gangs held of what was up; `goodput` what was useful of what they held; `fragmentation` what
-    was free on nodes that were partly used, of what is installed.
+    `utilization` is what gangs held of what was up; `goodput` what was useful or served of what they held, less the time in which
+    they stood still to save; `fragmentation` what was free on nodes that were partly used, of what is installed.
     """
 
     policy: str
@@ -69,6 +73,9 @@ class Report:
     fragmentation: float
     preemptions: int
     interruptions: int  # attempts that a node's failure ended
+    failures: tuple[tuple[str, int], ...]  # of nodes and domains: how often, by cause
+    serving: tuple[Served, ...]
+    checkpointing_s: float  # device time that stood still to save, in GPU- or core-seconds
     lost_work_gpu_s: float
     lost_work_core_s: float
     estimates: Score  # of starts that were foretold; the count is 0 where none were
@@ -80,7 +87,7 @@ def report_of(tally: Tally, asked: Asked, score: Score | None = None) -> Report:
     """The report of a closed tally, and of how well starts were foretold."""
     installed, allocated = tally.total(), tally.total(*ALLOCATED)
     up = installed - tally.total(*AWAY)
-    useful = tally.total(TimeClass.USEFUL)
+    useful = tally.total(TimeClass.USEFUL, TimeClass.SERVING)
     scattered = tally.scattered_ms.get(tally.unit, 0)
     return Report(
         policy=asked.policy,
@@ -94,10 +101,13 @@ def report_of(tally: Tally, asked: Asked, score: Score | None = None) -> Report:
         wait_s=spread(tally.waits_ms),
         jct_s=spread(tally.jcts_ms),
         utilization=_ratio(allocated, up) or 0.0,
-        goodput=_ratio(useful, allocated),
+        goodput=_ratio(useful - asked.saving_ms, allocated),
         fragmentation=_ratio(scattered, installed) or 0.0,
         preemptions=tally.preemptions,
         interruptions=tally.interruptions,
+        failures=asked.failures,
+        serving=asked.served,
+        checkpointing_s=asked.saving_ms / 1_000_000,
         lost_work_gpu_s=_lost_s(tally, UNITS[0]),
         lost_work_core_s=_lost_s(tally, UNITS[1]),
         estimates=score or NO_SCORE,

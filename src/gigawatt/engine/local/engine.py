@@ -29,10 +29,11 @@ from gigawatt.engine.local.talks import (
     open_line,
     stream_of,
 )
-from gigawatt.engine.local.translate import key_of, nodes_of, stage_spec
+from gigawatt.engine.local.translate import check_result, key_of, nodes_of, stage_spec
 from gigawatt.engine.talk import Attachment, ByteStream, Command, WindowSize
 from gigawatt.model.checkpoint import Candidate, Finding
 from gigawatt.model.gang import Isolation
+from gigawatt.model.health import CheckResult
 from gigawatt.model.launch import AttemptKey, Launch
 from gigawatt.model.node import NodeReport, NodeState
 from gigawatt.model.observation import (
@@ -48,6 +49,7 @@ from gigawatt.model.volume import data_of
 
 ORPHAN_S = 86_400.0  # a supervisor without a control plane for so long ends
 STOP_GRACE_S = 10.0  # for gangs when the whole engine is shut down
+CHECK_S = 960.0  # more than a supervisor gives them
 PROBE_S = 30.0  # more than looking into a rank takes at most
 PREPARING_TOLD_EVERY_S = 10.0  # while data is on its way: less than a launch is given
 EXEC_SPARE_S = 30.0  # for the end of a command after its time is up
@@ -149,6 +151,18 @@ class LocalEngine:
             )
         except LinkLostError as error:
             raise RefusalError(RefusalCode.UNAVAILABLE, str(error)) from error
+
+    async def check(self, node: str, level: str) -> tuple[CheckResult, ...]:
+        """With the executable files of `checks` in the data directory as checks of one's own. Raises RefusalError."""
+        self._check_node(node)
+        scripts = str(self._data / "checks")
+        try:
+            answer = await self._nodes.ask(
+                node, "check", timeout_s=CHECK_S, level=level, scripts=scripts
+            )
+        except (LinkLostError, RefusedError) as error:
+            raise RefusalError(RefusalCode.UNAVAILABLE, str(error)) from error
+        return tuple(check_result(each) for each in answer["results"])
 
     async def prepare(self, node: str, digests: tuple[str, ...]) -> None:
         """Have these bundles unpacked. Raises RefusalError."""
@@ -308,6 +322,7 @@ class LocalEngine:
         self._attempts.event(node, event)
 
     def _lost(self, node: str, why: str) -> None:
+        self._attempts.lost(node)
         self._outbox.put(NodeLost(at_ms=now_ms(), node=node, reason=why))
 
     def _back(self, node: str, inventory: Message) -> None:
