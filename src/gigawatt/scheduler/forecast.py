@@ -96,15 +96,18 @@ def _about(ran_ms: int) -> int:
 
 def _held(snapshot: Snapshot, outlook: Outlook, runner: Runner, end_ms: int) -> Held:
     use, nodes = runner.held, snapshot.nodes
-    there = [(row, node) for node in use.nodes if (row := nodes.row(node)) != NONE]
-    devices = tuple(
-        [tuple(named_devices(outlook.nodes[node], use)) if use.devices else () for _, node in there]
-    )
+    given = use.devices or ((),) * len(use.nodes)
+    there = [
+        (row, node, uuids)
+        for node, uuids in zip(use.nodes, given, strict=True)
+        if (row := nodes.row(node)) != NONE
+    ]
+    devices = [tuple(named_devices(outlook.nodes[node], uuids)) for _, node, uuids in there]
     return Held(
-        rows=np.array([row for row, _ in there], dtype=np.intp),
-        places=np.array([use.places.get(node, 1) for _, node in there], dtype=np.intp),
+        rows=np.array([row for row, _, _ in there], dtype=np.intp),
+        places=np.array([use.places.get(node, 1) for _, node, _ in there], dtype=np.intp),
         amounts=use.per_node.vector(),
-        devices=devices if use.devices else (),
+        devices=tuple(devices) if use.devices else (),
         alone=use.sealed,
         owner=runner.owner,
         end_ms=max(end_ms, snapshot.now_ms + 1) if end_ms != NEVER_MS else NEVER_MS,

@@ -11,10 +11,13 @@ from gigawatt.scheduler.policy import Policy
 from gigawatt.scheduler.snapshot import CPU, GPU, MEMORY, NONE, GangColumns, Snapshot
 
 AMOUNTS = {"gang.gpus": (GPU, 1000), "gang.cpus": (CPU, 1000), "gang.memory": (MEMORY, 1)}
+TERMS = frozenset({"gang.apart", "gang.spread", "gang.segment"})  # these are taken at their word
 
 
 def starts_anew(snapshot: Snapshot, row: int, field: str, value: Any, policy: Policy) -> bool:
     """Whether the gang of this row starts in a line in which it comes last, with `field` of the job file at `value`."""
+    if field in TERMS:
+        return True
     gangs = _changed(snapshot.gangs, row, field, value)
     queued_ms_G = gangs.queued_ms_G.copy()
     queued_ms_G[row] = snapshot.now_ms
@@ -47,9 +50,7 @@ def _changed(gangs: GangColumns, row: int, field: str, value: Any) -> GangColumn
                 gangs, kind_lists=lists, kinds_G=_set(gangs.kinds_G, row, len(lists) - 1)
             )
         case _:
-            return (
-                gangs  # a term of its own, which the line knows nothing of: as it is, it would wait
-            )
+            raise AssertionError(field)
 
 
 def _set(column: Any, row: int, value: int) -> Any:
