@@ -23,6 +23,7 @@ ALL = (
     "twin",
     "scale",
     "reclaim",
+    "estimates",
     "lives",
 )
 

@@ -47,10 +47,10 @@ def fields(view: "ExplanationView", name: str, now_ms: int) -> list[tuple[str, s
         ("because", reason["message"] if reason else ""),
         ("reason", reason["code"] if reason else ""),
         ("position", f"{position} in the line" if position else ""),
-        ("starts", _estimate(estimate["p50"], estimate["p90"], now_ms) if estimate else ""),
+        ("starts", form.estimate(estimate["p50"], estimate["p90"], now_ms) if estimate else ""),
         (
             "change",
-            f"{change['field']} from {change['from']} to {change['to']}: starts {change['start']}"
+            f"{change['field']} from {change['from']} to {change['to']}: starts {form.start(change['start'])}"
             if change
             else "",
         ),
@@ -78,11 +78,6 @@ def _saving(view: "ExplanationView") -> str:
         f"every {every}, {cost} each, and a failure is to be expected every {mttf}:"
         f" {advice['waste']:.1%} of its time; every {best} would be {advice['best_waste']:.1%}"
     )
-
-
-def _estimate(p50_ms: int, p90_ms: int, now_ms: int) -> str:
-    likely, surely = form.duration(max(0, p50_ms - now_ms)), form.duration(max(0, p90_ms - now_ms))
-    return f"in {likely} as likely as not, in {surely} nine times of ten"
 
 
 def _show_evidence(view: "ExplanationView") -> None:

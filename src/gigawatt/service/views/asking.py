@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from gigawatt.service.views.explain import EstimateView
+from gigawatt.service.views.estimates import EstimateView
 from gigawatt.service.views.jobs import ReasonView
 
 
