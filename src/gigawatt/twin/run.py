@@ -207,7 +207,8 @@ class Twin:
         name = f"job-{self._submitted:09d}"
         self.machines.expect(name, work.run_ms)
         spec = work.spec("job")
-        return SubmitJob(id=name, tenant=DEFAULT_TENANT, project=work.project, by=BY, spec=spec)
+        by = work.user or BY
+        return SubmitJob(id=name, tenant=DEFAULT_TENANT, project=work.project, by=by, spec=spec)
 
     def _fits(self, shape: Shape) -> bool:
         """Whether the site could hold it at all; asked once for each shape."""
