@@ -90,6 +90,14 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Spare:
+    """A node that an attempt holds and does not run on, with the devices that are kept there."""
+
+    node: str
+    gpus: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """`(gang, n)` names it everywhere; n counts from 1."""
 
@@ -116,6 +124,13 @@ class Attempt:
     places: tuple[int, ...] = ()  # of a stacked gang, how many each node holds; () is one each
     stopped_for: str = ""  # what a plan stopped it for: a gang's id, or "another tenant"
     notice_ms: int = 0  # from then to its first signal
+    spares: tuple[Spare, ...] = ()  # held beside its nodes
+
+    @property
+    def held(self) -> tuple[str, ...]:
+        """All of its nodes, and then its spares."""
+        return (*self.nodes, *(spare.node for spare in self.spares)) if self.spares else self.nodes
+
     step_ms: int = 0  # the median step of its ranks, as far as they report steps
     last_step: int | None = None  # where it hung
     blamed: tuple[str, ...] = ()  # nodes that its failure is laid to; sorted

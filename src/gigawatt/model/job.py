@@ -24,6 +24,10 @@ class JobPhase(StrEnum):
     CANCELLED = "cancelled"
 
 
+PAUSE_MS = 5_000  # before the third try in a row; doubled with each further one
+PAUSE_MAX_MS = 300_000
+LASTED_MS = 60_000  # an attempt that ran for so long, or reported a step, is no failure in a row with others
+
 ENDED = frozenset({JobPhase.SUCCEEDED, JobPhase.FAILED, JobPhase.CANCELLED})
 WAITING = frozenset({JobPhase.BLOCKED, JobPhase.PREPARING, JobPhase.QUEUED})
 
@@ -175,7 +179,7 @@ class Job:
             isolation=self.spec.isolation,
             labels=self.spec.labels,
             checkpoint=self.checkpoint,
-            windows=self.spec.windows,
+            windows=after_pause(self.spec.windows, self.attempts[self.attempts_before :]),
             avoid_nodes=tuple(sorted({*suspects(self.attempts), *self.avoids})),
             data=data_of(self.spec.volumes),
             duration_ms=self.spec.timeout_s * 1000,
@@ -197,3 +201,37 @@ def suspects(attempts: tuple[Attempt, ...]) -> tuple[str, ...]:
         if node
     }
     return tuple(sorted(named))
+
+
+def pause_ms(attempts: tuple[Attempt, ...]) -> int:
+    """For how long the infrastructure is left alone after the newest attempt: not at all after one failure, for there
+    are other nodes; longer each time after more of them in a row, for then it is not the node.
+    """
+    failures = 0
+    for attempt in reversed(attempts):
+        if attempt.verdict is not Verdict.INFRASTRUCTURE or _got_somewhere(attempt):
+            break
+        failures += 1
+    return min(PAUSE_MS << min(failures - 2, 10), PAUSE_MAX_MS) if failures > 1 else 0
+
+
+def after_pause(windows: tuple[Window, ...], attempts: tuple[Attempt, ...]) -> tuple[Window, ...]:
+    """The windows as far as they come after a pause that the newest attempt calls for."""
+    pause = pause_ms(attempts)
+    if not pause:
+        return windows
+    ended_ms = attempts[-1].ended_ms
+    assert ended_ms is not None, "what has not ended calls for no pause"
+    again_ms = ended_ms + pause
+    later = tuple(
+        replace(each, start_ms=max(each.start_ms, again_ms))
+        for each in windows or (Window(start_ms=0),)
+        if not each.end_ms or each.end_ms > again_ms
+    )
+    return later or windows  # all are over by then, and none would be any time
+
+
+def _got_somewhere(attempt: Attempt) -> bool:
+    if attempt.running_ms is None or attempt.ended_ms is None:
+        return False
+    return attempt.first_step_ms is not None or attempt.ended_ms - attempt.running_ms >= LASTED_MS

@@ -31,6 +31,7 @@ class Claim:
     until_ms: int
     stopped: int = 0  # gangs that stop for it
     moved: int = 0  # gangs that move for it
+    spares: int = 0  # so many of the last nodes
     lapsed_ms: int = 0
     why: str = ""  # it was given up
 

@@ -19,6 +19,7 @@ from gigawatt.model.ledger import NodeAccount
 from gigawatt.model.node import Node
 from gigawatt.model.notification import Delivery, DeliveryPhase, Notification
 from gigawatt.model.pace import Pace
+from gigawatt.model.power import Feed
 from gigawatt.model.quota import ProjectUse
 from gigawatt.model.schedule import Schedule, SchedulePhase
 from gigawatt.model.template import Template
@@ -48,6 +49,7 @@ _TABLES: dict[type, str] = {
     Notification: "notifications",
     Delivery: "deliveries",
     ProjectUse: "uses",
+    Feed: "feeds",
 }
 
 RECENT_MAX = 10_000  # removals and uses that requests under way may not know of yet
@@ -66,7 +68,7 @@ def lives(entity: Entity) -> bool:  # noqa: PLR0911 - one flat table
             return entity.phase is not EndpointPhase.STOPPED
         case Schedule():
             return entity.phase is not SchedulePhase.DELETED
-        case Notification():
+        case Notification() | Feed():
             return entity.deleted_ms is None
         case Delivery():
             return entity.phase is DeliveryPhase.PENDING
@@ -104,6 +106,7 @@ class World:
     removed_ids: OrderedDict[str, None] = field(default_factory=OrderedDict[str, None])
     used_ms: OrderedDict[str, int] = field(default_factory=OrderedDict[str, int])
     uses: dict[str, ProjectUse] = field(default_factory=dict[str, ProjectUse])
+    feeds: dict[str, Feed] = field(default_factory=dict[str, Feed])
     trials: OrderedDict[str, Trials] = field(default_factory=OrderedDict[str, Trials])
     paces: dict[str, Pace] = field(default_factory=dict[str, Pace])  # by job
     marked: dict[str, None] = field(default_factory=dict[str, None])  # nodes with marks

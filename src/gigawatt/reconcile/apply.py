@@ -299,7 +299,8 @@ def _of_attempt(turn: Turn, seen: OfAttempt) -> None:  # noqa: C901, PLR0912 - o
                 workspace_use.measured(turn, owner, attempt, seen)
         case CheckpointSaved():
             if isinstance(owner, Job):
-                checkpoints.reported(turn, owner, attempt, seen.checkpoint)
+                saved = hangs.timed(turn, owner, attempt, seen.checkpoint)
+                checkpoints.reported(turn, owner, attempt, saved)
                 drains.saved(turn, owner.id)
         case StacksSeen():
             if isinstance(owner, Job):

@@ -4,11 +4,16 @@ An exit code alone is the user's. It is the node's where the same program lives 
 then the job is tried elsewhere, at nobody's cost. If it fails there too, the user's it was, and the node is cleared.
 """
 
+import re
+from collections import Counter
 from dataclasses import replace
+from functools import lru_cache
 from hashlib import blake2b
 
+from gigawatt.model.action import CheckNode
 from gigawatt.model.attempt import Attempt, Evidence, Verdict
 from gigawatt.model.endpoint import Replica
+from gigawatt.model.health import Outcome
 from gigawatt.model.job import Job
 from gigawatt.model.node import Node, NodeState
 from gigawatt.model.suspicion import Mark, marked, score
@@ -24,8 +29,11 @@ OTHERS_MIN = 3  # nodes without such a score, against which a node stands out
 CORDONED_OF = 8  # the watch takes out at most one of so many nodes, and always one
 SUSPECT_SCORE = 500  # from here on retries avoid a node
 
-MARKING_FACTS = frozenset({"signal", "launch_failed", "hang", "hardware", "contrast"})
+MARKING_FACTS = frozenset({"signal", "launch_failed", "hang", "hardware", "contrast", "unhealthy"})
 LINES_SAID = 3
+NUMBER = re.compile(r"[0-9]+")
+PROGRAMS_KEPT = 1_024
+LOOK = "watch"  # the level of checks that a node is given when a failure is laid to it
 
 
 def began(turn: Turn, owner: Work, attempt: Attempt) -> None:
@@ -40,7 +48,7 @@ def began(turn: Turn, owner: Work, attempt: Attempt) -> None:
 def judged(turn: Turn, owner: Work, attempt: Attempt) -> tuple[Work, Attempt]:
     """The attempt with its verdict, and its owner with earlier ones that this one changes."""
     failed_on = _first_node(attempt)
-    attempt = _explained(attempt)
+    attempt = _explained(turn, attempt)
     verdict = judge(attempt)
     if verdict is Verdict.USER and failed_on and isinstance(owner, Job):
         owner, attempt = _compared(turn, owner, attempt, failed_on)
@@ -74,7 +82,7 @@ def suspected(turn: Turn) -> tuple[str, ...]:
 
 
 def program_of(owner: Work) -> str:
-    """What runs of the same program share: an array's tasks, jobs with the same command and code, an endpoint."""
+    """What runs of the same program share: an array's tasks, jobs with the same code and program, an endpoint."""
     if isinstance(owner, Replica):
         return f"endpoint {owner.endpoint}"
     if not isinstance(owner, Job):
@@ -82,9 +90,20 @@ def program_of(owner: Work) -> str:
     if owner.array:
         return f"array {owner.array}"
     spec = owner.spec
-    return "\0".join(
-        (owner.tenant, owner.project, spec.environment, spec.bundle, spec.workdir, *spec.command)
-    )
+    code = (owner.tenant, owner.project, spec.environment, spec.bundle, spec.workdir)
+    return "\0".join((*code, *program_words(spec.command)))
+
+
+@lru_cache(maxsize=PROGRAMS_KEPT)
+def program_words(command: tuple[str, ...]) -> tuple[str, ...]:
+    """A command up to its program, without numbers: runs of a sweep differ in what follows, and in those."""
+    words = [NUMBER.sub("#", word) for word in command]
+    count = 1
+    for word in words[1:]:
+        count += 1
+        if not word.startswith("-"):
+            break
+    return tuple(words[:count])
 
 
 def _charged_to(owner: Work, attempt: Attempt, verdict: Verdict) -> str:
@@ -104,13 +123,14 @@ def _first_node(attempt: Attempt) -> str:
     return facts[0].node if facts else ""
 
 
-def _explained(attempt: Attempt) -> Attempt:
-    """With what the first rank to fail said last, and when its peers failed after it."""
+def _explained(turn: Turn, attempt: Attempt) -> Attempt:
+    """With what the first rank to fail said last, when its peers failed after it, and how its node was."""
     facts = decisive(attempt)
     first = facts[0] if facts else None
     if first is None or first.rank is None or first.what == "hang":
         return attempt
     told = [fact for fact in (_said(attempt, first), _peers(attempt, first)) if fact]
+    told += _health(turn, attempt, first)
     return replace(attempt, evidence=(*attempt.evidence, *told))
 
 
@@ -135,6 +155,22 @@ def _peers(attempt: Attempt, first: Evidence) -> Evidence | None:
     after = f"; {len(ends)} failed within {max(*ends, 0)} ms after it" if ends else ""
     detail = f"it was the first of {others + 1} ranks to fail{after}"
     return replace(first, what="peers", detail=detail)
+
+
+def _health(turn: Turn, attempt: Attempt, first: Evidence) -> list[Evidence]:
+    """What checks say of its node, where they find fault: since before it ran, or since then."""
+    node = turn.world.nodes.get(first.node)
+    since_ms = attempt.running_ms or attempt.placed_ms
+    facts: list[Evidence] = []
+    for each in node.checks if node else ():
+        if each.outcome is not Outcome.OK:
+            later = each.at_ms >= since_ms
+            when = "since it ran" if later else "before it ran"
+            failed = later and each.outcome is Outcome.FAIL
+            detail = f"check {each.name}, {when}: {each.outcome.value}: {each.detail}"
+            what = "unhealthy" if failed else "health"
+            facts.append(replace(first, what=what, detail=detail, rank=None))
+    return facts
 
 
 def _compared(turn: Turn, job: Job, attempt: Attempt, node: str) -> tuple[Job, Attempt]:
@@ -226,7 +262,9 @@ def _mark(turn: Turn, owner: Work, attempt: Attempt, name: str) -> None:
     )
     after = turn.put(replace(node, marks=marked(node.marks, mark)))
     if after.marks != node.marks:
-        turn.emit("node.suspected", after, f"{fact.detail} ({owner.id}.{attempt.n})")
+        # Everyone hears of nodes: what failed there, and with which words, is on the node, for operators.
+        turn.emit("node.suspected", after, f"a failure is laid to it: {fact.what}")
+        turn.act(CheckNode(node=name, level=LOOK))
         _cordon_if_lemon(turn, after)
 
 
@@ -248,7 +286,8 @@ def _cordon_if_lemon(turn: Turn, node: Node) -> None:
         f"{len(node.marks)} attempts of {len(gangs)} gangs failed here in {minutes:.0f} min;"
         f" {len(well)} of {len(ready)} other nodes are well"
     )
-    data = tuple((f"{mark.gang}.{mark.attempt}", mark.detail) for mark in node.marks)
+    kinds = Counter(mark.what for mark in node.marks)
+    data = tuple((what, str(count)) for what, count in sorted(kinds.items()))
     node_life.cordon(turn, node, reason, data)
 
 

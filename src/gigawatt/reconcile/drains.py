@@ -6,7 +6,7 @@ from gigawatt.model.action import NotifyAttempt
 from gigawatt.model.attempt import AttemptPhase, Evidence, Verdict
 from gigawatt.model.job import Job
 from gigawatt.model.node import Node, NodeState
-from gigawatt.reconcile import attempts
+from gigawatt.reconcile import attempts, spares
 from gigawatt.reconcile.attempts import Owner
 from gigawatt.reconcile.turn import Turn
 
@@ -28,7 +28,9 @@ def begin(turn: Turn, node: Node, *, by_ms: int) -> Node:
     turn.due(by_ms, node.id)
     for owner in gangs_on(turn, node.id):
         attempt = owner.attempt
-        if attempt is None or attempt.phase not in attempts.STOPPABLE:
+        if attempt is None or spares.gone(turn, owner, attempt, node.id):
+            continue
+        if attempt.phase not in attempts.STOPPABLE:
             continue
         if isinstance(owner, Job) and attempt.phase is AttemptPhase.RUNNING:
             key = attempts.key_of(owner, attempt)
@@ -44,7 +46,9 @@ def end(turn: Turn, node: Node) -> None:
     """Stop what is left there."""
     for owner in gangs_on(turn, node.id):
         attempt = owner.attempt
-        if attempt is not None and attempt.phase in attempts.STOPPABLE:
+        if attempt is None or spares.gone(turn, owner, attempt, node.id):
+            continue
+        if attempt.phase in attempts.STOPPABLE:
             _stop(turn, owner, node, "")
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from gigawatt.model.action import ProbeAttempt
 from gigawatt.model.attempt import Attempt, AttemptPhase, Evidence, Verdict
+from gigawatt.model.checkpoint import Checkpoint
 from gigawatt.model.job import HANG_OFF, Job
 from gigawatt.model.observation import RankProgress, StacksSeen
 from gigawatt.model.pace import OWN_TIME, STEPS_MIN, Pace, RankPace
@@ -63,6 +64,18 @@ def saved(turn: Turn, job: Job, attempt: Attempt) -> Job:
         attempt = replace(attempt, evidence=(*attempt.evidence, fact))
         turn.emit("job.straggler", job, f"rank {rank} on {status.node}: {detail}")
     return job.with_attempt(attempt)
+
+
+def timed(turn: Turn, job: Job, attempt: Attempt, checkpoint: Checkpoint) -> Checkpoint:
+    """A checkpoint, which is a sign of life, with how long its rank made no step for it."""
+    pace = turn.world.paces.get(job.id)
+    own = pace.ranks.get(checkpoint.rank) if pace and pace.attempt == attempt.n else None
+    if own is None:
+        return checkpoint
+    own.gap_ms = max(own.gap_ms, turn.now_ms - own.seen_ms)
+    own.seen_ms = turn.now_ms
+    cost_ms = max(checkpoint.at_ms - own.at_ms, 0) if own.at_ms else 0
+    return replace(checkpoint, cost_ms=cost_ms)
 
 
 def look(turn: Turn, job: Job, attempt: Attempt) -> None:

@@ -7,7 +7,7 @@ from gigawatt.model.array import JobArray
 from gigawatt.model.attempt import Attempt, AttemptPhase, Verdict
 from gigawatt.model.command import CancelJob, RetryJob, SubmitJob
 from gigawatt.model.environment import Environment, EnvironmentPhase
-from gigawatt.model.job import Job, JobPhase
+from gigawatt.model.job import Job, JobPhase, pause_ms
 from gigawatt.model.ledger import TimeClass
 from gigawatt.model.observation import ModelStored, RankProgress
 from gigawatt.model.ranges import contains, union
@@ -21,6 +21,7 @@ from gigawatt.reconcile import (
     hangs,
     models,
     removals,
+    spares,
     tasks,
     uses,
     volumes,
@@ -124,8 +125,11 @@ def attempt_ended(turn: Turn, job: Job, attempt: Attempt) -> None:
             turn, job, JobPhase.FAILED, f"it ran into its timeout of {job.spec.timeout_s} s"
         )
     elif verdict is Verdict.PREEMPTION or _budget_left(job, attempt.charged_to):
-        turn.emit("job.retrying", job, f"attempt {attempt.n} ended: {_why(attempt)}")
-        turn.put(replace(job, avoids=blame.suspected(turn)).moved(JobPhase.QUEUED))
+        pause = pause_ms(job.attempts[job.attempts_before :])
+        then = f"; the next may start in {pause // 1_000} s" if pause else ""
+        turn.emit("job.retrying", job, f"attempt {attempt.n} ended: {_why(attempt)}{then}")
+        job = spares.kept(turn, replace(job, avoids=blame.suspected(turn)), attempt)
+        turn.put(job.moved(JobPhase.QUEUED))
     else:
         ends.end_job(turn, job, JobPhase.FAILED, f"attempt {attempt.n} ended: {_why(attempt)}")
 

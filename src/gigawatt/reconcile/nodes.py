@@ -9,7 +9,7 @@ from gigawatt.model.node import Node, NodeReport, NodeState
 from gigawatt.model.observation import DataCached, NodeChecked, NodeLost, NodeSeen
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.upkeep import ChangeNode, OfNode, RunChecks
-from gigawatt.reconcile import attempts, drains
+from gigawatt.reconcile import attempts, drains, spares
 from gigawatt.reconcile.node_life import cordon, moved
 from gigawatt.reconcile.turn import Turn
 
@@ -43,6 +43,8 @@ def lost(turn: Turn, observation: NodeLost) -> None:
     for owner in drains.gangs_on(turn, node.id):
         attempt = owner.attempt
         assert attempt is not None
+        if spares.gone(turn, owner, attempt, node.id):
+            continue
         attempts.node_lost(turn, owner, attempt, node.id, observation.reason)
 
 

@@ -30,7 +30,8 @@ INFRASTRUCTURE_FACTS = frozenset(
 )
 FAILURE_FACTS = INFRASTRUCTURE_FACTS | {"exit", "crash", "oom", "launch_refused"}
 
-EXCUSE = "contrast"  # its program does well on other nodes
+# Its program does well on other nodes; a check of its node failed while it ran.
+EXCUSES = frozenset({"contrast", "unhealthy"})
 
 CHARGED_TO = {
     Verdict.USER: "user",
@@ -50,7 +51,7 @@ def judge(attempt: Attempt) -> Verdict:
     facts = decisive(attempt)
     if any(fact.what in INFRASTRUCTURE_FACTS for fact in facts):
         return Verdict.INFRASTRUCTURE
-    if any(fact.what == EXCUSE for fact in attempt.evidence):
+    if any(fact.what in EXCUSES for fact in attempt.evidence):
         return Verdict.INFRASTRUCTURE
     if facts:
         return Verdict.USER

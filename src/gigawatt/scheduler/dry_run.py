@@ -12,10 +12,14 @@ from gigawatt.model.world import World
 from gigawatt.scheduler.ask import ask_of
 from gigawatt.scheduler.cold import cold_gangs, cold_nodes
 from gigawatt.scheduler.decide import finish
+from gigawatt.scheduler.encode_apart import with_wear
+from gigawatt.scheduler.encode_power import cold_power
 from gigawatt.scheduler.explain import Explanation, explain
+from gigawatt.scheduler.ground import ground
 from gigawatt.scheduler.index import Memo
 from gigawatt.scheduler.known import Known
 from gigawatt.scheduler.policy import Policy
+from gigawatt.scheduler.power import Power
 from gigawatt.scheduler.reasons import Reasons
 from gigawatt.scheduler.sight import Plain
 from gigawatt.scheduler.snapshot import GANG_CODES, GANG_NUMBERS, NONE, Codes, GangColumns, Snapshot
@@ -28,12 +32,19 @@ def feasible(cluster: Snapshot | World, gang: Gang, memo: Memo | None = None) ->
     A cluster without nodes answers `no_nodes`: what may come is not known here. A memo, here and below, is of the
     snapshot's nodes, as in `decide.finish`.
     """
+    ask = ask_of(gang)
     if isinstance(cluster, World):
-        return why_never(Plain(nodes=cold_nodes(cluster.nodes.values(), {})), ask_of(gang))
-    index, ask = memo.lend(cluster.nodes) if memo else None, ask_of(gang)
-    if index is not None and index.counts(ask):
-        return why_never(Known(index), ask)
-    return why_never(Plain(nodes=cluster.nodes), ask)
+        nodes = cold_nodes(cluster.nodes.values(), {})
+        tree = cold_power(cluster.feeds, cluster.nodes.values(), (), nodes)
+        index = None
+    else:
+        nodes, tree = cluster.nodes, cluster.power
+        index = memo.lend(nodes) if memo else None
+    sight = Known(index) if index and index.counts(ask) else Plain(nodes=nodes)
+    never = why_never(sight, ask)
+    if never is not None or tree is None:
+        return never
+    return Power(tree, nodes).never(ask, ground(nodes, ask).ever_N)
 
 
 def what_if(
@@ -54,11 +65,15 @@ def asked(snapshot: Snapshot, gang: Gang, policy: Policy, memo: Memo | None = No
 
 
 def with_gang(snapshot: Snapshot, gang: Gang) -> Snapshot:
-    """The snapshot with one more gang in the line; one of the same id is replaced."""
+    """The snapshot with one more gang in the line; one of the same id is replaced.
+
+    For one with labels, or that keeps apart, the snapshot must have labels.
+    """
     gangs, row = snapshot.gangs, snapshot.gangs.row(gang.id)
     if row != NONE:
         gangs = _without(gangs, row)
-    return replace(snapshot, gangs=_merged(gangs, cold_gangs([gang])))
+    apart = snapshot.apart and with_wear(snapshot.apart, gang)
+    return replace(snapshot, gangs=_merged(gangs, cold_gangs([gang])), apart=apart)
 
 
 def _without(gangs: GangColumns, row: int) -> GangColumns:

@@ -16,7 +16,7 @@ from gigawatt.model.decision import Start
 from gigawatt.model.node import TOPOLOGY_LEVELS
 from gigawatt.model.reason import Reason
 from gigawatt.scheduler import seen
-from gigawatt.scheduler.ask import Ask, ask_at
+from gigawatt.scheduler.ask import Ask
 from gigawatt.scheduler.decide import fair_line, in_line, visiting_order
 from gigawatt.scheduler.fair import FairLine
 from gigawatt.scheduler.index import Memo
@@ -74,7 +74,7 @@ def explain(
     ahead, rest, line = _parted(turn, row)
     turn.advance(ahead)
     spent = turn.steps == policy.steps_max
-    ask, ranks = ask_at(snapshot.gangs, row), int(snapshot.gangs.ranks_G[row])
+    ask, ranks = turn.asks[int(turn.ask_G[row])], int(snapshot.gangs.ranks_G[row])
     duration_ms = int(snapshot.gangs.duration_ms_G[row])
     tried = not spent and not turn.blocked and not turn.awaited(row)
     change = cheapest_change(turn, ask, ranks, duration_ms, row=row) if tried else None
@@ -101,7 +101,11 @@ def cheapest_change(
 
     if not ask.may_run(turn.snapshot.now_ms) or starts(ask):
         return None
-    for changed, change in (*_farther(ask), *_other_kinds(turn, ask)):
+    for changed, change in (
+        *_looser(ask, keeps=_keeps(turn, ask)),
+        *_farther(ask),
+        *_other_kinds(turn, ask),
+    ):
         if starts(changed):
             return change
     found = [
@@ -142,6 +146,35 @@ class _Cut:
     values: Sequence[int]
     ask: Callable[[int], Ask]
     printed: Callable[[int], Value] = int
+
+
+def _keeps(turn: Round, ask: Ask) -> bool:
+    """Whether it is the gang itself that keeps apart, and nobody from it."""
+    return turn.apart is not None and turn.apart.alone(ask.wear)
+
+
+def _looser(ask: Ask, *, keeps: bool) -> Iterator[tuple[Ask, CheapestChange]]:
+    """Not apart from others, without its spread, and without its segments."""
+    terms = ask.terms
+    if ask.wear != NONE and keeps:
+        yield (
+            replace(ask, wear=NONE),
+            CheapestChange(field="gang.apart", before="apart", after=""),
+        )
+    if terms.spread_level != NONE:
+        changed = replace(terms, spread_level=NONE, spread_most=0)
+        before = TOPOLOGY_LEVELS[terms.spread_level]
+        yield (
+            replace(ask, terms=changed),
+            CheapestChange(field="gang.spread", before=before, after=""),
+        )
+    if terms.segment and not terms.spares:
+        changed = replace(terms, segment=0, segment_level=NONE)
+        before = TOPOLOGY_LEVELS[terms.segment_level]
+        yield (
+            replace(ask, terms=changed),
+            CheapestChange(field="gang.segment", before=before, after=""),
+        )
 
 
 def _farther(ask: Ask) -> Iterator[tuple[Ask, CheapestChange]]:
@@ -207,8 +240,9 @@ def _cuts(turn: Round, ask: Ask, ranks: int) -> tuple[_Cut, ...]:
         _Cut(
             field="gang.nodes.min" if ask.nodes_max > ask.nodes_min else "gang.nodes",
             need=ask.nodes_min,
-            values=range(1, ask.nodes_min),
+            values=range(ask.terms.least, ask.nodes_min, ask.terms.step),
             ask=with_nodes,
+            printed=ask.terms.own_nodes,
         ),
     )
 

@@ -14,22 +14,24 @@ from gigawatt.model.node import TOPOLOGY_LEVELS, Node
 from gigawatt.model.resources import Resources
 from gigawatt.model.work import Work
 from gigawatt.model.workspace import Workspace, WorkspacePhase
-from gigawatt.scheduler.snapshot import DEVICE_BITS, DEVICE_MILLI, ISOLATIONS, NEVER_MS, NONE
+from gigawatt.scheduler.snapshot import DEVICE_BITS, DEVICE_MILLI, ISOLATIONS, NEVER_MS
+from gigawatt.scheduler.terms import held_nodes, level_code, terms_code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Footprint:
-    """What one live attempt occupies: on each of `nodes` the same amounts, and the devices it was given there.
+    """What one live attempt occupies, spares included: on each of `nodes` the same amounts, and the devices it was given there.
 
     `places` says of a stacked gang how many times that is; where it says nothing, it is once.
     """
 
     nodes: tuple[str, ...]
     per_node: Resources
-    devices: tuple[tuple[str, ...], ...]  # on each node, sorted uuids; () where no GPU is asked
+    devices: tuple[tuple[str, ...], ...]  # uuids by node, by rank; () where no GPU is asked
     sealed: bool  # nothing else may run on its nodes
     end_ms: int  # when it must have ended; NEVER_MS where that is not known
     places: Mapping[str, int]
+    milliwatts: int = 0  # that it says it draws of each node; 0: by its amounts
 
     def on(self, node: str) -> tuple[str, ...]:
         """The devices that it was given on one of its nodes."""
@@ -38,8 +40,15 @@ class Footprint:
     def same_place(self, other: "Footprint | None") -> bool:
         """Whether both occupy the same; when they end is no matter."""
         return other is not None and (
-            (self.nodes, self.per_node, self.devices, self.sealed, self.places)
-            == (other.nodes, other.per_node, other.devices, other.sealed, other.places)
+            (self.nodes, self.per_node, self.devices, self.sealed, self.places, self.milliwatts)
+            == (
+                other.nodes,
+                other.per_node,
+                other.devices,
+                other.sealed,
+                other.places,
+                other.milliwatts,
+            )
         )
 
 
@@ -61,12 +70,13 @@ def footprint(work: Work) -> Footprint | None:
         return None
     shape, isolation = _shape(work)
     return Footprint(
-        nodes=attempt.nodes,
+        nodes=attempt.held,
         per_node=shape.per_node,
         devices=_devices(attempt) if shape.per_node.milli_gpu else (),
         sealed=isolation is Isolation.NODE,
         end_ms=_end_ms(work, attempt),
         places=dict(zip(attempt.nodes, attempt.places, strict=True)) if attempt.places else {},
+        milliwatts=shape.milliwatts,
     )
 
 
@@ -134,18 +144,13 @@ def domain_paths(node: Node) -> tuple[tuple[str, ...] | None, ...]:
     return tuple(names[: depth + 1] if name else None for depth, name in enumerate(names))
 
 
-def level_code(same: str) -> int:
-    """The index of a topology level, NONE for the empty name."""
-    return TOPOLOGY_LEVELS.index(same) if same else NONE
-
-
 def gang_numbers(gang: Gang) -> tuple[tuple[int, ...] | int, ...]:
     """The columns of `snapshot.GANG_NUMBERS`, in their order."""
     shape = gang.shape
     return (
         shape.per_node.vector(),
-        shape.nodes_min,
-        shape.nodes_max,
+        held_nodes(shape, shape.nodes_min),
+        held_nodes(shape, shape.nodes_max),
         shape.ranks_per_node,
         level_code(shape.same),
         ISOLATIONS.index(gang.isolation),
@@ -164,6 +169,7 @@ def gang_values(gang: Gang) -> tuple[object, ...]:
         gang.avoid_nodes,
         tuple((window.start_ms, window.end_ms) for window in gang.windows),
         gang.data,
+        terms_code(gang.shape),
         gang.tenant,
         gang.project,
     )
@@ -190,10 +196,12 @@ def _shape(work: Work) -> tuple[Shape, Isolation]:
 
 
 def _devices(attempt: Attempt) -> tuple[tuple[str, ...], ...]:
+    """Those on each of its nodes, and on each of its spares."""
     nodes, ranks = attempt.nodes, attempt.ranks
+    kept = tuple([spare.gpus for spare in attempt.spares])
     if tuple([rank.node for rank in ranks]) == nodes:  # one on each
-        return tuple([tuple(sorted(rank.gpus)) for rank in ranks])
-    on: dict[str, set[str]] = {}
+        return (*[rank.gpus for rank in ranks], *kept)
+    on: dict[str, dict[str, None]] = {node: {} for node in nodes}
     for rank in ranks:
-        on.setdefault(rank.node, set()).update(rank.gpus)
-    return tuple([tuple(sorted(on.get(node, ()))) for node in nodes])
+        on[rank.node].update(dict.fromkeys(rank.gpus))
+    return (*[tuple(on[node]) for node in nodes], *kept)

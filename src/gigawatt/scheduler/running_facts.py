@@ -109,4 +109,5 @@ def claim_numbers(kept: Kept) -> tuple[Sequence[int] | int, ...]:
         claim.lapsed_ms,
         claim.stopped,
         claim.moved,
+        claim.spares,
     )

@@ -7,6 +7,7 @@ nodes that are away, what is kept for another, what its own history keeps it fro
 from gigawatt.model.node import TOPOLOGY_LEVELS, NodeState
 from gigawatt.model.reason import Reason, ReasonCode
 from gigawatt.model.resources import KINDS
+from gigawatt.scheduler.arrange import told
 from gigawatt.scheduler.ask import Ask
 from gigawatt.scheduler.sight import Nearest, Sight, short
 from gigawatt.scheduler.snapshot import DEVICE_MILLI, GPU, NONE, STATES
@@ -85,7 +86,8 @@ def _taken(sight: Sight, ask: Ask) -> Reason:
             need=ask.nodes_min,
             have=now,
         )
-    if now or ask.demand.alone or not any(ask.demand.vector()):
+    alike = now or ask.demand.alone or ask.terms.arranged
+    if alike or not any(ask.demand.vector()):
         return _busy_nodes(ask, now)
     return _nearest(ReasonCode.RESOURCES_BUSY, sight.nodes.ids, ask, sight.nearest_now(ask))
 
@@ -128,4 +130,5 @@ def _large_enough(ask: Ask) -> str:
 
 def _in_one(ask: Ask) -> str:
     kind = " of one kind of GPU" if len(ask.kinds) > 1 else ""
+    kind += told(ask)
     return kind if ask.same == NONE else f"{kind} in one {TOPOLOGY_LEVELS[ask.same]}"

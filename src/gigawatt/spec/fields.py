@@ -7,10 +7,19 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from gigawatt.model.job import HANG_OFF
+from gigawatt.model.power import CAP_MILLIWATTS_MAX
 from gigawatt.spec import limits, names
 from gigawatt.spec.cards import CardError, card_metadata
 from gigawatt.spec.faults import wrong
-from gigawatt.spec.units import UnitError, duration_ms, duration_s, milli, shown, size_bytes
+from gigawatt.spec.units import (
+    UnitError,
+    duration_ms,
+    duration_s,
+    milli,
+    milliwatts,
+    shown,
+    size_bytes,
+)
 
 FORM = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -27,6 +36,13 @@ BYTES_SCHEMA: dict[str, Any] = {
         {"type": "string", "pattern": r"^[0-9]{1,6}([KMGT]iB|[KMGT]B|[KMGT]|B)$"},
     ],
     "examples": ["512MiB", "1GiB", 1073741824],
+}
+WATTS_SCHEMA: dict[str, Any] = {
+    "anyOf": [
+        {"type": "number", "minimum": 0, "maximum": 1_000_000, "multipleOf": 0.001},
+        {"type": "string", "pattern": r"^[0-9]{1,6}([kM]?W)$"},
+    ],
+    "examples": [700, "120kW", "2MW"],
 }
 
 
@@ -83,6 +99,13 @@ def _card(value: str) -> str:
         card_metadata(_without_nul(value))
     except CardError as error:
         raise wrong(error.detail, error.hint) from error
+    return value
+
+
+def _labels(value: dict[str, str]) -> dict[str, str]:
+    for key, text in value.items():
+        if len(text) > limits.LABEL_CHARS_MAX:
+            raise wrong(f"has a value over {limits.LABEL_CHARS_MAX} characters, of '{key}'")
     return value
 
 
@@ -158,6 +181,11 @@ MilliGpu = Annotated[
     in_units(milli, at_least=0, at_most=limits.MILLI_GPU_MAX),
     WithJsonSchema({"type": "number", "minimum": 0, "multipleOf": 0.001}),
 ]
+Milliwatts = Annotated[
+    int,
+    in_units(milliwatts, at_least=0, at_most=CAP_MILLIWATTS_MAX),
+    WithJsonSchema(WATTS_SCHEMA),
+]
 Count = Annotated[int, Field(ge=1)]
 Text = Annotated[str, Field(max_length=limits.TEXT_CHARS_MAX), AfterValidator(_without_nul)]
 Card = Annotated[str, Field(max_length=limits.CARD_CHARS_MAX), AfterValidator(_card)]
@@ -178,4 +206,13 @@ Digest = Annotated[
     str,
     matching(names.DIGEST_PATTERN, 'a digest is "sha256:" and 64 hex digits'),
     pattern_schema(names.DIGEST_PATTERN),
+]
+Labels = Annotated[
+    dict[
+        Annotated[str, matching(names.LABEL_KEY_PATTERN, "use letters, digits and ._/- in keys")],
+        Annotated[str, BeforeValidator(env_text)],
+    ],
+    Field(max_length=limits.LABELS_MAX),
+    AfterValidator(_labels),
+    WithJsonSchema({"type": "object", "additionalProperties": {"type": "string"}}),
 ]

@@ -9,6 +9,7 @@ ENV_BYTES_MAX = 65_536  # names and values together; the kernel's own limit is n
 LABELS_MAX = 32
 LABEL_CHARS_MAX = 255
 METRICS_MAX = 256
+APART_MAX = 16  # of one gang
 AFTER_MAX = 64
 VOLUMES_MAX = 64  # of one job
 PATH_CHARS_MAX = 1_024

@@ -33,6 +33,8 @@ WINDOW_MAX = 10_000  # rows or columns
 REPLICAS_REPORTED_MAX = 4_000  # of one endpoint
 EXEC_S_MAX = 3_600.0
 RANK_MAX = 1_000_000
+PACK_FILES_MAX = 1_000  # at once, to the store or from it
+PACK_BYTES_MAX = 64 * 1024 * 1024
 
 Amount = Annotated[int, Field(ge=0, le=COUNT_MAX)]
 TimeMs = Annotated[int, Field(ge=0, le=TIME_MS_MAX)]
@@ -123,6 +125,28 @@ class PushCheckRequest(BaseModel):
 
     model_config = FORM
     digest: Digest
+
+
+class MissingRequest(BaseModel):
+    """Files of which it is asked whether they are to be sent."""
+
+    model_config = FORM
+    digests: Annotated[list[Digest], Field(min_length=1, max_length=PACK_FILES_MAX)]
+
+
+class PackedFile(BaseModel):
+    """One file of a pack."""
+
+    model_config = FORM
+    digest: Digest
+    size: Annotated[int, Field(ge=0, le=PACK_BYTES_MAX)]
+
+
+class PackRequest(BaseModel):
+    """The first line of a pack: what the files are whose bytes follow, one after the other."""
+
+    model_config = FORM
+    files: Annotated[list[PackedFile], Field(min_length=1, max_length=PACK_FILES_MAX)]
 
 
 class PushRequest(BaseModel):

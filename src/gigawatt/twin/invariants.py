@@ -3,7 +3,7 @@
 - no core, byte or device is given out twice: of nodes, by amounts; of GPUs, by device;
 - a gang is whole: its attempt has as many nodes as it asks for, all of them nodes of the site, and all of its ranks;
 - every gang that waits has a reason;
-- no project uses more than its limit because of a gang that was started;
+- no project uses more than its limit because of a gang that was started, and no feed carries more than its cap;
 - what gangs hold, what is idle and what is away sums to what is installed, on every node.
 
 The checks share no code with the scheduler or the encoder, and look only at what an event touched, except that all
@@ -22,6 +22,7 @@ from gigawatt.model.ledger import NodeAccount, TimeClass
 from gigawatt.model.node import Node, NodeState
 from gigawatt.model.resources import Resources
 from gigawatt.twin.limits import Limits
+from gigawatt.twin.watts import Watts
 
 DEVICE_MILLI = 1000
 NOTHING = Resources()
@@ -51,6 +52,7 @@ class Invariants:
         self._held: dict[str, dict[str, Held]] = {}  # by node, by gang
         self._on: dict[str, tuple[str, ...]] = {}  # by gang, the nodes of its live attempt
         self._limits = Limits()
+        self._watts = Watts()
 
     def check(self, state: State, outcome: Outcome, *, now_ms: int) -> None:
         """Raises BrokenError."""
@@ -70,7 +72,7 @@ class Invariants:
             faults += self._given_twice(node)
         if outcome.decision is not None:
             faults += self._unexplained(state)
-        faults += self._limits.check(outcome)
+        faults += [*self._limits.check(outcome), *self._watts.check(outcome)]
         if faults:
             raise BrokenError(now_ms, faults)
 
@@ -80,10 +82,10 @@ class Invariants:
         before = self._on.pop(job.id, ())
         now: tuple[str, ...] = ()
         if attempt is not None and attempt.live:
-            if attempt.nodes == before:
+            if attempt.held == before:
                 self._on[job.id] = before
                 return ()
-            now = self._on[job.id] = attempt.nodes
+            now = self._on[job.id] = attempt.held
         for node in before:
             del self._held[node][job.id]
         for node in now:
@@ -160,6 +162,7 @@ def shape_of(work: Job | Replica) -> Shape:
 
 def _held(job: Job | Replica, attempt: Attempt, node: str) -> Held:
     devices = {uuid for rank in attempt.ranks if rank.node == node for uuid in rank.gpus}
+    devices |= {uuid for spare in attempt.spares if spare.node == node for uuid in spare.gpus}
     places = dict(zip(attempt.nodes, attempt.places, strict=False)).get(node, 1)
     return Held(amounts=shape_of(job).per_node.times(places), devices=tuple(sorted(devices)))
 

@@ -43,7 +43,7 @@ class Limits:
         attempt = job.attempt
         if attempt is None or not attempt.live:
             return False
-        count = sum(attempt.places) or len(attempt.nodes)
+        count = sum(attempt.places) or len(attempt.held)
         shape = job.spec.shape if isinstance(job, Job) else job.shape
         now = job.tenant, job.project, shape.per_node.times(count).vector()
         self._held[job.id] = now

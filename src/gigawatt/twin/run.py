@@ -13,6 +13,8 @@ from gigawatt.model.command import CreateProject, SetEntitlement, SubmitJob
 from gigawatt.model.gang import Gang, GangKind, Shape
 from gigawatt.model.node import NodeReport
 from gigawatt.model.observation import NodeSeen, Observation
+from gigawatt.model.order import SetFeed
+from gigawatt.model.power import Feed
 from gigawatt.model.quota import Entitlement
 from gigawatt.model.tenant import DEFAULT_PROJECT, DEFAULT_TENANT
 from gigawatt.model.world import World
@@ -55,6 +57,7 @@ class Scenario:
     check: bool = True
     loads: tuple[Load, ...] = ()
     projects: tuple[tuple[str, Entitlement], ...] = ()  # each after those that it is part of
+    feeds: tuple[Feed, ...] = ()  # each after the one that carries it
 
 
 def run(scenario: Scenario, history: History | None = None) -> Report:
@@ -143,8 +146,8 @@ class Twin:
         ids = tuple(report.id for report in self._scenario.nodes)
         found = Found(nodes=ids, attempts=(), observations=tuple(seen))
         self._conclude(cycle.first(self.state, found, now_ms=self.now_ms))
-        if self._scenario.projects:
-            self._cycle(self._entitlements())
+        if self._scenario.projects or self._scenario.feeds:
+            self._cycle([*self._entitlements(), *_fed(self._scenario.feeds)])
         if self._scenario.loads:
             self._cycle(self._endpoints())
         self.machines.wear(self.now_ms)
@@ -240,6 +243,19 @@ class Twin:
         if self._invariants is not None:
             self._invariants.check(self.state, outcome, now_ms=self.now_ms)
         return seen
+
+
+def _fed(feeds: Iterable[Feed]) -> Iterator[cycle.Input]:
+    """Commands that make the scenario's power tree."""
+    for feed in feeds:
+        command = SetFeed(
+            name=feed.id,
+            parent=feed.parent,
+            cap_milliwatts=feed.cap_milliwatts,
+            supplies=feed.supplies,
+            by=BY,
+        )
+        yield cycle.Asked(ticket=0, command=command)
 
 
 class _Arrivals:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from gigawatt.model.gang import Shape
 from gigawatt.model.node import NodeReport
+from gigawatt.model.power import Feed
 from gigawatt.model.quota import NO_ENTITLEMENT, Entitlement
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.resources import Resources
@@ -16,6 +17,7 @@ from gigawatt.reconcile.entitlements import check_entitlement
 from gigawatt.scheduler.policy import POLICIES
 from gigawatt.spec.faults import faults_of, nearest, refusal, wrong
 from gigawatt.spec.fields import Name
+from gigawatt.spec.power import FeedRequest
 from gigawatt.spec.quota import QuotaRequest
 from gigawatt.spec.units import UnitError, duration_ms, size_bytes
 from gigawatt.twin.cluster import groups_of
@@ -41,6 +43,7 @@ from gigawatt.twin.work import Work
 
 JOBS_MAX = 10_000_000
 PROJECTS_MAX = 100_000
+FEEDS_MAX = 100_000
 BETWEEN_MIN_MS = 60_000  # failures of one node
 
 
@@ -131,6 +134,12 @@ class ProjectForm(QuotaRequest):
     name: Name
 
 
+class FeedForm(FeedRequest):
+    """A feed of the power tree; the one that carries it comes before it."""
+
+    name: Name
+
+
 class ServingForm(SizeForm):
     """Replicas of one endpoint; each is of the size that the form says."""
 
@@ -163,6 +172,7 @@ class ScenarioForm(_Form):
     failures: FailuresForm | None = None
     serving: list[ServingForm] = Field(default=[], max_length=1000)
     projects: list[ProjectForm] = Field(default=[], max_length=PROJECTS_MAX)
+    power: list[FeedForm] = Field(default=[], max_length=FEEDS_MAX)
 
 
 def read_scenario(file: Path, *, check: bool = True, policy: str = "") -> Scenario:
@@ -192,6 +202,7 @@ def read_scenario(file: Path, *, check: bool = True, policy: str = "") -> Scenar
         loads=_loads(file, form),
         check=check,
         projects=_projects(file, form),
+        feeds=_feeds(file, form),
     )
 
 
@@ -306,6 +317,24 @@ def _projects(file: Path, form: ScenarioForm) -> tuple[tuple[str, Entitlement], 
             ) from refused
         known[each.name] = entitlement
     return tuple(known.items())
+
+
+def _feeds(file: Path, form: ScenarioForm) -> tuple[Feed, ...]:
+    known: dict[str, Feed] = {}
+    for place, each in enumerate(form.power):
+        field = f"power[{place}]"
+        parent, cap, supplies = each.changed(None)
+        if each.name in known:
+            detail = f"{file}: feed {each.name} is there twice"
+            raise RefusalError(RefusalCode.INVALID, detail, field=f"{field}.name")
+        if parent and parent not in known:
+            detail = f"{file}: feed {each.name} is part of {parent}, which does not come before it"
+            hint = nearest(parent, known)
+            raise RefusalError(RefusalCode.INVALID, detail, field=f"{field}.parent", hint=hint)
+        known[each.name] = Feed(
+            id=each.name, created_ms=0, parent=parent, cap_milliwatts=cap, supplies=supplies
+        )
+    return tuple(known.values())
 
 
 def _works(file: Path, form: ScenarioForm, node_gpus: int) -> tuple[Work, ...]:

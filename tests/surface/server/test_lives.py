@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -83,7 +84,8 @@ def test_a_frozen_rank_is_found_with_its_stack_and_the_job_goes_on_elsewhere(
 
 def test_a_poisoned_node_is_cordoned_with_the_proof_and_no_job_pays(nodes: Api) -> None:
     gang = {"cpus": 0.2}
-    jobs = [submit(nodes, python(POISON), gang=gang, name=f"job-{n}") for n in range(JOBS)]
+    programs = [[*python(POISON), "--seed", f"seed-{n}"] for n in range(JOBS)]
+    jobs = [submit(nodes, each, gang=gang, name=f"job-{n}") for n, each in enumerate(programs)]
     ended = [wait_phase(nodes, job, "succeeded", "failed", timeout_s=120) for job in jobs]
     assert Counter(job["phase"] for job in ended) == {"succeeded": JOBS}
     charged = Counter(each["charged_to"] for job in ended for each in job["attempts"])
@@ -114,3 +116,11 @@ def find(api: Api, node: str) -> View:
     status, view = api.call("GET", f"/v1/nodes/{node}")
     assert status == 200, view
     return view
+
+
+def test_every_pair_of_nodes_is_measured_by_one_gang(instance: Instance) -> None:
+    program = [sys.executable, "-m", "gigawatt.engine.checks.pairs"]
+    options = ("--nodes", "3", "--cpus", "0.1", "--priority", "-1000", "--no-bundle", "--wait")
+    done = gw(instance, "run", *options, "--", *program)
+    shown = gw(instance, "logs", done.stdout.strip()).stdout
+    assert "3 links" in shown or "between node-" in shown, shown

@@ -5,10 +5,14 @@ from collections import Counter
 import pytest
 
 from gigawatt.model.array import ArraySpec, task_id
+from gigawatt.model.attempt import Verdict
+from gigawatt.model.health import CheckResult, Outcome
 from gigawatt.model.job import JobPhase
 from gigawatt.model.launch import AttemptKey
 from gigawatt.model.node import NodeState
+from gigawatt.model.observation import NodeChecked
 from gigawatt.model.upkeep import ChangeNode
+from gigawatt.reconcile.blame import program_words
 from gigawatt.reconcile.node_life import WATCH
 from tests.loop import Loop, a_spec
 from tests.machines import a_report
@@ -60,7 +64,8 @@ def test_a_poisoned_node_is_cordoned_within_three_failures_and_no_job_pays(
     assert (node.by, len(node.marks)) == (WATCH, 3)
     assert "3 attempts of 3 gangs failed here" in node.reason
     told = next(event for event in loop.events if event.kind == "node.cordoned")
-    assert len(told.data) == 3
+    assert sum(int(count) for _, count in told.data) == 3
+    assert all(what in {"contrast", "signal"} for what, _ in told.data)
 
 
 @pytest.mark.parametrize("stagger_ms", [0, 500])
@@ -117,6 +122,44 @@ def test_one_bad_task_of_an_array_is_tried_once_more_and_then_is_its_users() -> 
     assert [attempt.charged_to for attempt in job.attempts] == ["user", "user"]
     assert job.attempts[0].nodes != job.attempts[1].nodes
     assert not loop.world.marked
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (("python", "train.py", "--lr", "0.1"), ("python", "train.py", "--lr", "0.3"), True),
+        (("python", "-u", "train.py", "a"), ("python", "-u", "train.py", "b"), True),
+        (("python", "-m", "pkg.train", "a"), ("python", "-m", "pkg.train"), True),
+        (("bash", "-c", "train --seed 17"), ("bash", "-c", "train --seed 4"), True),
+        (("python", "train.py"), ("python", "eval.py"), False),
+        (("bash", "-c", "train"), ("bash", "-c", "evaluate"), False),
+        (("./train", "--fast"), ("./evaluate", "--fast"), False),
+    ],
+)
+def test_runs_of_a_sweep_are_one_program(
+    one: tuple[str, ...], other: tuple[str, ...], *, same: bool
+) -> None:
+    assert (program_words(one) == program_words(other)) is same
+
+
+def test_an_exit_while_a_check_of_its_node_fails_is_not_the_users() -> None:
+    loop = of_nodes(2)
+    loop.submit(a_spec())
+    node = loop.job().attempts[0].nodes[0]
+    loop.later(1_000)
+    results = (
+        CheckResult(name="xid", outcome=Outcome.FAIL, at_ms=loop.now_ms, detail="Xid 79"),
+        CheckResult(name="clock", outcome=Outcome.WARN, at_ms=0, detail="not in step"),
+    )
+    loop.step([NodeChecked(at_ms=loop.now_ms, node=node, results=results)])
+    loop.machines.exit(AttemptKey(gang="job-1", attempt=1), 0, code=1)
+    loop.step()
+    first, again = loop.job().attempts
+    assert (first.verdict, first.blamed) == (Verdict.INFRASTRUCTURE, (node,))
+    assert node not in again.nodes
+    said = {fact.what: fact.detail for fact in first.evidence}
+    assert said["unhealthy"] == "check xid, since it ran: fail: Xid 79"
+    assert said["health"] == "check clock, before it ran: warn: not in step"
 
 
 def test_on_few_nodes_none_is_cordoned_by_itself() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from pathlib import Path
 
@@ -25,21 +26,24 @@ def run(program: Path, level: str, *, seconds_max: float = SECONDS_MAX) -> Said:
     """Run one; its last line is what it says."""
     environ = {**os.environ, "GIGAWATT_CHECK_LEVEL": level}
     try:
-        done = subprocess.run(
+        running = subprocess.Popen(
             [str(program)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env=environ,
-            timeout=seconds_max,
-            check=False,
+            start_new_session=True,
         )
-    except subprocess.TimeoutExpired:
-        return Said(FAIL, f"it did not end in {seconds_max:g} s")
     except OSError as error:
         return Said(FAIL, f"it cannot be run: {error.strerror}")
-    lines = done.stdout.decode(errors="replace").split("\n")
+    try:
+        said, _ = running.communicate(timeout=seconds_max)
+    except subprocess.TimeoutExpired:
+        os.killpg(running.pid, signal.SIGKILL)  # with all that it started
+        running.communicate()
+        return Said(FAIL, f"it did not end in {seconds_max:g} s")
+    lines = said.decode(errors="replace").split("\n")
     last = next((line.strip() for line in reversed(lines) if line.strip()), "")
-    if done.returncode not in OUTCOMES and not last:
-        last = f"exit code {done.returncode}"
-    return Said(OUTCOMES.get(done.returncode, FAIL), last[:DETAIL_CHARS_MAX])
+    if running.returncode not in OUTCOMES and not last:
+        last = f"exit code {running.returncode}"
+    return Said(OUTCOMES.get(running.returncode, FAIL), last[:DETAIL_CHARS_MAX])
