@@ -21,6 +21,7 @@ ALL = (
     "talks",
     "packing",
     "twin",
+    "philly",
     "scale",
     "reclaim",
     "estimates",
