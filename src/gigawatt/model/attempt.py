@@ -70,7 +70,7 @@ class Evidence:
     """One fact that a verdict stands on."""
 
     at_ms: int
-    what: str  # exit, signal, oom, node_down, launch_failed, lost, timeout, hang, request
+    what: str  # exit, signal, oom, node_down, launch_failed, lost, timeout, hang, request, engine
     detail: str
     rank: int | None = None
     node: str = ""

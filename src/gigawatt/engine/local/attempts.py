@@ -3,15 +3,16 @@
 import asyncio
 import logging
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol
 
 from gigawatt.engine.base import StaleEpochError, UnknownAttemptError
 from gigawatt.engine.local import launching
 from gigawatt.engine.local.gang import Failure, Gang
 from gigawatt.engine.local.launching import Part
 from gigawatt.engine.local.link import LinkLostError, Message, RefusedError
-from gigawatt.engine.local.nodes import Nodes
+from gigawatt.engine.local.machine import NodeSpec
+from gigawatt.engine.local.nodes import Told
 from gigawatt.engine.local.outbox import Outbox
 from gigawatt.engine.local.translate import parse_key
 from gigawatt.model.launch import AttemptKey
@@ -24,10 +25,26 @@ RELEASED_KEPT_MAX = 10_000  # keys, so that nothing late starts them again
 CUT_SHORT = "its launch was cut short, and what had started of it has ended"
 
 
+class Supervisors(Protocol):
+    """The ways to speak to those of an attempt, by node. `specs` are the nodes that there are."""
+
+    specs: dict[str, NodeSpec]
+
+    async def ask(self, node: str, verb: str, **fields: Any) -> Message:
+        """Raises LinkLostError, RefusedError or StaleEpochError."""
+        ...
+
+    async def tell(self, nodes: Iterable[str], verb: str, **fields: Any) -> Told:
+        """Raises StaleEpochError."""
+        ...
+
+
 class Attempts:
     """`now_ms` is the clock. What is seen goes to the outbox."""
 
-    def __init__(self, nodes: Nodes, outbox: Outbox, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self, nodes: Supervisors, outbox: Outbox, now_ms: Callable[[], int]
+    ) -> None:
         self._nodes = nodes
         self._outbox = outbox
         self._now_ms = now_ms
@@ -121,6 +138,23 @@ class Attempts:
             self._outbox.put(*gang.take(node, event))
             self._wake_if_gone(gang)
 
+    def learn(self, node: str, view: dict[str, Any]) -> None:
+        """All that a node has of one attempt, of which the leader is told what it does not know."""
+        key = parse_key(view["key"])
+        if key in self._released:
+            self._spawn(self._release_again(key))
+            return
+        gang = self._gangs.setdefault(key, Gang(key=key, nodes=tuple(view["nodes"])))
+        self._outbox.put(*gang.found(node, view))
+        self._wake_if_gone(gang)
+
+    def miss(self, node: str, key: AttemptKey) -> None:
+        """A node has nothing of an attempt, and never will."""
+        gang = self._gangs.get(key)
+        if gang is not None:
+            self._outbox.put(*gang.not_found(node, at_ms=self._now_ms()))
+            self._wake_if_gone(gang)
+
     def take_inventory(self, node: str, inventory: Message) -> list[Observation]:
         """What a node has, of which the leader is told what it does not know."""
         seen: list[Observation] = []
@@ -184,7 +218,9 @@ class Attempts:
             staged = await launching.stage(ask, parts, secrets, epoch=epoch)
             failure = staged.failure
             if failure is None:
-                gang.master_port, gang.port = launching.ports(staged.answers[gang.nodes[0]])
+                first = staged.answers[gang.nodes[0]]
+                gang.master_port, gang.port = launching.ports(first)
+                gang.reference = first.get("reference", "")
                 to_start = [
                     node for node, told in staged.answers.items() if told["state"] == "staged"
                 ]

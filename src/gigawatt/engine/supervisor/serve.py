@@ -13,6 +13,15 @@ from typing import Any, NamedTuple
 from gigawatt.engine.supervisor import limits, sweep
 from gigawatt.engine.supervisor.digests import Digests
 from gigawatt.engine.supervisor.host import Host
+from gigawatt.engine.supervisor.job import (
+    JobSpec,
+    Strangers,
+    devices_given,
+    leave_batch_system,
+    listen_tcp,
+    read_job,
+    tell_where,
+)
 from gigawatt.engine.supervisor.layout import Entry, Layout, NodeLockedError
 from gigawatt.engine.supervisor.live import Live
 from gigawatt.engine.supervisor.loop import READ, Loop, Timer
@@ -64,6 +73,8 @@ class Options(NamedTuple):
     address: str = "127.0.0.1"
     orphan_s: float = ORPHAN_S
     stage_s: float = STAGE_ABANDONED_AFTER_S
+    job: JobSpec | None = None  # started by a batch system, for one attempt alone
+    job_dir: Path = Path()
 
 
 class Server:
@@ -90,15 +101,20 @@ class Server:
         self._node = Node(
             self._host,
             sweep.recover(self._host),
-            epoch=layout.read_epoch(),
+            epoch=_epoch(options, layout),
             stage_s=options.stage_s,
+            devices=devices_given() if options.job else None,
         )
         self._live = Live(self._host, self._node.live_rank)
         self._connections: set[Connection] = set()
+        self._strangers = Strangers(self._loop, options.job.token) if options.job else None
         self._listener_of_events: Connection | None = None
         self._orphan: Timer | None = None
         self._loop.on_orphan(self._node.orphan_ended)
         self._loop.on_signal(signal.SIGTERM, lambda: self._shut_down(ORPHAN_GRACE_S))
+        if options.job:
+            self._node.end_when_idle(self._end)
+            self._loop.later(options.stage_s, self._node.end_if_idle)
 
     def run(self, listener: socket.socket) -> None:
         self._loop.watch(listener.fileno(), READ, lambda _: self._accept(listener))
@@ -108,7 +124,7 @@ class Server:
 
     def _accept(self, listener: socket.socket) -> None:
         sock, _ = listener.accept()
-        if peer_uid(sock) != os.getuid():
+        if self._strangers is None and peer_uid(sock) != os.getuid():
             self._notes.note("refused another user", uid=peer_uid(sock))
             sock.close()
             return
@@ -116,10 +132,14 @@ class Server:
             self._loop, sock, on_message=self._request, on_close=self._disconnected
         )
         self._connections.add(connection)
+        if self._strangers is not None:
+            self._strangers.add(connection)
 
     def _disconnected(self, connection: Connection) -> None:
         self._connections.discard(connection)
         self._live.disconnected(connection)
+        if self._strangers is not None:
+            self._strangers.forget(connection)
         if connection is self._listener_of_events:
             self._listener_of_events = None
             self._expect_control_plane()
@@ -146,6 +166,9 @@ class Server:
 
         try:
             verb = str(message["verb"])
+            if self._strangers is not None and connection in self._strangers:
+                reply(self._strangers.ask(connection, message))
+                return
             if verb in FENCED:
                 self._node.check_epoch(int(message["epoch"]))
             self._answer(verb, message, connection, reply)
@@ -233,7 +256,7 @@ def main(argv: list[str]) -> int:
     _let_go_of_inherited()
     options = _options(argv)
     notes = Notes(options.node)
-    layout = Layout(options.root)
+    layout = Layout(options.root, key=options.job.key if options.job else "")
     try:
         layout.make()
         lock = layout.lock()
@@ -242,11 +265,12 @@ def main(argv: list[str]) -> int:
         allow_many_files()
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        _put_beside_ranks(layout.python)
+        if options.job:
+            layout.python = Path(options.job.python)
+        else:
+            put_beside_ranks(layout.python)
         server = Server(options, layout, notes)
-        short = runtime_dir() / f"{options.instance[:16]}-{options.node}.sock"
-        path = layout.socket_path(short)
-        listener = listen(path)
+        path, listener = _listen(options, layout)
     except NodeLockedError:
         _say("locked")
         return 1
@@ -256,10 +280,22 @@ def main(argv: list[str]) -> int:
     _say("ready")
     notes.note("started", pid=os.getpid(), socket=path)
     server.run(listener)
-    Path(path).unlink(missing_ok=True)
+    if not options.job:
+        Path(path).unlink(missing_ok=True)
     notes.note("ended", pid=os.getpid())
     os.close(lock)
     return 0
+
+
+def put_beside_ranks(target: Path) -> None:
+    """The rank module as package `gigawatt`, for whatever Python the ranks have."""
+    for name in PUT_BESIDE_RANKS:
+        path = target / "gigawatt" / name
+        content = (PACKAGE / name).read_bytes()
+        if path.exists() and path.read_bytes() == content:
+            continue
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
 
 
 def _let_go_of_inherited() -> None:
@@ -275,6 +311,8 @@ def _let_go_of_inherited() -> None:
 
 def _options(argv: list[str]) -> Options:
     values = dict(zip(argv[::2], argv[1::2], strict=True))
+    if "--job" in values:
+        return _job_options(Path(values["--job"]))
     return Options(
         root=Path(values["--dir"]).resolve(),
         node=values["--node"],
@@ -285,15 +323,39 @@ def _options(argv: list[str]) -> Options:
     )
 
 
-def _put_beside_ranks(target: Path) -> None:
-    """The rank module as package `gigawatt`, for whatever Python the ranks have."""
-    for name in PUT_BESIDE_RANKS:
-        path = target / "gigawatt" / name
-        content = (PACKAGE / name).read_bytes()
-        if path.exists() and path.read_bytes() == content:
-            continue
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+def _job_options(path: Path) -> Options:
+    """Raises OSError, KeyError or ValueError: then there is nobody to tell but the batch system."""
+    job = read_job(path)
+    node = os.environ[job.node_variable]
+    leave_batch_system()
+    return Options(
+        root=Path(job.nodes_dir) / node,
+        node=node,
+        instance=job.instance,
+        address=job.addresses[node],
+        orphan_s=job.orphan_s,
+        stage_s=job.stage_s,
+        job=job,
+        job_dir=path.parent,
+    )
+
+
+def _epoch(options: Options, layout: Layout) -> int:
+    """The highest that was seen here, or by anyone of the instance where supervisors come and go."""
+    seen = layout.read_epoch()
+    return max(seen, int(Path(options.job.epoch_file).read_text())) if options.job else seen
+
+
+def _listen(options: Options, layout: Layout) -> tuple[str, socket.socket]:
+    """Where, and the socket. Raises OSError."""
+    if options.job:
+        listener = listen_tcp(options.address)
+        port: int = listener.getsockname()[1]
+        tell_where(options.job, options.job_dir, options.node, port)
+        return f"{options.address}:{port}", listener
+    short = runtime_dir() / f"{options.instance[:16]}-{options.node}.sock"
+    path = layout.socket_path(short)
+    return path, listen(path)
 
 
 def _say(word: str) -> None:
