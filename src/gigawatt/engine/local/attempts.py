@@ -55,11 +55,11 @@ class Attempts:
         self._gone: dict[AttemptKey, asyncio.Event] = {}  # for those whose launch is being undone
         self._early: dict[str, list[Message]] = {node: [] for node in nodes.specs}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._epoch = 0
+        self.epoch = 0
 
     def lead(self, epoch: int) -> None:
         """What is followed up without being asked for is done in this epoch."""
-        self._epoch = epoch
+        self.epoch = epoch
 
     async def close(self) -> None:
         for task in tuple(self._tasks):
@@ -70,7 +70,7 @@ class Attempts:
         self, key: AttemptKey, parts: Mapping[str, Part], secrets: dict[str, str], *, epoch: int
     ) -> None:
         """`parts` by node, in rank order."""
-        self._epoch = epoch
+        self.epoch = epoch
         async with self._locks[key]:
             gang = self._gangs.get(key)
             if key in self._released:
@@ -84,7 +84,7 @@ class Attempts:
                 await self._launch(gang, parts, secrets)
 
     async def stop(self, key: AttemptKey, *, grace_s: float, epoch: int) -> None:
-        self._epoch = epoch
+        self.epoch = epoch
         async with self._locks[key]:
             gang = self._gangs.get(key)
             was_gone = gang is not None and gang.gone
@@ -99,7 +99,7 @@ class Attempts:
                 self._outbox.put(AttemptGone(at_ms=self._now_ms(), key=key))
 
     async def release(self, key: AttemptKey, *, epoch: int) -> None:
-        self._epoch = epoch
+        self.epoch = epoch
         async with self._locks[key]:
             gang = self._gangs.pop(key, None)
             self._stops.pop(key, None)
@@ -226,10 +226,10 @@ class Attempts:
             gang = self._gangs.get(key)
             if gang is None or node in gang.nodes:
                 del self._stops[key]
-                self._spawn(self.stop(key, grace_s=grace_s, epoch=self._epoch))
+                self._spawn(self.stop(key, grace_s=grace_s, epoch=self.epoch))
 
     async def _launch(self, gang: Gang, parts: Mapping[str, Part], secrets: dict[str, str]) -> None:
-        ask, epoch = self._nodes.ask, self._epoch
+        ask, epoch = self._nodes.ask, self.epoch
         try:
             staged = await launching.stage(ask, parts, secrets, epoch=epoch)
             failure = staged.failure
@@ -278,7 +278,7 @@ class Attempts:
         gone = self._gone[gang.key]
         try:
             told = await self._nodes.tell(
-                gang.nodes, "stop", key=str(gang.key), grace_s=0, epoch=self._epoch
+                gang.nodes, "stop", key=str(gang.key), grace_s=0, epoch=self.epoch
             )
             if told.unreached:
                 self._stops[gang.key] = 0
@@ -307,7 +307,7 @@ class Attempts:
         )
 
     async def _release_again(self, key: AttemptKey) -> None:
-        await self._nodes.tell(self._nodes.specs, "release", key=str(key), epoch=self._epoch)
+        await self._nodes.tell(self._nodes.specs, "release", key=str(key), epoch=self.epoch)
 
     def _spawn(self, call: Any) -> None:
         task: asyncio.Task[None] = asyncio.create_task(call)

@@ -1,6 +1,7 @@
 """What is asked of Slurm for one attempt of a gang: a job of its own on the nodes that we chose. Pure."""
 
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gigawatt.engine.slurm.tables import SlurmNode
@@ -40,7 +41,7 @@ class Batch:
             f"--cpus-per-task={self.cpus}",
             f"--output={self.output}",
             "--open-mode=append",
-            "--export=NIL",
+            "--export=ALL",
         ]
         if self.memory_mib:
             words.append(f"--mem={self.memory_mib}")
@@ -88,7 +89,7 @@ def script(command: tuple[str, ...], *, nodes: int, cpus: int) -> str:
     return f"#!/bin/sh\nexec {srun} --export=ALL --input=none {quoted}\n"
 
 
-def gpu_kind(nodes: tuple[str, ...], known: dict[str, SlurmNode]) -> str:
+def gpu_kind(nodes: tuple[str, ...], known: Mapping[str, SlurmNode]) -> str:
     """The kind of GPU to ask for by name: that of the gang's nodes, if they have one kind."""
     kinds = {known[node].gpu_kind for node in nodes if node in known}
     return kinds.pop() if len(kinds) == 1 else ""

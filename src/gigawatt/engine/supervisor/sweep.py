@@ -9,7 +9,7 @@ from pathlib import Path
 
 from gigawatt.engine.supervisor import environ, tree
 from gigawatt.engine.supervisor.host import Host
-from gigawatt.engine.supervisor.layout import Journal, Layout
+from gigawatt.engine.supervisor.layout import Entry, Journal, Layout
 from gigawatt.engine.supervisor.logs import END_MARK
 from gigawatt.engine.supervisor.loop import now_ms
 from gigawatt.engine.supervisor.process import in_child
@@ -43,24 +43,27 @@ def close(layout: Layout, record: Record) -> None:
     if record.gone:
         return
     for rank in record.unfinished_ranks():
-        record.add(
-            {
-                "kind": "exited",
-                "at_ms": now_ms(),
-                "rank": rank,
-                "exit_code": None,
-                "signal": None,
-                "oom": False,
-                "asked": False,
-                "lost": True,
-                "last_lines": [],
-            }
-        )
+        record.add(loss(rank))
     logs = layout.attempts / record.spec.key / "logs"
     for rank in record.spec.ranks:
         for stream in ("stdout", "stderr"):
             (logs / f"rank-{rank.rank}.{stream}" / END_MARK).touch()
     record.add({"kind": "gone", "at_ms": now_ms()})
+
+
+def loss(rank: int) -> Entry:
+    """How a rank ended is not known."""
+    return {
+        "kind": "exited",
+        "at_ms": now_ms(),
+        "rank": rank,
+        "exit_code": None,
+        "signal": None,
+        "oom": False,
+        "asked": False,
+        "lost": True,
+        "last_lines": [],
+    }
 
 
 def release(host: Host, key: str) -> None:
