@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from gigawatt.engine.supervisor import limits, sweep
 from gigawatt.engine.supervisor.digests import Digests
+from gigawatt.engine.supervisor.door import forget_door, listen_at_door
 from gigawatt.engine.supervisor.host import Host
 from gigawatt.engine.supervisor.job import (
     JobSpec,
@@ -29,6 +30,7 @@ from gigawatt.engine.supervisor.node import Node, Reply
 from gigawatt.engine.supervisor.notes import Notes
 from gigawatt.engine.supervisor.ports import Ports, runtime_dir
 from gigawatt.engine.supervisor.process import allow_many_files, become_subreaper
+from gigawatt.engine.supervisor.shelf import Shelf
 from gigawatt.engine.supervisor.wire import (
     PROTOCOL,
     Connection,
@@ -73,6 +75,8 @@ class Options(NamedTuple):
     address: str = "127.0.0.1"
     orphan_s: float = ORPHAN_S
     stage_s: float = STAGE_ABANDONED_AFTER_S
+    token: str = ""  # of one that is reached by TCP; who has it may ask
+    detach: bool = False
     job: JobSpec | None = None  # started by a batch system, for one attempt alone
     job_dir: Path = Path()
 
@@ -106,8 +110,9 @@ class Server:
             devices=devices_given() if options.job else None,
         )
         self._live = Live(self._host, self._node.live_rank)
+        self._shelf = Shelf(self._host)
         self._connections: set[Connection] = set()
-        self._strangers = Strangers(self._loop, options.job.token) if options.job else None
+        self._strangers = Strangers(self._loop, options.token) if options.token else None
         self._listener_of_events: Connection | None = None
         self._orphan: Timer | None = None
         self._loop.on_orphan(self._node.orphan_ended)
@@ -190,12 +195,17 @@ class Server:
             "release": self._node.release,
             "notify": self._node.notify,
             "shutdown": self._shutdown,
+            "bundle": self._shelf.bundle,
+            "bundle-part": self._shelf.take_part,
+            "log": self._shelf.log,
+            "find-log": self._shelf.find,
         }
         later: dict[str, Callable[[Message, Reply], None]] = {
             "stage": self._node.stage,
             "go": self._node.go,
             "probe": self._node.probe,
             "exec": self._node.exec,
+            "bundle-whole": self._shelf.finish,
         }
         talk: dict[str, Callable[[Message, Connection], None]] = {
             "run": self._live.run,
@@ -255,6 +265,8 @@ def main(argv: list[str]) -> int:
     """Say on standard output, in one line, that it is ready or why not; then run until told to end."""
     _let_go_of_inherited()
     options = _options(argv)
+    if options.detach:
+        _detach()
     notes = Notes(options.node)
     layout = Layout(options.root, key=options.job.key if options.job else "")
     try:
@@ -280,7 +292,9 @@ def main(argv: list[str]) -> int:
     _say("ready")
     notes.note("started", pid=os.getpid(), socket=path)
     server.run(listener)
-    if not options.job:
+    if options.token:
+        forget_door(layout)
+    else:
         Path(path).unlink(missing_ok=True)
     notes.note("ended", pid=os.getpid())
     os.close(lock)
@@ -309,6 +323,13 @@ def _let_go_of_inherited() -> None:
             continue  # it was the listing itself
 
 
+def _detach() -> None:
+    """Be nobody's child: whoever started us may end all that it has started, and we stay."""
+    if os.fork():
+        os._exit(0)
+    os.setsid()
+
+
 def _options(argv: list[str]) -> Options:
     values = dict(zip(argv[::2], argv[1::2], strict=True))
     if "--job" in values:
@@ -320,6 +341,8 @@ def _options(argv: list[str]) -> Options:
         address=values.get("--address", "127.0.0.1"),
         orphan_s=float(values.get("--orphan-s", ORPHAN_S)),
         stage_s=float(values.get("--stage-s", STAGE_ABANDONED_AFTER_S)),
+        token=Path(values["--token-file"]).read_text() if "--token-file" in values else "",
+        detach="--detach" in values,
     )
 
 
@@ -335,6 +358,7 @@ def _job_options(path: Path) -> Options:
         address=job.addresses[node],
         orphan_s=job.orphan_s,
         stage_s=job.stage_s,
+        token=job.token,
         job=job,
         job_dir=path.parent,
     )
@@ -353,6 +377,8 @@ def _listen(options: Options, layout: Layout) -> tuple[str, socket.socket]:
         port: int = listener.getsockname()[1]
         tell_where(options.job, options.job_dir, options.node, port)
         return f"{options.address}:{port}", listener
+    if options.token:
+        return listen_at_door(layout, options.address)
     short = runtime_dir() / f"{options.instance[:16]}-{options.node}.sock"
     path = layout.socket_path(short)
     return path, listen(path)

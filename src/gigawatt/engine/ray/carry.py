@@ -1,0 +1,51 @@
+"""Bundles on nodes that do not see the control plane's directory: sent once a node over its supervisor's link."""
+
+import asyncio
+import base64
+from collections import defaultdict
+from pathlib import Path
+from typing import Any, Protocol
+
+from gigawatt.engine.local.bundles import Archive
+from gigawatt.engine.local.link import Message
+from gigawatt.model.refusal import RefusalCode, RefusalError
+
+PART_BYTES = 1 << 20
+UNPACK_S = 120.0
+
+
+class Ask(Protocol):
+    async def __call__(self, node: str, verb: str, **fields: Any) -> Message: ...
+
+
+class Carrier:
+    def __init__(self, ask: Ask, archive: Archive | None) -> None:
+        self._ask = ask
+        self._archive = archive
+        self._locks: defaultdict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def carry(self, node: str, digest: str) -> str:
+        """Where the bundle is unpacked on that node; what has come of it before is not sent again.
+
+        Raises RefusalError where the store does not have it, LinkLostError, RefusedError, StaleEpochError.
+        """
+        name = digest.removeprefix("sha256:")
+        async with self._locks[node, name]:
+            there = await self._ask(node, "bundle", digest=name)
+            if there["path"]:
+                return str(there["path"])
+            if self._archive is None:
+                raise RefusalError(RefusalCode.UNSUPPORTED, "this engine has no store of bundles")
+            archive = await asyncio.to_thread(self._archive, digest)
+            await self._send(node, name, archive, begin=int(there["bytes"]))
+            done = await self._ask(node, "bundle-whole", digest=name, timeout_s=UNPACK_S)
+            return str(done["path"])
+
+    async def _send(self, node: str, name: str, archive: Path, *, begin: int) -> None:
+        offset = begin if begin <= archive.stat().st_size else 0
+        with archive.open("rb") as file:
+            file.seek(offset)
+            while data := await asyncio.to_thread(file.read, PART_BYTES):
+                text = base64.b64encode(data).decode()
+                await self._ask(node, "bundle-part", digest=name, offset=offset, data=text)
+                offset += len(data)
