@@ -5,6 +5,7 @@ its number. Never `ray stop`, which ends every Ray of the machine.
 """
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -30,6 +31,7 @@ log = logging.getLogger(__name__)
 START_S = 120.0
 END_S = 15.0
 LOOK_S = 0.2
+RAY_DIRECTORY = "/tmp/ray"  # noqa: S108 - Ray's own default
 STARTED = b"Ray runtime started"
 
 
@@ -113,6 +115,7 @@ class Head:
             raise OSError(f"the head has not started in {START_S:g} s") from None
 
     def _spawn(self) -> int:
+        self._forget_last()
         with self._log_file.open("wb") as output:
             process = subprocess.Popen(
                 self._member.command(*head_options(self._port)),
@@ -128,6 +131,13 @@ class Head:
         if found is not None:
             write_whole(self._record, json.dumps(found._asdict()).encode())
         return process.pid
+
+    def _forget_last(self) -> None:
+        """Ray refuses a head where it remembers one that somebody still asks for: ours, which has died."""
+        memory = Path(self._member.ray_directory or RAY_DIRECTORY) / "ray_current_cluster"
+        with contextlib.suppress(OSError):
+            if memory.read_text().strip() == f"{self._member.address}:{self._port}":
+                memory.unlink()
 
 
 def read_head(record: Path) -> tree.Process | None:

@@ -1,0 +1,314 @@
+"""The Ray engine on a real cluster of several nodes of this machine: the conformance suite, then faults."""
+
+import asyncio
+import hashlib
+import io
+import itertools
+import os
+import signal
+import tarfile
+import time
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from gigawatt.build.bundles import unpack
+from gigawatt.engine.conformance import CASES, Report, run
+from gigawatt.engine.conformance.bench import Bench
+from gigawatt.engine.ray import RayEngine
+from gigawatt.model.node import NodeState
+from gigawatt.model.observation import (
+    AttemptGone,
+    LaunchFailed,
+    NodeLost,
+    NodeSeen,
+    RankExited,
+    RankStarted,
+)
+from gigawatt.model.volume import Mount
+from tests.ray_cluster import RayCluster, running_ray
+from tests.waiting import until
+
+pytestmark = pytest.mark.slow
+
+NOT_CLAIMED = {
+    "isolation-user",
+    "isolation-node",
+    "command-is-talked-to",
+    "command-has-a-terminal",
+    "nothing-outlives-a-command",
+    "command-ends-with-its-gang",
+    "port-is-reached",
+    "rank-is-attached-to",
+    "terminal-of-a-rank-is-talked-to",
+}
+NODES_S = 60.0  # for Ray to say that nodes are there
+EPOCHS = itertools.count(1000, 1000)
+
+
+@pytest.fixture(scope="module")
+def ray() -> Iterator[RayCluster]:
+    with running_ray("n1", "n2") as cluster:
+        asyncio.run(_wait_for(cluster, "n1", "n2"))
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def report(ray: RayCluster) -> Report:
+    """One run of the whole suite."""
+
+    async def lose(engine: RayEngine, node: str) -> None:
+        os.kill(engine.supervisor_pid(node), signal.SIGKILL)
+
+    suite = run(lambda: _engine(ray), lose_node=lose, first_epoch=next(EPOCHS), scratch=ray.data)
+    return asyncio.run(suite)
+
+
+@pytest.mark.parametrize("name", list(CASES))
+def test_the_ray_engine_conforms(report: Report, name: str) -> None:
+    case = next(case for case in report.cases if case.name == name)
+    wanted = "unsupported" if name in NOT_CLAIMED else "passed"
+    assert (case.result, case.evidence) == (wanted, case.evidence)
+
+
+def test_nodes_are_told_as_they_joined(ray: RayCluster) -> None:
+    async def told() -> None:
+        async with _leading(ray) as bench:
+            for report in await bench.engine.nodes():
+                assert report.topology == ("ray", "", "", "", f"r-{report.id}", "", report.id)
+                assert report.address == ray.nodes[report.id]
+                assert report.total.milli_cpu == 2000
+                assert report.labels == (("zone", "z1"),)
+
+    asyncio.run(told())
+
+
+def test_ranks_meet_at_the_address_of_the_first(ray: RayCluster) -> None:
+    program = (
+        "import os, socket\n"
+        "at = os.environ['MASTER_ADDR'], int(os.environ['MASTER_PORT'])\n"
+        "if os.environ['RANK'] == '0':\n"
+        "    print(socket.create_server(at).accept()[1][0])\n"
+        "else:\n"
+        "    import time\n"
+        "    until = time.monotonic() + 20\n"
+        "    while time.monotonic() < until:\n"
+        "        try:\n"
+        "            socket.create_connection(at, timeout=1); break\n"
+        "        except OSError: time.sleep(0.05)\n"
+    )
+
+    async def story() -> str:
+        async with _leading(ray) as bench:
+            key = await bench.run("python3", "-c", program, nodes=("n1", "n2"))
+            return await bench.output(key)
+
+    assert asyncio.run(story()).strip() == ray.nodes["n2"]
+
+
+def test_nothing_of_ray_or_of_the_instance_gets_into_a_rank(ray: RayCluster) -> None:
+    async def story() -> str:
+        async with _leading(ray) as bench:
+            return await bench.output(await bench.run("env"))
+
+    names = {line.partition("=")[0] for line in asyncio.run(story()).splitlines()}
+    assert not [name for name in names if name.startswith("RAY_")]
+    assert "GIGAWATT_NODE_DIR" not in names
+
+
+def test_a_node_that_is_cut_off_is_lost_in_seconds_and_its_ranks_are_found_again(
+    ray: RayCluster,
+) -> None:
+    async def story() -> float:
+        async with _leading(ray) as bench:
+            key = await bench.launch(bench.build("sleep", "300", nodes=("n2",)))
+            before = await bench.wait(RankStarted, key=key)
+            begun_s, seen = time.monotonic(), len(bench.seen)
+            ray.cut("n2")
+            lost = await bench.wait(NodeLost, since=seen)
+            took_s = time.monotonic() - begun_s
+            assert lost.node == "n2"
+            ray.cut("n2", restore=True)
+            await bench.wait(NodeSeen, since=seen)
+            assert [each.pid for each in bench.told(RankStarted, key)] == [before.pid]
+            await bench.engine.stop(key, grace_s=5, epoch=bench.epoch)
+            exited = await bench.wait(RankExited, key=key)
+            assert exited.asked and not exited.lost
+            return took_s
+
+    assert asyncio.run(story()) < 5
+
+
+def test_a_raylet_that_is_killed_takes_no_rank_along(ray: RayCluster) -> None:
+    async def story() -> None:
+        async with _leading(ray) as bench:
+            key = await bench.launch(bench.build("sleep", "300", nodes=("n1",)))
+            await bench.wait(RankStarted, key=key)
+            seen, supervisor = len(bench.seen), _engine_of(bench).supervisor_pid("n1")
+            number = _ray_number(bench, "n1")
+            ray.kill_raylet("n1")
+            await asyncio.to_thread(
+                until, lambda: _ray_number(bench, "n1") != number, timeout_s=NODES_S
+            )
+            assert _engine_of(bench).supervisor_pid("n1") == supervisor
+            assert not [each for each in bench.seen[seen:] if isinstance(each, NodeLost)]
+            assert not bench.told(RankExited, key)
+            os.kill(supervisor, signal.SIGKILL)  # the steward of the new raylet keeps it now
+            await bench.wait(NodeLost, since=seen)
+            await bench.wait(NodeSeen, since=seen, within_s=NODES_S)
+            assert (await bench.wait(RankExited, key=key)).lost
+
+    asyncio.run(story())
+
+
+def test_a_lost_head_loses_nothing_and_the_next_control_plane_adopts_without_it(
+    ray: RayCluster,
+) -> None:
+    async def story() -> None:
+        async with _leading(ray) as bench:
+            launch = bench.build("sleep", "300", nodes=("n1", "n2"))
+            key = await bench.launch(launch)
+            await bench.wait(RankStarted, key=key, count=2)
+            pids = {each.pid for each in bench.told(RankStarted, key)}
+            numbers = {node: _ray_number(bench, node) for node in ray.nodes}
+            await asyncio.to_thread(ray.kill_head)
+            inventory = await bench.restart()
+            assert key in inventory.attempts
+            assert {each.pid for each in bench.told(RankStarted, key)} == pids
+            more = await bench.run("true", nodes=("n2",))
+            assert bench.told(RankExited, more)[0].exit_code == 0
+            await asyncio.to_thread(ray.start_head)
+            for node, number in numbers.items():
+                await asyncio.to_thread(
+                    until,
+                    lambda node=node, number=number: _ray_number(bench, node) != number,
+                    timeout_s=2 * NODES_S,
+                    what=f"{node} to be back with Ray",
+                )
+            assert not [each for each in bench.seen if isinstance(each, NodeLost)]
+            assert not bench.told(RankExited, key)
+            await bench.engine.stop(key, grace_s=5, epoch=bench.epoch)
+            await bench.wait(AttemptGone, key=key)
+
+    asyncio.run(story())
+
+
+def test_a_node_without_the_file_system_is_sent_its_bundle_and_tells_its_logs(
+    ray: RayCluster,
+) -> None:
+    ray.add("n3", far=True)
+    ray.wait_for_nodes()
+    asyncio.run(_wait_for(ray, "n1", "n2", "n3"))
+    archive, digest = _bundle(ray.base, {"main.sh": b"echo from the bundle; cat blob | wc -c"})
+
+    async def story() -> None:
+        async with _leading(ray, archive) as bench:
+            assert not bench.engine.capabilities().shared_filesystem
+            for nodes in (("n3",), ("n1", "n3"), ("n3",)):
+                key = await bench.run("sh", "main.sh", nodes=nodes, bundle=digest)
+                for rank in range(len(nodes)):
+                    text = await bench.output(key, rank)
+                    assert text.split() == ["from", "the", "bundle", "3000000"]
+            mount = Mount(volume="data", path="data", source=str(ray.data))
+            refused = await bench.launch(bench.build("true", nodes=("n3",), volumes=(mount,)))
+            why = await bench.wait(LaunchFailed, key=refused)
+            assert "does not see the file system" in why.reason
+            await bench.engine.prepare("n3", (digest,))
+            await bench.engine.set_node("n3", NodeState.READY, "")
+
+    asyncio.run(story())
+    assert not list((ray.data / "nodes").glob("n3*"))
+
+
+def test_a_node_that_goes_with_all_it_runs_is_lost_and_comes_back_without_it(
+    ray: RayCluster,
+) -> None:
+    async def story() -> None:
+        async with _leading(ray) as bench:
+            key = await bench.launch(bench.build("sleep", "300", nodes=("n2",)))
+            await bench.wait(RankStarted, key=key)
+            seen = len(bench.seen)
+            await asyncio.to_thread(ray.kill_node, "n2")
+            assert (await bench.wait(NodeLost, since=seen, within_s=5)).node == "n2"
+            ray.add("n2")
+            await bench.wait(NodeSeen, since=seen, within_s=NODES_S)
+            assert (await bench.wait(RankExited, key=key)).lost
+            await bench.wait(AttemptGone, key=key)
+
+    asyncio.run(story())
+
+
+def test_what_cannot_be_reached_at_a_restart_is_presumed_to_run(ray: RayCluster) -> None:
+    async def story() -> None:
+        async with _leading(ray) as bench:
+            key = await bench.launch(bench.build("sleep", "300", nodes=("n2",)))
+            await bench.wait(RankStarted, key=key)
+            ray.cut("n2")
+            inventory = await bench.restart()
+            assert key in inventory.attempts
+            assert "n2" not in bench.nodes
+            ray.cut("n2", restore=True)
+            await bench.wait(RankStarted, key=key)
+            await bench.engine.stop(key, grace_s=0, epoch=bench.epoch)
+            await bench.wait(AttemptGone, key=key)
+
+    asyncio.run(story())
+
+
+def _engine(ray: RayCluster, archive: Path | None = None) -> RayEngine:
+    return RayEngine(
+        ray.data, ray.cluster, unpack=unpack, archive=(lambda _: archive) if archive else None
+    )
+
+
+def _engine_of(bench: Bench) -> RayEngine:
+    assert isinstance(bench.engine, RayEngine)
+    return bench.engine
+
+
+def _ray_number(bench: Bench, node: str) -> str:
+    return _engine_of(bench)._fleet.facts(node).ray
+
+
+@asynccontextmanager
+async def _leading(ray: RayCluster, archive: Path | None = None) -> AsyncGenerator[Bench, None]:
+    """A bench that leads; what it launched is stopped at the end."""
+    bench = Bench(
+        lambda: _engine(ray, archive),
+        lose_node=None,
+        epoch=next(EPOCHS),
+        scratch=ray.data,
+        tag=os.urandom(4).hex(),
+    )
+    await bench.start("test")
+    try:
+        yield bench
+    finally:
+        await bench.finish()
+
+
+async def _wait_for(ray: RayCluster, *names: str) -> None:
+    """Until an engine has met these nodes, and has them on record."""
+    engine = _engine(ray)
+    await engine.open(epoch=next(EPOCHS))
+    try:
+        await engine.adopt()
+        async with asyncio.timeout(NODES_S):
+            while {report.id for report in await engine.nodes()} < set(names):
+                await asyncio.sleep(0.05)
+    finally:
+        await engine.close()
+
+
+def _bundle(base: Path, files: dict[str, bytes]) -> tuple[Path, str]:
+    """An archive of more than one part, and its digest."""
+    path = base / "bundle.tar.gz"
+    with tarfile.open(path, "w:gz") as archive:
+        for name, content in {**files, "blob": os.urandom(3_000_000)}.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return path, f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
+
