@@ -28,6 +28,7 @@ from gigawatt.engine.slurm.client import Slurm, SlurmRefusedError, SlurmUnavaila
 from gigawatt.engine.slurm.crews import Crews, Hooks, reference
 from gigawatt.engine.slurm.files import Files
 from gigawatt.engine.slurm.fleet import OURS, Fleet, Plan, Site, drained_by_us
+from gigawatt.engine.slurm.post import Crew
 from gigawatt.engine.slurm.topology import Topology, parse_lines
 from gigawatt.engine.slurm.watch import Parts, Watch
 from gigawatt.engine.supervisor.serve import put_beside_ranks
@@ -98,7 +99,7 @@ class SlurmEngine:
         self._watch: Watch
 
     def capabilities(self) -> Capabilities:
-        """Slurm gives a silent node up after about twice its SlurmdTimeout; it is known once we are open."""
+        """When a lost node is noticed follows from Slurm's own timeouts, which are known once we are open."""
         return Capabilities(
             environments=frozenset({"host", "uv"}),
             isolation=frozenset({Isolation.PROCESS}),
@@ -204,7 +205,7 @@ class SlurmEngine:
         key, nodes = key_of(launch), nodes_of(launch)
         try:
             if not self._crews.known(str(key)):
-                await self._plan(launch, nodes)
+                self._plan(launch, nodes)
         except _Unfit as unfit:
             self._outbox.put(
                 LaunchFailed(
@@ -270,6 +271,12 @@ class SlurmEngine:
             logs.find_log, self._data, key, rank, stream, since_ms=since_ms
         )
 
+    def supervisor_pids(self, node: str) -> tuple[int, ...]:
+        """On that node, for operators and tests."""
+        crews = [crew for crew in self._crews.all.values() if node in crew.posts and not crew.over]
+        found = [self._files.address(crew.spec, node) for crew in crews]
+        return tuple(address.pid for address in found if address is not None)
+
     @property
     def _prefix(self) -> str:
         return jobs.prefix(self._instance)
@@ -294,7 +301,7 @@ class SlurmEngine:
             break
         machine = await asyncio.to_thread(look_at_machine)
         topology = self._options.topology or Topology(groups, site=facts.cluster)
-        self._lost_after_s = 2 * facts.slurmd_timeout_s + NOTICED_S
+        self._lost_after_s = facts.silent_s + NOTICED_S
         self._fleet = Fleet(
             Site(topology=topology, system=machine.system, pythons=machine.pythons)
         )
@@ -327,11 +334,8 @@ class SlurmEngine:
             job = active.get(crew.key)
             crew.over = job is None or job.over
             crew.number = job.id if job else crew.number
-            views = [
-                await asyncio.to_thread(self._files.view, crew.key, node) for node in crew.posts
-            ]
-            if crew.over and not any(views):
-                await self._crews.forget(crew)  # it never came to start: it can be launched anew
+            if await asyncio.to_thread(self._is_of_no_use, crew):
+                await self._crews.forget(crew)
         results = await asyncio.gather(
             *(self._crews.find(crew) for crew in self._crews.all.values()), return_exceptions=True
         )
@@ -339,8 +343,8 @@ class SlurmEngine:
             if isinstance(result, BaseException):
                 raise result
 
-    async def _plan(self, launch: Launch, nodes: tuple[str, ...]) -> None:
-        """Put on record what is about to be submitted. Raises _Unfit."""
+    def _plan(self, launch: Launch, nodes: tuple[str, ...]) -> None:
+        """Know what is to be submitted, once; without waiting, so that of two launches one is the first. Raises _Unfit."""
         for node in nodes:
             why = self._barred.get(node, "") or self._fleet.refusal(node)
             if why:
@@ -362,30 +366,38 @@ class SlurmEngine:
             instance=self._instance,
             orphan_s=self._options.orphan_s,
         )
-        await asyncio.to_thread(self._files.write_job, spec, plan)
         self._crews.muster(spec, plan)
 
-    async def _submit(self, key: str, *, again: bool) -> int:
+    async def _submit(self, crew: Crew, *, again: bool) -> int:
         """Where it is not known whether an earlier try was taken, Slurm is asked first."""
         if again:
             for job in await self._slurm.jobs():
-                if job.name == f"{self._prefix}{key}" and not job.over:
+                if job.name == f"{self._prefix}{crew.key}" and not job.over:
                     return job.id
+        plan = self._crews.plans[crew.key]
         batch = jobs.batch_of(
-            key,
-            self._crews,
+            crew.spec,
+            plan.share,
             self._fleet.slurm,
             self._files,
             prefix=self._prefix,
             options=self._options.options,
         )
+        await asyncio.to_thread(self._files.write_job, crew.spec, plan)
         number = await self._slurm.submit(batch)
-        await asyncio.to_thread(self._files.write_id, key, number)
+        await asyncio.to_thread(self._files.write_id, crew.key, number)
         return number
+
+    def _is_of_no_use(self, crew: Crew) -> bool:
+        """It has been released; or it ended before it came to start, and can be launched anew. Blocks."""
+        files, nodes = self._files, crew.posts
+        if any(files.view(crew.key, node) is not None for node in nodes):
+            return False
+        return crew.over or any(files.was_released(crew.key, node) for node in nodes)
 
     def _token_of(self, key: str) -> str:
         crew = self._crews.all.get(key)
-        return crew.token if crew else ""
+        return crew.spec.token if crew else ""
 
     def _came(self, key: str, node: str) -> None:
         self._crews.arrive(self._crews.all[key], node)

@@ -5,9 +5,8 @@ import sys
 from collections.abc import Mapping
 
 from gigawatt.engine.local.spawn import PROGRAM
-from gigawatt.engine.slurm.batch import Batch, gpu_kind, script
+from gigawatt.engine.slurm.batch import Batch, Share, gpu_kind, script
 from gigawatt.engine.slurm.client import Slurm
-from gigawatt.engine.slurm.crews import Crews
 from gigawatt.engine.slurm.files import Files
 from gigawatt.engine.slurm.tables import SlurmNode
 from gigawatt.engine.supervisor.job import JobSpec
@@ -47,9 +46,9 @@ def spec_of(  # noqa: PLR0913 - each goes into the file
     )
 
 
-def batch_of(
-    key: str,
-    crews: Crews,
+def batch_of(  # noqa: PLR0913 - each is a part of the request
+    spec: JobSpec,
+    share: Share,
     known: Mapping[str, SlurmNode],
     files: Files,
     *,
@@ -57,17 +56,17 @@ def batch_of(
     options: tuple[str, ...],
 ) -> Batch:
     """The Slurm job of an attempt that is planned."""
-    nodes, share = tuple(crews.all[key].posts), crews.plans[key].share
-    command = (sys.executable, "-I", "-S", str(PROGRAM), "--job", str(files.job_file(key)))
+    nodes = tuple(spec.addresses)
+    command = (sys.executable, "-I", "-S", str(PROGRAM), "--job", str(files.job_file(spec)))
     return Batch(
-        name=f"{prefix}{key}",
+        name=f"{prefix}{spec.key}",
         nodes=nodes,
         cpus=share.cpus,
         memory_mib=share.memory_mib,
         gpu_kind=gpu_kind(nodes, known),
         gpus=share.gpus,
         script=script(command, nodes=len(nodes), cpus=share.cpus),
-        output=str(files.output(key)),
+        output=str(files.output(spec.key)),
         options=options,
     )
 

@@ -20,6 +20,7 @@ from gigawatt.engine.supervisor.job import (
     leave_batch_system,
     listen_tcp,
     read_job,
+    take_lock,
     tell_where,
 )
 from gigawatt.engine.supervisor.layout import Entry, Layout, NodeLockedError
@@ -74,7 +75,7 @@ class Options(NamedTuple):
     orphan_s: float = ORPHAN_S
     stage_s: float = STAGE_ABANDONED_AFTER_S
     job: JobSpec | None = None  # started by a batch system, for one attempt alone
-    job_dir: Path = Path()
+    job_file: Path = Path()
 
 
 class Server:
@@ -259,7 +260,7 @@ def main(argv: list[str]) -> int:
     layout = Layout(options.root, key=options.job.key if options.job else "")
     try:
         layout.make()
-        lock = layout.lock()
+        lock = take_lock(layout) if options.job else layout.lock()
         os.chdir(options.root)
         become_subreaper()
         allow_many_files()
@@ -336,7 +337,7 @@ def _job_options(path: Path) -> Options:
         orphan_s=job.orphan_s,
         stage_s=job.stage_s,
         job=job,
-        job_dir=path.parent,
+        job_file=path,
     )
 
 
@@ -351,7 +352,7 @@ def _listen(options: Options, layout: Layout) -> tuple[str, socket.socket]:
     if options.job:
         listener = listen_tcp(options.address)
         port: int = listener.getsockname()[1]
-        tell_where(options.job, options.job_dir, options.node, port)
+        tell_where(options.job, options.job_file, options.node, port)
         return f"{options.address}:{port}", listener
     short = runtime_dir() / f"{options.instance[:16]}-{options.node}.sock"
     path = layout.socket_path(short)
