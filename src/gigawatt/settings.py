@@ -13,8 +13,8 @@ from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.retention import Retention
 from gigawatt.service.networks import parse_networks
 
-FILES = ("artifacts_credentials", "notify_ca_file", "mail_password_file")
-ENGINES = ("local",)
+FILES = ("artifacts_credentials", "slurm_topology", "notify_ca_file", "mail_password_file")
+ENGINES = ("local", "slurm")
 CHOICES = {
     "mail_tls": ("starttls", "tls", "none"),
     "preempt": ("off", "project"),
@@ -65,7 +65,18 @@ class Settings:
     port: Annotated[int, "The port of the API; 0 takes a free one."] = 8484
     gateway_port: Annotated[int, "The port of the gateway; 0 takes a free one."] = 8485
     nodes: Annotated[int, "How many virtual nodes this machine is shared out to."] = 1
-    engine: Annotated[str, "What runs processes: local."] = "local"
+    engine: Annotated[
+        str, "What runs processes: local, on this machine; slurm, on the cluster that sinfo shows here."
+    ] = "local"
+    slurm_partition: Annotated[
+        str, "The partition whose nodes are used; empty for all that Slurm has."
+    ] = ""
+    slurm_options: Annotated[
+        str, "More options for every sbatch, as in a shell: --account=ai --qos=high."
+    ] = ""
+    slurm_topology: Annotated[
+        str, "A topology.conf or topology.yaml in place of what Slurm tells; empty for that."
+    ] = ""
     store: Annotated[str, "The database's URL; empty for SQLite in the data directory."] = ""
     disk_free_min: Annotated[
         int, "Bytes that must be free in the data directory before a start."

@@ -1,7 +1,9 @@
 """Everything that an instance is made of, put together. Nothing is started here."""
 
+import shlex
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from gigawatt.api.handoff import SOCKET, Handoff
 from gigawatt.build.artifacts import ArtifactStore
@@ -25,6 +27,8 @@ from gigawatt.control.premises import LocalPremises
 from gigawatt.control.workshop import LocalWorkshop
 from gigawatt.engine.local import LocalEngine
 from gigawatt.engine.local.datasets import Datasets
+from gigawatt.engine.slurm import SlurmCommands, SlurmEngine, SlurmOptions
+from gigawatt.engine.slurm.site import read_topology
 from gigawatt.model.retention import Kind
 from gigawatt.reconcile.pressure import Marks
 from gigawatt.reconcile.turn import Site
@@ -54,7 +58,7 @@ FILE_LEASE_MS = (
 @dataclass(slots=True, kw_only=True)
 class Parts:
     store: Store
-    engine: LocalEngine
+    engine: LocalEngine | SlurmEngine
     leader: Leader
     actuator: Actuator
     workshop: LocalWorkshop
@@ -151,7 +155,7 @@ def _services(
     instance: Instance,
     stores: _Stores,
     access: _Access,
-    engine: LocalEngine,
+    engine: LocalEngine | SlurmEngine,
     *,
     proxy_url: str,
 ) -> Services:
@@ -192,7 +196,23 @@ def _artifacts(settings: Settings) -> ArtifactStore:
     return ArtifactStore(root, remote, cache_bytes_max=settings.artifacts_cache_bytes_max)
 
 
-def _engine(settings: Settings, instance: Instance, stores: _Stores) -> LocalEngine:
+def _engine(settings: Settings, instance: Instance, stores: _Stores) -> LocalEngine | SlurmEngine:
+    datasets = Datasets(
+        settings.data,
+        stores.buckets.materialise,
+        stored=stores.artifacts.exists,
+        bytes_max=settings.data_bytes_max,
+    )
+    if settings.engine == "slurm":
+        return SlurmEngine(
+            settings.data,
+            SlurmCommands(),
+            options=_slurm_options(settings),
+            api_url=instance.api_url,
+            unpack=unpack,
+            archive=stores.artifacts.sound,
+            datasets=datasets,
+        )
     return LocalEngine(
         settings.data,
         nodes=settings.nodes,
@@ -200,12 +220,17 @@ def _engine(settings: Settings, instance: Instance, stores: _Stores) -> LocalEng
         api_url=instance.api_url,
         unpack=unpack,
         archive=stores.artifacts.sound,
-        datasets=Datasets(
-            settings.data,
-            stores.buckets.materialise,
-            stored=stores.artifacts.exists,
-            bytes_max=settings.data_bytes_max,
-        ),
+        datasets=datasets,
+    )
+
+
+def _slurm_options(settings: Settings) -> SlurmOptions:
+    """Raises RefusalError for a topology that cannot be read."""
+    return SlurmOptions(
+        partition=settings.slurm_partition,
+        options=tuple(shlex.split(settings.slurm_options)),
+        orphan_s=settings.orphan_s,
+        topology=read_topology(Path(settings.slurm_topology)) if settings.slurm_topology else (),
     )
 
 

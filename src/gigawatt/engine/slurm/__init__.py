@@ -2,5 +2,6 @@
 
 from gigawatt.engine.slurm.client import SlurmCommands
 from gigawatt.engine.slurm.engine import SlurmEngine, SlurmOptions
+from gigawatt.engine.slurm.jobs import shut_down_jobs
 
-__all__ = ["SlurmCommands", "SlurmEngine", "SlurmOptions"]
+__all__ = ["SlurmCommands", "SlurmEngine", "SlurmOptions", "shut_down_jobs"]

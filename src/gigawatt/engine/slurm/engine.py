@@ -17,7 +17,6 @@ from gigawatt.engine.local.bundles import Archive, Unpack
 from gigawatt.engine.local.datasets import Datasets
 from gigawatt.engine.local.files import instance_id
 from gigawatt.engine.local.link import Message
-from gigawatt.engine.local.machine import look_at_machine
 from gigawatt.engine.local.outbox import Outbox
 from gigawatt.engine.local.provisions import Provisions
 from gigawatt.engine.local.translate import key_of, nodes_of, parse_key
@@ -27,9 +26,10 @@ from gigawatt.engine.slurm.call import CallBox, own_address
 from gigawatt.engine.slurm.client import Slurm, SlurmRefusedError, SlurmUnavailableError
 from gigawatt.engine.slurm.crews import Crews, Hooks, reference
 from gigawatt.engine.slurm.files import Files
-from gigawatt.engine.slurm.fleet import OURS, Fleet, Plan, Site, drained_by_us
+from gigawatt.engine.slurm.fleet import OURS, Fleet, Plan, drained_by_us
 from gigawatt.engine.slurm.post import Crew
-from gigawatt.engine.slurm.topology import Topology, parse_lines
+from gigawatt.engine.slurm.site import meet
+from gigawatt.engine.slurm.topology import Group
 from gigawatt.engine.slurm.watch import Parts, Watch
 from gigawatt.engine.supervisor.serve import put_beside_ranks
 from gigawatt.engine.talk import Attachment, ByteStream, Command, WindowSize
@@ -42,7 +42,6 @@ from gigawatt.model.refusal import RefusalCode, RefusalError
 
 log = logging.getLogger(__name__)
 
-OPEN_S = 30.0  # for the controller to answer when we begin
 ASK_AGAIN_S = 1.0
 NOTICED_S = 5.0  # beyond what Slurm itself takes to give a node up
 STOP_GRACE_S = 10.0
@@ -55,7 +54,7 @@ class SlurmOptions:
     partition: str = ""
     options: tuple[str, ...] = ()
     orphan_s: float = 86_400.0
-    topology: Topology | None = None  # in place of what Slurm tells
+    topology: tuple[Group, ...] = ()  # in place of what Slurm tells
 
 
 class SlurmEngine:
@@ -283,28 +282,9 @@ class SlurmEngine:
 
     async def _meet_slurm(self) -> None:
         """Its facts and its nodes, once its controller answers. Raises RefusalError."""
-        deadline_s = monotonic_s() + OPEN_S
-        while True:
-            try:
-                facts = await self._slurm.facts()
-                groups = parse_lines(await self._slurm.topology())
-            except (SlurmUnavailableError, SlurmRefusedError) as error:
-                if monotonic_s() > deadline_s or isinstance(error, SlurmRefusedError):
-                    raise RefusalError(
-                        RefusalCode.UNAVAILABLE,
-                        f"Slurm does not answer: {error}",
-                        field="engine",
-                        hint="see that sinfo works here, as this user",
-                    ) from error
-                await asyncio.sleep(ASK_AGAIN_S)
-                continue
-            break
-        machine = await asyncio.to_thread(look_at_machine)
-        topology = self._options.topology or Topology(groups, site=facts.cluster)
-        self._lost_after_s = facts.silent_s + NOTICED_S
-        self._fleet = Fleet(
-            Site(topology=topology, system=machine.system, pythons=machine.pythons)
-        )
+        site = await meet(self._slurm, self._options.topology)
+        self._lost_after_s = site.silent_s + NOTICED_S
+        self._fleet = Fleet(site)
         parts = Parts(
             slurm=self._slurm,
             files=self._files,

@@ -57,6 +57,10 @@ class Files:
         for path in (self._jobs, self.nodes):
             path.mkdir(parents=True, exist_ok=True, mode=0o700)
 
+    def in_use(self) -> bool:
+        """Whether any job is not released yet."""
+        return self._jobs.is_dir() and any(self._jobs.iterdir())
+
     def take_epoch(self, epoch: int) -> None:
         """Put on record who leads. Raises StaleEpochError where a later one does."""
         self.check_epoch(epoch)

@@ -3,13 +3,16 @@
 import hashlib
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
+from gigawatt.engine.local.files import instance_id
 from gigawatt.engine.local.spawn import PROGRAM
 from gigawatt.engine.slurm.batch import Batch, Share, gpu_kind, script
-from gigawatt.engine.slurm.client import Slurm
+from gigawatt.engine.slurm.client import Slurm, SlurmRefusedError, SlurmUnavailableError
 from gigawatt.engine.slurm.files import Files
 from gigawatt.engine.slurm.tables import SlurmNode
 from gigawatt.engine.supervisor.job import JobSpec
+from gigawatt.model.refusal import RefusalCode, RefusalError
 
 STAGE_S = 60.0  # supervisors that nobody has told anything by then end, and the job with them
 
@@ -76,3 +79,17 @@ async def cancel_all(slurm: Slurm, prefix: str) -> None:
     found = [job.id for job in await slurm.jobs() if job.name.startswith(prefix) and not job.over]
     if found:
         await slurm.cancel(tuple(found))
+
+
+async def shut_down_jobs(data: Path, slurm: Slurm) -> None:
+    """The same without a control plane: after one that was killed. Raises RefusalError where Slurm does not answer."""
+    if not Files(data).in_use():
+        return
+    try:
+        await cancel_all(slurm, prefix(instance_id(data)))
+    except (SlurmUnavailableError, SlurmRefusedError) as error:
+        raise RefusalError(
+            RefusalCode.UNAVAILABLE,
+            f"Slurm does not answer, so jobs may still run: {error}",
+            hint=f"scancel those whose names begin with {prefix(instance_id(data))}",
+        ) from error
