@@ -81,6 +81,12 @@ class RayCluster:
             _send(pid, signal.SIGKILL)
         until(lambda: read_head(self.record) is None, timeout_s=10, what="the head to end")
 
+    def pause_head(self, *, resume: bool = False) -> None:
+        known = read_head(self.record)
+        assert known is not None
+        for pid in _session(known.pid):
+            _send(pid, signal.SIGCONT if resume else signal.SIGSTOP)
+
     def add(self, name: str, *, far: bool = False) -> None:
         """A node more, which does not see our directory if it is `far`."""
         if name not in self.nodes:

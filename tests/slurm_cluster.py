@@ -25,7 +25,7 @@ REQUIRED = "GIGAWATT_REQUIRE_SLURM"  # "1": a missing Slurm is a failure, not a 
 MARKER = "GIGAWATT_TEST_CLUSTER"  # in the environment of all that the daemons start
 NODES = 4
 GPUS = 8
-SLURMD_TIMEOUT_S = 5
+SLURMD_TIMEOUT_S = 10
 START_S = 60.0
 STOP_S = 20.0
 
@@ -63,7 +63,7 @@ SlurmdParameters=config_overrides
 ReturnToService=2
 SlurmdTimeout={slurmd_timeout}
 SlurmctldTimeout=30
-MessageTimeout=10
+MessageTimeout=4
 InactiveLimit=0
 KillWait=5
 MinJobAge=300

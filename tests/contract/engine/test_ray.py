@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from gigawatt.build.bundles import unpack
-from gigawatt.engine.conformance import CASES, Report, run
+from gigawatt.engine.conformance import CASES, Faults, Report, run
 from gigawatt.engine.conformance.bench import Bench
 from gigawatt.engine.ray import RayEngine
 from gigawatt.model.node import NodeState
@@ -59,11 +59,25 @@ def ray() -> Iterator[RayCluster]:
 def report(ray: RayCluster) -> Report:
     """One run of the whole suite."""
 
-    async def lose(engine: RayEngine, node: str) -> None:
+    suite = run(
+        lambda: _engine(ray), faults=_faults(ray), first_epoch=next(EPOCHS), scratch=ray.data
+    )
+    return asyncio.run(suite)
+
+
+def _faults(ray: RayCluster) -> Faults:
+    """A supervisor that is killed is a lost node: it comes back by itself. What goes silent is Ray."""
+
+    async def kill(engine: RayEngine, node: str) -> None:
         os.kill(engine.supervisor_pid(node), signal.SIGKILL)
 
-    suite = run(lambda: _engine(ray), lose_node=lose, first_epoch=next(EPOCHS), scratch=ray.data)
-    return asyncio.run(suite)
+    async def silence(_engine: RayEngine, _node: str) -> None:
+        ray.pause_head()
+
+    async def speak(_engine: RayEngine, _node: str) -> None:
+        ray.pause_head(resume=True)
+
+    return Faults(lose_node=kill, kill_supervisor=kill, silence=silence, speak=speak)
 
 
 @pytest.mark.parametrize("name", list(CASES))
@@ -277,7 +291,7 @@ async def _leading(ray: RayCluster, archive: Path | None = None) -> AsyncGenerat
     """A bench that leads; what it launched is stopped at the end."""
     bench = Bench(
         lambda: _engine(ray, archive),
-        lose_node=None,
+        faults=Faults(),
         epoch=next(EPOCHS),
         scratch=ray.data,
         tag=os.urandom(4).hex(),

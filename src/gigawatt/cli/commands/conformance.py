@@ -51,14 +51,12 @@ def conformance(engine: str, cases: tuple[str, ...], output: str) -> None:
 
 def _try_local(cases: tuple[str, ...]) -> "Report":
     from gigawatt.engine.conformance import run
+    from gigawatt.engine.conformance.local import local_faults
     from gigawatt.engine.local import LocalEngine, shut_down_supervisors
-
-    async def lose(lost: "LocalEngine", node: str) -> None:
-        os.kill(lost.supervisor_pid(node), signal.SIGKILL)
 
     async def tried(data: Path) -> "Report":
         try:
-            return await run(lambda: LocalEngine(data, nodes=NODES), only=cases, lose_node=lose)
+            return await run(lambda: LocalEngine(data, nodes=NODES), only=cases, faults=local_faults())
         finally:
             await shut_down_supervisors(data, grace_s=0)
 

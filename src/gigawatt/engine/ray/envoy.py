@@ -69,9 +69,14 @@ class Envoy:
         threading.Thread(target=self._listen, daemon=True).start()
         while not self._ending.wait(LOOK_S):
             self._look()
-        for post in self._posts.values():
-            self._ray.kill(post.actor)
-        say({"ended": True})
+        self._take_away()
+
+    def _take_away(self) -> None:
+        """Every steward of the instance, those of earlier envoys too."""
+        ours = f"{self._task['instance']}/"
+        for name in self._ray.util.list_named_actors():
+            if name.startswith(ours):
+                self._ray.kill(self._ray.get_actor(name))
 
     def _listen(self) -> None:
         for line in sys.stdin:

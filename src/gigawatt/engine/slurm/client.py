@@ -43,7 +43,7 @@ class SlurmFacts:
 
     cluster: str
     version: str
-    slurmd_timeout_s: int
+    silent_s: float  # in which it gives up a node that does not answer, at most
 
 
 class Slurm(Protocol):
@@ -90,11 +90,12 @@ class SlurmCommands:
 
     async def facts(self) -> SlurmFacts:
         values = _assignments(await self._run("scontrol", "show", "config"))
-        seconds = re.match(r"\d+", values.get("SlurmdTimeout", ""))
+        waits = (values.get(name, "") for name in ("SlurmdTimeout", "MessageTimeout"))
+        seconds = [int(found[0]) for wait in waits if (found := re.match(r"\d+", wait))]
         return SlurmFacts(
             cluster=values.get("ClusterName", ""),
             version=values.get("SLURM_VERSION", ""),
-            slurmd_timeout_s=int(seconds[0]) if seconds else 300,
+            silent_s=2.0 * sum(seconds),  # as tried: it asks twice, each time for as long as both
         )
 
     async def topology(self) -> str:

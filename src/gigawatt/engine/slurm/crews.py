@@ -48,7 +48,7 @@ class Hooks:
 
 
 class Submit(Protocol):
-    async def __call__(self, key: str, *, again: bool) -> int:
+    async def __call__(self, crew: Crew, *, again: bool) -> int:
         """Have Slurm start the supervisors of an attempt; its number. `again` when it is not known whether it has.
 
         Raises SlurmUnavailableError, SlurmRefusedError.
@@ -89,7 +89,7 @@ class Crews:
             posts = {
                 node: Post(node=node, arrived=loop.create_future()) for node in spec.addresses
             }
-            crew = Crew(key=spec.key, token=spec.token, posts=posts, number=number)
+            crew = Crew(spec=spec, posts=posts, number=number)
             self.all[spec.key] = crew
             self.plans[spec.key] = plan
         return crew
@@ -130,7 +130,8 @@ class Crews:
             return await self._stage(crew, post, fields)
         if verb == "release":
             return await self._release(crew, post, fields)
-        if verb in {"abort", "stop"} and not crew.arrived:
+        crew.stopped = crew.stopped or verb in {"abort", "stop"}
+        if crew.stopped and not crew.arrived:
             crew.cancelled = True
             crew.fail("it was stopped before Slurm had started it")
         if post.gone or (crew.over and not post.up):
@@ -256,7 +257,7 @@ class Crews:
         again = False
         while True:
             try:
-                crew.number = await self._submit(crew.key, again=again)
+                crew.number = await self._submit(crew, again=again)
             except SlurmUnavailableError as error:
                 log.warning("%s is not submitted yet: %s", crew.key, error)
                 again = True
@@ -318,14 +319,14 @@ class Crews:
 
     async def _reach(self, crew: Crew, post: Post) -> Message:
         """Connect; its inventory. Raises OSError, LinkLostError, RefusedError, StaleEpochError."""
-        address = await asyncio.to_thread(self._files.address, crew.key, post.node)
+        address = await asyncio.to_thread(self._files.address, crew.spec, post.node)
         if address is None:
             raise LinkLostError(f"the supervisor on {post.node} has not come yet")
         link = Link(
             lambda event: self._event(post, event), lambda why: self._lost(crew, post, link, why)
         )
         try:
-            await link.dial(address.host, address.port, token=crew.token)
+            await link.dial(address.host, address.port, token=crew.spec.token)
             await link.ask("hello", epoch=self._epoch, timeout_s=HELLO_S)
             inventory = await link.ask("inventory")
         except BaseException:

@@ -17,7 +17,6 @@ from gigawatt.engine.local.bundles import Archive, Unpack
 from gigawatt.engine.local.datasets import Datasets
 from gigawatt.engine.local.files import instance_id
 from gigawatt.engine.local.link import Message
-from gigawatt.engine.local.machine import look_at_machine
 from gigawatt.engine.local.outbox import Outbox
 from gigawatt.engine.local.provisions import Provisions
 from gigawatt.engine.local.translate import key_of, nodes_of, parse_key
@@ -27,8 +26,10 @@ from gigawatt.engine.slurm.call import CallBox, own_address
 from gigawatt.engine.slurm.client import Slurm, SlurmRefusedError, SlurmUnavailableError
 from gigawatt.engine.slurm.crews import Crews, Hooks, reference
 from gigawatt.engine.slurm.files import Files
-from gigawatt.engine.slurm.fleet import OURS, Fleet, Plan, Site, drained_by_us
-from gigawatt.engine.slurm.topology import Topology, parse_lines
+from gigawatt.engine.slurm.fleet import OURS, Fleet, Plan, drained_by_us
+from gigawatt.engine.slurm.post import Crew
+from gigawatt.engine.slurm.site import meet
+from gigawatt.engine.slurm.topology import Group
 from gigawatt.engine.slurm.watch import Parts, Watch
 from gigawatt.engine.supervisor.serve import put_beside_ranks
 from gigawatt.engine.talk import Attachment, ByteStream, Command, WindowSize
@@ -41,7 +42,6 @@ from gigawatt.model.refusal import RefusalCode, RefusalError
 
 log = logging.getLogger(__name__)
 
-OPEN_S = 30.0  # for the controller to answer when we begin
 ASK_AGAIN_S = 1.0
 NOTICED_S = 5.0  # beyond what Slurm itself takes to give a node up
 STOP_GRACE_S = 10.0
@@ -54,7 +54,7 @@ class SlurmOptions:
     partition: str = ""
     options: tuple[str, ...] = ()
     orphan_s: float = 86_400.0
-    topology: Topology | None = None  # in place of what Slurm tells
+    topology: tuple[Group, ...] = ()  # in place of what Slurm tells
 
 
 class SlurmEngine:
@@ -98,7 +98,7 @@ class SlurmEngine:
         self._watch: Watch
 
     def capabilities(self) -> Capabilities:
-        """Slurm gives a silent node up after about twice its SlurmdTimeout; it is known once we are open."""
+        """When a lost node is noticed follows from Slurm's own timeouts, which are known once we are open."""
         return Capabilities(
             environments=frozenset({"host", "uv"}),
             isolation=frozenset({Isolation.PROCESS}),
@@ -204,7 +204,7 @@ class SlurmEngine:
         key, nodes = key_of(launch), nodes_of(launch)
         try:
             if not self._crews.known(str(key)):
-                await self._plan(launch, nodes)
+                self._plan(launch, nodes)
         except _Unfit as unfit:
             self._outbox.put(
                 LaunchFailed(
@@ -270,34 +270,21 @@ class SlurmEngine:
             logs.find_log, self._data, key, rank, stream, since_ms=since_ms
         )
 
+    def supervisor_pids(self, node: str) -> tuple[int, ...]:
+        """On that node, for operators and tests."""
+        crews = [crew for crew in self._crews.all.values() if node in crew.posts and not crew.over]
+        found = [self._files.address(crew.spec, node) for crew in crews]
+        return tuple(address.pid for address in found if address is not None)
+
     @property
     def _prefix(self) -> str:
         return jobs.prefix(self._instance)
 
     async def _meet_slurm(self) -> None:
         """Its facts and its nodes, once its controller answers. Raises RefusalError."""
-        deadline_s = monotonic_s() + OPEN_S
-        while True:
-            try:
-                facts = await self._slurm.facts()
-                groups = parse_lines(await self._slurm.topology())
-            except (SlurmUnavailableError, SlurmRefusedError) as error:
-                if monotonic_s() > deadline_s or isinstance(error, SlurmRefusedError):
-                    raise RefusalError(
-                        RefusalCode.UNAVAILABLE,
-                        f"Slurm does not answer: {error}",
-                        field="engine",
-                        hint="see that sinfo works here, as this user",
-                    ) from error
-                await asyncio.sleep(ASK_AGAIN_S)
-                continue
-            break
-        machine = await asyncio.to_thread(look_at_machine)
-        topology = self._options.topology or Topology(groups, site=facts.cluster)
-        self._lost_after_s = 2 * facts.slurmd_timeout_s + NOTICED_S
-        self._fleet = Fleet(
-            Site(topology=topology, system=machine.system, pythons=machine.pythons)
-        )
+        site = await meet(self._slurm, self._options.topology)
+        self._lost_after_s = site.silent_s + NOTICED_S
+        self._fleet = Fleet(site)
         parts = Parts(
             slurm=self._slurm,
             files=self._files,
@@ -327,11 +314,8 @@ class SlurmEngine:
             job = active.get(crew.key)
             crew.over = job is None or job.over
             crew.number = job.id if job else crew.number
-            views = [
-                await asyncio.to_thread(self._files.view, crew.key, node) for node in crew.posts
-            ]
-            if crew.over and not any(views):
-                await self._crews.forget(crew)  # it never came to start: it can be launched anew
+            if await asyncio.to_thread(self._is_of_no_use, crew):
+                await self._crews.forget(crew)
         results = await asyncio.gather(
             *(self._crews.find(crew) for crew in self._crews.all.values()), return_exceptions=True
         )
@@ -339,8 +323,8 @@ class SlurmEngine:
             if isinstance(result, BaseException):
                 raise result
 
-    async def _plan(self, launch: Launch, nodes: tuple[str, ...]) -> None:
-        """Put on record what is about to be submitted. Raises _Unfit."""
+    def _plan(self, launch: Launch, nodes: tuple[str, ...]) -> None:
+        """Know what is to be submitted, once; without waiting, so that of two launches one is the first. Raises _Unfit."""
         for node in nodes:
             why = self._barred.get(node, "") or self._fleet.refusal(node)
             if why:
@@ -362,30 +346,38 @@ class SlurmEngine:
             instance=self._instance,
             orphan_s=self._options.orphan_s,
         )
-        await asyncio.to_thread(self._files.write_job, spec, plan)
         self._crews.muster(spec, plan)
 
-    async def _submit(self, key: str, *, again: bool) -> int:
+    async def _submit(self, crew: Crew, *, again: bool) -> int:
         """Where it is not known whether an earlier try was taken, Slurm is asked first."""
         if again:
             for job in await self._slurm.jobs():
-                if job.name == f"{self._prefix}{key}" and not job.over:
+                if job.name == f"{self._prefix}{crew.key}" and not job.over:
                     return job.id
+        plan = self._crews.plans[crew.key]
         batch = jobs.batch_of(
-            key,
-            self._crews,
+            crew.spec,
+            plan.share,
             self._fleet.slurm,
             self._files,
             prefix=self._prefix,
             options=self._options.options,
         )
+        await asyncio.to_thread(self._files.write_job, crew.spec, plan)
         number = await self._slurm.submit(batch)
-        await asyncio.to_thread(self._files.write_id, key, number)
+        await asyncio.to_thread(self._files.write_id, crew.key, number)
         return number
+
+    def _is_of_no_use(self, crew: Crew) -> bool:
+        """It has been released; or it ended before it came to start, and can be launched anew. Blocks."""
+        files, nodes = self._files, crew.posts
+        if any(files.view(crew.key, node) is not None for node in nodes):
+            return False
+        return crew.over or any(files.was_released(crew.key, node) for node in nodes)
 
     def _token_of(self, key: str) -> str:
         crew = self._crews.all.get(key)
-        return crew.token if crew else ""
+        return crew.spec.token if crew else ""
 
     def _came(self, key: str, node: str) -> None:
         self._crews.arrive(self._crews.all[key], node)

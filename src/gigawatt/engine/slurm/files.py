@@ -3,14 +3,16 @@
 slurm/epoch                 the highest epoch of a leader: a supervisor that starts later believes it
 slurm/python/               the rank module as package `gigawatt`
 slurm/jobs/<key>/job.json   what its supervisors are started with, and the token (0600)
+slurm/jobs/<key>/<n>.json   the same, for those of one submission alone: one that was sent twice has two
 slurm/jobs/<key>/plan.json  what the leader gave it, which its supervisors need not know
 slurm/jobs/<key>/id         Slurm's number for it
 slurm/jobs/<key>/out        what Slurm and its supervisors had to say
-slurm/jobs/<key>/<node>.at  where the supervisor of a node listens
+slurm/jobs/<key>/<n>.<node>.at  where the supervisor of a node listens
 nodes/<node>/               as any supervisor keeps it, shared by those of several attempts
 """
 
 import contextlib
+import hashlib
 import json
 import os
 import shutil
@@ -37,6 +39,7 @@ class Address:
 
     host: str
     port: int
+    pid: int
 
 
 class Files:
@@ -54,6 +57,10 @@ class Files:
         for path in (self._jobs, self.nodes):
             path.mkdir(parents=True, exist_ok=True, mode=0o700)
 
+    def in_use(self) -> bool:
+        """Whether any job is not released yet."""
+        return self._jobs.is_dir() and any(self._jobs.iterdir())
+
     def take_epoch(self, epoch: int) -> None:
         """Put on record who leads. Raises StaleEpochError where a later one does."""
         self.check_epoch(epoch)
@@ -66,19 +73,23 @@ class Files:
             if epoch < seen:
                 raise StaleEpochError(f"epoch {seen} was seen, this is {epoch}")
 
-    def job_file(self, key: str) -> Path:
-        return self._jobs / key / "job.json"
+    def job_file(self, spec: JobSpec) -> Path:
+        """Of one submission."""
+        name = hashlib.sha256(spec.token.encode()).hexdigest()[:8]
+        return self._jobs / spec.key / f"{name}.json"
 
     def output(self, key: str) -> Path:
         return self._jobs / key / "out"
 
     def write_job(self, spec: JobSpec, plan: Plan) -> None:
         """Raises OSError."""
-        path = self.job_file(spec.key)
+        path = self.job_file(spec)
         path.parent.mkdir(mode=0o700, exist_ok=True)
+        (path.parent / "id").unlink(missing_ok=True)
         raw = {"share": asdict(plan.share), "held": dict(plan.held)}
         write_whole(path.with_name("plan.json"), json.dumps(raw).encode())
-        write_whole(path, json.dumps(spec._asdict()).encode())
+        for each in (path, path.with_name("job.json")):
+            write_whole(each, json.dumps(spec._asdict()).encode())
 
     def write_id(self, key: str, number: int) -> None:
         write_whole(self._jobs / key / "id", str(number).encode())
@@ -95,12 +106,13 @@ class Files:
             found.append((spec, plan, _number(path / "id")))
         return found
 
-    def address(self, key: str, node: str) -> Address | None:
+    def address(self, spec: JobSpec, node: str) -> Address | None:
+        path = self.job_file(spec)
         try:
-            raw = json.loads((self._jobs / key / f"{node}.at").read_bytes())
+            raw = json.loads(path.with_name(f"{path.stem}.{node}.at").read_bytes())
         except (OSError, ValueError):
             return None
-        return Address(host=str(raw["host"]), port=int(raw["port"]))
+        return Address(host=str(raw["host"]), port=int(raw["port"]), pid=int(raw["pid"]))
 
     def said(self, key: str) -> str:
         """The end of what a job's script wrote."""
@@ -113,7 +125,9 @@ class Files:
         return next((line for line in reversed(lines) if line not in {"", "ready"}), "")
 
     def view(self, key: str, node: str) -> dict[str, Any] | None:
-        """What a node's supervisor has on record of an attempt; None if it never came to start."""
+        """What a node's supervisor has on record of an attempt; None if it never came to start, or is released."""
+        if not (self.nodes / node / "live" / key).exists():
+            return None
         record = read_record(self._journal(key, node), self._notes)
         return None if record is None else record.view()
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 from gigawatt.engine.local.machine import NodeSpec
 from gigawatt.engine.slurm.batch import MIB, Share
+from gigawatt.engine.slurm.site import Site
 from gigawatt.engine.slurm.tables import SlurmJob, SlurmNode
-from gigawatt.engine.slurm.topology import Topology
 from gigawatt.model.node import Gpu, NodeReport
 from gigawatt.model.observation import NodeLost, NodeSeen, Observation
 
@@ -23,15 +23,6 @@ class Plan:
 
     share: Share
     held: Mapping[str, tuple[str, ...]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Site:
-    """What every node of the cluster has in common."""
-
-    topology: Topology
-    system: str
-    pythons: tuple[str, ...]
 
 
 NOTHING = Share(cpus=0, memory_mib=0, gpus=0)

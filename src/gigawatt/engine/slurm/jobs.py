@@ -3,14 +3,16 @@
 import hashlib
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
+from gigawatt.engine.local.files import instance_id
 from gigawatt.engine.local.spawn import PROGRAM
-from gigawatt.engine.slurm.batch import Batch, gpu_kind, script
-from gigawatt.engine.slurm.client import Slurm
-from gigawatt.engine.slurm.crews import Crews
+from gigawatt.engine.slurm.batch import Batch, Share, gpu_kind, script
+from gigawatt.engine.slurm.client import Slurm, SlurmRefusedError, SlurmUnavailableError
 from gigawatt.engine.slurm.files import Files
 from gigawatt.engine.slurm.tables import SlurmNode
 from gigawatt.engine.supervisor.job import JobSpec
+from gigawatt.model.refusal import RefusalCode, RefusalError
 
 STAGE_S = 60.0  # supervisors that nobody has told anything by then end, and the job with them
 
@@ -47,9 +49,9 @@ def spec_of(  # noqa: PLR0913 - each goes into the file
     )
 
 
-def batch_of(
-    key: str,
-    crews: Crews,
+def batch_of(  # noqa: PLR0913 - each is a part of the request
+    spec: JobSpec,
+    share: Share,
     known: Mapping[str, SlurmNode],
     files: Files,
     *,
@@ -57,17 +59,17 @@ def batch_of(
     options: tuple[str, ...],
 ) -> Batch:
     """The Slurm job of an attempt that is planned."""
-    nodes, share = tuple(crews.all[key].posts), crews.plans[key].share
-    command = (sys.executable, "-I", "-S", str(PROGRAM), "--job", str(files.job_file(key)))
+    nodes = tuple(spec.addresses)
+    command = (sys.executable, "-I", "-S", str(PROGRAM), "--job", str(files.job_file(spec)))
     return Batch(
-        name=f"{prefix}{key}",
+        name=f"{prefix}{spec.key}",
         nodes=nodes,
         cpus=share.cpus,
         memory_mib=share.memory_mib,
         gpu_kind=gpu_kind(nodes, known),
         gpus=share.gpus,
         script=script(command, nodes=len(nodes), cpus=share.cpus),
-        output=str(files.output(key)),
+        output=str(files.output(spec.key)),
         options=options,
     )
 
@@ -77,3 +79,17 @@ async def cancel_all(slurm: Slurm, prefix: str) -> None:
     found = [job.id for job in await slurm.jobs() if job.name.startswith(prefix) and not job.over]
     if found:
         await slurm.cancel(tuple(found))
+
+
+async def shut_down_jobs(data: Path, slurm: Slurm) -> None:
+    """The same without a control plane: after one that was killed. Raises RefusalError where Slurm does not answer."""
+    if not Files(data).in_use():
+        return
+    try:
+        await cancel_all(slurm, prefix(instance_id(data)))
+    except (SlurmUnavailableError, SlurmRefusedError) as error:
+        raise RefusalError(
+            RefusalCode.UNAVAILABLE,
+            f"Slurm does not answer, so jobs may still run: {error}",
+            hint=f"scancel those whose names begin with {prefix(instance_id(data))}",
+        ) from error

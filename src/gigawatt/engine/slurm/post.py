@@ -1,9 +1,10 @@
 """One supervisor of one attempt: where a Slurm job put it, whether it can be asked, and what it left on record."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from gigawatt.engine.local.link import Link, RefusedError
+from gigawatt.engine.supervisor.job import JobSpec
 
 
 @dataclass(slots=True, kw_only=True)
@@ -28,8 +29,7 @@ class Post:
 class Crew:
     """The supervisors of one attempt, and the Slurm job that they are in."""
 
-    key: str
-    token: str
+    spec: JobSpec
     posts: dict[str, Post]
     number: int = 0  # Slurm's; 0 as long as it is not known
     reference: str = ""
@@ -38,8 +38,13 @@ class Crew:
     waiting_since_s: float = 0.0
     over: bool = False  # Slurm has nothing of it any more
     released: bool = False
-    cancelled: bool = False
-    told_s: float = field(default=0.0)
+    cancelled: bool = False  # it is to be taken back
+    stopped: bool = False  # it was asked to end
+    told_s: float = 0.0
+
+    @property
+    def key(self) -> str:
+        return self.spec.key
 
     def fail(self, reason: str) -> None:
         """Whoever waits for its supervisors is told that they will not come."""

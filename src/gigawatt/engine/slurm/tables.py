@@ -87,6 +87,10 @@ class SlurmJob:
         return self.state == "PENDING"
 
     @property
+    def ending(self) -> bool:
+        return self.state == "COMPLETING"
+
+    @property
     def over(self) -> bool:
         return self.state in ENDED
 

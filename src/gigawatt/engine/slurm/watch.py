@@ -69,13 +69,14 @@ class Watch:
             self._silent = True
             return False
         self._silent = False
-        ours = {
-            job.name.removeprefix(self._prefix): job
-            for job in jobs
-            if job.name.startswith(self._prefix) and not job.over
-        }
+        ours = [job for job in jobs if job.name.startswith(self._prefix) and not job.over]
+        jobs_by_key = {self._key(job): job for job in ours}
         changes = parts.fleet.take(
-            nodes, ours, parts.crews.plans, silent=self._silent_nodes(), now_ms=now_ms()
+            nodes,
+            jobs_by_key,
+            parts.crews.plans,
+            silent=self._silent_nodes(jobs_by_key),
+            now_ms=now_ms(),
         )
         parts.crews.specs = parts.fleet.specs
         parts.outbox.put(*changes.seen)
@@ -84,14 +85,16 @@ class Watch:
         await self._follow_up(ours, asked_s)
         return True
 
-    def _silent_nodes(self) -> frozenset[str]:
-        """Whose supervisors all do not answer."""
+    def _silent_nodes(self, jobs: dict[str, SlurmJob]) -> frozenset[str]:
+        """Where nothing of ours answers any more, or Slurm is ending what has not ended by itself."""
         up: set[str] = set()
         down: set[str] = set()
         for crew in self._parts.crews.all.values():
+            job = jobs.get(crew.key)
+            fails = job is not None and job.ending and not crew.stopped
             for post in crew.posts.values():
                 if post.staged and not post.gone:
-                    (up if post.up else down).add(post.node)
+                    (up if post.up and not fails else down).add(post.node)
         return frozenset(down - up)
 
     def _lose(self, node: str) -> None:
@@ -101,12 +104,16 @@ class Watch:
             if post is not None and post.staged and not post.gone:
                 crews.spawn(crews.lose(crew, post))
 
-    async def _follow_up(self, ours: dict[str, SlurmJob], asked_s: float) -> None:
-        cancel = [job.id for key, job in ours.items() if key not in self._parts.crews.all]
-        for crew in tuple(self._parts.crews.all.values()):
-            job = ours.get(crew.key)
+    def _key(self, job: SlurmJob) -> str:
+        return job.name.removeprefix(self._prefix)
+
+    async def _follow_up(self, ours: list[SlurmJob], asked_s: float) -> None:
+        crews = self._parts.crews.all
+        by_number = {job.id: job for job in ours}
+        cancel = [job.id for job in ours if self._is_stray(job)]
+        for crew in tuple(crews.values()):
+            job = by_number.get(crew.number)
             if job is not None:
-                crew.number = job.id
                 self._goes_on(crew, job, asked_s)
                 if crew.cancelled or self._lingers(crew, asked_s):
                     cancel.append(job.id)
@@ -115,6 +122,11 @@ class Watch:
             self._ping(crew, asked_s)
         if cancel:
             await self._cancel(tuple(sorted(cancel)))
+
+    def _is_stray(self, job: SlurmJob) -> bool:
+        """Nobody wants it: submitted by a control plane that ended before it knew."""
+        crew = self._parts.crews.all.get(self._key(job))
+        return crew is None or (crew.number != 0 and crew.number != job.id)
 
     def _goes_on(self, crew: Crew, job: SlurmJob, asked_s: float) -> None:
         if crew.arrived:

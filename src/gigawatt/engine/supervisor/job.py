@@ -11,16 +11,19 @@ import hmac
 import json
 import os
 import socket
+import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gigawatt.engine.supervisor.layout import write_whole
+from gigawatt.engine.supervisor.layout import Layout, NodeLockedError, write_whole
 from gigawatt.engine.supervisor.loop import Loop
 from gigawatt.engine.supervisor.spec import StageSpec
 from gigawatt.engine.supervisor.wire import Connection, Message, RequestError
 
 NONCE_BYTES = 16
 GREET_S = 10.0
+LOCK_S = 20.0  # for one that was submitted by mistake to be cancelled
+LOCK_AGAIN_S = 0.1
 STRANGERS_MAX = 32  # connections that have not proven themselves
 CALL_S = 1.0
 STEP_VARIABLES = ("SLURM", "SRUN_", "PMI", "SBATCH_")
@@ -92,12 +95,24 @@ def listen_tcp(address: str) -> socket.socket:
     return sock
 
 
-def tell_where(job: JobSpec, job_dir: Path, node: str, port: int) -> None:
+def take_lock(layout: Layout) -> int:
+    """Hold the attempt on this node: one that was submitted twice is let run once. Raises NodeLockedError."""
+    until_s = time.monotonic() + LOCK_S
+    while True:
+        try:
+            return layout.lock()
+        except NodeLockedError:
+            if time.monotonic() > until_s:
+                raise
+            time.sleep(LOCK_AGAIN_S)
+
+
+def tell_where(job: JobSpec, job_file: Path, node: str, port: int) -> None:
     """Leave our address for whoever leads, and call who submitted us: a call is faster than looking for a file."""
     address = job.addresses[node]
     place = {"node": node, "host": address, "port": port, "pid": os.getpid()}
     mac = proof(job.token, CALL, job.key, node, address, str(port))
-    write_whole(job_dir / f"{node}.at", json.dumps(place).encode())
+    write_whole(job_file.with_name(f"{job_file.stem}.{node}.at"), json.dumps(place).encode())
     line = json.dumps({"key": job.key, **place, "mac": mac}).encode() + b"\n"
     try:
         with socket.create_connection(job.call, timeout=CALL_S) as sock:

@@ -21,6 +21,7 @@ from gigawatt.engine.supervisor.job import (
     leave_batch_system,
     listen_tcp,
     read_job,
+    take_lock,
     tell_where,
 )
 from gigawatt.engine.supervisor.layout import Entry, Layout, NodeLockedError
@@ -78,7 +79,7 @@ class Options(NamedTuple):
     token: str = ""  # of one that is reached by TCP; who has it may ask
     detach: bool = False
     job: JobSpec | None = None  # started by a batch system, for one attempt alone
-    job_dir: Path = Path()
+    job_file: Path = Path()
 
 
 class Server:
@@ -271,7 +272,7 @@ def main(argv: list[str]) -> int:
     layout = Layout(options.root, key=options.job.key if options.job else "")
     try:
         layout.make()
-        lock = layout.lock()
+        lock = take_lock(layout) if options.job else layout.lock()
         os.chdir(options.root)
         become_subreaper()
         allow_many_files()
@@ -360,7 +361,7 @@ def _job_options(path: Path) -> Options:
         stage_s=job.stage_s,
         token=job.token,
         job=job,
-        job_dir=path.parent,
+        job_file=path,
     )
 
 
@@ -375,7 +376,7 @@ def _listen(options: Options, layout: Layout) -> tuple[str, socket.socket]:
     if options.job:
         listener = listen_tcp(options.address)
         port: int = listener.getsockname()[1]
-        tell_where(options.job, options.job_dir, options.node, port)
+        tell_where(options.job, options.job_file, options.node, port)
         return f"{options.address}:{port}", listener
     if options.token:
         return listen_at_door(layout, options.address)
