@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from gigawatt.engine.ray import Cluster, Head, Member
-from gigawatt.engine.ray.heads import end_head, read_head
+from gigawatt.engine.ray.heads import read_head
 from gigawatt.engine.ray.scout import ray_environ
 from tests.waiting import until
 
@@ -28,7 +28,6 @@ MARKER = "GW_TEST_RAY"
 REQUIRED = "GIGAWATT_REQUIRE_RAY"
 START_S = 120.0
 CPUS = 2
-STORE_BYTES = 80_000_000
 
 
 class RayCluster:
@@ -132,17 +131,17 @@ class RayCluster:
             )
 
     def down(self) -> None:
-        for process in self._joined.values():
-            process.terminate()
-        for process in self._joined.values():
-            process.wait(30)
-        end_head(self.record)
         deadline_s = time.monotonic() + 20
         while left := _marked(f"{MARKER}={self.base}"):
             for pid in left:
                 _send(pid, signal.SIGKILL)
             assert time.monotonic() < deadline_s, f"processes {left} do not end"
+            for process in self._joined.values():
+                process.poll()
+            read_head(self.record)
             time.sleep(0.05)
+        for process in self._joined.values():
+            process.wait(10)
         for name in self.nodes:
             _ip("netns", "del", self._space(name), check=False)
         _ip("link", "del", self._tag, check=False)

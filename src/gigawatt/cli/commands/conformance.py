@@ -16,12 +16,17 @@ if TYPE_CHECKING:
     from gigawatt.engine.conformance import Report
     from gigawatt.engine.local import LocalEngine
 
-ENGINES = ("local",)
+ENGINES = ("local", "ray")
 NODES = 2
 
 
 @click.command("conformance")
 @click.option("--engine", type=click.Choice(ENGINES), default="local", show_default=True)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="A directory that all nodes of a cluster see.",
+)
 @click.option("--case", "cases", multiple=True, metavar="NAME", help="Only this case.")
 @click.option(
     "-o",
@@ -30,8 +35,12 @@ NODES = 2
     default="table",
     help="A table for people, or the report as JSON.",
 )
-def conformance(engine: str, cases: tuple[str, ...], output: str) -> None:
-    """Try an engine against the contract, apart from any running instance; exit 1 if a case fails."""
+def conformance(engine: str, data: Path | None, cases: tuple[str, ...], output: str) -> None:
+    """Try an engine against the contract, apart from any running instance; exit 1 if a case fails.
+
+    For a Ray cluster, GIGAWATT_RAY_ADDRESS, GIGAWATT_RAY_TOKEN and GIGAWATT_HOST say which, as for `gw up`; else one is
+    started on this machine.
+    """
     from gigawatt.engine.conformance import CASES
 
     for name in cases:
@@ -40,7 +49,12 @@ def conformance(engine: str, cases: tuple[str, ...], output: str) -> None:
                 f"{name!r} is not one of {', '.join(CASES)}", param_hint="--case"
             )
     click.echo(f"{len(cases) or len(CASES)} cases on the engine {engine} …", err=True)
-    report = _try_local(cases)
+    if engine == "ray":
+        from gigawatt.cli.commands.conformance_ray import try_ray
+
+        report = try_ray(cases, data)
+    else:
+        report = _try_local(cases)
     if output == "json":
         click.echo(json.dumps(report.as_json(), indent=2))
     else:

@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Mapping
 from importlib import import_module
+from ipaddress import ip_address
 from typing import Any
 
 from gigawatt.clock import monotonic_s
@@ -132,7 +133,7 @@ class Envoy:
         return Order(
             node=name,
             ray=ray_node["NodeID"],
-            host=ray_node["NodeManagerAddress"],
+            host=self._host_of(ray_node),
             instance=self._task["instance"],
             token=token_of(self._task["secret"], name),
             orphan_s=self._task["orphan_s"],
@@ -143,6 +144,13 @@ class Envoy:
             memory_bytes=int(resources.get("memory", 0)),
             labels=tuple(sorted((ray_node.get("Labels") or {}).items())),
         )
+
+    def _host_of(self, ray_node: Mapping[str, Any]) -> str:
+        """Where a supervisor listens. On a cluster of this machine alone that is the loopback, of which Ray makes another."""
+        place = str(self._task["node_ip"])
+        if place and ip_address(place).is_loopback:
+            return place
+        return str(ray_node["NodeManagerAddress"])
 
 
 def say(message: Mapping[str, Any]) -> None:

@@ -32,6 +32,7 @@ START_S = 120.0
 END_S = 15.0
 LOOK_S = 0.2
 RAY_DIRECTORY = "/tmp/ray"  # noqa: S108 - Ray's own default
+STORE_BYTES = 80 << 20  # of Ray's object store, which holds nothing of ours: memory is for ranks
 STARTED = b"Ray runtime started"
 
 
@@ -61,6 +62,7 @@ class Member:
         }
         argv = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", *where]
         argv += [f"--node-ip-address={self.address}", "--disable-usage-stats"]
+        argv.append(f"--object-store-memory={STORE_BYTES}")
         argv += ["--labels", ",".join(f"{name}={value}" for name, value in labels.items())]
         for option, number in (("--num-cpus", self.cpus), ("--num-gpus", self.gpus)):
             if number is not None:

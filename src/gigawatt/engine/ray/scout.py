@@ -149,4 +149,5 @@ def ray_environ(token_file: Path) -> dict[str, str]:
         "RAY_health_check_period_ms": "500",
         "RAY_health_check_timeout_ms": "1000",
         "RAY_health_check_failure_threshold": "3",
+        "RAY_gcs_rpc_server_reconnect_timeout_s": "15",  # without its head: then it joins anew
     }
