@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from gigawatt.engine.ray import Cluster, Head, Member
-from gigawatt.engine.ray.heads import read_head
+from gigawatt.engine.ray.heads import read_head, session_of
 from gigawatt.engine.ray.scout import ray_environ
 from tests.waiting import until
 
@@ -76,14 +76,14 @@ class RayCluster:
         """All of it: what stores the cluster's state, and what runs beside it."""
         known = read_head(self.record)
         assert known is not None
-        for pid in _session(known.pid):
+        for pid in session_of(known.pid):
             _send(pid, signal.SIGKILL)
         until(lambda: read_head(self.record) is None, timeout_s=10, what="the head to end")
 
     def pause_head(self, *, resume: bool = False) -> None:
         known = read_head(self.record)
         assert known is not None
-        for pid in _session(known.pid):
+        for pid in session_of(known.pid):
             _send(pid, signal.SIGCONT if resume else signal.SIGSTOP)
 
     def add(self, name: str, *, far: bool = False) -> None:
@@ -107,7 +107,11 @@ class RayCluster:
     def kill_raylet(self, name: str) -> None:
         for pid in _marked(f"{MARKER}={self.base}"):
             words = _words(pid)
-            if words[:1] and words[0].endswith("/raylet") and f"{self.base}/{name}/" in " ".join(words):
+            if (
+                words[:1]
+                and words[0].endswith("/raylet")
+                and f"{self.base}/{name}/" in " ".join(words)
+            ):
                 _send(pid, signal.SIGKILL)
                 return
         raise AssertionError(f"{name} has no raylet")
@@ -156,7 +160,7 @@ class RayCluster:
         words += ["--label", "zone=z1", "--dir", str(self.base / "nodes")]
         words += ["--ray-dir", str(self.base / name)]
         if far:
-            hide = f"mount -t tmpfs none {self.data} && exec \"$@\""
+            hide = f'mount -t tmpfs none {self.data} && exec "$@"'
             words = ["sh", "-c", hide, "sh", *words]
         with (self.base / f"{name}.log").open("wb") as output:
             self._joined[name] = subprocess.Popen(
@@ -206,17 +210,6 @@ def _missing() -> str:
 
 def _ip(*words: str, check: bool = True) -> None:
     subprocess.run(["ip", *words], check=check, capture_output=True)
-
-
-def _session(leader: int) -> list[int]:
-    found: list[int] = []
-    for path in Path("/proc").iterdir():
-        try:
-            if path.name.isdigit() and os.getsid(int(path.name)) == leader:
-                found.append(int(path.name))
-        except ProcessLookupError:
-            continue
-    return found
 
 
 def _marked(variable: str) -> list[int]:

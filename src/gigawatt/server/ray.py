@@ -51,7 +51,10 @@ def ray_options(settings: Settings) -> RayOptions:
         directory=str(settings.data / "nodes"),
     )
     head = Head(
-        member, settings.ray_port, record=files.head, log_file=settings.data / "logs" / "ray-head.log"
+        member,
+        settings.ray_port,
+        record=files.head,
+        log_file=settings.data / "logs" / "ray-head.log",
     )
     return RayOptions(head=head, orphan_s=settings.orphan_s)
 

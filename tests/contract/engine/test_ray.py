@@ -309,9 +309,13 @@ async def _wait_for(ray: RayCluster, *names: str) -> None:
     await engine.open(epoch=next(EPOCHS))
     try:
         await engine.adopt()
+        missing = set(names) - {report.id for report in await engine.nodes()}
         async with asyncio.timeout(NODES_S):
-            while {report.id for report in await engine.nodes()} < set(names):
-                await asyncio.sleep(0.05)
+            seen = engine.observe()
+            while missing:
+                told = await anext(seen)
+                if isinstance(told, NodeSeen):
+                    missing.discard(told.report.id)
     finally:
         await engine.close()
 
@@ -325,4 +329,3 @@ def _bundle(base: Path, files: dict[str, bytes]) -> tuple[Path, str]:
             member.size = len(content)
             archive.addfile(member, io.BytesIO(content))
     return path, f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
-

@@ -11,6 +11,7 @@ import click
 
 from gigawatt.engine.conformance import Faults, Report, run
 from gigawatt.engine.ray import RayEngine
+from gigawatt.model.observation import NodeSeen
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.server.ray import ray_cluster, ray_options
 from gigawatt.settings import Settings, from_environment
@@ -51,8 +52,9 @@ async def _tried(cases: tuple[str, ...], settings: Settings) -> Report:
 async def _nodes_of(engine: RayEngine) -> int:
     try:
         async with asyncio.timeout(NODES_S):
-            while not await engine.nodes():
-                await asyncio.sleep(0.1)
+            async for seen in engine.observe():
+                if isinstance(seen, NodeSeen):
+                    break
     except TimeoutError:
         raise RefusalError(
             RefusalCode.UNAVAILABLE,

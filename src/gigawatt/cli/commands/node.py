@@ -25,9 +25,15 @@ def node() -> None:
 @click.option("--address", help="This machine's address that the others reach.")
 @click.option("--cpus", type=int, help="Processors to give.  [default: all]")
 @click.option("--gpus", type=int, help="GPUs to give.  [default: all]")
-@click.option("--at", "levels", multiple=True, metavar="LEVEL=NAME", help="Where it stands: rack=r7.")
-@click.option("--label", "labels", multiple=True, metavar="NAME=VALUE", help="For `gw run --require`.")
-@click.option("--dir", "directory", help="Where the node keeps its state.  [default: ~/.gigawatt-node]")
+@click.option(
+    "--at", "levels", multiple=True, metavar="LEVEL=NAME", help="Where it stands: rack=r7."
+)
+@click.option(
+    "--label", "labels", multiple=True, metavar="NAME=VALUE", help="For `gw run --require`."
+)
+@click.option(
+    "--dir", "directory", help="Where the node keeps its state.  [default: ~/.gigawatt-node]"
+)
 @click.option("--ray-dir", default="", help="Where Ray keeps its files.  [default: /tmp/ray]")
 def join(  # noqa: PLR0913 - each is an option
     *,

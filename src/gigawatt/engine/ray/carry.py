@@ -42,8 +42,9 @@ class Carrier:
             return str(done["path"])
 
     async def _send(self, node: str, name: str, archive: Path, *, begin: int) -> None:
-        offset = begin if begin <= archive.stat().st_size else 0
-        with archive.open("rb") as file:
+        size = (await asyncio.to_thread(archive.stat)).st_size
+        offset = begin if begin <= size else 0
+        with await asyncio.to_thread(archive.open, "rb") as file:
             file.seek(offset)
             while data := await asyncio.to_thread(file.read, PART_BYTES):
                 text = base64.b64encode(data).decode()

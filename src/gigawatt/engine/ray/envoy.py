@@ -130,6 +130,7 @@ class Envoy:
 
     def _order(self, name: str, ray_node: Mapping[str, Any]) -> Order:
         resources = ray_node["Resources"]
+        labels: Mapping[str, str] = ray_node.get("Labels") or {}
         return Order(
             node=name,
             ray=ray_node["NodeID"],
@@ -142,7 +143,7 @@ class Envoy:
             cpus=float(resources["CPU"]),
             gpus=int(resources.get("GPU", 0)),
             memory_bytes=int(resources.get("memory", 0)),
-            labels=tuple(sorted((ray_node.get("Labels") or {}).items())),
+            labels=tuple(sorted(labels.items())),
         )
 
     def _host_of(self, ray_node: Mapping[str, Any]) -> str:

@@ -62,14 +62,13 @@ def facts_json(facts: Facts) -> dict[str, Any]:
 
 def parse_facts(raw: Mapping[str, Any]) -> Facts:
     """Raises KeyError, TypeError or ValueError."""
-    return Facts(
-        **{
-            **raw,
-            "gpus": tuple(Gpu(**each) for each in raw["gpus"]),
-            "pythons": tuple(raw["pythons"]),
-            "labels": tuple((str(name), str(value)) for name, value in raw["labels"]),
-        }
-    )
+    values: dict[str, Any] = {
+        **raw,
+        "gpus": tuple(Gpu(**each) for each in raw["gpus"]),
+        "pythons": tuple(raw["pythons"]),
+        "labels": tuple((str(name), str(value)) for name, value in raw["labels"]),
+    }
+    return Facts(**values)
 
 
 def node_name(ray_node: Mapping[str, Any]) -> str:

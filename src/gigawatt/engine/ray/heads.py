@@ -156,12 +156,18 @@ def end_head(record: Path) -> None:
     """End it, if it runs, and forget it. Blocks."""
     known = read_head(record)
     if known is not None:
-        tree.send(signal.SIGTERM, [known])
+        tree.send(signal.SIGTERM, [known.pid])
         until_s = monotonic_s() + END_S
         while read_head(record) is not None and monotonic_s() < until_s:
             threading.Event().wait(LOOK_S)
-        tree.send(signal.SIGKILL, [known])
+        tree.send(signal.SIGKILL, session_of(known.pid))
     record.unlink(missing_ok=True)
+
+
+def session_of(leader: int) -> list[int]:
+    """Every process of the session that it leads, or has led."""
+    stats = ((pid, tree.read_stat(pid)) for pid in tree.all_pids())
+    return [pid for pid, stat in stats if stat is not None and stat.session == leader]
 
 
 def _reaped(pid: int) -> bool:

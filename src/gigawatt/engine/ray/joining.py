@@ -7,6 +7,7 @@ import socket
 import subprocess
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from types import FrameType
 
 from gigawatt.clock import monotonic_s
 from gigawatt.engine.ray.heads import END_S, STARTED, Member
@@ -85,7 +86,11 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
 def _signals() -> Generator[int]:
     """A descriptor that can be read once a signal has come that asks us to end."""
     reading, writing = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-    before = {number: signal.signal(number, lambda *_: os.write(writing, b"!")) for number in SIGNALS}
+
+    def asked(_number: int, _frame: FrameType | None) -> None:
+        os.write(writing, b"!")
+
+    before = {number: signal.signal(number, asked) for number in SIGNALS}
     try:
         yield reading
     finally:
