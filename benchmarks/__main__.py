@@ -12,6 +12,7 @@ ALL = (
     "writes",
     "arrays",
     "crash",
+    "failover",
     "durability",
     "environments",
     "weights",

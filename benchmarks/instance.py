@@ -43,18 +43,29 @@ class Instance:
             time.sleep(0.005)
 
 
-def start(data: Path, *, nodes: int = 1, ports: tuple[int, int] = (0, 0)) -> Instance:
+def start(
+    data: Path, *, nodes: int = 1, ports: tuple[int, int] = (0, 0), store: str = ""
+) -> Instance:
     """`gw up --detach`, and where it answers."""
-    command = [
-        *GW,
-        "up",
-        "--detach",
-        *("--data", str(data)),
-        *("--port", str(ports[0])),
-        *("--gateway-port", str(ports[1])),
-        *("--nodes", str(nodes)),
-    ]
+    command = [*GW, "up", "--detach", *_options(data, nodes, ports, store)]
     subprocess.run(command, check=True, capture_output=True, text=True)
+    return found(data)
+
+
+def stand_by(data: Path, *, nodes: int = 1, store: str = "") -> "subprocess.Popen[str]":
+    """`gw up --standby`, once it waits; whom it waits for has been read from its standard error."""
+    process = subprocess.Popen(
+        [*GW, "up", "--standby", *_options(data, nodes, (0, 0), store)],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    process.stderr.readline()
+    return process
+
+
+def found(data: Path) -> Instance:
+    """The instance that a directory tells of."""
     told = json.loads((data / "instance.json").read_text())
     return Instance(
         data=data,
@@ -62,6 +73,16 @@ def start(data: Path, *, nodes: int = 1, ports: tuple[int, int] = (0, 0)) -> Ins
         gateway_url=told["gateway_url"],
         token=Path(told["token_path"]).read_text().strip(),
         pid=told["pid"],
+    )
+
+
+def _options(data: Path, nodes: int, ports: tuple[int, int], store: str) -> tuple[str, ...]:
+    return (
+        *("--data", str(data)),
+        *("--port", str(ports[0])),
+        *("--gateway-port", str(ports[1])),
+        *("--nodes", str(nodes)),
+        *(("--store", store) if store else ()),
     )
 
 

@@ -66,7 +66,8 @@ class Settings:
     gateway_port: Annotated[int, "The port of the gateway; 0 takes a free one."] = 8485
     nodes: Annotated[int, "How many virtual nodes this machine is shared out to."] = 1
     engine: Annotated[
-        str, "What runs processes: local, on this machine; slurm, on the cluster that sinfo shows here."
+        str,
+        "What runs processes: local, on this machine; slurm, on the cluster that sinfo shows here.",
     ] = "local"
     slurm_partition: Annotated[
         str, "The partition whose nodes are used; empty for all that Slurm has."

@@ -59,7 +59,7 @@ class Leader:
     def __init__(self, *, store: Store, engine: Engine, config: Config) -> None:
         self._store = store
         self._engine = engine
-        self._config = config
+        self.config = config
         self._inbox = Inbox()
         self._intake = Intake()
         self._quiet = asyncio.Event()
@@ -79,17 +79,17 @@ class Leader:
         self.actuator = actuator
         epoch = await asyncio.to_thread(
             self._store.lead,
-            holder=self._config.holder,
+            holder=self.config.holder,
             now_ms=now_ms(),
-            lease_ms=self._config.lease_ms,
+            lease_ms=self.config.lease_ms,
         )
         actuator.epoch = epoch
         world = await asyncio.to_thread(self._store.load_world, epoch=epoch)
         self.state = cycle.State(
             world=world,
-            encoder=Encoder.of(world, plans=self._config.policy.plans),
-            site=self._config.site,
-            policy=self._config.policy,
+            encoder=Encoder.of(world, plans=self.config.policy.plans),
+            site=self.config.site,
+            policy=self.config.policy,
         )
         await self._engine.open(epoch=epoch)
         inventory = await self._engine.adopt()
@@ -245,13 +245,13 @@ class Leader:
 
     async def _renew(self) -> None:
         while True:
-            await asyncio.sleep(self._config.lease_ms / 3000)
+            await asyncio.sleep(self.config.lease_ms / 3000)
             try:
                 await asyncio.to_thread(
                     self._store.renew,
                     epoch=self.epoch,
                     now_ms=now_ms(),
-                    lease_ms=self._config.lease_ms,
+                    lease_ms=self.config.lease_ms,
                 )
             except StoreFullError:
                 log.warning("the lease was not renewed: the store has no room")

@@ -21,7 +21,7 @@ def main(settings: str, descriptor: str) -> int:
         say(READY)
 
     try:
-        return run(decoded(settings), ready=ready)
+        return run(decoded(settings), ready=ready, waits=None)
     except RefusalError as refusal:
         told = {"detail": refusal.detail, "hint": refusal.hint, "field": refusal.field}
         say(f"{FAILED} {json.dumps(told)}")

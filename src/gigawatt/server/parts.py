@@ -1,5 +1,6 @@
 """Everything that an instance is made of, put together. Nothing is started here."""
 
+import platform
 import shlex
 from dataclasses import dataclass
 from functools import partial
@@ -49,7 +50,7 @@ from gigawatt.settings import Settings
 from gigawatt.store import open_store
 from gigawatt.store.base import Store
 
-LEASE_MS = 10_000
+LEASE_MS = 3_000  # a standby waits for so long after the last word of a leader that is gone
 FILE_LEASE_MS = (
     300_000  # renewing is most of what an idle instance does, and the directory is locked anyway
 )
@@ -286,7 +287,7 @@ def _disk(settings: Settings) -> Disk:
 
 def _config(settings: Settings, instance: Instance) -> Config:
     return Config(
-        holder=f"{settings.data}",
+        holder=f"{settings.data} on {platform.node()}",
         instance=entropy(8).hex(),
         site=Site(work_dir=_work_dir(settings), api_url=instance.api_url),
         cycles=settings.data / "cycles",

@@ -11,6 +11,8 @@ from pathlib import Path
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.settings import Settings
 
+BACKLOG = 1024  # connections that wait to be taken
+
 
 @dataclass(slots=True, kw_only=True)
 class Claimed:
@@ -22,24 +24,27 @@ class Claimed:
     workspaces: socket.socket
 
 
-def claim(settings: Settings) -> Claimed:
-    """Check everything and hold what must not be lost again. Raises RefusalError; then nothing is held."""
+def claim(settings: Settings, *, listening: bool = True) -> Claimed:
+    """Check everything and hold what must not be lost again. Raises RefusalError; then nothing is held.
+
+    Not `listening`, the ports are bound, and who connects is refused until they are served.
+    """
     directory(settings)
     lock = take_lock(settings.data)
     try:
-        api = _listen(settings.host, settings.port, "--port")
+        api = _bind(settings.host, settings.port, "--port", listening=listening)
     except RefusalError:
         os.close(lock)
         raise
     try:
-        gateway = _listen(settings.host, settings.gateway_port, "--gateway-port")
+        gateway = _bind(settings.host, settings.gateway_port, "--gateway-port")
     except RefusalError:
         api.close()
         os.close(lock)
         raise
     gateway_port: int = gateway.getsockname()[1]
     try:
-        workspaces = _listen_for_workspaces(settings)
+        workspaces = _bind_for_workspaces(settings, listening=listening)
     except RefusalError:
         api.close()
         os.close(lock)
@@ -88,26 +93,27 @@ def take_lock(data: Path) -> int:
     return descriptor
 
 
-def _listen_for_workspaces(settings: Settings) -> socket.socket:
+def _bind_for_workspaces(settings: Settings, *, listening: bool) -> socket.socket:
     """On the port that was asked for; on a free one where only the default is taken, for its URL is told anyway."""
     port = settings.workspace_port
     try:
-        return _listen(settings.host, port, "--workspace-port")
+        return _bind(settings.host, port, "--workspace-port", listening=listening)
     except RefusalError:
         if port != Settings().workspace_port:
             raise
-        return _listen(settings.host, 0, "--workspace-port")
+        return _bind(settings.host, 0, "--workspace-port", listening=listening)
 
 
-def _listen(host: str, port: int, flag: str) -> socket.socket:
+def _bind(host: str, port: int, flag: str, *, listening: bool = True) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listening.bind((host, port))
-        listening.listen(1024)
+        bound.bind((host, port))
+        if listening:
+            bound.listen(BACKLOG)
     except OSError as error:
-        listening.close()
+        bound.close()
         if error.errno == errno.EADDRINUSE:
             detail, hint = f"port {port} on {host} is taken", f"choose another with {flag}"
         else:
@@ -116,7 +122,7 @@ def _listen(host: str, port: int, flag: str) -> socket.socket:
         raise RefusalError(
             RefusalCode.CONFLICT, detail, field=flag.lstrip("-"), hint=hint
         ) from None
-    return listening
+    return bound
 
 
 def _unusable(data: Path, error: OSError) -> RefusalError:

@@ -20,6 +20,7 @@ from gigawatt.server.gateway import stop_gateway
 from gigawatt.server.instance import Instance, forget_instance, write_instance
 from gigawatt.server.keys import ensure_keys
 from gigawatt.server.parts import Parts, build
+from gigawatt.server.standby import claim_when_free, wait_for_lease
 from gigawatt.settings import Settings
 from gigawatt.spec.talk import MESSAGE_BYTES_MAX
 from gigawatt.store.base import LedError, StoreFullError
@@ -37,14 +38,19 @@ COLLECT_AFTER = (20_000, 20, 100)  # allocations, and collections of the younger
 STOP, LEAVE = "stop", "leave"  # what runs is stopped; or left to the next control plane
 
 
-def run(settings: Settings, *, ready: Callable[[Instance], None]) -> int:
-    """Claim, start, serve until a signal; the exit code. Raises RefusalError before any work."""
-    claimed = preflight.claim(settings)
+def run(
+    settings: Settings, *, ready: Callable[[Instance], None], waits: Callable[[str], None] | None
+) -> int:
+    """Claim, start, serve until a signal; the exit code. Raises RefusalError before any work.
+
+    With `waits` it waits for the lead where another has it, and tells for whom.
+    """
+    claimed = preflight.claim(settings) if waits is None else claim_when_free(settings, waits)
     sys.setswitchinterval(SWITCH_S)
     try:
         setup_logging(settings.data / "logs" / "control-plane.log")
         with _runner() as runner:
-            return runner.run(_serve(settings, claimed, ready))
+            return runner.run(_serve(settings, claimed, ready, waits))
     finally:
         os.close(claimed.lock)
 
@@ -58,14 +64,19 @@ def _runner() -> asyncio.Runner:
 
 
 async def _serve(
-    settings: Settings, claimed: preflight.Claimed, ready: Callable[[Instance], None]
+    settings: Settings,
+    claimed: preflight.Claimed,
+    ready: Callable[[Instance], None],
+    waits: Callable[[str], None] | None,
 ) -> int:
     instance = _instance(settings, claimed)
     proxy_url = _proxy_url(settings, claimed)
     parts = build(settings, instance, gateway_port=claimed.gateway_port, proxy_url=proxy_url)
     asked: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     _listen_for_signals(asked)
-    await _lead(settings, parts)
+    if not await _led(settings, parts, asked, waits):
+        parts.store.close()
+        return 0
     _calm_collector()
     await ensure_keys(parts.leader, settings.data)
     api, proxy = _api(parts), Proxy(parts.services)
@@ -103,16 +114,50 @@ def _calm_collector() -> None:
     gc.set_threshold(*COLLECT_AFTER)
 
 
+async def _led(
+    settings: Settings,
+    parts: Parts,
+    asked: "asyncio.Future[str]",
+    waits: Callable[[str], None] | None,
+) -> bool:
+    """Whether the lead was taken; false when a standby was asked to end before. Raises RefusalError."""
+    while waits is None or await _turn_came(parts, asked, waits):
+        try:
+            await _lead(settings, parts)
+        except LedError as error:
+            if waits is None:
+                raise RefusalError(
+                    RefusalCode.CONFLICT,
+                    f"another control plane leads this store: {error.holder}",
+                    hint="wait for its end with gw up --standby",
+                ) from None
+        else:
+            return True
+    return False
+
+
+async def _turn_came(
+    parts: Parts, asked: "asyncio.Future[str]", waits: Callable[[str], None]
+) -> bool:
+    """Whether the lead is free now; false when it was asked to end before."""
+    config = parts.leader.config
+    waiting = asyncio.create_task(
+        wait_for_lease(parts.store, holder=config.holder, lease_ms=config.lease_ms, say=waits)
+    )
+    await asyncio.wait([asked, waiting], return_when=asyncio.FIRST_COMPLETED)
+    if not waiting.done():
+        waiting.cancel()
+        return False
+    await waiting
+    return True
+
+
 async def _lead(settings: Settings, parts: Parts) -> None:
-    """Bring the store up to date and take the lead. Raises RefusalError."""
+    """Bring the store up to date and take the lead. Raises LedError, RefusalError."""
     try:
         await asyncio.to_thread(parts.store.migrate)
         await asyncio.to_thread(parts.workshop.sweep)
         await parts.leader.start(parts.actuator)
-    except LedError as error:
-        raise RefusalError(
-            RefusalCode.CONFLICT, f"another control plane leads this store: {error.holder}"
-        ) from None
     except StoreFullError:
         raise RefusalError(
             RefusalCode.DISK_FULL,

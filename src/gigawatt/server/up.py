@@ -20,6 +20,7 @@ READY, FAILED = "ready", "failed"
 class UpOptions:
     settings: Settings
     detach: bool = False
+    waits: Callable[[str], None] | None = None  # a standby: told for whom it waits
 
 
 def up(options: UpOptions, *, ready: Callable[[Instance], None]) -> int:
@@ -27,10 +28,17 @@ def up(options: UpOptions, *, ready: Callable[[Instance], None]) -> int:
 
     Detached, it returns then; else when the instance has ended. Raises RefusalError before any work.
     """
+    if options.detach and options.waits is not None:
+        raise RefusalError(
+            RefusalCode.INVALID,
+            "a standby stays in the foreground: it is ready only once it leads",
+            field="standby",
+            hint="leave --detach out, and have a service manager keep it running",
+        )
     if not options.detach:
         from gigawatt.server.run import run
 
-        return run(options.settings, ready=ready)
+        return run(options.settings, ready=ready, waits=options.waits)
     _check(options.settings)
     ready(_start_detached(options.settings))
     return 0

@@ -95,6 +95,15 @@ class InboxRow:
     reply: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """Who leads, or led last; `until_ms` is 0 where the lease was let go."""
+
+    holder: str
+    epoch: int
+    until_ms: int
+
+
 class Store(Protocol):
     """`migrate` first, `close` last. Safe to call from several threads; reads see whole commits and wait for no writer."""
 
@@ -108,6 +117,10 @@ class Store(Protocol):
         """Become the leader: the new epoch, higher than any before. Raises LedError while another's lease holds;
         the same holder may always take over from itself.
         """
+        ...
+
+    def lease(self) -> Lease | None:
+        """None in a database that was never used. Needs no `migrate`, and changes nothing."""
         ...
 
     def renew(self, *, epoch: int, now_ms: int, lease_ms: int) -> None:

@@ -1,14 +1,15 @@
 """Who may write: one row that every commit goes through. The epoch only ever rises."""
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, inspect, select, update
 
-from gigawatt.store.base import FencedError, LedError
+from gigawatt.store.base import FencedError, Lease, LedError
 from gigawatt.store.schema import leader
 
 _ROW = leader.c.id == 1
 _MINE = leader.c.epoch == bindparam("mine")
 
-_read = select(leader.c.epoch, leader.c.holder, leader.c.until_ms).where(_ROW).with_for_update()
+_look = select(leader.c.epoch, leader.c.holder, leader.c.until_ms).where(_ROW)
+_read = _look.with_for_update()
 _take = (
     update(leader)
     .where(_ROW)
@@ -31,6 +32,13 @@ def take_lead(connection: Connection, *, holder: str, now_ms: int, until_ms: int
     epoch = row.epoch + 1
     connection.execute(_take, {"next": epoch, "by": holder, "until": until_ms})
     return epoch
+
+
+def current(connection: Connection) -> Lease | None:
+    if not inspect(connection).has_table(leader.name):
+        return None
+    row = connection.execute(_look).one()
+    return Lease(holder=row.holder, epoch=row.epoch, until_ms=row.until_ms)
 
 
 def extend(connection: Connection, *, epoch: int, until_ms: int) -> None:

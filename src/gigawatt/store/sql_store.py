@@ -16,6 +16,7 @@ from gigawatt.store import history, leadership, listing
 from gigawatt.store.base import (
     EventQuery,
     InboxRow,
+    Lease,
     LedgerQuery,
     LedgerTotal,
     Page,
@@ -73,6 +74,10 @@ class SqlStore:
             return leadership.take_lead(
                 connection, holder=holder, now_ms=now_ms, until_ms=now_ms + lease_ms
             )
+
+    def lease(self) -> Lease | None:
+        with self._read() as connection:
+            return leadership.current(connection)
 
     def renew(self, *, epoch: int, now_ms: int, lease_ms: int) -> None:
         with self._write() as connection:

@@ -10,6 +10,7 @@ import pytest
 from gigawatt.engine.base import StaleEpochError
 from gigawatt.engine.conformance.bench import Bench
 from gigawatt.engine.local import LocalEngine
+from gigawatt.engine.local.datasets import Datasets
 from gigawatt.engine.local.files import nodes_dir, socket_of
 from gigawatt.engine.local.link import Link
 from gigawatt.model.launch import AttemptKey
@@ -29,6 +30,7 @@ from tests.contract.engine.leading import (
     seen,
     some_nodes,
 )
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 
@@ -48,6 +50,34 @@ def test_gangs_are_adopted_with_the_same_pids_and_supervisors(data: Path) -> Non
                 assert [seen.master_port for seen in bench.told(LaunchAccepted, key)] == ports
             assert [engine_of(bench).supervisor_pid(node) for node in bench.nodes] == supervisors
             assert all(is_alive(pid) for pid in pids)
+
+    asyncio.run(story())
+
+
+def test_an_end_right_after_a_node_told_what_it_has_is_told(data: Path) -> None:
+    """It reaches the next control plane before that has read what the node had."""
+    go_on = data.parent / "go-on"
+
+    class Late(Datasets):
+        def kept(self, node: str) -> tuple[str, ...]:
+            (journal,) = data.glob("nodes/node-0/attempts/*/journal")
+            go_on.touch()
+            until(lambda: '"gone"' in journal.read_text(), what="an end on record")
+            return super().kept(node)
+
+    engines = iter([None, Late(data)])
+
+    def make() -> LocalEngine:
+        return LocalEngine(data, nodes=some_nodes(1), datasets=next(engines))
+
+    async def story() -> None:
+        async with leading(data, make) as bench:
+            key = await bench.launch(bench.build("sh", "-c", f"until [ -e {go_on} ]; do :; done"))
+            await bench.wait(RankStarted, key=key)
+            await bench.restart()
+            await bench.wait(RankExited, key=key)
+            await bench.wait(AttemptGone, key=key)
+            assert len(bench.told(RankExited, key)) == 1
 
     asyncio.run(story())
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from threading import Barrier
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from gigawatt.model.change import Batch
 from gigawatt.model.job import Job
 from gigawatt.store import open_store
-from gigawatt.store.base import FencedError, LedError, Query, Store
+from gigawatt.store.base import FencedError, Lease, LedError, Query, Store
 from tests.contract.store.databases import LEASE_MS, NOW_MS, Database
 from tests.contract.store.samples import batch_of, entry, event, job, receipt
 
@@ -54,6 +55,25 @@ def test_after_resigning_another_leads_at_once_and_the_epoch_stays_used(
     epoch = store.lead(holder="one", now_ms=NOW_MS, lease_ms=LEASE_MS)
     store.resign(epoch=epoch)
     assert rival.lead(holder="two", now_ms=NOW_MS, lease_ms=LEASE_MS) > epoch
+
+
+def test_who_leads_is_told_to_whoever_waits(database: Database, rival: Store) -> None:
+    store = open_store(database.url)
+    store.migrate()
+    epoch = store.lead(holder="one", now_ms=NOW_MS, lease_ms=LEASE_MS)
+    told = Lease(holder="one", epoch=epoch, until_ms=NOW_MS + LEASE_MS)
+    assert rival.lease() == told
+    store.renew(epoch=epoch, now_ms=NOW_MS + 5, lease_ms=LEASE_MS)
+    assert rival.lease() == replace(told, until_ms=NOW_MS + 5 + LEASE_MS)
+    store.resign(epoch=epoch)
+    assert rival.lease() == replace(told, until_ms=0)
+    store.close()
+
+
+def test_nobody_leads_a_database_that_was_never_used(database: Database) -> None:
+    store = open_store(database.url)
+    assert store.lease() is None
+    store.close()
 
 
 def test_resigning_late_takes_nothing_from_the_successor(store: Store, rival: Store) -> None:

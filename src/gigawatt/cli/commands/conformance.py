@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import os
-import signal
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +12,6 @@ from gigawatt.cli.failure import FAILED
 
 if TYPE_CHECKING:
     from gigawatt.engine.conformance import Report
-    from gigawatt.engine.local import LocalEngine
 
 ENGINES = ("local",)
 NODES = 2
@@ -56,7 +53,9 @@ def _try_local(cases: tuple[str, ...]) -> "Report":
 
     async def tried(data: Path) -> "Report":
         try:
-            return await run(lambda: LocalEngine(data, nodes=NODES), only=cases, faults=local_faults())
+            return await run(
+                lambda: LocalEngine(data, nodes=NODES), only=cases, faults=local_faults()
+            )
         finally:
             await shut_down_supervisors(data, grace_s=0)
 

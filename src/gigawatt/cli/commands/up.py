@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 @click.option("--engine", help="What runs processes: local.  [default: local]")
 @click.option("--store", metavar="URL", help="The database; default: SQLite in the data directory.")
 @click.option("--detach", is_flag=True, help="Return when it is ready, and leave it running.")
+@click.option("--standby", is_flag=True, help="Where another leads, wait and take over at its end.")
 @click.option(
     "-o",
     "--output",
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     default="table",
     help="What is said when it is ready: for people, or instance.json's content.",
 )
-def up(*, detach: bool, output: str, **given: Any) -> None:
+def up(*, detach: bool, standby: bool, output: str, **given: Any) -> None:
     """Start the control plane, the gateway and the nodes of this machine.
 
     Without --detach, Ctrl-C stops it and what runs on it. GIGAWATT_DATA, GIGAWATT_PORT, GIGAWATT_NODES and so on set
@@ -50,7 +51,10 @@ def up(*, detach: bool, output: str, **given: Any) -> None:
         else:
             _say_ready(instance, data, detach=detach)
 
-    options = server.UpOptions(settings=chosen, detach=detach)
+    def waits(whom: str) -> None:
+        click.echo(f"standing by: {whom}", err=True)
+
+    options = server.UpOptions(settings=chosen, detach=detach, waits=waits if standby else None)
     raise click.exceptions.Exit(server.up(options, ready=ready))
 
 

@@ -42,9 +42,7 @@ class Supervisors(Protocol):
 class Attempts:
     """`now_ms` is the clock. What is seen goes to the outbox."""
 
-    def __init__(
-        self, nodes: Supervisors, outbox: Outbox, now_ms: Callable[[], int]
-    ) -> None:
+    def __init__(self, nodes: Supervisors, outbox: Outbox, now_ms: Callable[[], int]) -> None:
         self._nodes = nodes
         self._outbox = outbox
         self._now_ms = now_ms
@@ -53,6 +51,7 @@ class Attempts:
         self._stops: dict[AttemptKey, float] = {}  # with nodes that were not told: the grace
         self._locks: defaultdict[AttemptKey, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._gone: dict[AttemptKey, asyncio.Event] = {}  # for those whose launch is being undone
+        self._early: dict[str, list[Message]] = {node: [] for node in nodes.specs}
         self._tasks: set[asyncio.Task[None]] = set()
         self.epoch = 0
 
@@ -88,9 +87,10 @@ class Attempts:
             gang = self._gangs.get(key)
             was_gone = gang is not None and gang.gone
             nodes = gang.nodes if gang else tuple(self._nodes.specs)
+            self._stops[key] = grace_s  # first: a node may be back before the others have answered
             told = await self._nodes.tell(nodes, "stop", key=str(key), grace_s=grace_s, epoch=epoch)
-            if told.unreached:
-                self._stops[key] = grace_s
+            if not told.unreached:
+                self._stops.pop(key, None)
             if gang is not None:
                 self._stopped(gang, told.answers, again=was_gone)
             elif not told.unreached:
@@ -132,11 +132,17 @@ class Attempts:
         raise UnknownAttemptError(f"{key} has no such rank running")
 
     def event(self, node: str, event: Message) -> None:
-        """A supervisor tells of an attempt."""
+        """A supervisor tells of an attempt. What it tells of one that is not known yet is kept for its inventory."""
         gang = self._gangs.get(parse_key(event["key"]))
         if gang is not None:
             self._outbox.put(*gang.take(node, event))
             self._wake_if_gone(gang)
+        elif node in self._early:
+            self._early[node].append(event)
+
+    def lost(self, node: str) -> None:
+        """Its next word is its inventory, or overtakes it."""
+        self._early[node] = []
 
     def learn(self, node: str, view: dict[str, Any]) -> None:
         """All that a node has of one attempt, of which the leader is told what it does not know."""
@@ -156,7 +162,10 @@ class Attempts:
             self._wake_if_gone(gang)
 
     def take_inventory(self, node: str, inventory: Message) -> list[Observation]:
-        """What a node has, of which the leader is told what it does not know."""
+        """What a node has, of which the leader is told what it does not know.
+
+        Its events may have come in between its answer and now: they come after what the answer says.
+        """
         seen: list[Observation] = []
         found: set[AttemptKey] = set()
         for view in inventory["attempts"]:
@@ -168,6 +177,11 @@ class Attempts:
             gang = self._gangs.setdefault(key, Gang(key=key, nodes=tuple(view["nodes"])))
             seen += gang.found(node, view)
             self._wake_if_gone(gang)
+        for event in self._early.pop(node, ()):
+            gang = self._gangs.get(parse_key(event["key"]))
+            if gang is not None:
+                seen += gang.take(node, event)
+                self._wake_if_gone(gang)
         for key, gang in self._gangs.items():
             if node in gang.nodes and key not in found and not self._locks[key].locked():
                 seen += gang.not_found(node, at_ms=self._now_ms())

@@ -234,6 +234,7 @@ class LocalEngine:
         self._attempts.event(node, event)
 
     def _lost(self, node: str, why: str) -> None:
+        self._attempts.lost(node)
         self._outbox.put(NodeLost(at_ms=now_ms(), node=node, reason=why))
 
     def _back(self, node: str, inventory: Message) -> None:
