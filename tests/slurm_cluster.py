@@ -200,7 +200,9 @@ def running_slurm(count: int = NODES) -> Generator[SlurmCluster]:
 
 
 def _missing() -> str:
-    absent = [name for name in ("sbatch", "slurmctld", "slurmd", "munged") if not shutil.which(name)]
+    absent = [
+        name for name in ("sbatch", "slurmctld", "slurmd", "munged") if not shutil.which(name)
+    ]
     if absent:
         return f"no Slurm found: {', '.join(absent)} (Debian: slurm-wlm munge)"
     if os.geteuid() != 0:

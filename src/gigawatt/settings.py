@@ -68,7 +68,8 @@ class Settings:
     gateway_port: Annotated[int, "The port of the gateway; 0 takes a free one."] = 8485
     nodes: Annotated[int, "How many virtual nodes this machine is shared out to."] = 1
     engine: Annotated[
-        str, "What runs processes: local, on this machine; ray, on a Ray cluster; slurm, on the cluster that sinfo shows here."
+        str,
+        "What runs processes: local, on this machine; ray, on a Ray cluster; slurm, on the cluster that sinfo shows here.",
     ] = "local"
     ray_address: Annotated[
         str, "The head of a Ray cluster that is there, HOST:PORT; empty starts one of our own."

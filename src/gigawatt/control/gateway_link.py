@@ -90,6 +90,7 @@ def _endpoint(world: World, endpoint: Endpoint) -> dict[str, Any]:
         "concurrency": spec.concurrency,
         "queue_max": spec.queue_max,
         "queue_timeout_s": spec.queue_timeout_s,
+        "routing": spec.routing.value,
         "phase": endpoint.phase.value,
         "message": endpoint.message,
         "replicas": [_replica(replica) for replica in there if replica.ready],

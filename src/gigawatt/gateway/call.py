@@ -1,7 +1,8 @@
 """A request to a model, read from its body: which model, whether it streams, and what is sent on."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import NoReturn, cast
 
 from gigawatt.gateway.errors import ErrorReply, malformed, too_large
@@ -16,6 +17,7 @@ class Call:
     stream: bool
     usage_added: bool  # the stream's usage was asked for here, not by the client
     body: bytes  # what the replica is sent
+    fields: Mapping[str, object] = field(compare=False, repr=False)  # as the client sent them
 
 
 def parse_call(body: bytes, *, streams: bool, json_values_max: int) -> Call | ErrorReply:
@@ -35,17 +37,21 @@ def parse_call(body: bytes, *, streams: bool, json_values_max: int) -> Call | Er
     if not isinstance(stream, bool):
         return _wrong("stream", "true or false", stream, present=True)
     if not stream:
-        return Call(model=model, stream=False, usage_added=False, body=body)
+        return Call(model=model, stream=False, usage_added=False, body=body, fields=fields)
     options = fields.get("stream_options")
     if options is None and "stream_options" not in fields:
-        return Call(model=model, stream=True, usage_added=True, body=_with_usage(body))
+        return Call(
+            model=model, stream=True, usage_added=True, body=_with_usage(body), fields=fields
+        )
     if options is not None and not isinstance(options, dict):
         return _wrong("stream_options", "an object", options, present=True)
     wanted = cast("dict[str, object]", options or {})
     if wanted.get("include_usage") is True:
-        return Call(model=model, stream=True, usage_added=False, body=body)
+        return Call(model=model, stream=True, usage_added=False, body=body, fields=fields)
     changed = {**fields, "stream_options": {**wanted, "include_usage": True}}
-    return Call(model=model, stream=True, usage_added=True, body=json.dumps(changed).encode())
+    return Call(
+        model=model, stream=True, usage_added=True, body=json.dumps(changed).encode(), fields=fields
+    )
 
 
 class _NotJsonError(ValueError):

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 
+from gigawatt.model.endpoint import Routing
+
 NO_REVISION = -1
 
 
@@ -43,6 +45,7 @@ class EndpointConfig:
     concurrency: int
     queue_max: int
     queue_timeout_s: float
+    routing: Routing
     phase: str
     message: str
     replicas: tuple[ReplicaConfig, ...]
@@ -106,6 +109,7 @@ def _endpoint(item: object, at: str) -> EndpointConfig:
         concurrency=_integer(fields, "concurrency", at, least=1),
         queue_max=_integer(fields, "queue_max", at),
         queue_timeout_s=_number(fields, "queue_timeout_s", at),
+        routing=_routing(fields, at),
         phase=_text(fields, "phase", at, default=""),
         message=_text(fields, "message", at, default=""),
         replicas=tuple(sorted(replicas, key=lambda replica: replica.id)),
@@ -121,6 +125,12 @@ def _replica(item: object, at: str) -> ReplicaConfig:
         port=_integer(fields, "port", at, least=1),
         ready=fields.get("ready") is True,
     )
+
+
+def _routing(fields: Mapping[str, object], at: str) -> Routing:
+    """One that is not known here is a newer control plane's: any replica will do."""
+    name = _text(fields, "routing", at, default=Routing.LEAST.value)
+    return next((each for each in Routing if each.value == name), Routing.LEAST)
 
 
 def _object(value: object, at: str) -> Mapping[str, object]:

@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from gigawatt.gateway.access import GONE
+from gigawatt.gateway.affinity import Affinity
 from gigawatt.gateway.config import EndpointConfig, ReplicaConfig
 from gigawatt.gateway.errors import ErrorReply, endpoint_deleted, endpoint_failed
 from gigawatt.gateway.line import Line
@@ -10,7 +11,8 @@ from gigawatt.gateway.replica import Backend
 from gigawatt.gateway.tally import Tally
 from gigawatt.gateway.wiring import Wiring
 from gigawatt.model.endpoint import EndpointPhase
-from gigawatt.routing.pick import least_in_flight
+from gigawatt.routing.pick import by_name, least_in_flight, longest_prefix
+from gigawatt.routing.prefix import PrefixIndex
 
 
 class Waiter(Protocol):
@@ -21,6 +23,9 @@ class Waiter(Protocol):
         """The replica that has failed it already."""
         ...
 
+    @property
+    def affinity(self) -> Affinity | None: ...
+
     def assign(self, backend: Backend) -> None: ...
 
     def turn_away(self, error: ErrorReply) -> None: ...
@@ -29,7 +34,16 @@ class Waiter(Protocol):
 class Endpoint:
     """One endpoint of the configuration, running."""
 
-    __slots__ = ("_all", "_shunning_until_s", "_wiring", "backends", "config", "line", "tally")
+    __slots__ = (
+        "_all",
+        "_seen",
+        "_shunning_until_s",
+        "_wiring",
+        "backends",
+        "config",
+        "line",
+        "tally",
+    )
 
     def __init__(self, config: EndpointConfig, tally: Tally, wiring: Wiring) -> None:
         self.config = config
@@ -37,11 +51,12 @@ class Endpoint:
         self.line: Line[Waiter] = Line(config.queue_max)
         self.backends: list[Backend] = []  # the ready ones, by id
         self._all: dict[ReplicaConfig, Backend] = {}  # by everything but readiness
+        self._seen = PrefixIndex()
         self._shunning_until_s = 0.0  # when the last shunned replica is trusted again
         self._wiring = wiring
         self._set_replicas(config.replicas)
 
-    def pick(self, avoid: Backend | None = None) -> Backend | None:
+    def pick(self, affinity: Affinity | None, avoid: Backend | None = None) -> Backend | None:
         """A ready replica with room, other than `avoid`."""
         candidates = self.backends
         if avoid is not None:
@@ -50,7 +65,13 @@ class Endpoint:
         if now_s < self._shunning_until_s:
             trusted = [backend for backend in candidates if backend.shunned_until_s <= now_s]
             candidates = trusted or candidates
-        return least_in_flight(candidates, concurrency=self.config.concurrency)
+        concurrency = self.config.concurrency
+        if affinity is None:
+            return least_in_flight(candidates, concurrency=concurrency)
+        if not affinity.blocks:
+            return by_name(candidates, affinity.name, concurrency=concurrency)
+        matched = self._seen.matches(affinity.blocks)
+        return longest_prefix(candidates, matched, name=affinity.name, concurrency=concurrency)
 
     def shun(self, backend: Backend) -> None:
         """It has failed a request: a dead one would otherwise be the least loaded, and get them all."""
@@ -69,7 +90,9 @@ class Endpoint:
             return endpoint_failed(config.served_name, config.message)
         return None
 
-    def occupy(self, backend: Backend) -> None:
+    def occupy(self, backend: Backend, affinity: Affinity | None) -> None:
+        if affinity is not None and affinity.blocks:
+            self._seen.note(affinity.blocks, backend.id)
         backend.in_flight += 1
         self.tally.in_flight += 1
         self.tally.busy(backend.id, self._wiring.monotonic_s).begin()
@@ -87,7 +110,7 @@ class Endpoint:
     def dispatch(self) -> None:
         """Give replicas with room to those in line, in order."""
         while (waiter := self.line.first()) is not None:
-            backend = self.pick(waiter.avoid)
+            backend = self.pick(waiter.affinity, waiter.avoid)
             if backend is None:
                 break
             self.line.take()
@@ -133,6 +156,7 @@ class Endpoint:
         for backend in (*before.values(), *self._all.values()):
             backend.drop_stale(keep=backend.ready)
         self.backends = [backend for backend in self._all.values() if backend.ready]
+        self._seen.keep(backend.id for backend in self._all.values())
 
 
 class Endpoints:

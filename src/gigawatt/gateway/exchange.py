@@ -5,6 +5,7 @@ import logging
 from enum import StrEnum
 
 from gigawatt.gateway import errors, head
+from gigawatt.gateway.affinity import affinity_of
 from gigawatt.gateway.call import Call
 from gigawatt.gateway.client import NEVER_S, ClientConnection
 from gigawatt.gateway.endpoints import Endpoint
@@ -64,6 +65,7 @@ class Exchange:
         "_strip_usage",
         "_waited_s",
         "_wiring",
+        "affinity",
         "avoid",
     )
 
@@ -81,6 +83,7 @@ class Exchange:
         self._body = call.body
         self._strip_usage = call.usage_added
         self._endpoint = endpoint
+        self.affinity = affinity_of(endpoint.config.routing, call.fields, request.fields)
         self._wiring = wiring
         self._phase = Phase.NEW
         self._backend: Backend | None = None
@@ -96,7 +99,7 @@ class Exchange:
     def start(self) -> None:
         endpoint = self._endpoint
         endpoint.touch()
-        backend = None if endpoint.line else endpoint.pick()
+        backend = None if endpoint.line else endpoint.pick(self.affinity)
         if backend is not None:
             self._send_to(backend)
             return
@@ -217,7 +220,7 @@ class Exchange:
     def _send_to(self, backend: Backend) -> None:
         self._backend = backend
         self._replica = backend.id
-        self._endpoint.occupy(backend)
+        self._endpoint.occupy(backend, self.affinity)
         connection = backend.lease()
         if connection is None:
             self._connect_to(backend)
@@ -270,7 +273,7 @@ class Exchange:
         self.avoid = backend
         self._wiring.metrics.retries.add(endpoint.config.id)
         self._give_back()
-        other = endpoint.pick(avoid=backend)
+        other = endpoint.pick(self.affinity, avoid=backend)
         if other is not None:
             self._send_to(other)
         else:

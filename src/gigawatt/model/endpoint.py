@@ -43,6 +43,14 @@ class Readiness:
     interval_ms: int = 250
 
 
+class Routing(StrEnum):
+    """Which of the replicas with room takes a request."""
+
+    LEAST = "least"  # the one with the fewest in flight
+    PREFIX = "prefix"  # the one that has seen most of the prompt's beginning
+    SESSION = "session"  # the same one for the same session
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointSpec:
     name: str
@@ -62,6 +70,7 @@ class EndpointSpec:
     idle_s: int = 300  # without a request for this long: down to replicas_min
     queue_max: int = 256  # requests that may wait for a replica
     queue_timeout_s: int = 300
+    routing: Routing = Routing.LEAST
     readiness: Readiness = Readiness()
     priority: int = 100
     grace_s: int = 10

@@ -76,6 +76,7 @@ from gigawatt.reconcile import (
     arrays,
     attempts,
     checkpoints,
+    closures,
     endpoints,
     entitlements,
     environments,
@@ -146,6 +147,7 @@ def command(turn: Turn, asked: Command) -> Entity:  # noqa: C901, PLR0911, PLR09
         case StopEndpoint():
             return endpoints.stop(turn, asked)
         case ChangeNode():
+            closures.check(turn, asked)
             return nodes.change(turn, asked)
         case NoteAccess():
             return accesses.note(turn, asked)
@@ -182,7 +184,9 @@ def observation(turn: Turn, seen: Observation) -> None:  # noqa: C901, PLR0912 -
     """Take in what was seen. Seen again, it changes nothing."""
     match seen:
         case NodeSeen():
+            before = turn.world.nodes.get(seen.report.id)
             nodes.seen(turn, seen)
+            closures.follow(turn, before, turn.world.nodes[seen.report.id])
         case NodeLost():
             nodes.lost(turn, seen)
         case DataCached():

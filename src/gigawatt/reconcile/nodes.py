@@ -29,7 +29,7 @@ def seen(turn: Turn, observation: NodeSeen) -> None:
     if node is None:
         _join(turn, report)
     elif node.state is NodeState.DOWN:
-        back = _moved(turn, replace(node, report=report), _back(node.wanted), node.reason)
+        back = moved(turn, replace(node, report=report), _back(node.wanted), node.reason)
         turn.emit("node.back", back)
         _resize(turn, back)
     elif node.report != report:
@@ -41,7 +41,7 @@ def lost(turn: Turn, observation: NodeLost) -> None:
     node = turn.world.nodes.get(observation.node)
     if node is None or node.state is NodeState.DOWN:
         return
-    down = _moved(turn, node, NodeState.DOWN, observation.reason)
+    down = moved(turn, node, NodeState.DOWN, observation.reason)
     turn.emit("node.down", down, observation.reason)
     for owner in gangs_on(turn, node.id):
         attempt = owner.attempt
@@ -69,7 +69,7 @@ def change(turn: Turn, command: ChangeNode) -> Node:
     node = replace(node, wanted=command.state)
     if node.state is NodeState.DOWN:
         return turn.put(node)
-    after = _moved(turn, node, command.state, command.reason)
+    after = moved(turn, node, command.state, command.reason)
     turn.act(SetNode(node=node.id, state=command.state, reason=command.reason))
     turn.emit(f"node.{command.state.value}", after, f"{command.reason} (by {command.by})")
     if command.state is NodeState.DRAINING:
@@ -99,7 +99,8 @@ def _join(turn: Turn, report: NodeReport) -> None:
     turn.emit("node.joined", node)
 
 
-def _moved(turn: Turn, node: Node, state: NodeState, reason: str) -> Node:
+def moved(turn: Turn, node: Node, state: NodeState, reason: str) -> Node:
+    """It in another state; a step that the table does not allow is our mistake."""
     if state is node.state:
         return turn.put(replace(node, reason=reason))
     assert state in NEXT_STATES[node.state], f"{node.id}: {node.state} -> {state}"

@@ -13,17 +13,13 @@ from gigawatt.spec.fields import (
     FORM,
     Alias,
     Card,
-    Count,
     GraceSeconds,
-    IntervalMs,
     MemoryBytes,
     MilliCpu,
     MilliGpu,
     Name,
     RelativePath,
     Seconds,
-    ServedName,
-    SomeSeconds,
     Text,
     WorkPath,
     env_text,
@@ -347,53 +343,3 @@ class JobForm(BaseModel):
     terminal: bool = False
     array: Array | None = None
     sweep: Sweep = {}
-
-
-class ReplicasForm(BaseModel):
-    """From `min` to `max` replicas, by demand."""
-
-    model_config = FORM
-    min: Annotated[int, Field(ge=0, le=limits.REPLICAS_MAX)] = 0
-    max: Annotated[int, Field(ge=1, le=limits.REPLICAS_MAX)] = 1
-
-
-class QueueForm(BaseModel):
-    """Requests that may wait for a replica, and how long."""
-
-    model_config = FORM
-    max: Annotated[int, Field(ge=0, le=limits.QUEUE_MAX)] = 256
-    timeout: SomeSeconds = 300
-
-
-class ReadinessForm(BaseModel):
-    """A replica is ready when GET `path` on its port answers 2xx."""
-
-    model_config = FORM
-    path: Annotated[str, Field(max_length=limits.PATH_CHARS_MAX, pattern="^/[!-~]*$")] = "/health"
-    timeout: SomeSeconds = 120
-    interval: IntervalMs = 250
-
-
-class EndpointForm(BaseModel):
-    """An endpoint: a named service of one model, by as many replicas as its demand asks for."""
-
-    model_config = FORM
-    kind: Literal["endpoint"] = "endpoint"
-    name: Name
-    model: Text
-    served_name: ServedName | None = None
-    command: Command
-    gang: GangForm = Field(default_factory=GangForm)
-    environment: Environment = Field(default_factory=_host)
-    bundle: Text = ""
-    workdir: WorkPath = ""
-    env: Env = {}
-    volumes: Volumes = []
-    priority: Annotated[int, Field(ge=-limits.PRIORITY_MAX, le=limits.PRIORITY_MAX)] = 100
-    grace: GraceSeconds = 10
-    labels: Labels = {}
-    replicas: ReplicasForm = Field(default_factory=ReplicasForm)
-    concurrency: Annotated[Count, Field(le=limits.CONCURRENCY_MAX)] = 8
-    idle: Seconds = 300
-    queue: QueueForm = Field(default_factory=QueueForm)
-    readiness: ReadinessForm = Field(default_factory=ReadinessForm)

@@ -20,9 +20,10 @@ from gigawatt.model.refusal import Fault, RefusalError
 from gigawatt.model.resources import Resources
 from gigawatt.spec import limits, names
 from gigawatt.spec.arrays import array_faults, array_spec
+from gigawatt.spec.endpoint_form import EndpointForm
 from gigawatt.spec.environments import environment_faults, environment_spec
 from gigawatt.spec.faults import faults_of, refusal
-from gigawatt.spec.forms import EndpointForm, EnvironmentForm, GangForm, JobForm
+from gigawatt.spec.forms import EnvironmentForm, GangForm, JobForm
 from gigawatt.spec.mounts import mounts_of, volume_faults
 from gigawatt.spec.units import shown
 from gigawatt.spec.volumes import VolumeForm
@@ -154,6 +155,7 @@ def endpoint_draft(form: EndpointForm) -> EndpointDraft:
         idle_s=form.idle,
         queue_max=form.queue.max,
         queue_timeout_s=form.queue.timeout,
+        routing=form.routing,
         readiness=Readiness(
             path=form.readiness.path,
             timeout_s=form.readiness.timeout,

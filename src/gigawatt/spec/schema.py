@@ -5,7 +5,8 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from gigawatt.spec.forms import EndpointForm, EnvironmentForm, JobForm
+from gigawatt.spec.endpoint_form import EndpointForm
+from gigawatt.spec.forms import EnvironmentForm, JobForm
 
 FORMS: dict[str, type[BaseModel]] = {
     "job": JobForm,

@@ -24,19 +24,21 @@ def refused(body: bytes, *, json_values_max: int = MANY) -> ErrorReply:
 
 def test_a_plain_call_is_sent_on_as_it_came() -> None:
     body = b'{ "model" : "m",\n "n":1e400, "model" : "m" }'
-    assert parsed(body) == Call(model="m", stream=False, usage_added=False, body=body)
+    assert parsed(body) == Call(model="m", stream=False, usage_added=False, body=body, fields={})
 
 
 def test_a_stream_without_options_has_the_usage_asked_for_and_no_other_byte_changed() -> None:
     body = b' { "stream" : true, "model":"m","seed":123456789012345678901234567890 }'
     call = parsed(body)
     asked = b'"stream_options":{"include_usage":true},'
-    assert call == Call(model="m", stream=True, usage_added=True, body=b" {" + asked + body[2:])
+    assert call == Call(
+        model="m", stream=True, usage_added=True, body=b" {" + asked + body[2:], fields={}
+    )
 
 
 def test_a_stream_that_asks_for_usage_is_sent_on_as_it_came() -> None:
     body = b'{"model":"m","stream":true,"stream_options":{"include_usage":true}}'
-    assert parsed(body) == Call(model="m", stream=True, usage_added=False, body=body)
+    assert parsed(body) == Call(model="m", stream=True, usage_added=False, body=body, fields={})
 
 
 @pytest.mark.parametrize("options", ["null", '{"include_usage":false}', '{"other":1}', "{}"])

@@ -15,6 +15,7 @@ from gigawatt.gateway.config import (
     parse_config,
 )
 from gigawatt.gateway.config_file import load_config, save_config
+from gigawatt.model.endpoint import Routing
 
 
 def document() -> dict[str, Any]:
@@ -42,6 +43,7 @@ def document() -> dict[str, Any]:
                 "concurrency": 2,
                 "queue_max": 5,
                 "queue_timeout_s": 1.5,
+                "routing": "prefix",
                 "phase": "ready",
                 "message": "m",
                 "replicas": [
@@ -64,6 +66,7 @@ def test_a_configuration_is_read_whole() -> None:
         concurrency=2,
         queue_max=5,
         queue_timeout_s=1.5,
+        routing=Routing.PREFIX,
         phase="ready",
         message="m",
         created_ms=0,
@@ -133,3 +136,9 @@ def test_a_file_that_cannot_be_used_is_said_to_be(tmp_path: Path, text: bytes) -
     path.write_bytes(text)
     with pytest.raises(ConfigError):
         load_config(path)
+
+
+def test_a_routing_that_is_not_known_here_is_any_replica() -> None:
+    newer = document()
+    newer["endpoints"][0]["routing"] = "newer"
+    assert parse_config(newer).endpoints[0].routing is Routing.LEAST

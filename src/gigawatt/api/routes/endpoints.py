@@ -11,7 +11,7 @@ from gigawatt.service import endpoints, logs
 from gigawatt.service.views.endpoints import EndpointView
 from gigawatt.service.views.jobs import DryRunView
 from gigawatt.service.views.text import PageView
-from gigawatt.spec.forms import EndpointForm
+from gigawatt.spec.endpoint_form import EndpointForm
 from gigawatt.spec.parse import parse_endpoint
 
 ROUTES = Routes()

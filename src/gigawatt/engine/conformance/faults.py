@@ -1,6 +1,7 @@
 """Faults that an engine outlives: its control plane cut off in the middle, a supervisor killed, silence."""
 
 import asyncio
+from pathlib import Path
 
 from gigawatt.clock import monotonic_s
 from gigawatt.engine.conformance.bench import QUIET_S, Bench, check
@@ -55,9 +56,9 @@ async def stop_during_a_launch_leaves_nothing(bench: Bench) -> str:
         if after_s == 0:  # it may have come first, and then found nothing
             await bench.engine.stop(key, grace_s=0, epoch=bench.epoch)
         await bench.wait(AttemptGone, LaunchFailed, key=key, within_s=LAUNCH_S)
-        before = await asyncio.to_thread(lambda: beat.read_text() if beat.exists() else "")
+        before = await asyncio.to_thread(_content, beat)
         await asyncio.sleep(QUIET_S)
-        after = await asyncio.to_thread(lambda: beat.read_text() if beat.exists() else "")
+        after = await asyncio.to_thread(_content, beat)
         check(before == after, f"stopped {after_s:g} s into its launch, it still runs")
     return f"stopped {', '.join(f'{each * 1000:g}' for each in STOPPED_AFTER_S)} ms into a launch"
 
@@ -103,3 +104,7 @@ async def silence_is_no_death(bench: Bench) -> str:
     check(exited.asked and not exited.lost, f"told as {exited}")
     await bench.wait(AttemptGone, key=key)
     return f"{SILENT_S:g} s of silence, and rank 0 with pid {started.pid} ran on"
+
+
+def _content(beat: Path) -> str:
+    return beat.read_text() if beat.exists() else ""

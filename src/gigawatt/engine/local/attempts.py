@@ -42,9 +42,7 @@ class Supervisors(Protocol):
 class Attempts:
     """`now_ms` is the clock. What is seen goes to the outbox."""
 
-    def __init__(
-        self, nodes: Supervisors, outbox: Outbox, now_ms: Callable[[], int]
-    ) -> None:
+    def __init__(self, nodes: Supervisors, outbox: Outbox, now_ms: Callable[[], int]) -> None:
         self._nodes = nodes
         self._outbox = outbox
         self._now_ms = now_ms

@@ -1,7 +1,7 @@
 """What a launch needs on its nodes before their supervisors are asked: the bundle, its data, and each node's part."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -54,7 +54,7 @@ class Provisions:
     @asynccontextmanager
     async def parts(
         self, launch: Launch, specs: Mapping[str, NodeSpec], *, master_addr: str = ADDRESS
-    ) -> AsyncIterator[dict[str, Part]]:
+    ) -> AsyncGenerator[dict[str, Part]]:
         """Each node's part, in rank order, with all of it there; its data stays until this is over. Raises RefusalError."""
         template = ""
         if launch.bundle:

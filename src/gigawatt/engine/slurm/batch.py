@@ -85,7 +85,9 @@ def script(command: tuple[str, ...], *, nodes: int, cpus: int) -> str:
     quoted = shlex.join(command)
     if nodes == 1:
         return f"#!/bin/sh\nexec {quoted}\n"
-    srun = f"srun --nodes={nodes} --ntasks={nodes} --cpus-per-task={cpus} --mem=0 --kill-on-bad-exit=0"
+    srun = (
+        f"srun --nodes={nodes} --ntasks={nodes} --cpus-per-task={cpus} --mem=0 --kill-on-bad-exit=0"
+    )
     return f"#!/bin/sh\nexec {srun} --export=ALL --input=none {quoted}\n"
 
 

@@ -86,9 +86,7 @@ class Crews:
         crew = self.all.get(spec.key)
         if crew is None:
             loop = asyncio.get_running_loop()
-            posts = {
-                node: Post(node=node, arrived=loop.create_future()) for node in spec.addresses
-            }
+            posts = {node: Post(node=node, arrived=loop.create_future()) for node in spec.addresses}
             crew = Crew(spec=spec, posts=posts, number=number)
             self.all[spec.key] = crew
             self.plans[spec.key] = plan

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gigawatt.clock import entropy, monotonic_s, now_ms
+from gigawatt.clock import entropy, now_ms
 from gigawatt.engine import checkpoints
 from gigawatt.engine.base import EXEC_S, Capabilities, ExecResult, Inventory, LogChunk, LogStream
 from gigawatt.engine.local import asking, logs
@@ -28,7 +28,7 @@ from gigawatt.engine.slurm.crews import Crews, Hooks, reference
 from gigawatt.engine.slurm.files import Files
 from gigawatt.engine.slurm.fleet import OURS, Fleet, Plan, drained_by_us
 from gigawatt.engine.slurm.post import Crew
-from gigawatt.engine.slurm.site import meet
+from gigawatt.engine.slurm.site import meet, silent
 from gigawatt.engine.slurm.topology import Group
 from gigawatt.engine.slurm.watch import Parts, Watch
 from gigawatt.engine.supervisor.serve import put_beside_ranks
@@ -42,7 +42,6 @@ from gigawatt.model.refusal import RefusalCode, RefusalError
 
 log = logging.getLogger(__name__)
 
-ASK_AGAIN_S = 1.0
 NOTICED_S = 5.0  # beyond what Slurm itself takes to give a node up
 STOP_GRACE_S = 10.0
 
@@ -132,14 +131,11 @@ class SlurmEngine:
         self._outbox.close()
 
     async def shutdown(self, *, grace_s: float = STOP_GRACE_S) -> None:
-        """End every gang, then close."""
+        """End every gang and every job of ours, then close. Slurm kills what does not end in its KillWait."""
         for key in tuple(self._crews.all):
             await self._attempts.stop(parse_key(key), grace_s=grace_s, epoch=self._attempts.epoch)
-        until_s = monotonic_s() + grace_s
-        while not all(crew.ended for crew in self._crews.all.values()) and monotonic_s() < until_s:
-            await asyncio.sleep(0.05)
         await self.close()
-        await jobs.cancel_all(self._slurm, self._prefix)
+        await jobs.shut_down_jobs(self._data, self._slurm)
 
     async def adopt(self) -> Inventory:
         self._outbox.take_all()  # all of it is retold
@@ -296,8 +292,8 @@ class SlurmEngine:
 
     async def _call_host(self) -> str:
         """Where nodes can call us: our address on the way to them."""
-        while not await self._watch.look():
-            await asyncio.sleep(ASK_AGAIN_S)
+        if not await self._watch.look():
+            raise silent("neither nodes nor jobs are told")
         first = next(iter(self._fleet.slurm.values()), None)
         if first is None:
             where = f"partition {self._options.partition}" if self._options.partition else "Slurm"
@@ -309,6 +305,8 @@ class SlurmEngine:
         for spec, plan, number in await asyncio.to_thread(self._files.jobs):
             crew = self._crews.muster(spec, plan, number)
             crew.reference = reference(number) if number else ""
+            for node in crew.posts:
+                self._attempts.lost(node)  # what is told before its inventory is read is kept
         active = {job.name.removeprefix(self._prefix): job for job in await self._slurm.jobs()}
         for crew in tuple(self._crews.all.values()):
             job = active.get(crew.key)

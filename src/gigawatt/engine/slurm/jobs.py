@@ -49,7 +49,7 @@ def spec_of(  # noqa: PLR0913 - each goes into the file
     )
 
 
-def batch_of(  # noqa: PLR0913 - each is a part of the request
+def batch_of(
     spec: JobSpec,
     share: Share,
     known: Mapping[str, SlurmNode],

@@ -36,16 +36,26 @@ async def meet(slurm: Slurm, topology: tuple[Group, ...] = ()) -> Site:
             break
         except SlurmUnavailableError as error:
             if monotonic_s() > deadline_s:
-                raise _silent(error) from error
+                raise silent(error) from error
             await asyncio.sleep(ASK_AGAIN_S)
         except SlurmRefusedError as error:
-            raise _silent(error) from error
+            raise silent(error) from error
     machine = await asyncio.to_thread(look_at_machine)
     return Site(
         topology=Topology(groups, site=facts.cluster),
         system=machine.system,
         pythons=machine.pythons,
         silent_s=facts.silent_s,
+    )
+
+
+def silent(why: object) -> RefusalError:
+    """What is raised where Slurm cannot be asked."""
+    return RefusalError(
+        RefusalCode.UNAVAILABLE,
+        f"Slurm does not answer: {why}",
+        field="engine",
+        hint="see that sinfo works here, as this user",
     )
 
 
@@ -62,12 +72,3 @@ def read_topology(path: Path) -> tuple[Group, ...]:
             f"{path} cannot be read as Slurm's topology: {error}",
             field="slurm_topology",
         ) from error
-
-
-def _silent(error: Exception) -> RefusalError:
-    return RefusalError(
-        RefusalCode.UNAVAILABLE,
-        f"Slurm does not answer: {error}",
-        field="engine",
-        hint="see that sinfo works here, as this user",
-    )

@@ -54,11 +54,11 @@ def parse_lines(text: str) -> tuple[Group, ...]:
     """Lines of `Key=Value` words, as topology.conf has them and `scontrol show topology` prints them."""
     groups: list[Group] = []
     for line in text.splitlines():
-        words = dict(
-            (key.lower(), value)
+        words = {
+            key.lower(): value
             for key, equals, value in (word.partition("=") for word in line.split("#")[0].split())
             if equals
-        )
+        }
         nodes = expand(words.get("nodes", ""))
         if "switchname" in words:
             switches = expand(words.get("switches", ""))
@@ -72,8 +72,8 @@ def parse_document(document: object) -> tuple[Group, ...]:
     """The content of a topology.yaml: the default topology, or the first of its list."""
     listed = cast("list[Any]", document) if isinstance(document, list) else []
     entries = [_mapping(each) for each in listed]
-    default = next((each for each in entries if each.get("cluster_default")), None)
-    chosen = default or next(iter(entries), {})
+    defaults = [each for each in entries if each.get("cluster_default")]
+    chosen = _mapping(next(iter((*defaults, *entries)), None))
     switches = _listed(_mapping(chosen.get("tree")).get("switches"))
     blocks = _listed(_mapping(chosen.get("block")).get("blocks"))
     return (

@@ -126,7 +126,7 @@ class Watch:
     def _is_stray(self, job: SlurmJob) -> bool:
         """Nobody wants it: submitted by a control plane that ended before it knew."""
         crew = self._parts.crews.all.get(self._key(job))
-        return crew is None or (crew.number != 0 and crew.number != job.id)
+        return crew is None or crew.number not in {0, job.id}
 
     def _goes_on(self, crew: Crew, job: SlurmJob, asked_s: float) -> None:
         if crew.arrived:

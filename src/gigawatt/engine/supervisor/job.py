@@ -50,8 +50,8 @@ class JobSpec(NamedTuple):
 def read_job(path: Path) -> JobSpec:
     """Raises OSError, KeyError, TypeError or ValueError."""
     raw: dict[str, Any] = json.loads(path.read_bytes())
-    host, port = raw["call"]
-    return JobSpec(**{**raw, "call": (str(host), int(port))})
+    host, port = raw.pop("call")
+    return JobSpec(**raw, call=(str(host), int(port)))
 
 
 def proof(token: str, who: str, *facts: str) -> str:
@@ -65,9 +65,7 @@ def with_devices(spec: StageSpec, devices: tuple[str, ...]) -> StageSpec:
     if wanted > len(devices):
         raise RequestError("machine", f"{wanted} GPUs were asked for, {len(devices)} were given")
     left = list(devices)
-    ranks = tuple(
-        rank._replace(gpus=tuple(left.pop(0) for _ in rank.gpus)) for rank in spec.ranks
-    )
+    ranks = tuple(rank._replace(gpus=tuple(left.pop(0) for _ in rank.gpus)) for rank in spec.ranks)
     return spec._replace(ranks=ranks)
 
 

@@ -88,6 +88,7 @@ def endpoint_spec_fields(spec: EndpointSpec, environment: EnvironmentSpec) -> di
         "concurrency": spec.concurrency,
         "idle": spec.idle_s,
         "queue": {"max": spec.queue_max, "timeout": spec.queue_timeout_s},
+        "routing": spec.routing.value,
         "readiness": {
             "path": readiness.path,
             "timeout": readiness.timeout_s,
