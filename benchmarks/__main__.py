@@ -19,6 +19,7 @@ ALL = (
     "artifacts",
     "workspaces",
     "talks",
+    "ray_engine",
     "packing",
     "twin",
     "scale",

@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from gigawatt.engine.ray import Cluster, Head, Member
-from gigawatt.engine.ray.heads import read_head, session_of
+from gigawatt.engine.ray.heads import WITHOUT_DASHBOARD, read_head, session_of
 from gigawatt.engine.ray.scout import ray_environ
 from tests.waiting import until
 
@@ -33,7 +33,7 @@ CPUS = 2
 class RayCluster:
     """`data` is the instance's directory, which nodes see unless they are added with `far`."""
 
-    def __init__(self, base: Path, number: int) -> None:
+    def __init__(self, base: Path, number: int, *, dashboard: bool = False) -> None:
         self.base = base
         self.data = base / "data"
         self.subnet = f"10.213.{number % 250}"
@@ -56,7 +56,13 @@ class RayCluster:
             ray_directory=str(base / "h"),
         )
         self.record = base / "head.json"
-        self.head = Head(member, self.port, record=self.record, log_file=base / "head.log")
+        self.dashboard_url = f"http://{self.address}:{self.port + 1000}"
+        options = WITHOUT_DASHBOARD
+        if dashboard:
+            options = (f"--dashboard-host={self.address}", f"--dashboard-port={self.port + 1000}")
+        self.head = Head(
+            member, self.port, record=self.record, log_file=base / "head.log", options=options
+        )
 
     def up(self, *names: str) -> None:
         """The bridge, the head and these nodes."""
@@ -176,7 +182,7 @@ class RayCluster:
 
 
 @contextmanager
-def running_ray(*names: str) -> Generator[RayCluster]:
+def running_ray(*names: str, dashboard: bool = False) -> Generator[RayCluster]:
     """Skips where there is no Ray, or no root; fails instead if GIGAWATT_REQUIRE_RAY is 1."""
     why = _missing()
     if why:
@@ -184,7 +190,7 @@ def running_ray(*names: str) -> Generator[RayCluster]:
             pytest.fail(why)
         pytest.skip(why)
     base = Path(tempfile.mkdtemp(prefix="gwr-"))
-    cluster = RayCluster(base, os.getpid())
+    cluster = RayCluster(base, os.getpid(), dashboard=dashboard)
     os.environ[MARKER] = str(base)
     try:
         cluster.up(*names)

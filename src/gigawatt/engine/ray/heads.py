@@ -33,6 +33,7 @@ END_S = 15.0
 LOOK_S = 0.2
 RAY_DIRECTORY = "/tmp/ray"  # noqa: S108 - Ray's own default
 STORE_BYTES = 80 << 20  # of Ray's object store, which holds nothing of ours: memory is for ranks
+WITHOUT_DASHBOARD = ("--include-dashboard=false",)  # it is a web server that nobody asked for
 STARTED = b"Ray runtime started"
 
 
@@ -78,11 +79,6 @@ class Member:
         return {**kept, **ray_environ(self.token_file), **ours}
 
 
-def head_options(port: int) -> tuple[str, ...]:
-    """For `Member.command`. Without the dashboard, which is a web server that nobody asked for."""
-    return ("--head", f"--port={port}", "--include-dashboard=false")
-
-
 def check_ray() -> None:
     """Raises RefusalError where it is not installed."""
     if find_spec("ray") is None:
@@ -94,7 +90,16 @@ def check_ray() -> None:
 class Head:
     """Of a cluster of our own: it outlives the control plane, and is started again when it has died."""
 
-    def __init__(self, member: Member, port: int, *, record: Path, log_file: Path) -> None:
+    def __init__(
+        self,
+        member: Member,
+        port: int,
+        *,
+        record: Path,
+        log_file: Path,
+        options: tuple[str, ...] = WITHOUT_DASHBOARD,
+    ) -> None:
+        self._options = options
         self._member = member
         self._port = port
         self._record = record
@@ -120,7 +125,7 @@ class Head:
         self._forget_last()
         with self._log_file.open("wb") as output:
             process = subprocess.Popen(
-                self._member.command(*head_options(self._port)),
+                self._member.command("--head", f"--port={self._port}", *self._options),
                 env=self._member.environ(),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
