@@ -72,7 +72,8 @@ def _start(ray: RayCluster) -> Instance:
 
 
 def _ready(instance: Instance) -> int:
-    return sum(1 for node in json.loads(instance.gw("nodes", "-o", "json")) if node["state"] == "ready")
+    nodes = json.loads(instance.gw("nodes", "-o", "json"))["items"]
+    return sum(1 for node in nodes if node["state"] == "ready")
 
 
 def _submitted(instance: Instance, ray: RayCluster) -> float:

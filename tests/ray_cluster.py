@@ -11,7 +11,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -141,20 +140,22 @@ class RayCluster:
             )
 
     def down(self) -> None:
-        deadline_s = time.monotonic() + 20
-        while left := _marked(f"{MARKER}={self.base}"):
-            for pid in left:
-                _send(pid, signal.SIGKILL)
-            assert time.monotonic() < deadline_s, f"processes {left} do not end"
-            for process in self._joined.values():
-                process.poll()
-            read_head(self.record)
-            time.sleep(0.05)
+        until(self._ended, timeout_s=20, what="every process to end")
         for process in self._joined.values():
             process.wait(10)
         for name in self.nodes:
             _ip("netns", "del", self._space(name), check=False)
         _ip("link", "del", self._tag, check=False)
+
+    def _ended(self) -> bool:
+        """Whether nothing of it is left; what is, is killed."""
+        left = _marked(f"{MARKER}={self.base}")
+        for pid in left:
+            _send(pid, signal.SIGKILL)
+        for process in self._joined.values():
+            process.poll()
+        read_head(self.record)
+        return not left
 
     def environ(self) -> dict[str, str]:
         return {**os.environ, **ray_environ(self.cluster.token_file), MARKER: str(self.base)}

@@ -34,7 +34,7 @@ def node() -> None:
 @click.option(
     "--dir", "directory", help="Where the node keeps its state.  [default: ~/.gigawatt-node]"
 )
-@click.option("--ray-dir", default="", help="Where Ray keeps its files.  [default: /tmp/ray]")
+@click.option("--ray-dir", default="", help="Where Ray keeps its files.  [default: Ray's own]")
 def join(  # noqa: PLR0913 - each is an option
     *,
     head: str,

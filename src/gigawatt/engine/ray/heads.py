@@ -12,6 +12,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -31,7 +32,7 @@ log = logging.getLogger(__name__)
 START_S = 120.0
 END_S = 15.0
 LOOK_S = 0.2
-RAY_DIRECTORY = "/tmp/ray"  # noqa: S108 - Ray's own default
+RAY_DIRECTORY = str(Path(tempfile.gettempdir()) / "ray")  # its default
 STORE_BYTES = 80 << 20  # of Ray's object store, which holds nothing of ours: memory is for ranks
 WITHOUT_DASHBOARD = ("--include-dashboard=false",)  # it is a web server that nobody asked for
 STARTED = b"Ray runtime started"
