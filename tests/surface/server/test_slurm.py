@@ -67,7 +67,9 @@ def state_is(api: Api, name: str, state: str) -> View:
 
 
 def slurm_state(cluster: SlurmCluster, node: str) -> str:
-    return cluster.run("sinfo", "-h", "-N", "-p", "batch", "-n", node, "-O", "StateComplete:|,Reason:|")
+    return cluster.run(
+        "sinfo", "-h", "-N", "-p", "batch", "-n", node, "-O", "StateComplete:|,Reason:|"
+    )
 
 
 def completed(cluster: SlurmCluster, number: str) -> str | None:

@@ -55,7 +55,9 @@ class Watch:
             asked_s = monotonic_s()
             try:
                 await self.look()
-            except Exception:
+            except (
+                Exception
+            ):  # it must not end: what is wrong with one look may be right in the next
                 log.exception("a look at Slurm failed; the next one follows")
             spent_s = monotonic_s() - asked_s
             await asyncio.sleep(max(spent_s * CYCLE_COST - (monotonic_s() - begun_s), 0))
