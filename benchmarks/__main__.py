@@ -13,6 +13,7 @@ ALL = (
     "arrays",
     "crash",
     "failover",
+    "slurm",
     "durability",
     "environments",
     "weights",

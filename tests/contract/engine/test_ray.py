@@ -155,6 +155,33 @@ def test_a_node_that_is_cut_off_is_lost_in_seconds_and_its_ranks_are_found_again
     assert asyncio.run(story()) < 5
 
 
+def test_what_is_stopped_on_a_node_that_is_cut_off_is_gone_and_ends_when_it_is_back(
+    ray: RayCluster,
+) -> None:
+    async def story() -> None:
+        async with _leading(ray) as bench:
+            key = await bench.launch(bench.build("sleep", "300", nodes=("n1", "n2")))
+            await bench.wait(RankStarted, key=key, count=2)
+            pids = {each.rank: each.pid for each in bench.told(RankStarted, key)}
+            seen = len(bench.seen)
+            ray.cut("n2")
+            await bench.wait(NodeLost, since=seen)
+            await bench.engine.stop(key, grace_s=5, epoch=bench.epoch)
+            await bench.wait(AttemptGone, key=key, within_s=2)
+            assert not Path(f"/proc/{pids[0]}").exists()
+            assert Path(f"/proc/{pids[1]}").exists()
+            await bench.engine.release(key, epoch=bench.epoch)
+            refused = await bench.launch(bench.build("true", nodes=("n1", "n2")))
+            assert (await bench.wait(LaunchFailed, key=refused, within_s=2)).node == "n2"
+            ray.cut("n2", restore=True)
+            await bench.wait(NodeSeen, since=seen)
+            await asyncio.to_thread(
+                until, lambda: not Path(f"/proc/{pids[1]}").exists(), what="the rank to end"
+            )
+
+    asyncio.run(story())
+
+
 def test_a_raylet_that_is_killed_takes_no_rank_along(ray: RayCluster) -> None:
     async def story() -> None:
         async with _leading(ray) as bench:

@@ -20,9 +20,9 @@ NODES_S = 120.0  # for Ray to start and to say what nodes there are
 SETTLE_S = 3.0  # for more of them to come
 
 
-def try_ray(cases: tuple[str, ...], data: Path | None) -> Report:
-    """`data` is a directory that nodes see, where there are several machines. Raises RefusalError."""
-    with tempfile.TemporaryDirectory(prefix="gw-", dir=data) as directory:
+def try_ray(cases: tuple[str, ...], shared: Path | None) -> Report:
+    """`shared` is a directory that nodes see, where there are several machines. Raises RefusalError."""
+    with tempfile.TemporaryDirectory(prefix="gw-", dir=shared) as directory:
         (Path(directory) / "logs").mkdir()
         settings = replace(from_environment(), data=Path(directory))
         return asyncio.run(_tried(cases, settings))

@@ -52,6 +52,7 @@ class Attempts:
         self._locks: defaultdict[AttemptKey, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._gone: dict[AttemptKey, asyncio.Event] = {}  # for those whose launch is being undone
         self._early: dict[str, list[Message]] = {node: [] for node in nodes.specs}
+        self._given_up: set[str] = set()  # nodes
         self._tasks: set[asyncio.Task[None]] = set()
         self.epoch = 0
 
@@ -91,9 +92,11 @@ class Attempts:
             told = await self._nodes.tell(nodes, "stop", key=str(key), grace_s=grace_s, epoch=epoch)
             if not told.unreached:
                 self._stops.pop(key, None)
+            silent = self._given_up.intersection(told.unreached)
             if gang is not None:
-                self._stopped(gang, told.answers, again=was_gone)
-            elif not told.unreached:
+                answers = told.answers | {node: {"known": False} for node in silent}
+                self._stopped(gang, answers, again=was_gone)
+            elif len(silent) == len(told.unreached):
                 self._outbox.put(AttemptGone(at_ms=self._now_ms(), key=key))
 
     async def release(self, key: AttemptKey, *, epoch: int) -> None:
@@ -144,6 +147,14 @@ class Attempts:
         """Its next word is its inventory, or overtakes it."""
         self._early[node] = []
 
+    def give_up(self, node: str) -> None:
+        """Nobody can say when a lost node is back: what is to be stopped there counts as gone. Back, it is stopped."""
+        self._given_up.add(node)
+        for key, gang in self._gangs.items():
+            if node in gang.nodes and (key in self._stops or gang.failure is not None):
+                self._outbox.put(*gang.not_found(node, at_ms=self._now_ms()))
+                self._wake_if_gone(gang)
+
     def learn(self, node: str, view: dict[str, Any]) -> None:
         """All that a node has of one attempt, of which the leader is told what it does not know."""
         key = parse_key(view["key"])
@@ -166,6 +177,7 @@ class Attempts:
 
         Its events may have come in between its answer and now: they come after what the answer says.
         """
+        self._given_up.discard(node)
         seen: list[Observation] = []
         found: set[AttemptKey] = set()
         for view in inventory["attempts"]:
@@ -280,9 +292,9 @@ class Attempts:
             )
             if told.unreached:
                 self._stops[gang.key] = 0
-            for node, answer in told.answers.items():
-                if not answer["known"]:
-                    gang.not_found(node, at_ms=self._now_ms())
+            absent = [node for node, answer in told.answers.items() if not answer["known"]]
+            for node in (*absent, *self._given_up.intersection(told.unreached)):
+                gang.not_found(node, at_ms=self._now_ms())
             self._wake_if_gone(gang)
             await gone.wait()
             self._tell_failure(gang.key, failure)

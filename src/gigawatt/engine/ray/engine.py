@@ -101,6 +101,7 @@ class RayEngine:
         self._cluster = cluster
         self._scout: Scout | None = None
         self._places: OrderedDict[tuple[str, int], str] = OrderedDict()
+        self._given_time: list[asyncio.Task[None]] = []
         self._epoch = 0
         self._reading = asyncio.Lock()
 
@@ -125,6 +126,9 @@ class RayEngine:
         self._scout.start()
 
     async def close(self) -> None:
+        for task in self._given_time:
+            task.cancel()
+        await asyncio.gather(*self._given_time, return_exceptions=True)
         if self._scout is not None:
             await self._scout.close()
         await self._attempts.close()
@@ -156,6 +160,8 @@ class RayEngine:
         for node in sorted(set(self._fleet.specs) - set(self._fleet.up)):
             openings = await asyncio.to_thread(self._files.openings, node)
             self._attempts.presume(node, openings)
+            lost_after_s = self.capabilities().node_lost_after_s
+            self._given_time.append(asyncio.create_task(self._give_up_later(node, lost_after_s)))
         known, retold = self._attempts.adopted()
         return Inventory(
             nodes=await self.nodes(), attempts=tuple(known), observations=(*seen, *retold)
@@ -354,7 +360,14 @@ class RayEngine:
 
     def _lost(self, node: str, why: str) -> None:
         self._attempts.lost(node)
+        self._attempts.give_up(node)
         self._outbox.put(NodeLost(at_ms=now_ms(), node=node, reason=why))
+
+    async def _give_up_later(self, node: str, after_s: float) -> None:
+        """One that did not answer when we began has as long as any other before it is given up."""
+        await asyncio.sleep(after_s)
+        if node not in self._fleet.up:
+            self._attempts.give_up(node)
 
     def _back(self, node: str, inventory: Message) -> None:
         self._outbox.put(NodeSeen(at_ms=now_ms(), report=self._fleet.report(node)))

@@ -3,9 +3,10 @@
 import asyncio
 import os
 import re
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import IO, Protocol
 
 from gigawatt.engine.slurm.batch import Batch
 from gigawatt.engine.slurm.tables import (
@@ -144,18 +145,19 @@ class SlurmCommands:
 
     async def _carry_out(self, command: tuple[str, ...], given: str) -> str:
         try:
-            process = await asyncio.create_subprocess_exec(
-                *command,
-                env=self._environ,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-            )
+            with _file_of(given) as stdin:
+                process = await asyncio.create_subprocess_exec(
+                    *command,
+                    env=self._environ,
+                    stdin=stdin,
+                    stdout=asyncio.subprocess.PIPE,
+                    stderr=asyncio.subprocess.PIPE,
+                )
         except OSError as error:
             raise SlurmRefusedError(f"{command[0]} cannot be run: {error.strerror}") from error
         try:
             async with asyncio.timeout(COMMAND_S):
-                stdout, stderr = await process.communicate(given.encode())
+                stdout, stderr = await process.communicate()
         except TimeoutError:
             process.kill()
             await process.wait()
@@ -166,6 +168,14 @@ class SlurmCommands:
         if _UNREACHABLE.search(said):
             raise SlurmUnavailableError(said)
         raise SlurmRefusedError(said)
+
+
+def _file_of(given: str) -> IO[bytes]:
+    """What a command reads: a file, for a pipe would have to be written while the command ends as it likes."""
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - whoever asked closes it
+    file.write(given.encode())
+    file.seek(0)
+    return file
 
 
 def _is_ours(name: str) -> bool:

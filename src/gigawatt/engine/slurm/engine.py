@@ -292,7 +292,7 @@ class SlurmEngine:
 
     async def _call_host(self) -> str:
         """Where nodes can call us: our address on the way to them."""
-        if not await self._watch.look():
+        if not await self._watch.look(concludes=False):
             raise silent("neither nodes nor jobs are told")
         first = next(iter(self._fleet.slurm.values()), None)
         if first is None:

@@ -53,12 +53,17 @@ class Watch:
             begun_s = monotonic_s()
             await asyncio.sleep(CYCLE_S)
             asked_s = monotonic_s()
-            await self.look()
+            try:
+                await self.look()
+            except (
+                Exception
+            ):  # it must not end: what is wrong with one look may be right in the next
+                log.exception("a look at Slurm failed; the next one follows")
             spent_s = monotonic_s() - asked_s
             await asyncio.sleep(max(spent_s * CYCLE_COST - (monotonic_s() - begun_s), 0))
 
-    async def look(self) -> bool:
-        """Whether Slurm answered."""
+    async def look(self, *, concludes: bool = True) -> bool:
+        """Whether Slurm answered. As long as our attempts are not known, nothing is concluded of their jobs."""
         parts, asked_s = self._parts, monotonic_s()
         try:
             jobs = await parts.slurm.jobs()
@@ -80,9 +85,10 @@ class Watch:
         )
         parts.crews.specs = parts.fleet.specs
         parts.outbox.put(*changes.seen)
-        for node in changes.lost:
-            self._lose(node)
-        await self._follow_up(ours, asked_s)
+        if concludes:
+            for node in changes.lost:
+                self._lose(node)
+            await self._follow_up(ours, asked_s)
         return True
 
     def _silent_nodes(self, jobs: dict[str, SlurmJob]) -> frozenset[str]:
