@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from gigawatt.clock import now_ms
 from gigawatt.engine import checkpoints
@@ -34,6 +34,7 @@ from gigawatt.engine.local.launching import Part
 from gigawatt.engine.local.link import LinkLostError, Message, RefusedError
 from gigawatt.engine.local.outbox import Outbox
 from gigawatt.engine.local.provisions import PREPARING_TOLD_EVERY_S, Provisions
+from gigawatt.engine.local.talks import stream_of
 from gigawatt.engine.local.translate import key_of, nodes_of
 from gigawatt.engine.ray.carry import Carrier
 from gigawatt.engine.ray.facts import Facts
@@ -41,6 +42,7 @@ from gigawatt.engine.ray.files import Files
 from gigawatt.engine.ray.fleet import Fleet
 from gigawatt.engine.ray.heads import Head, end_head
 from gigawatt.engine.ray.scout import Cluster, Scout
+from gigawatt.engine.ray.talks import FarAttachment, FarCommand, FarLine, open_far_line
 from gigawatt.engine.talk import Attachment, ByteStream, Command, WindowSize
 from gigawatt.model.checkpoint import Candidate, Finding
 from gigawatt.model.gang import Isolation
@@ -113,6 +115,7 @@ class RayEngine:
             isolation=frozenset({Isolation.PROCESS}),
             shared_filesystem=all(self._fleet.facts(node).shared for node in self._fleet.specs),
             node_lost_after_s=pulse.every_s + pulse.hung_after_s,
+            talks=True,
         )
 
     async def open(self, *, epoch: int) -> None:
@@ -244,16 +247,27 @@ class RayEngine:
     async def run(
         self, key: AttemptKey, rank: int, command: tuple[str, ...], *, window: WindowSize | None
     ) -> Command:
-        """Raises RefusalError (unsupported)."""
-        _no_talks()
+        """The supervisor ends it with our connection."""
+        size = window and [window.rows, window.columns]
+        more = {"command": command, "size": size, "term": window.term if window else ""}
+        line, given = await self._talk("run", key, rank, more)
+        return FarCommand(line, given, terminal=window is not None)
 
     async def attach(self, key: AttemptKey, rank: int) -> Attachment:
-        """Raises RefusalError (unsupported)."""
-        _no_talks()
+        line, given = await self._talk("attach", key, rank, {})
+        return FarAttachment(line, given)
 
     async def connect(self, key: AttemptKey, rank: int, port: int) -> ByteStream:
-        """Raises RefusalError (unsupported)."""
-        _no_talks()
+        line, given = await self._talk("connect", key, rank, {"port": port})
+        await line.close()
+        return await stream_of(given)
+
+    async def _talk(
+        self, verb: str, key: AttemptKey, rank: int, more: dict[str, Any]
+    ) -> tuple[FarLine, list[int]]:
+        message = {"verb": verb, "key": str(key), "rank": rank, **more}
+        nodes = self._attempts.nodes_of(key)
+        return await open_far_line(map(self._fleet.access, nodes), message)
 
     async def read_log(
         self, key: AttemptKey, rank: int, stream: LogStream, *, offset: int, limit: int
@@ -380,11 +394,3 @@ class _NotCarriedError(Exception):
     def __init__(self, node: str, why: str) -> None:
         super().__init__(why)
         self.node = node
-
-
-def _no_talks() -> NoReturn:
-    raise RefusalError(
-        RefusalCode.UNSUPPORTED,
-        "the engine ray cannot talk to ranks",
-        hint="gw exec and gw stack work there",
-    )

@@ -18,12 +18,12 @@ class RayAccess:
 
     def __init__(self, facts: Facts, token: str) -> None:
         self.facts = facts
-        self._token = token
+        self.token = token
 
     async def reach(self, link: Link) -> None:
         """Raises OSError, LinkLostError, RefusedError."""
         async with asyncio.timeout(REACH_S):
-            await link.dial(self.facts.host, self.facts.port, token=self._token)
+            await link.dial(self.facts.host, self.facts.port, token=self.token)
 
     def ended(self) -> None:
         """Nothing of it is ours."""
@@ -64,6 +64,9 @@ class Fleet(Keepers):
             return
         access.facts = facts
         self.specs[facts.node] = facts.spec
+
+    def access(self, node: str) -> RayAccess:
+        return self._accesses[node]
 
     def facts(self, node: str) -> Facts:
         return self._accesses[node].facts

@@ -31,7 +31,7 @@ from gigawatt.engine.slurm.post import Crew
 from gigawatt.engine.slurm.site import meet, silent
 from gigawatt.engine.slurm.topology import Group
 from gigawatt.engine.slurm.watch import Parts, Watch
-from gigawatt.engine.supervisor.serve import put_beside_ranks
+from gigawatt.engine.supervisor.rank_module import put_beside_ranks
 from gigawatt.engine.talk import Attachment, ByteStream, Command, WindowSize
 from gigawatt.model.checkpoint import Candidate, Finding
 from gigawatt.model.gang import Isolation

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from gigawatt.engine.supervisor import beside
+from gigawatt.engine.supervisor import beside, terminal
 from gigawatt.engine.supervisor.attempt import Attempt
 from gigawatt.engine.supervisor.host import Host
 from gigawatt.engine.supervisor.loop import WRITE
@@ -50,6 +50,11 @@ class Attached:
             os.killpg(self._rank.pid, number)
         except ProcessLookupError:
             return
+
+    def resize(self, size: Size) -> None:
+        """Of its terminal, if it has one. Raises OSError."""
+        if self._rank.terminal is not None:
+            terminal.resize(self._rank.terminal, size)
 
     def hang_up(self) -> None:
         """Nothing ends with it."""
@@ -96,11 +101,16 @@ class Live:
         _Dial(self._host, connection, message["id"], port).try_next()
 
     def control(self, message: Message, connection: Connection) -> None:
-        """A signal. Raises RequestError."""
+        """A signal, or the size of a window. Raises RequestError, OSError."""
         talk = self._talks.get(connection)
         if talk is None:
             raise RequestError("bad-request", "this connection has no session")
-        talk.signal(int(message["signal"]))
+        size = _size(message.get("size"))
+        if size is not None:
+            talk.resize(size)
+            connection.send({"id": message["id"], "ok": {}})
+        else:
+            talk.signal(int(message["signal"]))
 
     def disconnected(self, connection: Connection) -> None:
         talk = self._talks.pop(connection, None)

@@ -31,6 +31,8 @@ from gigawatt.engine.supervisor.node import Node, Reply
 from gigawatt.engine.supervisor.notes import Notes
 from gigawatt.engine.supervisor.ports import Ports, runtime_dir
 from gigawatt.engine.supervisor.process import allow_many_files, become_subreaper
+from gigawatt.engine.supervisor.rank_module import put_beside_ranks
+from gigawatt.engine.supervisor.relay import Relay
 from gigawatt.engine.supervisor.shelf import Shelf
 from gigawatt.engine.supervisor.wire import (
     PROTOCOL,
@@ -44,28 +46,6 @@ from gigawatt.engine.supervisor.wire import (
 ORPHAN_S = 86_400  # without a control plane for so long: ranks are stopped, and we end
 ORPHAN_GRACE_S = 30.0
 STAGE_ABANDONED_AFTER_S = 60.0  # a go that has not come by then will not come
-PACKAGE = Path(__file__).resolve().parents[2]
-PUT_BESIDE_RANKS = (
-    "__init__.py",
-    "version.py",
-    "rank/__init__.py",
-    "rank/call.py",
-    "rank/copy.py",
-    "rank/entries.py",
-    "rank/function.py",
-    "rank/kept.py",
-    "rank/unpacking.py",
-    "rank/desk/__init__.py",
-    "rank/desk/facts.py",
-    "rank/desk/front.py",
-    "rank/desk/measure.py",
-    "rank/desk/program.py",
-    "rank/desk/run.py",
-    "rank/desk/terminal.py",
-    "rank/desk/volumes.py",
-    "rank/desk/websocket.py",
-)
-
 FENCED = frozenset({"stage", "go", "abort", "stop", "release", "state"})  # the leader's alone
 
 
@@ -112,6 +92,7 @@ class Server:
         )
         self._live = Live(self._host, self._node.live_rank)
         self._shelf = Shelf(self._host)
+        self._relay = Relay(self._loop)
         self._connections: set[Connection] = set()
         self._strangers = Strangers(self._loop, options.token) if options.token else None
         self._listener_of_events: Connection | None = None
@@ -135,7 +116,11 @@ class Server:
             sock.close()
             return
         connection = Connection(
-            self._loop, sock, on_message=self._request, on_close=self._disconnected
+            self._loop,
+            sock,
+            on_message=self._request,
+            on_close=self._disconnected,
+            channels=self._relay if self._strangers else None,
         )
         self._connections.add(connection)
         if self._strangers is not None:
@@ -213,6 +198,7 @@ class Server:
             "attach": self._live.attach,
             "connect": self._live.connect,
             "control": self._live.control,
+            "take": self._relay.take,
         }
         if verb in now:
             reply(now[verb](message))
@@ -300,17 +286,6 @@ def main(argv: list[str]) -> int:
     notes.note("ended", pid=os.getpid())
     os.close(lock)
     return 0
-
-
-def put_beside_ranks(target: Path) -> None:
-    """The rank module as package `gigawatt`, for whatever Python the ranks have."""
-    for name in PUT_BESIDE_RANKS:
-        path = target / "gigawatt" / name
-        content = (PACKAGE / name).read_bytes()
-        if path.exists() and path.read_bytes() == content:
-            continue
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
 
 
 def _let_go_of_inherited() -> None:
