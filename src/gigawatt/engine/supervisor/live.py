@@ -90,7 +90,8 @@ class Live:
         _, rank = self._find(message)
         self._talks[connection] = Attached(rank)
         given = [] if rank.terminal is None else [rank.terminal]
-        connection.send_with({"id": message["id"], "ok": {"terminal": bool(given)}}, given)
+        answer = {"id": message["id"], "ok": {"terminal": bool(given)}}
+        connection.send_with(answer, given, written=True)
 
     def connect(self, message: Message, connection: Connection) -> None:
         """A connection to a port of this host, where ranks listen. Raises RequestError."""

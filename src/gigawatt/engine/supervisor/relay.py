@@ -23,6 +23,7 @@ TICKET_BYTES = 16
 
 class Held(NamedTuple):
     fd: int
+    written: bool
     timer: Timer
 
 
@@ -33,11 +34,11 @@ class Relay:
         self._loop = loop
         self._held: dict[str, Held] = {}
 
-    def keep(self, fd: int) -> str:
-        """A ticket for a copy of this file, good for a few seconds. Raises OSError."""
+    def keep(self, fd: int, *, written: bool = False) -> str:
+        """A ticket for a copy of this file, good for a few seconds; `written`, nothing is read of it. Raises OSError."""
         ticket = os.urandom(TICKET_BYTES).hex()
         timer = self._loop.later(TAKEN_WITHIN_S, lambda: self._drop(ticket))
-        self._held[ticket] = Held(os.dup(fd), timer)
+        self._held[ticket] = Held(os.dup(fd), written, timer)
         return ticket
 
     def take(self, message: Message, connection: Connection) -> None:
@@ -49,7 +50,11 @@ class Relay:
         connection.send({"id": message["id"], "ok": {}})
         sock = connection.detach()
         try:
-            in_child(self._loop, lambda: copy_bytes(sock.fileno(), held.fd), lambda _: None)
+            in_child(
+                self._loop,
+                lambda: copy_bytes(sock.fileno(), held.fd, written=held.written),
+                lambda _: None,
+            )
         finally:
             sock.close()
             os.close(held.fd)
@@ -84,27 +89,31 @@ class Way:
                 return
 
 
-def copy_bytes(peer: int, file: int) -> None:
-    """Between a connection and an open file, until either is over. In a child, which keeps nothing else open."""
+def copy_bytes(peer: int, file: int, *, written: bool = False) -> None:
+    """Between a connection and an open file, until either is over. In a child, which keeps nothing else open.
+
+    `written`: what the file has to say is another's to read.
+    """
     _close_all_but(peer, file)
     mode = fcntl.fcntl(file, fcntl.F_GETFL) & os.O_ACCMODE
     ways: list[Way] = []
     if mode != os.O_RDONLY:
         ways.append(Way(peer, file))
-    if mode != os.O_WRONLY:
+    if mode != os.O_WRONLY and not written:
         ways.append(Way(file, peer))
     for fd in (peer, file):
         os.set_blocking(fd, False)
     try:
-        _copy(ways, peer, file, half=stat.S_ISSOCK(os.fstat(file).st_mode))
+        half = stat.S_ISSOCK(os.fstat(file).st_mode)
+        _copy(ways, peer, file, half=half, hears=mode == os.O_RDONLY)
     except OSError:
         return  # one of them takes no more: that is the end of it
 
 
-def _copy(ways: list[Way], peer: int, file: int, *, half: bool) -> None:
-    """`half`: what the peer has ended may still be answered."""
+def _copy(ways: list[Way], peer: int, file: int, *, half: bool, hears: bool) -> None:
+    """`half`: what the peer has ended may still be answered. `hears`: it says nothing, so its end is that it has gone."""
     while ways:
-        _wait(ways, peer)
+        _wait(ways, peer, gone=select.POLLERR | (select.POLLRDHUP if hears else 0))
         for way in tuple(ways):
             way.move()
             if not way.ended or way.waiting:
@@ -118,22 +127,17 @@ def _copy(ways: list[Way], peer: int, file: int, *, half: bool) -> None:
             _end(file)
 
 
-def _wait(ways: list[Way], peer: int) -> None:
-    """Until some way can go on. A peer that is only told things must not have gone: it says nothing but its end."""
-    poll = select.poll()
-    wanted: dict[int, int] = {}
+def _wait(ways: list[Way], peer: int, *, gone: int) -> None:
+    """Until some way can go on. Raises BrokenPipeError where the peer is gone."""
+    wanted = {peer: gone}
     for way in ways:
         fd, event = (way.target, select.POLLOUT) if way.waiting else (way.source, select.POLLIN)
         wanted[fd] = wanted.get(fd, 0) | event
-    listens = any(way.source == peer for way in ways)
-    wanted.setdefault(peer, 0)
-    if not listens:
-        wanted[peer] |= select.POLLRDHUP
+    poll = select.poll()
     for fd, events in wanted.items():
         poll.register(fd, events)
     for fd, events in poll.poll():
-        gone = events & (select.POLLERR | select.POLLRDHUP)
-        if fd == peer and gone and (not listens or events & select.POLLERR):
+        if fd == peer and events & gone:
             raise BrokenPipeError
 
 

@@ -36,8 +36,8 @@ class RequestError(Exception):
 class Channels(Protocol):
     """Where open files are fetched that cannot be given away over a connection."""
 
-    def keep(self, fd: int) -> str:
-        """A ticket for it."""
+    def keep(self, fd: int, *, written: bool = False) -> str:
+        """A ticket for it; `written`, only for writing."""
         ...
 
 
@@ -72,13 +72,15 @@ class Connection:
         if len(self._unsent) > UNSENT_BYTES_MAX:
             self.close()
 
-    def send_with(self, message: Message, descriptors: list[int]) -> None:
-        """Also give the peer these open files. Nothing may be waiting to be sent before it."""
+    def send_with(self, message: Message, descriptors: list[int], *, written: bool = False) -> None:
+        """Also give the peer these open files, which it only writes to if `written`. Nothing may be waiting to be sent
+        before it.
+        """
         assert not self._unsent
         if self.closed:
             return
         if self._channels is not None:
-            tickets = [self._channels.keep(fd) for fd in descriptors]
+            tickets = [self._channels.keep(fd, written=written) for fd in descriptors]
             self.send({**message, "ok": {**message["ok"], "tickets": tickets}})
             return
         line = json.dumps(message, separators=(",", ":")).encode() + b"\n"
