@@ -66,6 +66,7 @@ class RayCluster:
     def up(self, *names: str) -> None:
         """The bridge, the head and these nodes."""
         self.data.mkdir()
+        (self.base / "w").mkdir()
         _ip("link", "add", self._tag, "type", "bridge")
         _ip("addr", "add", f"{self.address}/24", "dev", self._tag)
         _ip("link", "set", self._tag, "up")
@@ -156,6 +157,25 @@ class RayCluster:
             process.poll()
         read_head(self.record)
         return not left
+
+    def gw(self, *words: str) -> str:
+        """What a command of the instance prints."""
+        done = subprocess.run(
+            [sys.executable, "-m", "gigawatt.cli", *words],
+            env={
+                **self.environ(),
+                "GIGAWATT_DATA": str(self.data),
+                "GIGAWATT_RAY_ADDRESS": self.cluster.address,
+                "GIGAWATT_RAY_TOKEN": str(self.cluster.token_file),
+            },
+            cwd=self.base / "w",
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=START_S,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     def environ(self) -> dict[str, str]:
         return {**os.environ, **ray_environ(self.cluster.token_file), MARKER: str(self.base)}

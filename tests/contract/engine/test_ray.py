@@ -18,6 +18,7 @@ from gigawatt.build.bundles import unpack
 from gigawatt.engine.conformance import CASES, Faults, Report, run
 from gigawatt.engine.conformance.bench import Bench
 from gigawatt.engine.ray import RayEngine
+from gigawatt.engine.supervisor.door import read_door
 from gigawatt.model.node import NodeState
 from gigawatt.model.observation import (
     AttemptGone,
@@ -41,8 +42,44 @@ EPOCHS = itertools.count(1000, 1000)
 @pytest.fixture(scope="module")
 def ray() -> Iterator[RayCluster]:
     with running_ray("n1", "n2") as cluster:
-        asyncio.run(_wait_for(cluster, "n1", "n2"))
         yield cluster
+
+
+def test_an_instance_runs_jobs_on_the_cluster_until_it_is_stopped(ray: RayCluster) -> None:
+    """Comes first: its epochs are low."""
+    place = ["--data", str(ray.data)]
+    ray.gw(
+        "up",
+        "--engine",
+        "ray",
+        "--host",
+        ray.address,
+        "--port=0",
+        "--gateway-port=0",
+        *place,
+        "--detach",
+    )
+    until(lambda: ray.gw("nodes").count("ready") == 2, timeout_s=NODES_S, what="two nodes")
+    ray.gw(
+        "run",
+        "--name",
+        "hello",
+        "--nodes",
+        "2",
+        "--wait",
+        "--",
+        "sh",
+        "-c",
+        "echo on $GIGAWATT_NODE",
+    )
+    told = ray.gw("logs", "hello", "--rank", "all")
+    assert "on n1" in told
+    assert "on n2" in told
+    supervisors = _supervisors(ray)
+    assert len(supervisors) == 2
+    ray.gw("down")
+    until(lambda: not any(map(_lives, supervisors)), what="supervisors to end")
+    assert not _supervisors(ray)
 
 
 @pytest.fixture(scope="module")
@@ -228,7 +265,6 @@ def test_a_node_without_the_file_system_is_sent_its_bundle_and_tells_its_logs(
 ) -> None:
     ray.add("n3", far=True)
     ray.wait_for_nodes()
-    asyncio.run(_wait_for(ray, "n1", "n2", "n3"))
     archive, digest = _bundle(ray.base, {"main.sh": b"echo from the bundle; cat blob | wc -c"})
 
     async def story() -> None:
@@ -296,6 +332,12 @@ def _engine_of(bench: Bench) -> RayEngine:
     return bench.engine
 
 
+def _supervisors(ray: RayCluster) -> list[int]:
+    """Pids of those that nobody has told to end."""
+    doors = (read_door(path.parent) for path in ray.base.glob("nodes/*/*/door"))
+    return [door.pid for door in doors if door is not None]
+
+
 def _lives(pid: int) -> bool:
     """Namespaces of networks see the same processes."""
     return Path(f"/proc/{pid}").exists()
@@ -308,6 +350,7 @@ def _ray_number(bench: Bench, node: str) -> str:
 @asynccontextmanager
 async def _leading(ray: RayCluster, archive: Path | None = None) -> AsyncGenerator[Bench, None]:
     """A bench that leads; what it launched is stopped at the end."""
+    await _meet(ray)
     bench = Bench(
         lambda: _engine(ray, archive),
         faults=Faults(),
@@ -322,13 +365,13 @@ async def _leading(ray: RayCluster, archive: Path | None = None) -> AsyncGenerat
         await bench.finish()
 
 
-async def _wait_for(ray: RayCluster, *names: str) -> None:
-    """Until an engine has met these nodes, and has them on record."""
+async def _meet(ray: RayCluster) -> None:
+    """Until an engine has met every node, and has it on record."""
     engine = _engine(ray)
     await engine.open(epoch=next(EPOCHS))
     try:
         await engine.adopt()
-        missing = set(names) - {report.id for report in await engine.nodes()}
+        missing = set(ray.nodes) - {report.id for report in await engine.nodes()}
         async with asyncio.timeout(NODES_S):
             seen = engine.observe()
             while missing:

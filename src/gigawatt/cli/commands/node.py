@@ -56,9 +56,10 @@ def join(  # noqa: PLR0913 - each is an option
     from gigawatt.engine.ray.joining import address_towards, stay_joined
 
     check_ray()
+    towards = address_towards(head)
     member = Member(
         node=name or socket.gethostname().split(".")[0].lower(),
-        address=address or address_towards(head),
+        address=address or towards,
         token_file=token_file.resolve(),
         cpus=cpus,
         gpus=gpus,

@@ -15,6 +15,8 @@ from gigawatt.model.refusal import RefusalCode, RefusalError
 
 RETRY_S = (0.0, 1.0, 2.0, 5.0)  # between starts; the last repeats
 LASTED_S = 60.0  # one that ran so long is followed by the next at once
+CONNECT_S = 2.0
+LOOK_S = 0.5
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -23,6 +25,8 @@ def stay_joined(member: Member, head: str, *, say: Callable[[str], None]) -> Non
     tries = 0
     with _signals() as asked:
         while True:
+            if _waited_for(head, asked, say=say):
+                return
             begun_s = monotonic_s()
             if _run(member, head, asked, say=say):
                 return
@@ -44,6 +48,23 @@ def address_towards(head: str) -> str:
         raise RefusalError(
             RefusalCode.INVALID, f"there is no way to {head}: {error}", field="head"
         ) from error
+
+
+def _waited_for(head: str, asked: int, *, say: Callable[[str], None]) -> bool:
+    """Until it answers: Ray would try for half a minute each time. Whether we were asked to end before."""
+    host, _, port = head.rpartition(":")
+    said = False
+    while True:
+        try:
+            socket.create_connection((host, int(port)), timeout=CONNECT_S).close()
+        except OSError as error:
+            if not said:
+                say(f"waiting for {head}: {error}")
+            said = True
+        else:
+            return False
+        if select.select([asked], [], [], LOOK_S)[0]:
+            return True
 
 
 def _run(member: Member, head: str, asked: int, *, say: Callable[[str], None]) -> bool:

@@ -16,6 +16,8 @@ from gigawatt.engine.ray.facts import Facts, parse_facts
 log = logging.getLogger(__name__)
 
 RETRY_S = (0.0, 1.0, 2.0, 5.0, 10.0)  # between envoys; the last repeats
+CONNECT_S = 2.0
+LOOK_S = 0.5
 END_S = 10.0
 LINE_BYTES_MAX = 1 << 20
 
@@ -78,10 +80,25 @@ class Scout:
             try:
                 if self._ready is not None:
                     await self._ready()
+                await self._wait_for_head()
                 await self._follow()
             except OSError as error:
                 self._tell("", f"Ray cannot be spoken with: {error}")
             tries = 1 if self._connected else tries + 1
+
+    async def _wait_for_head(self) -> None:
+        """An envoy would try for long, and see it late."""
+        host, _, port = self._cluster.address.rpartition(":")
+        while True:
+            try:
+                async with asyncio.timeout(CONNECT_S):
+                    _, writer = await asyncio.open_connection(host, int(port))
+            except (OSError, ValueError) as error:
+                self._tell("", f"Ray's head at {self._cluster.address} does not answer: {error}")
+            else:
+                writer.close()
+                return
+            await asyncio.sleep(LOOK_S)
 
     async def _follow(self) -> None:
         self._process = process = await self._spawn()
