@@ -63,6 +63,11 @@ class RayCluster:
             member, self.port, record=self.record, log_file=base / "head.log", options=options
         )
 
+    @property
+    def alive(self) -> frozenset[str]:
+        """Nodes that were not killed."""
+        return frozenset(self._joined)
+
     def up(self, *names: str) -> None:
         """The bridge, the head and these nodes."""
         self.data.mkdir()

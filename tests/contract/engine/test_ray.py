@@ -286,24 +286,6 @@ def test_a_node_without_the_file_system_is_sent_its_bundle_and_tells_its_logs(
     assert not list((ray.data / "nodes").glob("n3*"))
 
 
-def test_a_node_that_goes_with_all_it_runs_is_lost_and_comes_back_without_it(
-    ray: RayCluster,
-) -> None:
-    async def story() -> None:
-        async with _leading(ray) as bench:
-            key = await bench.launch(bench.build("sleep", "300", nodes=("n2",)))
-            await bench.wait(RankStarted, key=key)
-            seen = len(bench.seen)
-            await asyncio.to_thread(ray.kill_node, "n2")
-            assert (await bench.wait(NodeLost, since=seen, within_s=5)).node == "n2"
-            ray.add("n2")
-            await bench.wait(NodeSeen, since=seen, within_s=NODES_S)
-            assert (await bench.wait(RankExited, key=key)).lost
-            await bench.wait(AttemptGone, key=key)
-
-    asyncio.run(story())
-
-
 def test_what_cannot_be_reached_at_a_restart_is_presumed_to_run(ray: RayCluster) -> None:
     async def story() -> None:
         async with _leading(ray) as bench:
@@ -317,6 +299,27 @@ def test_what_cannot_be_reached_at_a_restart_is_presumed_to_run(ray: RayCluster)
             await bench.wait(RankStarted, key=key)
             await bench.engine.stop(key, grace_s=0, epoch=bench.epoch)
             await bench.wait(AttemptGone, key=key)
+
+    asyncio.run(story())
+
+
+def test_a_node_that_goes_with_all_it_runs_is_lost_and_held_up_for_by_nobody(
+    ray: RayCluster,
+) -> None:
+    """Comes last: it does not come back."""
+
+    async def story() -> None:
+        async with _leading(ray) as bench:
+            key = await bench.launch(bench.build("sleep", "300", nodes=("n1", "n2")))
+            await bench.wait(RankStarted, key=key, count=2)
+            seen = len(bench.seen)
+            await asyncio.to_thread(ray.kill_node, "n2")
+            assert (await bench.wait(NodeLost, since=seen, within_s=5)).node == "n2"
+            await bench.engine.stop(key, grace_s=5, epoch=bench.epoch)
+            await bench.wait(AttemptGone, key=key, within_s=5)
+            await bench.restart()
+            await bench.engine.stop(key, grace_s=5, epoch=bench.epoch)
+            await bench.wait(AttemptGone, key=key, within_s=10)
 
     asyncio.run(story())
 
@@ -371,7 +374,7 @@ async def _meet(ray: RayCluster) -> None:
     await engine.open(epoch=next(EPOCHS))
     try:
         await engine.adopt()
-        missing = set(ray.nodes) - {report.id for report in await engine.nodes()}
+        missing = set(ray.alive) - {report.id for report in await engine.nodes()}
         async with asyncio.timeout(NODES_S):
             seen = engine.observe()
             while missing:

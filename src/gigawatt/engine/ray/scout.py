@@ -36,7 +36,7 @@ class Cluster:
 
 
 class Scout:
-    """`ready` is called before each envoy: a cluster of our own is started there."""
+    """`ready` starts the head of a cluster of our own, if it does not run. Raises OSError."""
 
     def __init__(
         self,
@@ -78,8 +78,6 @@ class Scout:
             await asyncio.sleep(RETRY_S[min(tries, len(RETRY_S) - 1)])
             self._connected = False
             try:
-                if self._ready is not None:
-                    await self._ready()
                 await self._wait_for_head()
                 await self._follow()
             except OSError as error:
@@ -87,9 +85,11 @@ class Scout:
             tries = 1 if self._connected else tries + 1
 
     async def _wait_for_head(self) -> None:
-        """An envoy would try for long, and see it late."""
+        """One of our own is started. An envoy would try for long, and see a head late. Raises OSError."""
         host, _, port = self._cluster.address.rpartition(":")
         while True:
+            if self._ready is not None:
+                await self._ready()
             try:
                 async with asyncio.timeout(CONNECT_S):
                     _, writer = await asyncio.open_connection(host, int(port))
