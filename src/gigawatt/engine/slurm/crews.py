@@ -324,9 +324,12 @@ class Crews:
             lambda event: self._event(post, event), lambda why: self._lost(crew, post, link, why)
         )
         try:
-            await link.dial(address.host, address.port, token=crew.spec.token)
-            await link.ask("hello", epoch=self._epoch, timeout_s=HELLO_S)
-            inventory = await link.ask("inventory")
+            mac = await link.dial(address.host, address.port, token=crew.spec.token)
+            _, _, inventory = await asyncio.gather(  # sent at once, answered in order
+                link.ask("prove", mac=mac),
+                link.ask("hello", epoch=self._epoch, timeout_s=HELLO_S),
+                link.ask("inventory"),
+            )
         except BaseException:
             await link.close()
             raise
