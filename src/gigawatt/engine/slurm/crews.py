@@ -266,7 +266,6 @@ class Crews:
                 return
             else:
                 crew.submitted_s = monotonic_s()
-                crew.reference = reference(crew.number)
                 return
 
     async def _find(self, crew: Crew, post: Post) -> None:
@@ -366,11 +365,6 @@ def _absent(verb: str, key: str) -> Message:
     if verb in ABSENT:
         return ABSENT[verb]
     raise RefusedError("unknown", f"{key} does not run here")
-
-
-def reference(number: int) -> str:
-    """What people and accounting call a job."""
-    return f"Slurm job {number}"
 
 
 def _called(post: Post, task: "asyncio.Task[Any]") -> None:
