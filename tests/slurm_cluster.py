@@ -10,7 +10,6 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -160,12 +159,7 @@ class SlurmCluster:
             if name in self._daemons:
                 self._daemons[name].send_signal(signal.SIGCONT)
                 self.kill(name, signal.SIGTERM)
-        deadline_s = time.monotonic() + STOP_S
-        while left := _marked(f"{MARKER}={self.base}"):
-            for pid in left:
-                _send(pid, signal.SIGKILL)
-            assert time.monotonic() < deadline_s, f"processes {left} do not end"
-            time.sleep(0.05)
+        until(lambda: _kill_marked(f"{MARKER}={self.base}"), timeout_s=STOP_S, what="no process")
 
     def _spawn(self, name: str, *command: str) -> None:
         log = (self.base / "log" / f"{name}.out").open("ab")
@@ -250,6 +244,14 @@ def _free_ports(count: int) -> list[int]:
     for each in sockets:
         each.close()
     return ports
+
+
+def _kill_marked(variable: str) -> bool:
+    """Whether none was left."""
+    left = _marked(variable)
+    for pid in left:
+        _send(pid, signal.SIGKILL)
+    return not left
 
 
 def _marked(variable: str) -> list[int]:

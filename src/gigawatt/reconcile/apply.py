@@ -147,8 +147,7 @@ def command(turn: Turn, asked: Command) -> Entity:  # noqa: C901, PLR0911, PLR09
         case StopEndpoint():
             return endpoints.stop(turn, asked)
         case ChangeNode():
-            closures.check(turn, asked)
-            return nodes.change(turn, asked)
+            return closures.change(turn, asked)
         case NoteAccess():
             return accesses.note(turn, asked)
         case CreateProject() | SetEntitlement():

@@ -85,6 +85,17 @@ def gangs_on(turn: Turn, node: str) -> list[Owner]:
     return [owner for owner in owners if owner and owner.attempt and owner.attempt.live]
 
 
+def moved(turn: Turn, node: Node, state: NodeState, reason: str) -> Node:
+    """It in another state; a step that the table does not allow is our mistake."""
+    if state is node.state:
+        return turn.put(replace(node, reason=reason))
+    assert state in NEXT_STATES[node.state], f"{node.id}: {node.state} -> {state}"
+    after = turn.put(replace(node, state=state, reason=reason, changed_ms=turn.now_ms))
+    account = turn.world.accounts[node.id]
+    turn.account(ledger.set_rest(account, REST_CLASS[state], now_ms=turn.now_ms))
+    return after
+
+
 def _join(turn: Turn, report: NodeReport) -> None:
     node = turn.put(
         Node(
@@ -97,17 +108,6 @@ def _join(turn: Turn, report: NodeReport) -> None:
     )
     turn.put(ledger.open_account(node, now_ms=turn.now_ms))
     turn.emit("node.joined", node)
-
-
-def moved(turn: Turn, node: Node, state: NodeState, reason: str) -> Node:
-    """It in another state; a step that the table does not allow is our mistake."""
-    if state is node.state:
-        return turn.put(replace(node, reason=reason))
-    assert state in NEXT_STATES[node.state], f"{node.id}: {node.state} -> {state}"
-    after = turn.put(replace(node, state=state, reason=reason, changed_ms=turn.now_ms))
-    account = turn.world.accounts[node.id]
-    turn.account(ledger.set_rest(account, REST_CLASS[state], now_ms=turn.now_ms))
-    return after
 
 
 def _resize(turn: Turn, node: Node) -> None:

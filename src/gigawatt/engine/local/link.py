@@ -51,8 +51,9 @@ class Link:
         """Raises OSError."""
         self._take_up(*await asyncio.open_unix_connection(path, limit=LINE_BYTES_MAX))
 
-    async def dial(self, host: str, port: int, *, token: str) -> None:
-        """Reach a supervisor on another machine, which must prove that it has the token as we do.
+    async def dial(self, host: str, port: int, *, token: str) -> str:
+        """Reach a supervisor on another machine, which must prove that it has the token as we do. Our own proof is to
+        be the next that is sent, as `prove`; what comes after it need not wait for the answer.
 
         Raises OSError, LinkLostError or RefusedError.
         """
@@ -63,7 +64,7 @@ class Link:
         theirs = str(answer["nonce"])
         if not hmac.compare_digest(str(answer["mac"]), proof(token, SUPERVISOR, ours, theirs)):
             raise RefusedError("bad-request", f"at {host}:{port} is not the attempt's supervisor")
-        await self.ask("prove", mac=proof(token, ENGINE, theirs, ours))
+        return proof(token, ENGINE, theirs, ours)
 
     async def ask(self, verb: str, *, timeout_s: float = ANSWER_S, **fields: Any) -> Message:
         """Raises LinkLostError (also for an answer that is late), RefusedError or StaleEpochError."""

@@ -266,7 +266,6 @@ class Crews:
                 return
             else:
                 crew.submitted_s = monotonic_s()
-                crew.reference = reference(crew.number)
                 return
 
     async def _find(self, crew: Crew, post: Post) -> None:
@@ -324,9 +323,12 @@ class Crews:
             lambda event: self._event(post, event), lambda why: self._lost(crew, post, link, why)
         )
         try:
-            await link.dial(address.host, address.port, token=crew.spec.token)
-            await link.ask("hello", epoch=self._epoch, timeout_s=HELLO_S)
-            inventory = await link.ask("inventory")
+            mac = await link.dial(address.host, address.port, token=crew.spec.token)
+            _, _, inventory = await asyncio.gather(  # sent at once, answered in order
+                link.ask("prove", mac=mac),
+                link.ask("hello", epoch=self._epoch, timeout_s=HELLO_S),
+                link.ask("inventory"),
+            )
         except BaseException:
             await link.close()
             raise
@@ -363,11 +365,6 @@ def _absent(verb: str, key: str) -> Message:
     if verb in ABSENT:
         return ABSENT[verb]
     raise RefusedError("unknown", f"{key} does not run here")
-
-
-def reference(number: int) -> str:
-    """What people and accounting call a job."""
-    return f"Slurm job {number}"
 
 
 def _called(post: Post, task: "asyncio.Task[Any]") -> None:

@@ -24,10 +24,11 @@ from gigawatt.engine.slurm import jobs
 from gigawatt.engine.slurm.batch import share_of
 from gigawatt.engine.slurm.call import CallBox, own_address
 from gigawatt.engine.slurm.client import Slurm, SlurmRefusedError, SlurmUnavailableError
-from gigawatt.engine.slurm.crews import Crews, Hooks, reference
+from gigawatt.engine.slurm.crews import Crews, Hooks
 from gigawatt.engine.slurm.files import Files
 from gigawatt.engine.slurm.fleet import OURS, Fleet, Plan, drained_by_us
 from gigawatt.engine.slurm.post import Crew
+from gigawatt.engine.slurm.recovery import find_crews
 from gigawatt.engine.slurm.site import meet, silent
 from gigawatt.engine.slurm.topology import Group
 from gigawatt.engine.slurm.watch import Parts, Watch
@@ -117,7 +118,10 @@ class SlurmEngine:
         self._crews.lead(epoch)
         await self._meet_slurm()
         await self._calls.open(await self._call_host())
-        await self._find_crews()
+        for spec, _, _ in await asyncio.to_thread(self._files.jobs):
+            for node in spec.addresses:
+                self._attempts.lost(node)  # what is told before its inventory is read is kept
+        await find_crews(self._slurm, self._files, self._crews, prefix=self._prefix)
         self._watching = asyncio.create_task(self._watch.run())
 
     async def close(self) -> None:
@@ -300,27 +304,6 @@ class SlurmEngine:
             raise RefusalError(RefusalCode.UNAVAILABLE, f"{where} has no nodes", field="engine")
         return await asyncio.to_thread(own_address, first.address)
 
-    async def _find_crews(self) -> None:
-        """Those of jobs that are not released yet. Raises StaleEpochError."""
-        for spec, plan, number in await asyncio.to_thread(self._files.jobs):
-            crew = self._crews.muster(spec, plan, number)
-            crew.reference = reference(number) if number else ""
-            for node in crew.posts:
-                self._attempts.lost(node)  # what is told before its inventory is read is kept
-        active = {job.name.removeprefix(self._prefix): job for job in await self._slurm.jobs()}
-        for crew in tuple(self._crews.all.values()):
-            job = active.get(crew.key)
-            crew.over = job is None or job.over
-            crew.number = job.id if job else crew.number
-            if await asyncio.to_thread(self._is_of_no_use, crew):
-                await self._crews.forget(crew)
-        results = await asyncio.gather(
-            *(self._crews.find(crew) for crew in self._crews.all.values()), return_exceptions=True
-        )
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
-
     def _plan(self, launch: Launch, nodes: tuple[str, ...]) -> None:
         """Know what is to be submitted, once; without waiting, so that of two launches one is the first. Raises _Unfit."""
         for node in nodes:
@@ -365,13 +348,6 @@ class SlurmEngine:
         number = await self._slurm.submit(batch)
         await asyncio.to_thread(self._files.write_id, crew.key, number)
         return number
-
-    def _is_of_no_use(self, crew: Crew) -> bool:
-        """It has been released; or it ended before it came to start, and can be launched anew. Blocks."""
-        files, nodes = self._files, crew.posts
-        if any(files.view(crew.key, node) is not None for node in nodes):
-            return False
-        return crew.over or any(files.was_released(crew.key, node) for node in nodes)
 
     def _token_of(self, key: str) -> str:
         crew = self._crews.all.get(key)

@@ -32,7 +32,6 @@ class Crew:
     spec: JobSpec
     posts: dict[str, Post]
     number: int = 0  # Slurm's; 0 as long as it is not known
-    reference: str = ""
     submitting: "asyncio.Task[None] | None" = None
     submitted_s: float = 0.0  # by the monotonic clock
     waiting_since_s: float = 0.0
@@ -45,6 +44,11 @@ class Crew:
     @property
     def key(self) -> str:
         return self.spec.key
+
+    @property
+    def reference(self) -> str:
+        """What people and accounting call its job."""
+        return f"Slurm job {self.number}" if self.number else ""
 
     def fail(self, reason: str) -> None:
         """Whoever waits for its supervisors is told that they will not come."""

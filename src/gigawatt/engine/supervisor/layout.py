@@ -81,6 +81,10 @@ class Layout:
         keys = sorted(path.name for path in self.live.iterdir())
         return [key for key in keys if self._key in {"", key}]
 
+    def may_have_leftovers(self) -> bool:
+        """Whether an earlier supervisor may have started something: one of an attempt alone has put that on record."""
+        return not self._key or (self.live / self._key).exists()
+
     def was_released(self, key: str) -> bool:
         return (self.attempts / key).exists() and not (self.live / key).exists()
 

@@ -68,7 +68,8 @@ class Server:
         self._notes = notes
         self._loop = Loop(notes)
         self._tag = f"{options.instance[:12]}-{options.node}"
-        self._limits = limits.detect(self._tag)
+        # A batch system holds its job to what it has, and a look for groups of our own takes as long as a launch.
+        self._limits = limits.by_rlimit() if options.job else limits.detect(self._tag)
         start = int.from_bytes(self._tag.encode(), "big") % 9973
         self._host = Host(
             loop=self._loop,
@@ -124,6 +125,7 @@ class Server:
         )
         self._connections.add(connection)
         if self._strangers is not None:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._strangers.add(connection)
 
     def _disconnected(self, connection: Connection) -> None:

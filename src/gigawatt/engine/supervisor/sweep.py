@@ -22,7 +22,8 @@ LOOK_AGAIN_S = 0.01
 
 def recover(host: Host) -> dict[str, Record]:
     """What is not released yet, by key, each ended: ranks whose end is not on record are `lost`."""
-    _end_leftovers(host)
+    if host.layout.may_have_leftovers():
+        _end_leftovers(host)
     records: dict[str, Record] = {}
     for key in host.layout.live_keys():
         directory = host.layout.attempts / key
