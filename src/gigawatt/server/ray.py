@@ -48,7 +48,7 @@ def ray_options(settings: Settings) -> RayOptions:
         node=socket.gethostname().split(".")[0].lower(),
         address=_address(settings),
         token_file=files.token,
-        directory=str(settings.data / "nodes"),
+        directory=str(files.root / "here"),
     )
     head = Head(
         member,

@@ -205,9 +205,9 @@ class RayEngine:
         if why:
             self._fail(key, why)
             return
-        await asyncio.to_thread(self._files.note_attempt, key, nodes)
         master = self._fleet.facts(nodes[0]).host
         async with self._provisions.parts(launch, self._fleet.specs, master_addr=master) as parts:
+            await asyncio.to_thread(self._files.note_attempt, key, parts)
             try:
                 carried = await self._carried(launch, parts)
             except _NotCarriedError as error:

@@ -22,6 +22,7 @@ from gigawatt.version import __version__
 
 LOOK_S = 0.5  # between looks at Ray's nodes
 FACTS_S = 2.0  # between questions to a steward
+AGAIN_S = 2.0  # before a node on which something failed is tried again
 START_S = 20.0  # for a steward to come, before it is told that it does not
 NAMESPACE = "gigawatt"
 
@@ -64,6 +65,7 @@ class Envoy:
         self._ray = ray
         self._task = task
         self._posts: dict[str, Post] = {}
+        self._failed_s: dict[str, float] = {}
         self._ending = threading.Event()
 
     def run(self) -> None:
@@ -91,6 +93,8 @@ class Envoy:
         for gone in set(self._posts) - set(alive):
             del self._posts[gone]
         for number, each in alive.items():
+            if monotonic_s() < self._failed_s.get(number, 0) + AGAIN_S:
+                continue
             try:
                 if number not in self._posts:
                     self._check_name(node_name(each))
@@ -98,6 +102,7 @@ class Envoy:
                 told = self._posts[number].look()
             except Exception as error:  # noqa: BLE001 - one node's failure, of whatever kind, is told and tried again
                 self._posts.pop(number, None)
+                self._failed_s[number] = monotonic_s()
                 told = {"failed": node_name(each), "why": _first_words(error)}
             if told is not None:
                 say(told)

@@ -5,19 +5,24 @@ ray/secret            proves us to our supervisors, and them to us (0600)
 ray/beacon            a node that reads the same here shares our file system
 ray/head.json         the head that we have started
 ray/nodes/<node>      what was last told of a node
-ray/attempts/<key>    where an attempt may run, until it is released
+nodes/<node>/         live/ and attempts/<key>/journal as on one machine, of what was sent there and is not released: what
+                      a node may run that does not answer, and the data that it uses
 """
 
 import contextlib
 import hashlib
 import hmac
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from gigawatt.clock import entropy
+from gigawatt.engine.local.files import nodes_dir, unreleased
+from gigawatt.engine.local.launching import Part
 from gigawatt.engine.ray.facts import Facts, facts_json, parse_facts
-from gigawatt.engine.supervisor.layout import write_whole
+from gigawatt.engine.supervisor.layout import Layout, write_whole
+from gigawatt.engine.supervisor.workdir import remove_tree
 from gigawatt.model.launch import AttemptKey
 
 SECRET_BYTES = 32
@@ -33,10 +38,10 @@ class Files:
         self.beacon = self.root / "beacon"
         self._secret = self.root / "secret"
         self._nodes = self.root / "nodes"
-        self._attempts = self.root / "attempts"
+        self._sent = nodes_dir(data)
 
     def make(self) -> None:
-        for path in (self.root, self._nodes, self._attempts):
+        for path in (self.root, self._nodes, self._sent):
             path.mkdir(parents=True, exist_ok=True, mode=0o700)
         for path in (self._secret, self.beacon):
             if not path.exists():
@@ -70,23 +75,26 @@ class Files:
         for path in self._nodes.iterdir():
             path.unlink()
 
-    def note_attempt(self, key: AttemptKey, nodes: tuple[str, ...]) -> None:
+    def note_attempt(self, key: AttemptKey, parts: Mapping[str, Part]) -> None:
         """Before any of its nodes is asked."""
-        entry = json.dumps({"key": str(key), "nodes": nodes}).encode()
-        write_whole(self._attempts / str(key), entry)
+        for node, part in parts.items():
+            layout = Layout(self._sent / node)
+            layout.make()
+            directory = layout.attempts / str(key)
+            directory.mkdir(exist_ok=True, mode=0o700)
+            spec = {"key": str(key), "nodes": part["nodes"], "volumes": part["volumes"]}
+            entry = {"kind": "going", "spec": spec, "master_port": 0, "port": 0}
+            write_whole(directory / "journal", json.dumps(entry).encode() + b"\n")
+            (layout.live / str(key)).touch()
 
     def forget_attempt(self, key: AttemptKey) -> None:
-        (self._attempts / str(key)).unlink(missing_ok=True)
+        for live in self._sent.glob(f"*/live/{key}"):
+            remove_tree(live.parents[1] / "attempts" / str(key))
+            live.unlink(missing_ok=True)
 
     def openings(self, node: str) -> list[dict[str, Any]]:
         """What may run on a node that does not answer, as the first entries of its journals would say."""
-        found: list[dict[str, Any]] = []
-        for path in sorted(self._attempts.iterdir()):
-            with contextlib.suppress(OSError, ValueError):
-                spec = json.loads(path.read_bytes())
-                if node in spec["nodes"]:
-                    found.append({"spec": spec, "master_port": 0, "port": 0})
-        return found
+        return unreleased(self._sent / node)
 
 
 def token_of(secret: str, node: str) -> str:

@@ -51,6 +51,7 @@ class Steward:
                 f"gigawatt is {__version__} on {order.node}, and {order.version} leads"
             )
         self._order = order
+        self._machine = look_at_machine()
         self._environ = _raylet_environ()
         base = self._environ.get(DIRECTORY_VARIABLE) or str(Path.home() / ".gigawatt-node")
         self._root = Path(base) / order.instance / order.node
@@ -61,7 +62,7 @@ class Steward:
     def facts(self) -> dict[str, Any]:
         """What the node is, with its supervisor running; as `parse_facts` reads it. Raises SupervisorError."""
         door = self._ensure()
-        order, machine = self._order, look_at_machine()
+        order, machine = self._order, self._machine
         gpus = machine.gpus[: order.gpus]
         return {
             "node": order.node,

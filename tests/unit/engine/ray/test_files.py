@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from gigawatt.engine.local.remains import logs_of
 from gigawatt.engine.ray.files import Files, token_of
 from gigawatt.model.launch import AttemptKey
 from tests.unit.engine.ray.test_facts import some_facts
@@ -26,13 +27,15 @@ def test_an_attempt_may_run_on_its_nodes_until_it_is_forgotten(tmp_path: Path) -
     files = Files(tmp_path)
     files.make()
     key = AttemptKey(gang="job-1", attempt=2)
-    files.note_attempt(key, ("n1", "n2"))
-    (opening,) = files.openings("n2")
-    assert opening["spec"] == {"key": "job-1.2", "nodes": ["n1", "n2"]}
+    volume = {"name": "v", "path": "v", "source": str(tmp_path / "tree")}
+    files.note_attempt(key, {n: {"nodes": ("n1", "n2"), "volumes": [volume]} for n in ("n1", "n2")})
+    (opening,) = Files(tmp_path).openings("n2")
+    assert opening["spec"] == {"key": "job-1.2", "nodes": ["n1", "n2"], "volumes": [volume]}
     assert files.openings("n3") == []
     files.forget_attempt(key)
     files.forget_attempt(key)
     assert files.openings("n2") == []
+    assert logs_of(tmp_path) == {}
 
 
 def test_each_node_has_a_token_of_its_own_that_stays(tmp_path: Path) -> None:
