@@ -199,6 +199,7 @@ class Server:
             "go": self._node.go,
             "probe": self._node.probe,
             "exec": self._node.exec,
+            "check": self._node.checks.run,
         }
         talk: dict[str, Callable[[Message, Connection], None]] = {
             "run": self._live.run,
