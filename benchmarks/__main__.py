@@ -25,6 +25,7 @@ ALL = (
     "twin",
     "scale",
     "reclaim",
+    "lives",
 )
 
 

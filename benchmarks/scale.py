@@ -236,7 +236,7 @@ def _impossible(site: Site) -> Figure:
     site.submit(job)
     snapshot = site.encoder.snapshot(site.now_ms, dated=False)
     began_s = time.process_time()
-    told = explain(snapshot, job.id, POLICY)
+    told = explain(snapshot, job.id, POLICY, site.encoder.memo)
     spent_s = time.process_time() - began_s
     assert told is not None and told.reason is not None
     change = told.cheapest_change

@@ -62,6 +62,7 @@ class Loop:
     state: cycle.State = field(init=False)
     epoch: int = 0
     policy: Policy = field(default_factory=Policy)
+    site: Site = SITE
 
     @classmethod
     def of(cls, *reports: NodeReport, policy: Policy | None = None) -> "Loop":
@@ -90,7 +91,7 @@ class Loop:
         self.state = cycle.State(
             world=world,
             encoder=Encoder.of(world, plans=self.policy.plans),
-            site=SITE,
+            site=self.site,
             policy=self.policy,
         )
         self.machines.told.clear()

@@ -21,6 +21,7 @@ CHOICES = {
     "preempt": ("off", "project"),
     "reclaim": ("off", "on"),
     "consolidate": ("off", "on"),
+    "node_checks": ("off", "watch", "quick", "full"),
 }
 RANGES = {
     "port": (0, 65_535),
@@ -36,6 +37,8 @@ RANGES = {
     "preempt_notice_s": (0, 3_600),
     "stops_max": (0, 1 << 31),
     "orphan_s": (1, 1 << 31),
+    "node_watch_s": (0, 1 << 31),
+    "node_burn_s": (0, 1 << 31),
     "workspace_idle_s": (60, 1 << 31),
     "workspace_idle_max_s": (60, 1 << 31),
     "workspace_lease_s": (60, 1 << 31),
@@ -177,6 +180,16 @@ class Settings:
         "Free bytes below which nothing new is built or uploaded; at most a twentieth of the disk"
         " counts; 0 is never.",
     ] = 2 << 30
+    node_watch_s: Annotated[
+        int, "How often nodes are looked at by checks that disturb nothing; 0 is never."
+    ] = 300
+    node_burn_s: Annotated[
+        int, "How often nodes on which nothing runs are checked under load; 0 is never."
+    ] = 0
+    node_checks: Annotated[
+        str,
+        "Checks before the first gang of a node that joins, comes back or was repaired: off, watch, quick or full.",
+    ] = "off"
     orphan_s: Annotated[int, "How long supervisors keep ranks running without a control plane."] = (
         86_400
     )

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from gigawatt.model.attempt import Attempt, AttemptPhase, Evidence, RankStatus, Verdict
-from gigawatt.model.decision import Decision
+from gigawatt.model.attempt import Attempt, AttemptPhase, Evidence, RankStatus, Spare, Verdict
+from gigawatt.model.decision import Decision, Start
 from gigawatt.model.endpoint import Replica
 from gigawatt.model.gang import Isolation, Shape, Window
 from gigawatt.model.job import Job, JobPhase, JobSpec
@@ -135,6 +135,7 @@ def make_attempt(
     n: int = 1,
     phase: AttemptPhase = AttemptPhase.RUNNING,
     places: tuple[int, ...] = (),
+    spares: tuple[Spare, ...] = (),
 ) -> Attempt:
     """An attempt on `nodes`; `devices` are the places of the GPUs it has on each of them."""
     statuses = [
@@ -155,6 +156,7 @@ def make_attempt(
         epoch=1,
         placed_ms=NOW_MS,
         places=places,
+        spares=spares,
     )
 
 
@@ -176,12 +178,22 @@ def apply_starts(world: World, decision: Decision) -> list[Job | Replica]:
             n=len(work.attempts) + 1,
             phase=AttemptPhase.PLACED,
             places=start.places,
+            spares=spares_of(world, start),
         )
         if isinstance(work, Job):
             work = work.moved(JobPhase.STARTING)
         put.append(work.with_attempt(attempt))
         world.put(put[-1])
     return put
+
+
+def spares_of(world: World, start: Start) -> tuple[Spare, ...]:
+    """The spares of a start, with the devices that are kept there."""
+    kept = start.gpus[len(start.nodes) :] or ((),) * len(start.spares)
+    return tuple(
+        Spare(node=node, gpus=tuple(world.nodes[node].report.gpus[place].uuid for place in places))
+        for node, places in zip(start.spares, kept, strict=True)
+    )
 
 
 def failed_on(job: Job, suspects: Sequence[str]) -> Job:

@@ -113,7 +113,7 @@ class Handoff:
             found = await artifacts.file_content(caller, services, digest, name)
             with found.path.open("rb") as file:
                 size_bytes = os.fstat(file.fileno()).st_size
-                answer = {"size_bytes": size_bytes, "blake3": seal_of(file.fileno())}
+                answer = {"size_bytes": size_bytes, "seal": seal_of(file.fileno())}
                 await _answered(connection, answer, file.fileno())
         else:
             raise RefusalError(RefusalCode.INVALID, "there is no such request", field="op")

@@ -18,7 +18,7 @@ from gigawatt.telemetry import metrics
 
 log = logging.getLogger("gigawatt.api")
 
-UPLOADS = "/v1/artifacts/"
+UPLOADS = ("/v1/artifacts/", "/v1/packs")
 ID_BYTES = 8
 OTHER_ROUTE = "other"
 LEFT_STATUS = 499  # the client left before there was an answer: for figures alone, never sent

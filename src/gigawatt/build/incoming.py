@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from blake3 import blake3
+from xxhash import xxh3_128
 
 from gigawatt.build.digest import PREFIX, mismatch
 from gigawatt.build.room import room_needed
@@ -44,7 +44,7 @@ class Incoming:
     def __init__(self, root: Path, limit_bytes: int) -> None:
         self._root = root
         self._limit_bytes = limit_bytes
-        self._sha256, self._blake3 = hashlib.sha256(), blake3()
+        self._sha256, self._xxh3 = hashlib.sha256(), xxh3_128()
         self._size_bytes = 0
         directory = _directory(root)
         with room_needed(root):
@@ -71,7 +71,7 @@ class Incoming:
         if self._size_bytes > self._limit_bytes:
             raise self._too_large()
         self._sha256.update(data)
-        self._blake3.update(data)
+        self._xxh3.update(data)
         view = memoryview(data)
         with room_needed(self._root):
             while view:
@@ -85,7 +85,7 @@ class Incoming:
                 self._size_bytes = copy_hashed(
                     fd,
                     self._fd,
-                    sums=(self._sha256, self._blake3),
+                    sums=(self._sha256, self._xxh3),
                     limit_bytes=self._limit_bytes,
                     tell=tell,
                     flush=True,
@@ -101,7 +101,7 @@ class Incoming:
         hex_digits = self._sha256.hexdigest()
         if wanted and wanted != PREFIX + hex_digits:
             raise mismatch(wanted=wanted, got=PREFIX + hex_digits)
-        seal(self._fd, self._blake3.hexdigest())
+        seal(self._fd, self._xxh3.hexdigest())
         place_whole(self._root, hex_digits, self._path, self._fd, keep=keep)
         return Stored(digest=PREFIX + hex_digits, size_bytes=self._size_bytes)
 

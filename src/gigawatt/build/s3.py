@@ -9,24 +9,23 @@ import hashlib
 import json
 import math
 import threading
-from collections import deque
 from collections.abc import Generator, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from gigawatt.build.remote import FIELD, OWNER, OWNER_BYTES_MAX, Listed, lost
 from gigawatt.build.s3_client import SIDE_BY_SIDE, Client, Place, connect, parse_place
+from gigawatt.build.s3_ranges import TRIES, ShortError, read_range, side_by_side
 from gigawatt.build.trees import HEX
 from gigawatt.model.refusal import RefusalCode, RefusalError
 
 PART_BYTES = 16 * 1024 * 1024
 PART_BYTES_UNIT = 1024 * 1024
 PARTS_MAX = 10_000  # of one upload, by S3's own rule
-TRIES = 4  # of one request, with growing pauses between them
-PAUSE_S = 0.2  # before a range is asked for again; doubled each time
 ABSENT = frozenset({"404", "NoSuchKey", "NotFound"})
 WHY = {
     "NoSuchBucket": ("there is no such bucket", "make the bucket, or correct artifacts_url"),
@@ -98,20 +97,9 @@ class S3:
             size_bytes = self._size(hex_digits)
             if size_bytes is None:
                 raise lost(self.url, hex_digits)
-            starts = range(0, size_bytes, self._pace.part_bytes)
-            with ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix="s3-fetch") as threads:
-                coming: deque[Future[bytes]] = deque()
-                try:
-                    for start in starts:
-                        end = min(start + self._pace.part_bytes, size_bytes)
-                        coming.append(threads.submit(self._range, hex_digits, start, end))
-                        if len(coming) == SIDE_BY_SIDE:
-                            yield coming.popleft().result()
-                    while coming:
-                        yield coming.popleft().result()
-                finally:
-                    for each in coming:
-                        each.cancel()
+            yield from side_by_side(
+                partial(self._range, hex_digits), size_bytes, self._pace.part_bytes
+            )
 
     def remove(self, hex_digits: str) -> None:
         with self._told():
@@ -201,28 +189,17 @@ class S3:
         return [each.result() for each in futures]
 
     def _range(self, hex_digits: str, start: int, end: int) -> bytes:
-        """Bytes from `start` up to `end`. A body that breaks off is asked for again."""
-        from botocore.exceptions import BotoCoreError
-        from urllib3.exceptions import HTTPError
+        ask = partial(self._asked, self._name(hex_digits))
+        try:
+            return read_range(ask, start, end, tries=self._pace.tries).data
+        except ShortError:
+            detail = f"{self.url} gave less of sha256:{hex_digits} than it said it has"
+            raise RefusalError(
+                RefusalCode.UNAVAILABLE, detail, field=FIELD, hint=TRANSIENT_HINT
+            ) from None
 
-        pause_s = PAUSE_S
-        for attempt in range(self._pace.tries):
-            if attempt:
-                threading.Event().wait(pause_s)
-                pause_s *= 2
-            try:
-                reply = self._client.get_object(
-                    **self._name(hex_digits), Range=f"bytes={start}-{end - 1}"
-                )
-                data: bytes = reply["Body"].read()
-            except (BotoCoreError, HTTPError, OSError):
-                if attempt + 1 == self._pace.tries:
-                    raise
-            else:
-                if len(data) == end - start:
-                    return data
-        detail = f"{self.url} gave less of sha256:{hex_digits} than it said it has"
-        raise RefusalError(RefusalCode.UNAVAILABLE, detail, field=FIELD, hint=TRANSIENT_HINT)
+    def _asked(self, name: dict[str, str], span: str) -> dict[str, Any]:
+        return self._client.get_object(**name, Range=span)
 
     def _size(self, hex_digits: str) -> int | None:
         from botocore.exceptions import ClientError

@@ -6,23 +6,22 @@ encrypted with keys of KMS or of a customer.
 """
 
 import os
-import threading
-from collections import deque
 from collections.abc import Generator, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
-from gigawatt.build.etags import OF_PARTS, Check
+from gigawatt.build.etags import OF_PARTS, Check, etag_of_parts
 from gigawatt.build.listings import OBJECTS_MAX, Listed
 from gigawatt.build.s3_client import SIDE_BY_SIDE, Place, Reading
+from gigawatt.build.s3_ranges import TRIES, Got, ShortError, read_range, side_by_side
 from gigawatt.model.refusal import RefusalCode, RefusalError
 
 RANGE_BYTES = 8 * 1024 * 1024
-TRIES = 4  # of one request, with growing pauses between them
-PAUSE_S = 0.2  # before a range is asked for again; doubled each time
+DIRECTORY_BUCKET = "--x-s3"  # ends the name of each, whose ETags are not made of the bytes
 PLAIN_ENCRYPTION = frozenset({"", "AES256"})  # with which an ETag is still the MD5
 CHANGED = frozenset({"412", "PreconditionFailed"})
 GONE = frozenset({"404", "NoSuchKey", "NotFound"})
@@ -44,11 +43,6 @@ class Pace:
     tries: int = TRIES
 
 
-class _Got(NamedTuple):
-    data: bytes
-    tells: bool  # its ETag is made of its bytes
-
-
 class Reader:
     """One prefix of one bucket, which somebody else may write. Any thread may call.
 
@@ -62,7 +56,7 @@ class Reader:
         self._pace = pace or Pace()
 
     def objects(self) -> Iterator[Listed]:
-        """Every object below the prefix; keys that end with a slash stand for directories and are left out."""
+        """Every object below the prefix; empty ones whose key ends with a slash stand for directories and are left out."""
         prefix = f"{self._place.prefix}/" if self._place.prefix else ""
         more: dict[str, Any] = {}
         count = 0
@@ -72,7 +66,7 @@ class Reader:
                     Bucket=self._place.bucket, Prefix=prefix, **more
                 )
             for each in page.get("Contents", ()):
-                if each["Key"].endswith("/"):
+                if each["Key"].endswith("/") and not each["Size"]:
                     continue
                 count += 1
                 if count > OBJECTS_MAX:
@@ -94,7 +88,7 @@ class Reader:
         Raises also OSError, and RefusalError (digest-mismatch).
         """
         try:
-            with target.open("xb") as file, self._told(each):
+            with target.open("x+b") as file, self._told(each):
                 self._write(each, file)
                 file.flush()
                 os.fchmod(file.fileno(), 0o444)
@@ -105,14 +99,35 @@ class Reader:
 
     def _write(self, each: Listed, file: BinaryIO) -> None:
         check = Check(each.etag, each.size, part_bytes=self._part_bytes(each))
+        tells = not self._place.bucket.endswith(DIRECTORY_BUCKET)
         for got in self._ranges(each):
-            check.checks &= got.tells
+            tells &= _is_md5(got.reply)
             check.update(got.data)
             file.write(got.data)
-        if not check.holds():
+        if tells and not self._is_right(each, check, file):
             detail = f"{each.path} in {self._place.url} is not what its ETag {each.etag} is of"
             hint = "it was damaged there or on the way: ask again, or store it anew"
             raise RefusalError(RefusalCode.DIGEST_MISMATCH, detail, field="path", hint=hint)
+
+    def _is_right(self, each: Listed, check: Check, file: BinaryIO) -> bool:
+        """As far as its ETag tells. Parts that are not all of one size are asked for theirs, and read again."""
+        parts = OF_PARTS.fullmatch(each.etag)
+        if parts is None or (check.checks and check.holds()):
+            return check.holds()
+        sizes = self._part_sizes(each, int(parts[1]))
+        if sum(sizes) != each.size:  # not every storage knows
+            return not check.checks
+        file.flush()
+        return etag_of_parts(file.fileno(), sizes) == each.etag
+
+    def _part_sizes(self, each: Listed, count: int) -> list[int]:
+        named = {"Bucket": self._place.bucket, "Key": self._place.key(each.path)}
+
+        def size(number: int) -> int:
+            return self._client.head_object(**named, PartNumber=number)["ContentLength"]
+
+        with ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix="s3-parts") as threads:
+            return list(threads.map(size, range(1, count + 1)))
 
     def _part_bytes(self, each: Listed) -> int:
         """Of an object that was sent in parts, what the first has; of an empty one, whether it is still there."""
@@ -124,50 +139,20 @@ class Reader:
             self._client.head_object(**self._named(each))
         return 0
 
-    def _ranges(self, each: Listed) -> Iterator[_Got]:
-        """All its bytes in order, of which several ranges are on their way."""
-        step = self._pace.range_bytes
-        starts = range(0, each.size, step)
-        if len(starts) <= 1:
-            if each.size:
-                yield self._range(each, 0, each.size)
-            return
-        with ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix="s3-read") as threads:
-            coming: deque[Future[_Got]] = deque()
-            try:
-                for start in starts:
-                    end = min(start + step, each.size)
-                    coming.append(threads.submit(self._range, each, start, end))
-                    if len(coming) == SIDE_BY_SIDE:
-                        yield coming.popleft().result()
-                while coming:
-                    yield coming.popleft().result()
-            finally:
-                for one in coming:
-                    one.cancel()
+    def _ranges(self, each: Listed) -> Iterator[Got]:
+        """All its bytes in order."""
+        return side_by_side(partial(self._range, each), each.size, self._pace.range_bytes)
 
-    def _range(self, each: Listed, start: int, end: int) -> _Got:
-        from botocore.exceptions import BotoCoreError
-        from urllib3.exceptions import HTTPError
+    def _range(self, each: Listed, start: int, end: int) -> Got:
+        ask = partial(self._asked, self._named(each))
+        try:
+            return read_range(ask, start, end, tries=self._pace.tries)
+        except ShortError:
+            detail = f"{self._place.url} gave less of {each.path} than it said it has"
+            raise RefusalError(RefusalCode.UNAVAILABLE, detail, field="url") from None
 
-        pause_s = PAUSE_S
-        for attempt in range(self._pace.tries):
-            if attempt:
-                threading.Event().wait(pause_s)
-                pause_s *= 2
-            # The client asks again by itself for what is not answered, but not where a body breaks off.
-            asked = {**self._named(each), "Range": f"bytes={start}-{end - 1}"}
-            reply = self._client.get_object(**asked)
-            try:
-                data: bytes = reply["Body"].read()
-            except (BotoCoreError, HTTPError, OSError):
-                if attempt + 1 == self._pace.tries:
-                    raise
-            else:
-                if len(data) == end - start:
-                    return _Got(data, _is_md5(reply))
-        detail = f"{self._place.url} gave less of {each.path} than it said it has"
-        raise RefusalError(RefusalCode.UNAVAILABLE, detail, field="url")
+    def _asked(self, named: dict[str, str], span: str) -> dict[str, Any]:
+        return self._client.get_object(**named, Range=span)
 
     def _named(self, each: Listed) -> dict[str, str]:
         key = self._place.key(each.path)

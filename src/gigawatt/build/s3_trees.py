@@ -22,7 +22,8 @@ from gigawatt.build.listings import Listed, Listing, listing_of, ordered
 from gigawatt.build.making import making
 from gigawatt.build.room import room_needed
 from gigawatt.build.s3_client import connect_as
-from gigawatt.build.s3_reader import TRIES, Pace, Reader
+from gigawatt.build.s3_ranges import TRIES
+from gigawatt.build.s3_reader import Pace, Reader
 from gigawatt.build.secrets import SecretFiles
 from gigawatt.clock import entropy
 from gigawatt.engine.local.aside import mark_used

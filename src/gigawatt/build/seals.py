@@ -1,7 +1,7 @@
-"""The seal of a stored file: its BLAKE3, noted on it by the pass that proved its SHA-256.
+"""The seal of a stored file: its XXH3, noted on it by the pass that proved its SHA-256.
 
-Whoever is handed the open file checks a copy against the seal, in a quarter of the time that SHA-256 takes. A seal is
-an attribute of the file, so it goes when the file does. A file has none where it is small, came in before there were
+Whoever is handed the open file checks a copy against the seal, in a tenth of the time that SHA-256 takes. It tells damage
+and not malice, as whoever could change the file could change its seal. It is an attribute of the file, so it goes when the file does. A file has none where it is small, came in before there were
 seals, or lies in a file system without attributes: then its SHA-256 is checked.
 """
 
@@ -10,20 +10,20 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from blake3 import blake3
+from xxhash import xxh3_128
 
 from gigawatt.build.digest import PREFIX
 from gigawatt.sdk.handoff import LEAST_BYTES, SEAL
 
-ATTRIBUTE = "user.gigawatt.blake3"
+ATTRIBUTE = "user.gigawatt.xxh3"
 READ_BYTES = 1 << 20
 
 
-def seal(fd: int, blake3_hex: str) -> None:
+def seal(fd: int, xxh3_hex: str) -> None:
     """Note it on an open file that can still be written to. No attributes, no seal."""
     if os.fstat(fd).st_size >= LEAST_BYTES:
         with suppress(OSError):
-            os.setxattr(fd, ATTRIBUTE, blake3_hex.encode())
+            os.setxattr(fd, ATTRIBUTE, xxh3_hex.encode())
 
 
 def seal_of(fd: int) -> str:
@@ -36,8 +36,8 @@ def seal_of(fd: int) -> str:
 
 
 def sums_of(path: Path) -> tuple[str, str]:
-    """The digest and the BLAKE3 of a file's bytes, read once. Raises OSError."""
-    sha256, quick = hashlib.sha256(), blake3()
+    """The digest and the XXH3 of a file's bytes, read once. Raises OSError."""
+    sha256, quick = hashlib.sha256(), xxh3_128()
     buffer = memoryview(bytearray(READ_BYTES))
     with path.open("rb", buffering=0) as file:
         while count := file.readinto(buffer):

@@ -83,11 +83,11 @@ class Uploads:
             if lacking:
                 raise _missing(lacking)
             os.ftruncate(data_fd, size_bytes)
-            got, blake3_hex = sums_of(place / "data")
+            got, xxh3_hex = sums_of(place / "data")
             if got != digest:
                 self._drop_damaged(place, noted)
                 raise mismatch(wanted=digest, got=got)
-            seal(data_fd, blake3_hex)
+            seal(data_fd, xxh3_hex)
             self._take(place / "data", digest)
             remove_tree(place)
 

@@ -12,12 +12,14 @@ from typing import Protocol
 
 from gigawatt.clock import now_ms
 from gigawatt.control import resume
-from gigawatt.engine.base import Engine, StaleEpochError
+from gigawatt.engine.base import Engine, StaleEpochError, UnknownAttemptError
 from gigawatt.model.action import (
     Action,
     BuildEnvironment,
+    CheckNode,
     DeleteEnvironment,
     NotifyAttempt,
+    ProbeAttempt,
     RecallTask,
     ReleaseAttempt,
     RemoveCheckpoints,
@@ -39,11 +41,17 @@ from gigawatt.model.observation import (
     HomeRemoved,
     LaunchFailed,
     ModelStored,
+    NodeChecked,
     Observation,
     ResumeChosen,
+    StacksSeen,
     TaskRecalled,
 )
+from gigawatt.model.ranges import ranges_of, text
 from gigawatt.model.refusal import RefusalCode, RefusalError
+from gigawatt.service.stack_groups import grouped
+
+PROBE_S = 4.0  # for one rank's stacks
 
 log = logging.getLogger(__name__)
 
@@ -101,13 +109,17 @@ class Actuator:
         self._last: dict[str, asyncio.Task[None]] = {}
         self.epoch = 0
 
-    def carry_out(self, action: Action) -> None:  # noqa: C901 - one flat table
+    def carry_out(self, action: Action) -> None:  # noqa: C901, PLR0912 - one flat table
         """Start an action; those of the same gang wait for the ones before."""
         match action:
             case StartAttempt():
                 self._chain(action.launch.gang, partial(self._launch, action.launch))
             case StopAttempt():
                 self._chain(action.key.gang, partial(self._stop, action))
+            case ProbeAttempt():
+                self._chain(action.key.gang, partial(self._probe, action))
+            case CheckNode():
+                self._chain(f"{action.node} checks", partial(self._check_node, action))
             case NotifyAttempt():
                 self._chain(action.key.gang, partial(self._notify, action))
             case ReleaseAttempt():
@@ -202,6 +214,30 @@ class Actuator:
     async def _notify(self, action: NotifyAttempt) -> None:
         await self._engine.notify(action.key, checkpoint_by_ms=action.checkpoint_by_ms)
 
+    async def _probe(self, action: ProbeAttempt) -> None:
+        """Ranks that have ended meanwhile, or cannot be asked, say nothing."""
+        asked = (self._stacks_of(action.key, rank) for rank in action.ranks)
+        told = dict(zip(action.ranks, await asyncio.gather(*asked), strict=True))
+        groups = grouped({rank: said for rank, said in told.items() if said})
+        shown = "\n".join(f"{_ranks(each.ranks)}:\n{each.text}" for each in groups)
+        self._observe(StacksSeen(at_ms=now_ms(), key=action.key, text=shown))
+
+    async def _stacks_of(self, key: AttemptKey, rank: int) -> str:
+        try:
+            async with asyncio.timeout(PROBE_S):
+                return await self._engine.probe(key, rank)
+        except (UnknownAttemptError, RefusalError, TimeoutError, OSError):
+            return ""
+
+    async def _check_node(self, action: CheckNode) -> None:
+        """A node that cannot be asked is told as lost, or found overdue."""
+        try:
+            results = await self._engine.check(action.node, action.level)
+        except RefusalError as refusal:
+            log.warning("node %s was not checked: %s", action.node, refusal.detail)
+            return
+        self._observe(NodeChecked(at_ms=now_ms(), node=action.node, results=results))
+
     async def _set_node(self, action: SetNode) -> None:
         await self._engine.set_node(action.node, action.state, action.reason)
 
@@ -229,6 +265,10 @@ class Actuator:
 
     async def _recall(self, action: RecallTask) -> None:
         self._observe(await self._archive.task(action))
+
+
+def _ranks(ranks: Iterable[int]) -> str:
+    return f"ranks {text(ranges_of((rank, rank) for rank in ranks))}"
 
 
 async def _all(calls: Iterable[Awaitable[None]]) -> None:

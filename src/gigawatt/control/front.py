@@ -28,6 +28,7 @@ from gigawatt.scheduler.explain import CheapestChange, Value, explain
 from gigawatt.scheduler.explain import Explanation as Told
 from gigawatt.scheduler.fabric import domains_of
 from gigawatt.scheduler.owed import owed
+from gigawatt.scheduler.power import drawn
 from gigawatt.scheduler.snapshot import NONE, Snapshot
 from gigawatt.service import ports
 from gigawatt.service.ports import Asked, Explanation, Owed, ReceiptRequest, WhatIf
@@ -103,23 +104,26 @@ class Front:
         return Resources(milli_gpu=milli_gpu, milli_cpu=milli_cpu, memory_bytes=memory_bytes)
 
     def explain(self, gang: str) -> Explanation | None:
-        found = explain(self._snapshot(), gang, self._leader.state.policy)
+        state = self._leader.state
+        found = explain(self._snapshot(), gang, state.policy, state.encoder.memo)
         return None if found is None else _explanation(found)
 
     def feasible(self, gang: Gang) -> Reason | None:
         """Before any node has joined there is nothing to measure against: everything may be feasible."""
-        reason = dry_run.feasible(self._snapshot(), gang)
+        reason = dry_run.feasible(self._snapshot(), gang, self._leader.state.encoder.memo)
         return None if reason and reason.code is ReasonCode.NO_NODES else reason
 
     def what_if(self, gang: Gang) -> WhatIf:
-        found = dry_run.what_if(self._snapshot(), gang, self._leader.state.policy)
+        state = self._leader.state
+        snapshot = self._snapshot(labels=_worn(gang))
+        found = dry_run.what_if(snapshot, gang, state.policy, state.encoder.memo)
         if isinstance(found, Reason):
             return WhatIf(placements=(), reason=found)
         return WhatIf(placements=_placements(found, gang, self._world), reason=None)
 
     def ask(self, gang: Gang) -> Asked:
-        snapshot = self._snapshot()
-        told = dry_run.asked(snapshot, gang, self._leader.state.policy)
+        state, snapshot = self._leader.state, self._snapshot(labels=_worn(gang))
+        told = dry_run.asked(snapshot, gang, state.policy, state.encoder.memo)
         if told.start is None:
             return Asked(explanation=_explanation(told))
         nodes = told.start.nodes
@@ -132,11 +136,16 @@ class Front:
         return tuple(self._world.accounts.values())
 
     def owed(self) -> dict[str, Owed]:
-        snapshot = self._leader.state.encoder.snapshot(now_ms(), shares=True)
+        dated = self._leader.state.policy.dated
+        snapshot = self._leader.state.encoder.snapshot(now_ms(), dated=dated, shares=True)
         return {
             each.id: Owed(used=each.used, quota=each.quota, average=each.average, share=each.share)
             for each in owed(snapshot, self._leader.state.policy)
         }
+
+    def drawn(self) -> dict[str, int]:
+        snapshot = self._snapshot()
+        return drawn(snapshot.power, snapshot.nodes) if snapshot.power else {}
 
     def policies(self) -> dict[tuple[str, str], Retention]:
         return {(each.tenant, each.name): each.retention for each in self._world.projects.values()}
@@ -163,10 +172,20 @@ class Front:
     def _world(self) -> World:
         return self._leader.state.world
 
-    def _snapshot(self) -> Snapshot:
+    def _snapshot(self, *, labels: bool = False) -> Snapshot:
         state = self._leader.state
-        shares = state.policy.needs_shares
-        return state.encoder.snapshot(now_ms(), resume=state.resume, shares=shares)
+        return state.encoder.snapshot(
+            now_ms(),
+            resume=state.resume,
+            dated=state.policy.dated,
+            shares=state.policy.needs_shares,
+            labels=labels,
+        )
+
+
+def _worn(gang: Gang) -> bool:
+    """Whether it may be kept from nodes by what others wear."""
+    return bool(gang.labels or gang.shape.apart)
 
 
 def _explanation(found: Told) -> Explanation | None:

@@ -11,6 +11,7 @@ from typing import Literal, Protocol
 from gigawatt.engine.talk import Attachment, ByteStream, Command, WindowSize
 from gigawatt.model.checkpoint import Candidate, Finding
 from gigawatt.model.gang import Isolation
+from gigawatt.model.health import CheckResult
 from gigawatt.model.launch import AttemptKey, Launch
 from gigawatt.model.node import NodeReport, NodeState
 from gigawatt.model.observation import Observation
@@ -101,6 +102,12 @@ class Engine(Protocol):
 
     async def prepare(self, node: str, digests: tuple[str, ...]) -> None:
         """Have these bundles and artifacts on the node, verified. Raises RefusalError (digest-mismatch, disk-full)."""
+        ...
+
+    async def check(self, node: str, level: str) -> tuple[CheckResult, ...]:
+        """Run the checks of a level (watch, quick, full) on a node, as far as they come: what puts load on it gives way
+        to a launch. Raises RefusalError (not-found, unavailable).
+        """
         ...
 
     async def launch(self, launch: Launch, *, epoch: int) -> None:

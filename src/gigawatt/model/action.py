@@ -42,6 +42,22 @@ class SetNode:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CheckNode:
+    """Run the checks of a level on a node; the results are observed."""
+
+    node: str
+    level: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeAttempt:
+    """See where ranks are in their programs, before they are stopped."""
+
+    key: AttemptKey
+    ranks: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BuildEnvironment:
     environment: str
     tenant: str
@@ -93,6 +109,8 @@ Action = (
     | NotifyAttempt
     | ReleaseAttempt
     | SetNode
+    | CheckNode
+    | ProbeAttempt
     | BuildEnvironment
     | DeleteEnvironment
     | StoreModel

@@ -35,6 +35,7 @@ class Verdict(StrEnum):
     USER = "user"  # the program failed
     INFRASTRUCTURE = "infrastructure"  # a node, a signal from outside, a launch that failed
     PREEMPTION = "preemption"  # stopped for another gang or by the operator
+    HANG = "hang"  # it made no progress any more
     TIMEOUT = "timeout"  # ran into its own limit
     CANCELLED = "cancelled"  # a person asked
 
@@ -70,7 +71,7 @@ class Evidence:
     """One fact that a verdict stands on."""
 
     at_ms: int
-    what: str  # exit, signal, oom, node_down, launch_failed, lost, timeout, hang, request, engine
+    what: str  # exit, signal, oom, node_down, launch_failed, lost, hang; others add to one of these
     detail: str
     rank: int | None = None
     node: str = ""
@@ -86,6 +87,14 @@ class Progress:
     tokens: int | None = None  # since the attempt started
     tokens_per_s: float | None = None
     metrics: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spare:
+    """A node that an attempt holds and does not run on, with the devices that are kept there."""
+
+    node: str
+    gpus: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +124,16 @@ class Attempt:
     places: tuple[int, ...] = ()  # of a stacked gang, how many each node holds; () is one each
     stopped_for: str = ""  # what a plan stopped it for: a gang's id, or "another tenant"
     notice_ms: int = 0  # from then to its first signal
+    spares: tuple[Spare, ...] = ()  # held beside its nodes
+
+    @property
+    def held(self) -> tuple[str, ...]:
+        """All of its nodes, and then its spares."""
+        return (*self.nodes, *(spare.node for spare in self.spares)) if self.spares else self.nodes
+
+    step_ms: int = 0  # the median step of its ranks, as far as they report steps
+    last_step: int | None = None  # where it hung
+    blamed: tuple[str, ...] = ()  # nodes that its failure is laid to; sorted
 
     def rank(self, number: int) -> RankStatus:
         return self.ranks[number]

@@ -11,6 +11,7 @@ from gigawatt.model.job import Job
 from gigawatt.model.ledger import LedgerEntry, NodeAccount
 from gigawatt.model.node import Node
 from gigawatt.model.notification import Delivery, Notification
+from gigawatt.model.power import Feed
 from gigawatt.model.quota import ProjectUse
 from gigawatt.model.retention import RemovedJob
 from gigawatt.model.schedule import Fire, Schedule
@@ -46,6 +47,7 @@ Entity = (
     | Delivery
     | RemovedJob
     | ProjectUse
+    | Feed
 )
 
 # What never changes, so the store alone has it.

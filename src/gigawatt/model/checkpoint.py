@@ -38,6 +38,7 @@ class Checkpoint:
     at_ms: int
     attempt: int = 0
     rank: int = 0
+    cost_ms: int = 0  # from its rank's last step until it was there; 0 where no steps are reported
     size_bytes: int = 0
     files: int = 0
     manifest: str = ""

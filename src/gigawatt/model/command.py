@@ -12,11 +12,11 @@ from gigawatt.model.cause import Cause
 from gigawatt.model.endpoint import EndpointSpec
 from gigawatt.model.environment import Environment
 from gigawatt.model.job import Job, JobSpec
-from gigawatt.model.node import NodeState
 from gigawatt.model.order import Order
 from gigawatt.model.quota import Entitlement
 from gigawatt.model.retention import Retention
 from gigawatt.model.tenant import ApiKey
+from gigawatt.model.upkeep import OfNode
 from gigawatt.model.volume import VolumeKind
 from gigawatt.model.workspace import WorkspaceSpec
 
@@ -286,17 +286,6 @@ OfWorkspace = MakeWorkspace | StartWorkspace | SuspendWorkspace | ExtendWorkspac
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChangeNode:
-    """`state` is ready, cordoned or draining: what a person may ask for."""
-
-    node: str
-    state: NodeState
-    reason: str
-    by: str
-    if_version: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class NoteAccess:
     """Someone talks to a rank: put on record, and nothing else."""
 
@@ -381,7 +370,7 @@ Command = (
     | PutEndpoint
     | StopEndpoint
     | OfWorkspace
-    | ChangeNode
+    | OfNode
     | NoteAccess
     | CreateProject
     | SetRetention

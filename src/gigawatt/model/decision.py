@@ -13,7 +13,10 @@ class Start:
     gang: str
     nodes: tuple[str, ...]
     gpus: tuple[tuple[int, ...], ...] = ()
-    """For each node, the places in its `report.gpus` of the devices that the gang is given; () where it asks none."""
+    """For each node, then for each spare, the places in its `report.gpus` of the devices that the gang is given; () where it asks none."""
+    spares: tuple[
+        str, ...
+    ] = ()  # nodes that it holds beside those, and on which nothing of it runs
     places: tuple[int, ...] = ()  # of a stacked gang, how many each node holds; () is one each
     borrows: str = ""  # the tenant or project, nearest the top, that now uses more than its quota
 

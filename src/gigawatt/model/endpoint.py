@@ -5,9 +5,11 @@ from enum import StrEnum
 
 from gigawatt.model.attempt import Attempt
 from gigawatt.model.gang import Gang, GangKind, Shape
-from gigawatt.model.job import suspects
+from gigawatt.model.job import after_pause, suspects
 from gigawatt.model.plan import Claim
 from gigawatt.model.volume import Mount, data_of
+
+ENDPOINT_LABEL = "endpoint"  # that replicas wear, with the name of theirs
 
 
 class EndpointPhase(StrEnum):
@@ -107,6 +109,7 @@ class Replica:
     stopping: bool = False  # not wanted any more
     ended_ms: int | None = None
     claim: Claim | None = None  # what is kept for it until it starts
+    labels: tuple[tuple[str, str], ...] = ()  # its endpoint's, and `endpoint` with its name
     version: int = 1
 
     @property
@@ -130,6 +133,8 @@ class Replica:
             shape=self.shape,
             priority=self.priority,
             queued_ms=self.queued_ms,
+            labels=self.labels,
+            windows=after_pause((), self.attempts),
             avoid_nodes=suspects(self.attempts),
             data=data_of(self.volumes),
         )

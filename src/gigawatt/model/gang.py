@@ -36,6 +36,30 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """So many of the gang's nodes, neighbours in rank, are together in one domain of a topology level."""
+
+    nodes: int
+    level: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """At most so many of its nodes in one domain of a topology level; 0: as few in each as can be."""
+
+    level: str
+    at_most: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Apart:
+    """In no domain of a topology level with another gang of the project that has all of these labels."""
+
+    labels: tuple[tuple[str, str], ...]
+    level: str = "node"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
     """What a gang needs: `nodes_min` to `nodes_max` nodes, and of each the same amounts."""
 
@@ -50,6 +74,13 @@ class Shape:
     stacked: bool = (
         False  # places, not nodes, are counted: a node may hold several, for the ranks of one
     )
+    segment: Segment | None = None
+    spares: int = (
+        0  # nodes held beside its own, on which nothing of it runs until one of these fails
+    )
+    spread: Spread | None = None
+    apart: tuple[Apart, ...] = ()
+    milliwatts: int = 0  # that it draws of each node; 0: by what it asks for (`model.power`)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +103,7 @@ class Gang:
         tuple[str, int], ...
     ] = ()  # digests of trees that its nodes need, and their bytes; sorted
     duration_ms: int = 0  # it is stopped after so long; 0 is not known
+    attained_ms: int = 0  # for how long attempts that have ended held their nodes
 
     def __post_init__(self) -> None:
         stacked, shape = self.shape.stacked, self.shape

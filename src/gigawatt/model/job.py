@@ -24,6 +24,10 @@ class JobPhase(StrEnum):
     CANCELLED = "cancelled"
 
 
+PAUSE_MS = 5_000  # before the third try in a row; doubled with each further one
+PAUSE_MAX_MS = 300_000
+LASTED_MS = 60_000  # an attempt that ran for so long, or reported a step, is no failure in a row with others
+
 ENDED = frozenset({JobPhase.SUCCEEDED, JobPhase.FAILED, JobPhase.CANCELLED})
 WAITING = frozenset({JobPhase.BLOCKED, JobPhase.PREPARING, JobPhase.QUEUED})
 
@@ -68,6 +72,9 @@ NEXT_PHASES: dict[JobPhase, frozenset[JobPhase]] = {
 }
 
 
+HANG_OFF = -1  # for `hang_steps`: it is never taken to hang
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelOutput:
     """Register `path` (below the checkpoint directory) as a version of `name` when the job succeeds."""
@@ -103,6 +110,7 @@ class JobSpec:
     checkpoints: KeepPolicy | None = None  # None deletes nothing
     origin: Origin | None = None  # where its first attempt starts from
     terminal: bool = False  # each rank has one, so that it can be talked to
+    hang_steps: int = 0  # it hangs after so many median steps without progress; 0 is by default
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +137,9 @@ class Job:
     array: str = ""  # the id of the array that it is a task of
     index: int = 0  # its number there
     claim: Claim | None = None  # what is kept for it until it starts
+    avoids: tuple[
+        str, ...
+    ] = ()  # nodes that others' failures made suspect when it was put back; sorted
     version: int = 1
 
     def moved(self, phase: JobPhase) -> "Job":
@@ -168,20 +179,59 @@ class Job:
             isolation=self.spec.isolation,
             labels=self.spec.labels,
             checkpoint=self.checkpoint,
-            windows=self.spec.windows,
-            avoid_nodes=suspects(self.attempts),
+            windows=after_pause(self.spec.windows, self.attempts[self.attempts_before :]),
+            avoid_nodes=tuple(sorted({*suspects(self.attempts), *self.avoids})),
             data=data_of(self.spec.volumes),
             duration_ms=self.spec.timeout_s * 1000,
+            attained_ms=sum(
+                each.ended_ms - each.placed_ms
+                for each in self.attempts
+                if each.ended_ms is not None
+            ),
         )
 
 
 def suspects(attempts: tuple[Attempt, ...]) -> tuple[str, ...]:
-    """Nodes that the evidence of infrastructure failures names, sorted."""
+    """Nodes that infrastructure failures and hangs are laid to, sorted; those that the evidence names, if to none."""
     named = {
-        fact.node
+        node
         for attempt in attempts
-        if attempt.verdict is Verdict.INFRASTRUCTURE
-        for fact in attempt.evidence
-        if fact.node
+        if attempt.verdict in {Verdict.INFRASTRUCTURE, Verdict.HANG}
+        for node in attempt.blamed or [fact.node for fact in attempt.evidence]
+        if node
     }
     return tuple(sorted(named))
+
+
+def pause_ms(attempts: tuple[Attempt, ...]) -> int:
+    """For how long the infrastructure is left alone after the newest attempt: not at all after one failure, for there
+    are other nodes; longer each time after more of them in a row, for then it is not the node.
+    """
+    failures = 0
+    for attempt in reversed(attempts):
+        if attempt.verdict is not Verdict.INFRASTRUCTURE or _got_somewhere(attempt):
+            break
+        failures += 1
+    return min(PAUSE_MS << min(failures - 2, 10), PAUSE_MAX_MS) if failures > 1 else 0
+
+
+def after_pause(windows: tuple[Window, ...], attempts: tuple[Attempt, ...]) -> tuple[Window, ...]:
+    """The windows as far as they come after a pause that the newest attempt calls for."""
+    pause = pause_ms(attempts)
+    if not pause:
+        return windows
+    ended_ms = attempts[-1].ended_ms
+    assert ended_ms is not None, "what has not ended calls for no pause"
+    again_ms = ended_ms + pause
+    later = tuple(
+        replace(each, start_ms=max(each.start_ms, again_ms))
+        for each in windows or (Window(start_ms=0),)
+        if not each.end_ms or each.end_ms > again_ms
+    )
+    return later or windows  # all are over by then, and none would be any time
+
+
+def _got_somewhere(attempt: Attempt) -> bool:
+    if attempt.running_ms is None or attempt.ended_ms is None:
+        return False
+    return attempt.first_step_ms is not None or attempt.ended_ms - attempt.running_ms >= LASTED_MS

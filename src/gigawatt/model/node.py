@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gigawatt.model.health import CheckResult
 from gigawatt.model.resources import Resources
+from gigawatt.model.suspicion import Mark
 
 TOPOLOGY_LEVELS = ("site", "hall", "spine", "leaf", "rack", "nvlink", "node")
 
@@ -13,13 +15,54 @@ class NodeState(StrEnum):
     CORDONED = "cordoned"  # takes no new gangs
     DRAINING = "draining"  # cordoned, and emptied by a deadline
     DOWN = "down"  # not answering
+    JOINING = "joining"  # seen for the first time
+    CHECKING = "checking"  # its checks run; it takes no gangs before they are well
+    EMPTY = "empty"  # drained: nothing runs there any more
+    REPAIR = "repair"  # in someone's hands
+    RETIRED = "retired"  # gone for good; it is told apart from one that is down
 
 
+ASKABLE = (
+    NodeState.READY,
+    NodeState.CORDONED,
+    NodeState.DRAINING,
+    NodeState.REPAIR,
+    NodeState.RETIRED,
+)  # what a person may ask for
+
+# Checks lie between whatever was done to a node and its next gang.
 NEXT_STATES: dict[NodeState, frozenset[NodeState]] = {
-    NodeState.READY: frozenset({NodeState.CORDONED, NodeState.DRAINING, NodeState.DOWN}),
-    NodeState.CORDONED: frozenset({NodeState.READY, NodeState.DRAINING, NodeState.DOWN}),
-    NodeState.DRAINING: frozenset({NodeState.READY, NodeState.CORDONED, NodeState.DOWN}),
-    NodeState.DOWN: frozenset({NodeState.READY, NodeState.CORDONED}),
+    NodeState.JOINING: frozenset({NodeState.CHECKING, NodeState.READY}),
+    NodeState.CHECKING: frozenset(
+        {
+            NodeState.READY,
+            NodeState.CORDONED,
+            NodeState.EMPTY,
+            NodeState.REPAIR,
+            NodeState.RETIRED,
+            NodeState.DOWN,
+        }
+    ),
+    NodeState.READY: frozenset(
+        {NodeState.CORDONED, NodeState.DRAINING, NodeState.EMPTY, NodeState.CHECKING}
+        | {NodeState.DOWN}
+    ),
+    NodeState.CORDONED: frozenset(
+        {NodeState.READY, NodeState.CHECKING, NodeState.DRAINING, NodeState.EMPTY, NodeState.DOWN}
+    ),
+    NodeState.DRAINING: frozenset(
+        {NodeState.READY, NodeState.CORDONED, NodeState.EMPTY, NodeState.DOWN}
+    ),
+    NodeState.EMPTY: frozenset(
+        {NodeState.READY, NodeState.CHECKING, NodeState.CORDONED, NodeState.REPAIR}
+        | {NodeState.RETIRED, NodeState.DOWN}
+    ),
+    NodeState.REPAIR: frozenset({NodeState.CHECKING, NodeState.READY, NodeState.RETIRED}),
+    NodeState.DOWN: frozenset(
+        {NodeState.READY, NodeState.CHECKING, NodeState.CORDONED, NodeState.EMPTY}
+        | {NodeState.REPAIR, NodeState.RETIRED}
+    ),
+    NodeState.RETIRED: frozenset({NodeState.CHECKING, NodeState.READY}),
 }
 
 
@@ -60,6 +103,10 @@ class Node:
     changed_ms: int
     wanted: NodeState = NodeState.READY  # what a person asked for: the state when it answers
     cached: tuple[str, ...] = ()  # digests of the trees of data that it keeps; sorted
+    marks: tuple[Mark, ...] = ()  # failures that are laid to its charge, oldest first
+    checks: tuple[CheckResult, ...] = ()  # the newest result of each, by name
+    by: str = ""  # who asked for the state that it is in; empty where nobody did
+    deadline_ms: int = 0  # when draining or checking has to be over; 0 is without
     version: int = 1
 
     @property

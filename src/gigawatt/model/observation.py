@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from gigawatt.model.artifact import Weights
 from gigawatt.model.attempt import Progress
 from gigawatt.model.checkpoint import Checkpoint, Finding
+from gigawatt.model.health import CheckResult
 from gigawatt.model.job import Job
 from gigawatt.model.launch import AttemptKey
 from gigawatt.model.node import NodeReport
@@ -26,6 +27,24 @@ class NodeLost:
     at_ms: int
     node: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeChecked:
+    """Checks have run on a node. Those that watch it all the time tell only what has changed."""
+
+    at_ms: int
+    node: str
+    results: tuple[CheckResult, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StacksSeen:
+    """Where ranks of an attempt are in their programs, the same ones together; "" where nothing could be seen."""
+
+    at_ms: int
+    key: AttemptKey
+    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,6 +271,8 @@ class TaskRecalled:
 Observation = (
     NodeSeen
     | NodeLost
+    | NodeChecked
+    | StacksSeen
     | DataCached
     | LaunchPreparing
     | LaunchAccepted

@@ -1,4 +1,4 @@
-"""What callers ask of templates, schedules and notifications, and the courier of its deliveries."""
+"""What callers ask of templates, schedules, notifications and the power tree, and the courier of its deliveries."""
 
 from dataclasses import dataclass
 
@@ -7,6 +7,7 @@ from gigawatt.model.cause import Cause
 from gigawatt.model.environment import Environment
 from gigawatt.model.job import Job, JobSpec
 from gigawatt.model.notification import Delivery, Notification
+from gigawatt.model.power import Supply
 from gigawatt.model.schedule import SchedulePhase, Timing
 
 
@@ -111,6 +112,25 @@ class RecordDelivery:
     delivery: Delivery
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetFeed:
+    """Make a part of the power tree, or give it another cap, place or supplies, as a whole."""
+
+    name: str
+    parent: str
+    cap_milliwatts: int | None
+    supplies: tuple[Supply, ...]
+    by: str
+    if_version: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveFeed:
+    name: str
+    by: str
+    if_version: int = 0
+
+
 Order = (
     PushTemplate
     | DeleteTemplate
@@ -123,4 +143,6 @@ Order = (
     | RedeliverMessages
     | AdvanceNotification
     | RecordDelivery
+    | SetFeed
+    | RemoveFeed
 )

@@ -13,6 +13,7 @@ class Taking(StrEnum):
 
     PREEMPT = "preempt"  # a higher priority stops lower ones of its project
     RECLAIM = "reclaim"  # the owner of a quota stops those who borrow it
+    YIELD = "yield"  # who has run less stops one who has run much more
     CONSOLIDATE = "consolidate"  # gangs move, so that what is free lies together
 
 
@@ -30,6 +31,7 @@ class Claim:
     until_ms: int
     stopped: int = 0  # gangs that stop for it
     moved: int = 0  # gangs that move for it
+    spares: int = 0  # so many of the last nodes
     lapsed_ms: int = 0
     why: str = ""  # it was given up
 

@@ -21,6 +21,8 @@ class ReasonCode(StrEnum):
     )
     DEPENDENCY = "dependency"  # a job it comes after has not ended
     ENVIRONMENT = "environment"  # its environment is being built
+    APART = "apart"  # it fits only beside gangs that it keeps apart from, or they from it
+    POWER = "power"  # it fits; a feed of its nodes carries no more
     LIMIT = "limit"  # its project, or one that holds it, would use more than it may
     QUOTA_EXCEEDED = (
         "quota_exceeded"  # a project that does not borrow would use more than its quota
@@ -30,7 +32,7 @@ class ReasonCode(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reason:
-    """`need` and `have` are amounts of `resource` in its own unit (nodes, milli_gpu, milli_cpu, memory_bytes, jobs)."""
+    """`need` and `have` are amounts of `resource` in its own unit (nodes, milli_gpu, milli_cpu, memory_bytes, milliwatts, jobs)."""
 
     code: ReasonCode
     resource: str = ""

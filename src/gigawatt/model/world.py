@@ -18,10 +18,13 @@ from gigawatt.model.job import Job, JobPhase
 from gigawatt.model.ledger import NodeAccount
 from gigawatt.model.node import Node
 from gigawatt.model.notification import Delivery, DeliveryPhase, Notification
+from gigawatt.model.pace import Pace
+from gigawatt.model.power import Feed
 from gigawatt.model.quota import ProjectUse
 from gigawatt.model.schedule import Schedule, SchedulePhase
 from gigawatt.model.template import Template
 from gigawatt.model.tenant import ApiKey, Project, Tenant
+from gigawatt.model.trial import Trials
 from gigawatt.model.volume import Volume
 from gigawatt.model.workspace import Workspace, WorkspacePhase
 
@@ -46,9 +49,11 @@ _TABLES: dict[type, str] = {
     Notification: "notifications",
     Delivery: "deliveries",
     ProjectUse: "uses",
+    Feed: "feeds",
 }
 
 RECENT_MAX = 10_000  # removals and uses that requests under way may not know of yet
+PROGRAMS_MAX = 1_000  # whose runs are remembered
 RECENT_ENDED_MAX = 10_000  # jobs and arrays whose end is remembered for those that come after them
 
 
@@ -63,7 +68,7 @@ def lives(entity: Entity) -> bool:  # noqa: PLR0911 - one flat table
             return entity.phase is not EndpointPhase.STOPPED
         case Schedule():
             return entity.phase is not SchedulePhase.DELETED
-        case Notification():
+        case Notification() | Feed():
             return entity.deleted_ms is None
         case Delivery():
             return entity.phase is DeliveryPhase.PENDING
@@ -101,6 +106,10 @@ class World:
     removed_ids: OrderedDict[str, None] = field(default_factory=OrderedDict[str, None])
     used_ms: OrderedDict[str, int] = field(default_factory=OrderedDict[str, int])
     uses: dict[str, ProjectUse] = field(default_factory=dict[str, ProjectUse])
+    feeds: dict[str, Feed] = field(default_factory=dict[str, Feed])
+    trials: OrderedDict[str, Trials] = field(default_factory=OrderedDict[str, Trials])
+    paces: dict[str, Pace] = field(default_factory=dict[str, Pace])  # by job
+    marked: dict[str, None] = field(default_factory=dict[str, None])  # nodes with marks
 
     def put(self, entity: Entity) -> None:
         """Hold `entity` if it is live; let go of it if it has ended."""
@@ -108,6 +117,8 @@ class World:
             return
         if isinstance(entity, Job | JobArray):
             self._remember(entity)
+        if isinstance(entity, Node):
+            _hold(self.marked, entity.id, None, live=bool(entity.marks))
         _hold(getattr(self, _TABLES[type(entity)]), entity.id, entity, live=lives(entity))
 
     def remove(self, entity: Entity) -> None:
@@ -124,6 +135,13 @@ class World:
         if isinstance(entity, Fixed):
             return False
         return entity.id in getattr(self, _TABLES[type(entity)])
+
+    def note_trials(self, program: str, trials: Trials) -> None:
+        """What is known of a program's runs; of too many programs the one longest unused is forgotten."""
+        self.trials[program] = trials
+        self.trials.move_to_end(program)
+        if len(self.trials) > PROGRAMS_MAX:
+            self.trials.popitem(last=False)
 
     def unended(self, id: str) -> bool:
         """Whether a job or an array of this id has still to end."""

@@ -13,9 +13,11 @@ from gigawatt.reconcile import (
     apply,
     arrays,
     attempts,
+    blame,
     checkpoints,
     endpoints,
     environments,
+    hangs,
     jobs,
     nodes,
     schedules,
@@ -47,11 +49,16 @@ def adopt(turn: Turn, found: Found) -> None:
         assert attempt is not None
         if attempts.key_of(owner, attempt) not in found.attempts:
             _missing(turn, owner, attempt)
+        elif attempt.phase is AttemptPhase.RUNNING:
+            blame.began(turn, owner, attempt)
+            if isinstance(owner, Job):
+                hangs.resume(turn, owner, attempt)
         elif attempt.phase is AttemptPhase.STOPPING:
             key, grace_s = attempts.key_of(owner, attempt), owner_grace_s(owner)
             signal_ms = (attempt.stopping_ms or 0) + attempt.notice_ms
             after_s = max(signal_ms - turn.now_ms, 0) / 1000
             turn.act(StopAttempt(key=key, grace_s=grace_s, after_s=after_s))
+    nodes.resume(turn)
     _resume(turn)
 
 

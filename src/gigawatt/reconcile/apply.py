@@ -10,7 +10,6 @@ from gigawatt.model.command import (
     AddVolumeVersion,
     CancelArray,
     CancelJob,
-    ChangeNode,
     Command,
     CreateKey,
     CreateProject,
@@ -57,6 +56,7 @@ from gigawatt.model.observation import (
     LaunchFailed,
     LaunchPreparing,
     ModelStored,
+    NodeChecked,
     NodeLost,
     NodeSeen,
     Observation,
@@ -66,10 +66,12 @@ from gigawatt.model.observation import (
     ReplicaReadiness,
     ResumeChosen,
     RetentionNoted,
+    StacksSeen,
     TaskRecalled,
     WorkspaceTouched,
 )
 from gigawatt.model.tenant import ApiKey
+from gigawatt.model.upkeep import ChangeNode, RunChecks
 from gigawatt.model.workspace import Workspace
 from gigawatt.reconcile import (
     accesses,
@@ -77,9 +79,11 @@ from gigawatt.reconcile import (
     attempts,
     checkpoints,
     closures,
+    drains,
     endpoints,
     entitlements,
     environments,
+    hangs,
     jobs,
     models,
     nodes,
@@ -106,6 +110,7 @@ OfAttempt = (
     | CheckpointSaved
     | ResumeChosen
     | ReplicaReadiness
+    | StacksSeen
     | AttemptGone
 )
 
@@ -146,8 +151,8 @@ def command(turn: Turn, asked: Command) -> Entity:  # noqa: C901, PLR0911, PLR09
             return endpoints.put(turn, asked)
         case StopEndpoint():
             return endpoints.stop(turn, asked)
-        case ChangeNode():
-            return closures.change(turn, asked)
+        case ChangeNode() | RunChecks():
+            return closures.command(turn, asked)
         case NoteAccess():
             return accesses.note(turn, asked)
         case CreateProject() | SetEntitlement():
@@ -183,11 +188,11 @@ def observation(turn: Turn, seen: Observation) -> None:  # noqa: C901, PLR0912 -
     """Take in what was seen. Seen again, it changes nothing."""
     match seen:
         case NodeSeen():
-            before = turn.world.nodes.get(seen.report.id)
-            nodes.seen(turn, seen)
-            closures.follow(turn, before, turn.world.nodes[seen.report.id])
+            closures.seen(turn, seen)
         case NodeLost():
             nodes.lost(turn, seen)
+        case NodeChecked():
+            nodes.checked(turn, seen)
         case DataCached():
             nodes.cached(turn, seen)
         case EnvironmentStage():
@@ -235,6 +240,8 @@ def due(turn: Turn, subject: str) -> None:
         schedules.due(turn, schedule)
     elif workspace := world.workspaces.get(subject):
         workspaces.due(turn, workspace)
+    elif node := world.nodes.get(subject):
+        nodes.due(turn, node)
 
 
 def decision(turn: Turn, decided: Decision) -> None:
@@ -287,12 +294,18 @@ def _of_attempt(turn: Turn, seen: OfAttempt) -> None:  # noqa: C901, PLR0912 - o
                 workspaces.readiness(turn, owner, attempt, seen)
         case RankProgress():
             if isinstance(owner, Job):
+                hangs.progressed(turn, owner, attempt, seen)
                 jobs.progressed(turn, owner, attempt, seen)
             elif isinstance(owner, Workspace):
                 workspace_use.measured(turn, owner, attempt, seen)
         case CheckpointSaved():
             if isinstance(owner, Job):
-                checkpoints.reported(turn, owner, attempt, seen.checkpoint)
+                saved = hangs.timed(turn, owner, attempt, seen.checkpoint)
+                checkpoints.reported(turn, owner, attempt, saved)
+                drains.saved(turn, owner.id)
+        case StacksSeen():
+            if isinstance(owner, Job):
+                hangs.stacks_seen(turn, owner, attempt, seen)
         case ResumeChosen():
             if isinstance(owner, Job):
                 checkpoints.chosen(turn, owner, attempt, seen)

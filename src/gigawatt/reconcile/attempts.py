@@ -19,15 +19,16 @@ from gigawatt.model.observation import (
 )
 from gigawatt.model.work import Work
 from gigawatt.model.workspace import Workspace, WorkspacePhase
-from gigawatt.reconcile import uses
+from gigawatt.reconcile import blame, node_life, uses
 from gigawatt.reconcile.launches import job_launch, new_attempt, replica_launch
 from gigawatt.reconcile.turn import Turn
-from gigawatt.reconcile.verdict import CHARGED_TO, evidence_of_exit, judge
+from gigawatt.reconcile.verdict import evidence_of_exit
 from gigawatt.reconcile.workspace_launch import workspace_launch
 
 Owner = Work
 
 LAUNCH_OVERDUE_MS = 60_000  # a launch that no engine accepts in this time has failed
+HUNG_GRACE_S = 2  # of what hangs: it will not save
 STOP_OVERDUE_MS = 15_000  # beyond its grace, a stop is asked for again
 
 # A person's word counts also while it is being stopped for another gang: it is not to come back.
@@ -188,6 +189,8 @@ def stop(
 ) -> Owner:
     """Have every rank stopped. `cause` is None when the verdict is to follow from the evidence."""
     grace_s = _grace_s(turn, owner)
+    if cause is Verdict.HANG:
+        grace_s = min(grace_s, HUNG_GRACE_S)
     if attempt.phase in STOPPABLE:
         attempt = replace(attempt.moved(AttemptPhase.STOPPING), stopping_ms=turn.now_ms)
     if cause is not None and attempt.stop_cause in OVERRULES.get(cause, {None}):
@@ -205,14 +208,10 @@ def stop(
 
 def finish(turn: Turn, owner: Owner, attempt: Attempt) -> Owner:
     """Nothing of it is left: judge it, close its accounts and let the engine forget it."""
-    verdict = judge(attempt)
-    ended = replace(
-        attempt.moved(AttemptPhase.ENDED),
-        ended_ms=turn.now_ms,
-        verdict=verdict,
-        charged_to=CHARGED_TO.get(verdict, ""),
-        ready=False,
-    )
+    owner, judged = blame.judged(turn, owner, attempt)
+    verdict = judged.verdict
+    assert verdict is not None
+    ended = replace(judged.moved(AttemptPhase.ENDED), ended_ms=turn.now_ms, ready=False)
     if isinstance(owner, Workspace):
         uses.confirm(turn, owner, attempt)  # what a person did is done, however it ended
     uses.end(turn, owner, attempt, verdict)
@@ -224,6 +223,9 @@ def finish(turn: Turn, owner: Owner, attempt: Attempt) -> Owner:
         (("verdict", verdict.value),),
     )
     turn.act(ReleaseAttempt(key=key_of(owner, attempt)))
+    blame.laid_to_nodes(turn, owner, ended)
+    for node in attempt.nodes:
+        node_life.emptied(turn, node)
     return owner
 
 
@@ -253,6 +255,7 @@ def overdue(turn: Turn, owner: Owner, attempt: Attempt) -> None:
 def _runs(turn: Turn, owner: Owner, attempt: Attempt, at_ms: int) -> Owner:
     after = replace(attempt.moved(AttemptPhase.RUNNING), running_ms=at_ms)
     running = owner.with_attempt(after)
+    blame.began(turn, running, after)
     if isinstance(running, Job):
         running = turn.put(running.moved(JobPhase.RUNNING))
         uses.reclass(turn, running, after, TimeClass.USEFUL)

@@ -111,6 +111,7 @@ def _earlier_ended(turn: Turn, dependent: str, earlier: Work) -> list[Work]:
 def _put_job(turn: Turn, job: Job, phase: JobPhase, message: str) -> Job:
     ended = turn.put(replace(job.moved(phase), ended_ms=turn.now_ms, message=message))
     turn.world.saved_ms.pop(job.id, None)
+    turn.world.paces.pop(job.id, None)
     environments.used(turn, job.spec.environment)
     turn.emit(f"job.{phase.value}", ended, message)
     return ended

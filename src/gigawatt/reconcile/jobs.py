@@ -7,18 +7,21 @@ from gigawatt.model.array import JobArray
 from gigawatt.model.attempt import Attempt, AttemptPhase, Verdict
 from gigawatt.model.command import CancelJob, RetryJob, SubmitJob
 from gigawatt.model.environment import Environment, EnvironmentPhase
-from gigawatt.model.job import Job, JobPhase
+from gigawatt.model.job import Job, JobPhase, pause_ms
 from gigawatt.model.ledger import TimeClass
 from gigawatt.model.observation import ModelStored, RankProgress
 from gigawatt.model.ranges import contains, union
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.reconcile import (
     attempts,
+    blame,
     checkpoints,
     ends,
     environments,
+    hangs,
     models,
     removals,
+    spares,
     tasks,
     uses,
     volumes,
@@ -27,7 +30,7 @@ from gigawatt.reconcile import (
 from gigawatt.reconcile.checkpoints import checkpoint_dir
 from gigawatt.reconcile.projects import check_project
 from gigawatt.reconcile.turn import Turn
-from gigawatt.reconcile.verdict import FAILURE_FACTS
+from gigawatt.reconcile.verdict import CHARGED_TO, FAILURE_FACTS
 
 PROGRESS_SAVED_EVERY_MS = (
     5_000  # progress is live in memory; this much of it may be lost in a crash
@@ -121,8 +124,11 @@ def attempt_ended(turn: Turn, job: Job, attempt: Attempt) -> None:
         ends.end_job(
             turn, job, JobPhase.FAILED, f"it ran into its timeout of {job.spec.timeout_s} s"
         )
-    elif verdict is Verdict.PREEMPTION or _budget_left(job, verdict):
-        turn.emit("job.retrying", job, f"attempt {attempt.n} ended: {_why(attempt)}")
+    elif verdict is Verdict.PREEMPTION or _budget_left(job, attempt.charged_to):
+        pause = pause_ms(job.attempts[job.attempts_before :])
+        then = f"; the next may start in {pause // 1_000} s" if pause else ""
+        turn.emit("job.retrying", job, f"attempt {attempt.n} ended: {_why(attempt)}{then}")
+        job = spares.kept(turn, replace(job, avoids=blame.suspected(turn)), attempt)
         turn.put(job.moved(JobPhase.QUEUED))
     else:
         ends.end_job(turn, job, JobPhase.FAILED, f"attempt {attempt.n} ended: {_why(attempt)}")
@@ -142,7 +148,7 @@ def progressed(turn: Turn, job: Job, attempt: Attempt, seen: RankProgress) -> No
     saved_ms = turn.world.saved_ms.get(job.id, 0)
     if turn.now_ms - saved_ms >= PROGRESS_SAVED_EVERY_MS:
         turn.world.saved_ms[job.id] = turn.now_ms
-        turn.put(replace(job, progress=progress))
+        turn.put(hangs.saved(turn, replace(job, progress=progress), attempt))
     else:
         turn.touch(replace(job, progress=progress))
 
@@ -173,11 +179,13 @@ def due(turn: Turn, job: Job) -> None:
         return
     attempts.overdue(turn, job, attempt)
     timeout_ms = job.spec.timeout_s * 1000
-    if attempt.phase is not AttemptPhase.RUNNING or not timeout_ms:
+    if attempt.phase is not AttemptPhase.RUNNING:
         return
     assert attempt.running_ms is not None
-    if turn.now_ms - attempt.running_ms >= timeout_ms:
+    if timeout_ms and turn.now_ms - attempt.running_ms >= timeout_ms:
         attempts.stop(turn, job, attempt, cause=Verdict.TIMEOUT)
+    else:
+        hangs.look(turn, job, attempt)
 
 
 def save_output(turn: Turn, job: Job) -> None:
@@ -218,15 +226,11 @@ def _succeed(turn: Turn, job: Job) -> None:
         save_output(turn, saving)
 
 
-def _budget_left(job: Job, verdict: Verdict | None) -> bool:
+def _budget_left(job: Job, charged_to: str) -> bool:
     counted = job.attempts[job.attempts_before :]
-    used = sum(attempt.verdict is verdict for attempt in counted)
-    budget = (
-        job.spec.retries_infrastructure
-        if verdict is Verdict.INFRASTRUCTURE
-        else job.spec.retries_user
-    )
-    return used <= budget
+    used = sum(attempt.charged_to == charged_to for attempt in counted)
+    users = charged_to == CHARGED_TO[Verdict.USER]
+    return used <= (job.spec.retries_user if users else job.spec.retries_infrastructure)
 
 
 def _why(attempt: Attempt) -> str:

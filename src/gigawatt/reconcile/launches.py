@@ -1,6 +1,6 @@
 """From an owner and its placement to an attempt, and to what an engine needs to start it."""
 
-from gigawatt.model.attempt import Attempt, AttemptPhase, RankStatus
+from gigawatt.model.attempt import Attempt, AttemptPhase, RankStatus, Spare
 from gigawatt.model.checkpoint import Checkpoint
 from gigawatt.model.decision import Start
 from gigawatt.model.endpoint import Endpoint, Replica
@@ -37,6 +37,7 @@ def new_attempt(owner: Work, start: Start, *, world: World, now_ms: int) -> Atte
         placed_ms=now_ms,
         resumed_from=_resumes_from(owner) if isinstance(owner, Job) else None,
         places=start.places,
+        spares=_spares(world, start),
     )
 
 
@@ -116,6 +117,14 @@ def _resumes_from(job: Job) -> Checkpoint | None:
     """What it will most likely resume from; the launch looks at it again, and says what it was."""
     origin = job.spec.origin
     return job.checkpoint or (origin.checkpoint if origin else None)
+
+
+def _spares(world: World, start: Start) -> tuple[Spare, ...]:
+    kept = start.gpus[len(start.nodes) :] or ((),) * len(start.spares)
+    return tuple(
+        Spare(node=node, gpus=tuple(world.nodes[node].report.gpus[place].uuid for place in places))
+        for node, places in zip(start.spares, kept, strict=True)
+    )
 
 
 def _devices(

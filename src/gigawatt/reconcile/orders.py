@@ -1,4 +1,4 @@
-"""What callers ask of templates, schedules, notifications and labels: one flat table."""
+"""What callers ask of templates, schedules, notifications, labels and the power tree: one flat table."""
 
 from gigawatt.model.change import Entity
 from gigawatt.model.order import (
@@ -13,9 +13,11 @@ from gigawatt.model.order import (
     PushTemplate,
     RecordDelivery,
     RedeliverMessages,
+    RemoveFeed,
     RunSchedule,
+    SetFeed,
 )
-from gigawatt.reconcile import labels, notifications, schedules, templates
+from gigawatt.reconcile import feeds, labels, notifications, schedules, templates
 from gigawatt.reconcile.turn import Turn
 
 
@@ -44,3 +46,5 @@ def order(turn: Turn, asked: Order) -> Entity:  # noqa: C901, PLR0911 - one flat
             return notifications.advance(turn, asked)
         case RecordDelivery():
             return notifications.record(turn, asked)
+        case SetFeed() | RemoveFeed():
+            return feeds.command(turn, asked)

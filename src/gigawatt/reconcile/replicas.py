@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from gigawatt.model.attempt import Attempt, AttemptPhase, Evidence, Verdict
-from gigawatt.model.endpoint import Demand, Endpoint, Replica
+from gigawatt.model.endpoint import ENDPOINT_LABEL, Demand, Endpoint, Replica
 from gigawatt.model.ledger import TimeClass
 from gigawatt.model.observation import DemandSeen, ReplicaReadiness
 from gigawatt.reconcile import attempts, uses
@@ -27,7 +27,7 @@ def of(turn: Turn, endpoint: Endpoint) -> list[Replica]:
 def create(turn: Turn, endpoint: Endpoint) -> Replica:
     """One more gang in the line."""
     taken = {replica.id for replica in of(turn, endpoint)}
-    numbers = itertools.count(1)
+    numbers, name_of = itertools.count(1), endpoint.spec.name
     name = next(name for n in numbers if (name := f"{endpoint.id}.{turn.now_ms}.{n}") not in taken)
     replica = turn.put(
         Replica(
@@ -40,6 +40,7 @@ def create(turn: Turn, endpoint: Endpoint) -> Replica:
             queued_ms=turn.now_ms,
             generation=endpoint.generation,
             volumes=endpoint.spec.volumes,
+            labels=tuple(sorted({**dict(endpoint.spec.labels), ENDPOINT_LABEL: name_of}.items())),
         )
     )
     turn.emit("replica.created", replica, endpoint.spec.name)

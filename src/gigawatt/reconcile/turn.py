@@ -24,6 +24,7 @@ class Site:
 
     work_dir: str
     api_url: str
+    checks: str = ""  # the level of checks between a node's coming and its first gang; "" is none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """The ledger's side of an attempt: what it uses of each of its nodes, and what its time counts as."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from gigawatt.ledger import account as ledger
 from gigawatt.ledger.account import Settled
@@ -15,15 +16,18 @@ LOST_TO = {
     Verdict.TIMEOUT: TimeClass.USER_FAULT,
     Verdict.CANCELLED: TimeClass.USER_FAULT,
     Verdict.INFRASTRUCTURE: TimeClass.REDONE,
+    Verdict.HANG: TimeClass.REDONE,
     Verdict.PREEMPTION: TimeClass.REDONE,
 }
 
 
 def begin(turn: Turn, owner: Work, attempt: Attempt) -> None:
     """From placement on, the nodes' share is the attempt's, and it is starting."""
-    for node in attempt.nodes:
+    for place, node in enumerate(attempt.held):
         account = turn.world.accounts[node]
         use = use_of(owner, attempt, account)
+        if place >= len(attempt.nodes):
+            use = replace(use, time_class=TimeClass.HELD)
         turn.account(ledger.begin(account, use, now_ms=turn.now_ms))
 
 
@@ -96,10 +100,14 @@ def end(turn: Turn, owner: Work, attempt: Attempt, verdict: Verdict) -> None:
     if into is not None:
         withdraw(turn, owner, attempt, into)
 
-    def change(account: NodeAccount) -> Settled:
-        return ledger.end(account, owner.id, attempt.n, now_ms=turn.now_ms)
+    for node in attempt.held:
+        end_on(turn, owner, attempt, node)
 
-    _each(turn, attempt, change)
+
+def end_on(turn: Turn, owner: Work, attempt: Attempt, node: str) -> None:
+    """Give back its share of one node."""
+    account = turn.world.accounts[node]
+    turn.account(ledger.end(account, owner.id, attempt.n, now_ms=turn.now_ms))
 
 
 def time_class_of(turn: Turn, owner: Work, attempt: Attempt) -> TimeClass | None:

@@ -3,7 +3,8 @@
 The first rank to fail decides, because its peers fail after it and because of it: a rank killed from outside makes the
 others' collectives fail with ordinary exit codes a moment later. Signals that a program cannot send itself by accident
 are the infrastructure's; crashes of the program's own making (SIGSEGV, SIGABRT, SIGFPE, SIGILL) and exit codes are the
-user's. Running out of its own memory limit is the user's too.
+user's. Running out of its own memory limit is the user's too. An exit is the infrastructure's after all where the
+program names broken hardware, or where it lives on elsewhere (`blame`).
 """
 
 from gigawatt.model.attempt import Attempt, Evidence, RankStatus, Verdict
@@ -12,10 +13,31 @@ SIGNALS_FROM_OUTSIDE = frozenset({1, 2, 3, 7, 9, 15})  # HUP, INT, QUIT, BUS, KI
 SHELL_SIGNAL_BASE = 128  # a shell exits with this plus the signal that ended its child
 SAME_MOMENT_MS = 5_000  # failures this close may be told in either order
 
-INFRASTRUCTURE_FACTS = frozenset({"signal", "node_down", "lost", "launch_failed"})
+# What drivers and runtimes say of broken hardware, and of nothing else.
+HARDWARE_WORDS = (
+    "uncorrectable ECC error",
+    "fallen off the bus",
+    "CUDA-capable device(s) is/are busy or unavailable",
+    "Unable to determine the device handle for GPU",
+    "cudaErrorECCUncorrectable",
+    "cudaErrorDevicesUnavailable",
+    "cudaErrorHardwareStackError",
+    "NVML: GPU is lost",
+)
+
+INFRASTRUCTURE_FACTS = frozenset(
+    {"signal", "node_down", "lost", "launch_failed", "hardware", "hang"}
+)
 FAILURE_FACTS = INFRASTRUCTURE_FACTS | {"exit", "crash", "oom", "launch_refused"}
 
-CHARGED_TO = {Verdict.USER: "user", Verdict.INFRASTRUCTURE: "infrastructure"}
+# Its program does well on other nodes; a check of its node failed while it ran.
+EXCUSES = frozenset({"contrast", "unhealthy"})
+
+CHARGED_TO = {
+    Verdict.USER: "user",
+    Verdict.INFRASTRUCTURE: "infrastructure",
+    Verdict.HANG: "infrastructure",
+}
 
 
 def judge(attempt: Attempt) -> Verdict:
@@ -26,8 +48,10 @@ def judge(attempt: Attempt) -> Verdict:
         return Verdict.SUCCESS
     if attempt.stop_cause is not None:
         return attempt.stop_cause
-    facts = _decisive(attempt)
+    facts = decisive(attempt)
     if any(fact.what in INFRASTRUCTURE_FACTS for fact in facts):
+        return Verdict.INFRASTRUCTURE
+    if any(fact.what in EXCUSES for fact in attempt.evidence):
         return Verdict.INFRASTRUCTURE
     if facts:
         return Verdict.USER
@@ -48,7 +72,7 @@ def evidence_of_exit(rank: RankStatus, *, oom: bool, lost: bool) -> Evidence | N
     return Evidence(at_ms=rank.ended_ms, what=what, detail=detail, rank=rank.rank, node=rank.node)
 
 
-def _decisive(attempt: Attempt) -> list[Evidence]:
+def decisive(attempt: Attempt) -> list[Evidence]:
     """The failures that came first, and those of the same moment."""
     failures = sorted(
         (fact for fact in attempt.evidence if fact.what in FAILURE_FACTS),
@@ -70,6 +94,9 @@ def _exit_fact(rank: RankStatus) -> tuple[str, str]:
                 "signal",
                 f"exit code {rank.exit_code}: its shell's child got signal {through_shell}",
             )
+        broken = [line for line in rank.last_lines if any(w in line for w in HARDWARE_WORDS)]
+        if broken:
+            return "hardware", f"exit code {rank.exit_code}: {broken[-1]}"
         last = f": {rank.last_lines[-1]}" if rank.last_lines else ""
         return "exit", f"exit code {rank.exit_code}{last}"
     if signal in SIGNALS_FROM_OUTSIDE:

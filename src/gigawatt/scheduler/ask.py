@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from gigawatt.model.gang import Gang, Isolation
-from gigawatt.scheduler.facts import level_code
-from gigawatt.scheduler.snapshot import DEVICE_MILLI, ISOLATIONS, GangColumns, Rows
+from gigawatt.scheduler.snapshot import DEVICE_MILLI, ISOLATIONS, NONE, GangColumns, Rows
+from gigawatt.scheduler.terms import NO_TERMS, Terms, held_nodes, level_code, terms_code, terms_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +54,8 @@ class Ask:
     windows: tuple[tuple[int, int], ...]
     data: tuple[tuple[str, int], ...] = ()  # trees that it reads: digest and bytes
     stacked: bool = False  # places are counted, and a node may hold several
+    terms: Terms = NO_TERMS  # what few gangs ask
+    wear: int = NONE  # index into `ApartColumns.wears`, where it matters to others or others to it
 
     def may_run(self, now_ms: int) -> bool:
         """Whether one of its windows includes now."""
@@ -72,14 +74,15 @@ def ask_of(gang: Gang) -> Ask:
             memory_bytes=shape.per_node.memory_bytes,
             alone=gang.isolation is Isolation.NODE,
         ),
-        nodes_min=shape.nodes_min,
-        nodes_max=shape.nodes_max,
+        nodes_min=held_nodes(shape, shape.nodes_min),
+        nodes_max=held_nodes(shape, shape.nodes_max),
         same=level_code(shape.same),
         kinds=shape.gpu_kinds,
         avoid=gang.avoid_nodes,
         windows=tuple((window.start_ms, window.end_ms) for window in gang.windows),
         data=gang.data,
         stacked=shape.stacked,
+        terms=terms_of(terms_code(shape)),
     )
 
 
@@ -101,6 +104,7 @@ def ask_at(gangs: GangColumns, row: int) -> Ask:
         windows=gangs.window_lists[int(gangs.windows_G[row])],
         data=gangs.data_lists[int(gangs.data_G[row])],
         stacked=bool(gangs.stacked_G[row]),
+        terms=terms_of(gangs.term_lists[int(gangs.terms_G[row])]),
     )
 
 
@@ -117,6 +121,7 @@ def distinct_asks(gangs: GangColumns) -> tuple[list[Ask], Rows]:
             gangs.avoid_G,
             gangs.windows_G,
             gangs.data_G,
+            gangs.terms_G,
             gangs.stacked_G,
         ]
     )

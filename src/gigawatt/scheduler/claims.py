@@ -75,9 +75,12 @@ class Claims:
         own = self._snapshot.gangs.row(gang)
         stacked = own != NONE and bool(self._snapshot.gangs.stacked_G[own])
         gpus = tuple(_places(int(each)) for each in lot.bits)
+        nodes = tuple(ids[int(node)] for node in lot.rows)
+        spares = int(claims.spares_C[row])
         return Start(
             gang=gang,
-            nodes=tuple(ids[int(node)] for node in lot.rows),
+            nodes=nodes[: len(nodes) - spares],
+            spares=nodes[len(nodes) - spares :],
             gpus=gpus if any(gpus) else (),
             places=tuple(lot.places.tolist()) if stacked else (),
         )

@@ -14,6 +14,7 @@ import numpy as np
 from gigawatt.model.decision import Decision, Wait
 from gigawatt.scheduler.fair import FairLine
 from gigawatt.scheduler.index import Memo
+from gigawatt.scheduler.levels import levels
 from gigawatt.scheduler.policy import Line, Order, Policy
 from gigawatt.scheduler.reasons import Reasons
 from gigawatt.scheduler.round import Round
@@ -69,7 +70,7 @@ def finish(snapshot: Snapshot, policy: Policy, memo: Memo | None = None) -> Fini
         turn.advance(fair)
         turn.close()
         return Finished(turn=turn, line=fair.rows())
-    line = in_line(snapshot.gangs, policy.order)
+    line = in_line(snapshot.gangs, policy)
     turn.advance(visiting_order(line, snapshot, policy))
     turn.close()
     return Finished(turn=turn, line=line)
@@ -87,11 +88,14 @@ def fair_line(turn: Round) -> FairLine | None:
     return line
 
 
-def in_line(gangs: GangColumns, order: Order = Order.AGE) -> Rows:
+def in_line(gangs: GangColumns, policy: Policy) -> Rows:
     """Rows of gangs in the order of a line that nothing changes."""
-    if order is Order.SHORTEST:
+    if policy.order is Order.SHORTEST:
         limits_G = np.where(gangs.duration_ms_G, gangs.duration_ms_G, NEVER_MS)
         return np.lexsort((gangs.queued_ms_G, limits_G, -gangs.priority_G))
+    if policy.order is Order.LEVELS:
+        level_G = levels(gangs.attained_ms_G, policy)
+        return np.lexsort((gangs.queued_ms_G, level_G, -gangs.priority_G))
     return np.lexsort((gangs.queued_ms_G, -gangs.priority_G))
 
 

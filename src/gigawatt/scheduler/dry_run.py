@@ -11,45 +11,69 @@ from gigawatt.model.reason import Reason
 from gigawatt.model.world import World
 from gigawatt.scheduler.ask import ask_of
 from gigawatt.scheduler.cold import cold_gangs, cold_nodes
-from gigawatt.scheduler.decide import decide
+from gigawatt.scheduler.decide import finish
+from gigawatt.scheduler.encode_apart import with_wear
+from gigawatt.scheduler.encode_power import cold_power
 from gigawatt.scheduler.explain import Explanation, explain
+from gigawatt.scheduler.ground import ground
+from gigawatt.scheduler.index import Memo
+from gigawatt.scheduler.known import Known
 from gigawatt.scheduler.policy import Policy
+from gigawatt.scheduler.power import Power
+from gigawatt.scheduler.reasons import Reasons
+from gigawatt.scheduler.sight import Plain
 from gigawatt.scheduler.snapshot import GANG_CODES, GANG_NUMBERS, NONE, Codes, GangColumns, Snapshot
 from gigawatt.scheduler.why import why_never
 
 
-def feasible(cluster: Snapshot | World, gang: Gang) -> Reason | None:
+def feasible(cluster: Snapshot | World, gang: Gang, memo: Memo | None = None) -> Reason | None:
     """Why no cluster of this size could ever hold the gang, with both numbers; None if it could when empty and open.
 
-    A cluster without nodes answers `no_nodes`: what may come is not known here.
+    A cluster without nodes answers `no_nodes`: what may come is not known here. A memo, here and below, is of the
+    snapshot's nodes, as in `decide.finish`.
     """
+    ask = ask_of(gang)
     if isinstance(cluster, World):
-        return why_never(cold_nodes(cluster.nodes.values(), {}), ask_of(gang))
-    return why_never(cluster.nodes, ask_of(gang))
+        nodes = cold_nodes(cluster.nodes.values(), {})
+        tree = cold_power(cluster.feeds, cluster.nodes.values(), (), nodes)
+        index = None
+    else:
+        nodes, tree = cluster.nodes, cluster.power
+        index = memo.lend(nodes) if memo else None
+    sight = Known(index) if index and index.counts(ask) else Plain(nodes=nodes)
+    never = why_never(sight, ask)
+    if never is not None or tree is None:
+        return never
+    return Power(tree, nodes).never(ask, ground(nodes, ask).ever_N)
 
 
-def what_if(snapshot: Snapshot, gang: Gang, policy: Policy) -> Start | Reason:
+def what_if(
+    snapshot: Snapshot, gang: Gang, policy: Policy, memo: Memo | None = None
+) -> Start | Reason:
     """Where the gang would go if it were in the line now, or why it would wait."""
-    decision = decide(with_gang(snapshot, gang), policy)
-    for start in decision.starts:
-        if start.gang == gang.id:
-            return start
-    return next(wait.reason for wait in decision.waits if wait.gang == gang.id)
+    finished = finish(with_gang(snapshot, gang), policy, memo)
+    turn = finished.turn
+    row = turn.snapshot.gangs.row(gang.id)
+    return turn.starts.get(row) or Reasons(turn).of(finished.line, row).reason
 
 
-def asked(snapshot: Snapshot, gang: Gang, policy: Policy) -> Explanation:
+def asked(snapshot: Snapshot, gang: Gang, policy: Policy, memo: Memo | None = None) -> Explanation:
     """As `what_if`, with the place in the line and the cheapest change where it would wait."""
-    told = explain(with_gang(snapshot, gang), gang.id, policy)
+    told = explain(with_gang(snapshot, gang), gang.id, policy, memo)
     assert told, "a gang that was put into the line is in the line"
     return told
 
 
 def with_gang(snapshot: Snapshot, gang: Gang) -> Snapshot:
-    """The snapshot with one more gang in the line; one of the same id is replaced."""
+    """The snapshot with one more gang in the line; one of the same id is replaced.
+
+    For one with labels, or that keeps apart, the snapshot must have labels.
+    """
     gangs, row = snapshot.gangs, snapshot.gangs.row(gang.id)
     if row != NONE:
         gangs = _without(gangs, row)
-    return replace(snapshot, gangs=_merged(gangs, cold_gangs([gang])))
+    apart = snapshot.apart and with_wear(snapshot.apart, gang)
+    return replace(snapshot, gangs=_merged(gangs, cold_gangs([gang])), apart=apart)
 
 
 def _without(gangs: GangColumns, row: int) -> GangColumns:

@@ -9,13 +9,16 @@ from gigawatt.model.decision import Hold
 from gigawatt.model.endpoint import Replica
 from gigawatt.model.job import Job
 from gigawatt.model.node import Node
+from gigawatt.model.power import Feed
 from gigawatt.model.quota import ProjectUse
 from gigawatt.model.tenant import Project, Tenant
 from gigawatt.model.workspace import Workspace
 from gigawatt.model.world import World
 from gigawatt.scheduler.cold import cold_gangs, cold_nodes
+from gigawatt.scheduler.encode_apart import ApartRows, cold_apart
 from gigawatt.scheduler.encode_gangs import GangRows
 from gigawatt.scheduler.encode_nodes import NodeRows
+from gigawatt.scheduler.encode_power import PowerRows, cold_power
 from gigawatt.scheduler.encode_running import ClaimRows, RunningRows, cold_claims, cold_running
 from gigawatt.scheduler.encode_shares import ShareRows, cold_shares
 from gigawatt.scheduler.facts import Footprint, footprint, waiting
@@ -32,9 +35,10 @@ class Encoder:
     def __init__(self, *, plans: bool = False, indexed_from: int = INDEXED_FROM) -> None:
         self._nodes = NodeRows(memo=Memo(indexed_from))
         self._gangs = GangRows()
-        self._held: dict[str, Footprint] = {}
         self._shares = ShareRows()
         self._claims = ClaimRows()
+        self._power = PowerRows()
+        self._apart = ApartRows()
         self._running = RunningRows() if plans else None
 
     @property
@@ -49,7 +53,7 @@ class Encoder:
         for table in (world.nodes, world.jobs, world.replicas, world.workspaces):
             for entity in table.values():
                 encoder.apply(entity)
-        for table in (world.tenants, world.projects, world.uses):
+        for table in (world.tenants, world.projects, world.uses, world.feeds):
             for entity in table.values():
                 encoder.apply(entity)
         return encoder
@@ -63,20 +67,24 @@ class Encoder:
             case Node():
                 if self._running is not None:
                     self._running.put_node(entity)
+                self._power.put_node(entity)
                 return self._nodes.put(entity)
             case Job() | Replica() | Workspace():
-                held, now = self._held.get(entity.id), footprint(entity)
+                held, now = self._nodes.held(entity.id), footprint(entity)
                 if held != now:
-                    self._nodes.occupy(entity.id, held, now)
+                    self._nodes.occupy(entity.id, now)
                     self._shares.occupy(owner_of(entity), held, now)
-                    self._keep(entity.id, now)
+                    self._power.occupy(entity.id, now)
                 moved = held is not now and not (held and held.same_place(now))
                 if self._running is not None:
                     self._running.put(entity)
                 moved |= self._claims.put(entity)
+                self._apart.put(entity)
                 return self._gangs.put(entity.id, waiting(entity)) or moved
             case Tenant() | Project():
                 return self._shares.put(entity)
+            case Feed():
+                return self._power.put(entity)
             case ProjectUse():
                 self._shares.keep(entity)
                 return False
@@ -86,6 +94,7 @@ class Encoder:
     def remove_node(self, node: str) -> None:
         """The node is no longer part of the cluster."""
         self._nodes.remove(node)
+        self._power.remove_node(node)
         if self._running is not None:
             self._running.remove_node(node)
 
@@ -101,11 +110,13 @@ class Encoder:
         hold: Hold | None = None,
         dated: bool = True,
         shares: bool = False,
+        labels: bool = False,
     ) -> Snapshot:
         """The world as applied so far. `resume` and `hold` are those of the last decision.
 
         Without `dated` it does not have when what runs must have ended, which costs time and most policies do not read.
-        With `shares` it has them even where nobody has a quota, a limit or a weight.
+        With `shares` it has them even where nobody has a quota, a limit or a weight, and with `labels` those of gangs
+        even where none keeps apart.
         """
         nodes = self._nodes.columns(dated=dated)
         return Snapshot(
@@ -117,13 +128,9 @@ class Encoder:
             shares=self._shares.columns(always=shares),
             running=self._running.columns(nodes.ids) if self._running is not None else None,
             claims=self._claims.columns(nodes.ids),
+            power=self._power.columns(nodes),
+            apart=self._apart.columns(nodes.ids, always=labels),
         )
-
-    def _keep(self, gang: str, now: Footprint | None) -> None:
-        if now is None:
-            self._held.pop(gang, None)
-        else:
-            self._held[gang] = now
 
 
 def encode_cold(
@@ -158,4 +165,6 @@ def encode_cold(
         ),
         running=cold_running(work, world.nodes.values(), nodes.ids) if plans else None,
         claims=cold_claims(work, nodes.ids),
+        apart=cold_apart(work, nodes.ids),
+        power=cold_power(world.feeds, world.nodes.values(), (use for _, use in held), nodes),
     )

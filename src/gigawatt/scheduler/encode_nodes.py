@@ -1,6 +1,5 @@
 """The node side of the encoder: rows of nodes, and what the attempts that live there leave of them."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,7 +8,7 @@ from gigawatt.model.node import Node
 from gigawatt.scheduler.encode_uses import UseRows, no_uses
 from gigawatt.scheduler.facts import Footprint, domain_paths
 from gigawatt.scheduler.index import Memo
-from gigawatt.scheduler.loads import Loads
+from gigawatt.scheduler.loads import Load, Loads
 from gigawatt.scheduler.snapshot import (
     LEVELS,
     NODE_DYNAMIC,
@@ -36,8 +35,10 @@ class NodeRows:
     _touched: set[str] = field(default_factory=set[str])  # what they hold is to be added up anew
     _static: Table = field(default_factory=lambda: Table(NODE_STATIC))
     _states: Table = field(default_factory=lambda: Table({STATE: NODE_DYNAMIC[STATE]}))
+    _held: dict[str, Footprint] = field(default_factory=dict[str, Footprint])  # by gang
     _loads: Loads = field(default_factory=Loads)
-    _uses: UseRows = field(default_factory=UseRows)
+    _noted: dict[str, list[Load]] = field(default_factory=dict[str, list[Load]])  # by gang
+    _uses: UseRows | None = None  # while they are asked for
     _domains: tuple[Vocabulary[tuple[str, ...]], ...] = field(
         default_factory=lambda: tuple(Vocabulary[tuple[str, ...]]() for _ in range(LEVELS))
     )
@@ -53,8 +54,8 @@ class NodeRows:
             if old is not None:
                 self._release(old)
             self._static.put(node.id, self._hold(node))
-            self._touched.add(node.id)
-            self._uses.touch(node.id)
+            if old is None or old.report != node.report:
+                self._touch(node.id)
         elif old.state is node.state:
             return False
         self._nodes[node.id] = node
@@ -67,31 +68,42 @@ class NodeRows:
             self._release(old)
             self._static.drop(node)
             self._states.drop(node)
-            self._touched.add(node)
-            self._uses.touch(node)
+            self._touch(node)
 
-    def occupy(self, gang: str, held: Footprint | None, now: Footprint | None) -> None:
-        """The gang's attempt held what `held` says, and holds `now` instead."""
-        if held is not None:
-            for node in held.nodes:
-                self._uses.drop(node, gang)
-            self._note(held.nodes, held, -1)
+    def held(self, gang: str) -> Footprint | None:
+        """What the gang's attempt holds."""
+        return self._held.get(gang)
+
+    def occupy(self, gang: str, now: Footprint | None) -> None:
+        """The gang's attempt holds `now`, instead of what it held."""
+        held = self._held.pop(gang, None)
         if now is not None:
-            for node in now.nodes:
-                self._uses.put(node, gang, now)
-            self._note(now.nodes, now, 1)
+            self._held[gang] = now
+        if self._uses is not None:
+            self._uses.occupy(gang, held, now)
+        if held is not None:
+            noted = self._noted.pop(gang, None)
+            self._loads.note(self._of(held) if noted is None else noted, -1)
+        if now is not None:
+            loads = self._of(now)
+            self._loads.note(loads, 1)
+            if not self._touched:
+                self._noted[gang] = loads
 
     def columns(self, *, dated: bool = True) -> NodeColumns:
         """`dated` has what runs and when it must have ended; without it those columns have no width."""
         loaded = self._loads.settle()
         (static, moved), (stated, _) = self._static.settle(), self._states.settle()
-        if static:
+        if self._touched:
             self._moved() if moved else None
             self._load_anew()
             self.memo.note(None)
         else:
-            assert not self._touched
             self.memo.note(np.union1d(loaded, np.array(self._states.written, dtype=np.intp)))
+        if not dated:
+            self._uses = None
+        elif self._uses is None:
+            self._uses = UseRows.of(self._held, self._nodes)
         old = self._columns
         if old is None or static or stated or len(loaded) or dated is not self._dated:
             self._columns, self._dated = (
@@ -101,10 +113,18 @@ class NodeRows:
         assert self._columns is not None
         return self._columns
 
-    def _note(self, nodes: Iterable[str], use: Footprint, sign: int) -> None:
-        rows, there, touched = self._row, self._nodes, self._touched
-        on = [(rows[node], there[node]) for node in nodes if node in rows and node not in touched]
-        self._loads.note(on, use, sign)
+    def _touch(self, node: str) -> None:
+        self._touched.add(node)
+        self._noted.clear()
+        if self._uses is not None:
+            self._uses.touch(node)
+
+    def _of(self, use: Footprint) -> list[Load]:
+        """What it takes of the nodes that are there, but for those that are to be added up anew."""
+        rows, touched = self._row, self._touched
+        if touched:
+            rows = {node: rows[node] for node in use.nodes if node in rows and node not in touched}
+        return self._loads.loads(use, rows, self._nodes)
 
     def _moved(self) -> None:
         """Nodes came or went: what was added up goes with its rows."""
@@ -113,13 +133,13 @@ class NodeRows:
         self._loads.resize(source)
 
     def _load_anew(self) -> None:
-        there = sorted(node for node in self._touched if node in self._nodes)
+        there = {node: self._row[node] for node in self._touched if node in self._nodes}
         self._touched.clear()
         self._loads.widen(max((len(self._nodes[node].report.gpus) for node in there), default=0))
-        self._loads.clear([self._row[node] for node in there])
-        for node in there:
-            for use in self._uses.on(node):
-                self._note((node,), use, 1)
+        self._loads.clear(there.values())
+        for use in self._held.values():
+            if not there.keys().isdisjoint(use.nodes):
+                self._loads.note(self._loads.loads(use, there, self._nodes), 1)
         self._loads.settle()
 
     def _made(
@@ -144,7 +164,7 @@ class NodeRows:
             state_N=self._states.column(STATE),
             sealed_N=self._loads.sealed_N,
             gangs_N=gangs,
-            **(self._uses.columns(self._nodes, used) if dated else no_uses(len(ids))),
+            **(self._uses.columns(self._nodes, used) if self._uses else no_uses(len(ids))),
             domains=tuple(level.values() for level in self._domains),
             gpu_kinds=self._gpu_kinds.values(),
             cached_N=cached,

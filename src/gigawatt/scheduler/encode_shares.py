@@ -15,6 +15,7 @@ from gigawatt.scheduler.table import Table
 from gigawatt.scheduler.usage import (
     NOTHING,
     Standing,
+    Vector,
     amounts_of,
     brought_up,
     standing_of,
@@ -26,7 +27,8 @@ class ShareRows:
     """Kept by `put`, `keep` and `occupy`; `columns` costs what changed since it was last asked."""
 
     def __init__(self) -> None:
-        self._standings: dict[str, Standing] = {}
+        self._standings: dict[str, Standing] = {}  # but for what they use
+        self._used: dict[str, Vector] = {}  # where it is more than nothing
         self._made: set[str] = set()  # by a person: these rows stay
         self._table = Table(SHARE_NUMBERS)
         self._drifted: dict[str, None] = {}  # their use is another than what is kept of it
@@ -38,13 +40,15 @@ class ShareRows:
         """Take a tenant or a project as it is now; whether anything that is shared by has changed."""
         old, now = self._standings.get(entity.id), standing_of(entity)
         if old is not None:
-            now = replace(now, used=old.used, use=old.use)
+            now = replace(now, use=old.use)
             if old == now and entity.id in self._made:
                 return False
         self._made.add(entity.id)
         self._set += _is_set(now) - (old is not None and _is_set(old))
         self._write(entity.id, now)
-        return old is None or old.entitlement != now.entitlement
+        if old is None:
+            return entity.id not in self._used or _is_set(now)
+        return old.entitlement != now.entitlement
 
     def keep(self, use: ProjectUse) -> None:
         """Take what is on record of a project's use."""
@@ -53,19 +57,22 @@ class ShareRows:
 
     def occupy(self, id: str, held: Footprint | None, now: Footprint | None) -> None:
         """A gang of this project held what `held` says, and holds `now` instead."""
-        old = self._standings.get(id) or unknown(id)
         less, more = amounts_of(held), amounts_of(now)
-        used = tuple(u - a + b for u, a, b in zip(old.used, less, more, strict=True))
-        if used != old.used:
-            self._drifted[id] = None
-            self._write(id, replace(old, used=used))
+        if less == more:
+            return
+        gpu, cpu, memory = self._used.get(id, NOTHING)
+        used = gpu - less[0] + more[0], cpu - less[1] + more[1], memory - less[2] + more[2]
+        self._used[id] = used
+        if used == NOTHING:
+            del self._used[id]
+        self._drifted[id] = self._touched[id] = None
 
     def columns(self, *, always: bool = False) -> ShareColumns | None:
         """None while nothing is set, unless they are wanted `always`."""
         if not (self._set or always):
             return None
         for name in self._touched:
-            standing = self._standings.get(name)
+            standing = self._standing(name)
             if standing is None:
                 self._table.drop(name)
             else:
@@ -77,7 +84,8 @@ class ShareRows:
             return old
         ids = tuple(self._table.keys) if old is None or rows else old.ids
         numbers: dict[str, Any] = {name: self._table.column(name) for name in SHARE_NUMBERS}
-        self._columns = ShareColumns(ids=ids, parent_P=parents(ids, self._standings), **numbers)
+        above = {name: standing.parent for name, standing in self._standings.items()}
+        self._columns = ShareColumns(ids=ids, parent_P=parents(ids, above), **numbers)
         return self._columns
 
     def accrued(self, *, now_ms: int, half_life_ms: int, always: bool = False) -> list[ProjectUse]:
@@ -88,15 +96,22 @@ class ShareRows:
         return [
             use
             for name in drifted
-            if (use := _accrued(name, self._standings.get(name), now_ms, half_life_ms)) is not None
+            if (use := _accrued(name, self._standing(name), now_ms, half_life_ms)) is not None
         ]
 
     def _write(self, id: str, standing: Standing) -> None:
-        if id not in self._made and standing.used == NOTHING and standing.use is None:
+        if id not in self._made and standing.use is None:
             self._standings.pop(id, None)
         else:
             self._standings[id] = standing
         self._touched[id] = None
+
+    def _standing(self, id: str) -> Standing | None:
+        """All that is known of it; None of one that nobody has made or uses."""
+        used, standing = self._used.get(id), self._standings.get(id)
+        if used is None:
+            return standing
+        return replace(standing or unknown(id), used=used)
 
 
 def cold_shares(
@@ -122,13 +137,15 @@ def cold_shares(
     for index, (name, column) in enumerate(SHARE_NUMBERS.items()):
         columns[name] = column.empty(len(ids))
         columns[name][:] = [row[index] for row in rows]
-    return ShareColumns(ids=ids, parent_P=parents(ids, standings), **columns)
+    above = {name: standing.parent for name, standing in standings.items()}
+    return ShareColumns(ids=ids, parent_P=parents(ids, above), **columns)
 
 
-def parents(ids: tuple[str, ...], standings: Mapping[str, Standing]) -> Codes:
-    """The row above each row; a tenant that nobody has made has none."""
+def parents(ids: tuple[str, ...], above: Mapping[str, str]) -> Codes:
+    """The row above each row; a tenant that nobody has made has none. Of whom nothing is said, the tenant is above."""
     rows = {name: row for row, name in enumerate(ids)}
-    return np.array([rows.get(standings[name].parent, NONE) for name in ids], dtype=np.int32)
+    names = [above[name] if name in above else unknown(name).parent for name in ids]
+    return np.array([rows.get(name, NONE) for name in names], dtype=np.int32)
 
 
 def _is_set(standing: Standing) -> bool:

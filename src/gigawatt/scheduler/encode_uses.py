@@ -1,6 +1,6 @@
 """What runs on each node and when it must have ended, for policies that look ahead."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -22,20 +22,27 @@ class UseRows:
         self._table = Table(dict.fromkeys(NODE_USES, Column(dtype=np.int64, width=1)))
         self._width = 1
 
-    def on(self, node: str) -> Iterable[Footprint]:
-        """What the attempts on a node occupy."""
-        return self._of.get(node, {}).values()
+    @classmethod
+    def of(cls, held: Mapping[str, Footprint], nodes: Iterable[str]) -> "UseRows":
+        """What these gangs hold, of these nodes."""
+        rows = cls()
+        rows._stale.update(nodes)
+        for gang, use in held.items():
+            rows.occupy(gang, None, use)
+        return rows
 
-    def put(self, node: str, gang: str, use: Footprint) -> None:
-        self._of.setdefault(node, {})[gang] = use
-        self._stale.add(node)
-
-    def drop(self, node: str, gang: str) -> None:
-        of = self._of[node]
-        del of[gang]
-        if not of:
-            del self._of[node]
-        self._stale.add(node)
+    def occupy(self, gang: str, held: Footprint | None, now: Footprint | None) -> None:
+        """The gang's attempt held what `held` says, and holds `now` instead."""
+        for node in held.nodes if held else ():
+            of = self._of[node]
+            del of[gang]
+            if not of:
+                del self._of[node]
+            self._stale.add(node)
+        if now is not None:
+            for node in now.nodes:
+                self._of.setdefault(node, {})[gang] = now
+                self._stale.add(node)
 
     def touch(self, node: str) -> None:
         """The node came, went or is another."""
@@ -44,7 +51,7 @@ class UseRows:
     def columns(self, nodes: dict[str, Node], used: int) -> dict[str, Amounts]:
         """The columns of NODE_USES for `nodes`, sorted by node; the most used has `used` attempts."""
         rests = {
-            node: rest(nodes[node], self.on(node)).uses if node in nodes else None
+            node: rest(nodes[node], self._of.get(node, {}).values()).uses if node in nodes else None
             for node in self._stale
         }
         self._stale.clear()

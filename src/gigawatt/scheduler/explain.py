@@ -15,10 +15,13 @@ import numpy as np
 from gigawatt.model.decision import Start
 from gigawatt.model.node import TOPOLOGY_LEVELS
 from gigawatt.model.reason import Reason
-from gigawatt.scheduler.ask import Ask, ask_at
-from gigawatt.scheduler.decide import Finished, fair_line, in_line, visiting_order
+from gigawatt.scheduler import seen
+from gigawatt.scheduler.ask import Ask
+from gigawatt.scheduler.decide import fair_line, in_line, visiting_order
 from gigawatt.scheduler.fair import FairLine
+from gigawatt.scheduler.index import Memo
 from gigawatt.scheduler.policy import Policy
+from gigawatt.scheduler.reasons import Reasons
 from gigawatt.scheduler.round import Round
 from gigawatt.scheduler.snapshot import (
     CPU,
@@ -57,25 +60,28 @@ class Explanation:
     cheapest_change: CheapestChange | None = None
 
 
-def explain(snapshot: Snapshot, gang: str, policy: Policy) -> Explanation | None:
-    """What the next decision says of the gang, and what would start it; None if no gang of that id waits."""
+def explain(
+    snapshot: Snapshot, gang: str, policy: Policy, memo: Memo | None = None
+) -> Explanation | None:
+    """What the next decision says of the gang, and what would start it; None if no gang of that id waits.
+
+    A memo is of the snapshot's nodes, as in `decide.finish`.
+    """
     row = snapshot.gangs.row(gang)
     if row == NONE:
         return None
-    turn = Round(snapshot, policy)
+    turn = Round(snapshot, policy, memo.lend(snapshot.nodes) if memo and policy.indexed else None)
     ahead, rest, line = _parted(turn, row)
     turn.advance(ahead)
     spent = turn.steps == policy.steps_max
-    ask, ranks = ask_at(snapshot.gangs, row), int(snapshot.gangs.ranks_G[row])
+    ask, ranks = turn.asks[int(turn.ask_G[row])], int(snapshot.gangs.ranks_G[row])
     duration_ms = int(snapshot.gangs.duration_ms_G[row])
     tried = not spent and not turn.blocked and not turn.awaited(row)
     change = cheapest_change(turn, ask, ranks, duration_ms, row=row) if tried else None
     turn.advance(rest)
-    decision = Finished(turn=turn, line=line()).decision()
-    for start in decision.starts:
-        if start.gang == gang:
-            return Explanation(gang=gang, start=start)
-    wait = next(wait for wait in decision.waits if wait.gang == gang)
+    if row in turn.starts:
+        return Explanation(gang=gang, start=turn.starts[row])
+    wait = Reasons(turn).of(line(), row)
     return Explanation(
         gang=gang, position=wait.position, reason=wait.reason, cheapest_change=change
     )
@@ -91,11 +97,15 @@ def cheapest_change(
     """
 
     def starts(changed: Ask) -> bool:
-        return turn.allowed(row, changed) and turn.place(changed, duration_ms) is not None
+        return turn.allowed(row, changed) and seen.starts(turn, changed, duration_ms)
 
     if not ask.may_run(turn.snapshot.now_ms) or starts(ask):
         return None
-    for changed, change in (*_farther(ask), *_other_kinds(turn, ask)):
+    for changed, change in (
+        *_looser(ask, keeps=_keeps(turn, ask)),
+        *_farther(ask),
+        *_other_kinds(turn, ask),
+    ):
         if starts(changed):
             return change
     found = [
@@ -116,7 +126,7 @@ def _parted(
     fair = fair_line(turn)
     if fair is not None:
         return fair.until(row), _lazily(fair), fair.rows
-    line = in_line(turn.snapshot.gangs, turn.policy.order)
+    line = in_line(turn.snapshot.gangs, turn.policy)
     order = visiting_order(line, turn.snapshot, turn.policy)
     place = int(np.flatnonzero(order == row)[0])
     return order[:place], order[place:], lambda: line
@@ -136,6 +146,35 @@ class _Cut:
     values: Sequence[int]
     ask: Callable[[int], Ask]
     printed: Callable[[int], Value] = int
+
+
+def _keeps(turn: Round, ask: Ask) -> bool:
+    """Whether it is the gang itself that keeps apart, and nobody from it."""
+    return turn.apart is not None and turn.apart.alone(ask.wear)
+
+
+def _looser(ask: Ask, *, keeps: bool) -> Iterator[tuple[Ask, CheapestChange]]:
+    """Not apart from others, without its spread, and without its segments."""
+    terms = ask.terms
+    if ask.wear != NONE and keeps:
+        yield (
+            replace(ask, wear=NONE),
+            CheapestChange(field="gang.apart", before="apart", after=""),
+        )
+    if terms.spread_level != NONE:
+        changed = replace(terms, spread_level=NONE, spread_most=0)
+        before = TOPOLOGY_LEVELS[terms.spread_level]
+        yield (
+            replace(ask, terms=changed),
+            CheapestChange(field="gang.spread", before=before, after=""),
+        )
+    if terms.segment and not terms.spares:
+        changed = replace(terms, segment=0, segment_level=NONE)
+        before = TOPOLOGY_LEVELS[terms.segment_level]
+        yield (
+            replace(ask, terms=changed),
+            CheapestChange(field="gang.segment", before=before, after=""),
+        )
 
 
 def _farther(ask: Ask) -> Iterator[tuple[Ask, CheapestChange]]:
@@ -163,7 +202,7 @@ def _other_kinds(turn: Round, ask: Ask) -> Iterator[tuple[Ask, CheapestChange]]:
 
 
 def _cuts(turn: Round, ask: Ask, ranks: int) -> tuple[_Cut, ...]:
-    demand, free_KN = ask.demand, turn.room.free_KN
+    demand = ask.demand
 
     def demanding(**amounts: int) -> Ask:
         return replace(ask, demand=replace(demand, **amounts))
@@ -173,7 +212,7 @@ def _cuts(turn: Round, ask: Ask, ranks: int) -> tuple[_Cut, ...]:
         return replace(ask, nodes_min=count, nodes_max=ask.nodes_max if elastic else count)
 
     if demand.share:
-        gpus = _below(demand.milli_gpu, turn.room.widest_N)
+        gpus = _below(demand.milli_gpu, seen.free_widest(turn))
     else:
         fewer = range(1, -(-demand.milli_gpu // DEVICE_MILLI))
         gpus = [n * DEVICE_MILLI for n in fewer if n <= ranks or n % ranks == 0]
@@ -181,14 +220,14 @@ def _cuts(turn: Round, ask: Ask, ranks: int) -> tuple[_Cut, ...]:
         _Cut(
             field="gang.cpus",
             need=demand.milli_cpu,
-            values=_below(demand.milli_cpu, free_KN[CPU]),
+            values=_below(demand.milli_cpu, seen.free_amounts(turn, CPU)),
             ask=lambda value: demanding(milli_cpu=value),
             printed=_from_milli,
         ),
         _Cut(
             field="gang.memory",
             need=demand.memory_bytes,
-            values=_below(demand.memory_bytes, free_KN[MEMORY] // MIB * MIB),
+            values=_below(demand.memory_bytes, seen.free_amounts(turn, MEMORY) // MIB * MIB),
             ask=lambda value: demanding(memory_bytes=value),
         ),
         _Cut(
@@ -201,16 +240,19 @@ def _cuts(turn: Round, ask: Ask, ranks: int) -> tuple[_Cut, ...]:
         _Cut(
             field="gang.nodes.min" if ask.nodes_max > ask.nodes_min else "gang.nodes",
             need=ask.nodes_min,
-            values=range(1, ask.nodes_min),
+            values=range(ask.terms.least, ask.nodes_min, ask.terms.step),
             ask=with_nodes,
+            printed=ask.terms.own_nodes,
         ),
     )
 
 
 def _largest(starts: Callable[[Ask], bool], cut: _Cut) -> int | None:
     """The largest value with which the gang would start: the less it asks, the more nodes have it."""
-    enough = bisect_left(cut.values, 1, key=lambda value: not starts(cut.ask(value)))
-    return cut.values[enough - 1] if enough else None
+    if not cut.values or not starts(cut.ask(cut.values[0])):
+        return None
+    enough = bisect_left(cut.values, 1, lo=1, key=lambda value: not starts(cut.ask(value)))
+    return cut.values[enough - 1]
 
 
 def _below(need: int, free_N: Amounts | Codes) -> list[int]:

@@ -3,7 +3,7 @@
 The incremental and the cold encoder both read the world through these functions, and differ in everything else.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gigawatt.model.attempt import Attempt
@@ -14,28 +14,41 @@ from gigawatt.model.node import TOPOLOGY_LEVELS, Node
 from gigawatt.model.resources import Resources
 from gigawatt.model.work import Work
 from gigawatt.model.workspace import Workspace, WorkspacePhase
-from gigawatt.scheduler.snapshot import DEVICE_BITS, DEVICE_MILLI, ISOLATIONS, NEVER_MS, NONE
+from gigawatt.scheduler.snapshot import DEVICE_BITS, DEVICE_MILLI, ISOLATIONS, NEVER_MS
+from gigawatt.scheduler.terms import held_nodes, level_code, terms_code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Footprint:
-    """What one live attempt occupies: on each of `nodes` the same amounts, and the devices it was given there.
+    """What one live attempt occupies, spares included: on each of `nodes` the same amounts, and the devices it was given there.
 
     `places` says of a stacked gang how many times that is; where it says nothing, it is once.
     """
 
     nodes: tuple[str, ...]
     per_node: Resources
-    devices: Mapping[str, tuple[str, ...]]  # by node, sorted uuids; empty where no GPU is asked
+    devices: tuple[tuple[str, ...], ...]  # on each node, sorted uuids; () where no GPU is asked
     sealed: bool  # nothing else may run on its nodes
     end_ms: int  # when it must have ended; NEVER_MS where that is not known
     places: Mapping[str, int]
+    milliwatts: int = 0  # that it says it draws of each node; 0: by its amounts
+
+    def on(self, node: str) -> tuple[str, ...]:
+        """The devices that it was given on one of its nodes."""
+        return self.devices[self.nodes.index(node)] if self.devices else ()
 
     def same_place(self, other: "Footprint | None") -> bool:
         """Whether both occupy the same; when they end is no matter."""
         return other is not None and (
-            (self.nodes, self.per_node, self.devices, self.sealed, self.places)
-            == (other.nodes, other.per_node, other.devices, other.sealed, other.places)
+            (self.nodes, self.per_node, self.devices, self.sealed, self.places, self.milliwatts)
+            == (
+                other.nodes,
+                other.per_node,
+                other.devices,
+                other.sealed,
+                other.places,
+                other.milliwatts,
+            )
         )
 
 
@@ -57,12 +70,13 @@ def footprint(work: Work) -> Footprint | None:
         return None
     shape, isolation = _shape(work)
     return Footprint(
-        nodes=attempt.nodes,
+        nodes=attempt.held,
         per_node=shape.per_node,
-        devices=_devices(attempt) if shape.per_node.milli_gpu else {},
+        devices=_devices(attempt) if shape.per_node.milli_gpu else (),
         sealed=isolation is Isolation.NODE,
         end_ms=_end_ms(work, attempt),
         places=dict(zip(attempt.nodes, attempt.places, strict=True)) if attempt.places else {},
+        milliwatts=shape.milliwatts,
     )
 
 
@@ -97,7 +111,7 @@ def rest(node: Node, uses: Iterable[Footprint]) -> Rest:
         amounts = tuple(amount * places for amount in use.per_node.vector())
         free = [have - took for have, took in zip(free, amounts, strict=True)]
         milli = use.per_node.milli_gpu
-        named = named_devices(node, use)
+        named = named_devices(node, use.on(node.id))
         known = known and len(named) >= devices_of(milli) * places
         for index in named:
             device_free[index] -= min(milli, DEVICE_MILLI)
@@ -113,12 +127,9 @@ def rest(node: Node, uses: Iterable[Footprint]) -> Rest:
     )
 
 
-def named_devices(node: Node, use: Footprint) -> list[int]:
-    """The places in the node's report of the devices that the attempt was given there."""
-    uuids, gpus = use.devices.get(node.id, ()), node.report.gpus
-    if len(uuids) == len(gpus) and {gpu.uuid for gpu in gpus} == set(uuids):
-        return list(range(len(gpus)))
-    return [place for place, gpu in enumerate(gpus) if gpu.uuid in uuids]
+def named_devices(node: Node, uuids: Sequence[str]) -> list[int]:
+    """The places in the node's report of these devices."""
+    return [place for place, gpu in enumerate(node.report.gpus) if gpu.uuid in uuids]
 
 
 def devices_of(milli_gpu: int) -> int:
@@ -133,24 +144,20 @@ def domain_paths(node: Node) -> tuple[tuple[str, ...] | None, ...]:
     return tuple(names[: depth + 1] if name else None for depth, name in enumerate(names))
 
 
-def level_code(same: str) -> int:
-    """The index of a topology level, NONE for the empty name."""
-    return TOPOLOGY_LEVELS.index(same) if same else NONE
-
-
 def gang_numbers(gang: Gang) -> tuple[tuple[int, ...] | int, ...]:
     """The columns of `snapshot.GANG_NUMBERS`, in their order."""
     shape = gang.shape
     return (
         shape.per_node.vector(),
-        shape.nodes_min,
-        shape.nodes_max,
+        held_nodes(shape, shape.nodes_min),
+        held_nodes(shape, shape.nodes_max),
         shape.ranks_per_node,
         level_code(shape.same),
         ISOLATIONS.index(gang.isolation),
         gang.priority,
         gang.queued_ms,
         gang.duration_ms,
+        gang.attained_ms,
         gang.shape.stacked,
     )
 
@@ -162,6 +169,7 @@ def gang_values(gang: Gang) -> tuple[object, ...]:
         gang.avoid_nodes,
         tuple((window.start_ms, window.end_ms) for window in gang.windows),
         gang.data,
+        terms_code(gang.shape),
         gang.tenant,
         gang.project,
     )
@@ -187,8 +195,13 @@ def _shape(work: Work) -> tuple[Shape, Isolation]:
     return work.shape, Isolation.PROCESS
 
 
-def _devices(attempt: Attempt) -> dict[str, tuple[str, ...]]:
+def _devices(attempt: Attempt) -> tuple[tuple[str, ...], ...]:
+    """Those on each of its nodes, and on each of its spares."""
+    nodes, ranks = attempt.nodes, attempt.ranks
+    kept = tuple([tuple(sorted(spare.gpus)) for spare in attempt.spares])
+    if tuple([rank.node for rank in ranks]) == nodes:  # one on each
+        return (*[tuple(sorted(rank.gpus)) for rank in ranks], *kept)
     on: dict[str, set[str]] = {}
-    for rank in attempt.ranks:
+    for rank in ranks:
         on.setdefault(rank.node, set()).update(rank.gpus)
-    return {node: tuple(sorted(uuids)) for node, uuids in on.items()}
+    return (*[tuple(sorted(on.get(node, ()))) for node in nodes], *kept)

@@ -19,6 +19,7 @@ from itertools import chain, pairwise
 import numpy as np
 
 from gigawatt.model.resources import KINDS
+from gigawatt.scheduler.levels import levels
 from gigawatt.scheduler.policy import Order, Policy
 from gigawatt.scheduler.share import Shares
 from gigawatt.scheduler.snapshot import NONE, Rows, Snapshot
@@ -83,12 +84,16 @@ class FairLine:
             starving_G[:] = False
         self._starving: list[bool] = starving_G.tolist()
         priority_G = np.where(starving_G, 0, gangs.priority_G)
-        self._class: list[int] = self._classes(priority_G).tolist()
+        level_G = levels(gangs.attained_ms_G, policy)
+        self._class: list[int] = self._classes(priority_G, level_G).tolist()
         self._patience: list[float] = (policy.age_ms / (policy.age_ms + waited_G)).tolist()
         self._quotas = shares.quotas_set
         self._visited: list[int] = []
         self._top = Branch(NONE, NONE)
-        self._plant(np.lexsort((gangs.queued_ms_G, -priority_G, ~starving_G)).tolist())
+        within_G = (-priority_G, ~starving_G)
+        if policy.order is Order.LEVELS:
+            within_G = (level_G, *within_G)
+        self._plant(np.lexsort((gangs.queued_ms_G, *within_G)).tolist())
         self._rows = self._walk()
 
     def __iter__(self) -> Iterator[int]:
@@ -124,10 +129,12 @@ class FairLine:
                 passed.append(each)
         yield from passed
 
-    def _classes(self, priority_G: Rows) -> Rows:
+    def _classes(self, priority_G: Rows, level_G: Rows) -> Rows:
         """What orders gangs across projects before what is owed: less comes first."""
         if self._policy.order is Order.COHORTS:
             return -priority_G
+        if self._policy.order is Order.LEVELS:
+            return level_G - priority_G * (len(self._policy.levels_ms) + 1)
         if self._policy.order is Order.ATTAINED:
             return np.zeros_like(priority_G)
         return (priority_G < self._policy.urgent_from).astype(np.int64)
@@ -253,7 +260,7 @@ class FairLine:
         node, claim = child.node, 0.0
         own = node == branch.node
         borrows = 1 if own else code >> (leaf.depth - child.depth) & 1
-        if self._order is not Order.COHORTS:
+        if self._order not in {Order.COHORTS, Order.LEVELS}:
             claim = self._shares.own_share(node) if own else self._shares.claims[node]
             if self._order is Order.FAIR:
                 claim *= self._patience[row]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gigawatt.scheduler.arrange import arranged
 from gigawatt.scheduler.ask import Ask, Demand
 from gigawatt.scheduler.snapshot import (
     DEVICE_MILLI,
@@ -62,12 +63,17 @@ def empty_NK(nodes: NodeColumns, demand: Demand) -> Amounts:
 
 
 def alternatives(nodes: NodeColumns, ask: Ask, mask_N: Flags) -> Iterator[Flags]:
-    """`mask_N` by the kinds of GPU that the ask names, in its order; all of it where it names none."""
-    if not ask.kinds:
-        yield mask_N
-    for kind in ask.kinds:
-        if kind in nodes.gpu_kinds:
-            yield mask_N & (nodes.gpu_kind_N == nodes.gpu_kinds.index(kind))
+    """`mask_N` by the kinds of GPU that the ask names, in its order; all of it where it names none.
+
+    Of a gang with segments or spread, what these leave of it.
+    """
+    known = [kind for kind in ask.kinds if kind in nodes.gpu_kinds]
+    for some_N in (
+        (mask_N & (nodes.gpu_kind_N == nodes.gpu_kinds.index(kind)) for kind in known)
+        if ask.kinds
+        else (mask_N,)
+    ):
+        yield arranged(nodes, ask, some_N) if ask.terms.arranged else some_N
 
 
 def reach(nodes: NodeColumns, ask: Ask, mask_N: Flags, places_N: Amounts | None = None) -> int:

@@ -5,21 +5,46 @@ with and without it (tests/property/scheduler/test_index.py).
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 
 from gigawatt.model.reason import Reason
 from gigawatt.scheduler.ask import Ask, Demand
 from gigawatt.scheduler.fabric import EVERYWHERE, Fabric, fabric_of
+from gigawatt.scheduler.ground import usable_N
 from gigawatt.scheduler.place import near
 from gigawatt.scheduler.room import Rest, largest_K
-from gigawatt.scheduler.snapshot import CPU, GPU, NONE, Amounts, NodeColumns, Rows
-from gigawatt.scheduler.states import States
+from gigawatt.scheduler.snapshot import (
+    CPU,
+    GPU,
+    NONE,
+    STATES,
+    Amounts,
+    Codes,
+    Flags,
+    NodeColumns,
+    Rows,
+)
+from gigawatt.scheduler.states import FREE, GPU_KIND, READY, STATE, States
 from gigawatt.scheduler.view import COUNT_BITS, Log, View
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 VIEWS_MAX = 512  # demands that are kept; beyond it the oldest is forgotten and worked out again
 STATES_MAX = 1 << 18  # beyond it all is forgotten
+KEPT_MAX = 256  # asks of which it is known how many empty nodes would hold them
 LOG_MAX = 1 << 22  # changes that are kept; beyond it all is forgotten
+
+
+@dataclass(slots=True, kw_only=True)
+class Standing:
+    """What follows from what nodes are, and whether they take gangs, whatever runs there."""
+
+    reaches: dict[tuple[Ask, bool], int] = field(default_factory=dict[tuple[Ask, bool], int])
+    usable: dict[Ask, Flags] = field(default_factory=dict[Ask, Flags])
 
 
 class Index:
@@ -27,12 +52,15 @@ class Index:
 
     def __init__(self, nodes: NodeColumns, fabric: Fabric) -> None:
         self._fabric = fabric
-        self._states = States(nodes.device_free_ND.shape[1])
+        self.states = States(nodes.device_free_ND.shape[1])
         self._largest_K = largest_K(nodes)
-        self._log = Log(self._states.codes(nodes, np.arange(len(nodes.ids))))
+        self._log = Log(self.states.codes(nodes, np.arange(len(nodes.ids))))
         self._views: dict[tuple[Demand, int | None], View] = {}
         self._nodes = nodes
         self._taken: list[Rows] = []  # since the last rebase
+        self._standing = Standing()
+        self.stamp = 0  # another one whenever it may answer otherwise
+        self._counted: tuple[int, Rows] = (-1, np.empty(0, dtype=np.intp))  # at a stamp
         self.nevers: dict[Ask, Reason | None] = {}
         """Why these nodes could never hold an ask, as far as it is known; None where they could."""
 
@@ -48,26 +76,42 @@ class Index:
     @property
     def full(self) -> bool:
         """Whether it has come to its limits, and a new one is due."""
-        return self._states.count > STATES_MAX or self._log.count > LOG_MAX
+        return self.states.count > STATES_MAX or self._log.count > LOG_MAX
 
     def rebase(self, nodes: NodeColumns, changed: Sequence[Rows]) -> None:
         """Take `nodes` as they are, which differ from those of the last rebase in the rows `changed`."""
         self._nodes = nodes
         rows = np.unique(np.concatenate([*changed, *self._taken, np.empty(0, dtype=np.intp)]))
         self._taken.clear()
-        codes = self._states.codes(nodes, rows)
-        moved = codes != self._log.codes[rows]
+        codes = self.states.codes(nodes, rows)
+        old = self._log.codes[rows]
+        moved = codes != old
+        if not self.states.stands(old[moved], codes[moved]):
+            self._standing = Standing()
         self._log.put(rows[moved], codes[moved])
+        self.stamp += 1
 
     def answers(self, ask: Ask) -> bool:
         """Whether `find` can be asked it."""
+        return self.counts(ask) and not (ask.avoid or ask.data)
+
+    def counts(self, ask: Ask) -> bool:
+        """Whether `now`, `reach`, `able` and `usable_N` can be asked it; they know nothing of nodes to avoid."""
         wants = ask.demand.milli_gpu or ask.demand.milli_cpu
         there = ask.same == NONE or ask.same in self._fabric.levels
-        return bool(wants and there) and not (ask.stacked or ask.avoid or ask.data)
+        plain = not ask.terms.arranged and ask.wear == NONE
+        return bool(wants and there) and plain and not ask.stacked
+
+    def kinds(self, ask: Ask) -> Sequence[int | None]:
+        """Codes of the kinds of GPU that it names and there are, in its order; None for any."""
+        if not ask.kinds:
+            return (None,)
+        there = self._nodes.gpu_kinds
+        return [there.index(kind) for kind in ask.kinds if kind in there]
 
     def find(self, ask: Ask) -> Rows | None:
         """Nodes for the whole gang, in rank order; None where it cannot be held whole."""
-        for kind in self._kinds(ask):
+        for kind in self.kinds(ask):
             view = self._view(ask.demand, kind)
             level = EVERYWHERE if ask.same == NONE else ask.same
             have = int(view.keys(level).max()) >> COUNT_BITS
@@ -80,9 +124,70 @@ class Index:
                 return self._together(view, ask, count)
         return None
 
+    def now(self, ask: Ask) -> int:
+        """The most nodes that it could be given together. What it needs for that is not kept, unless it is already."""
+        level = EVERYWHERE if ask.same == NONE else ask.same
+        counts: list[int] = []
+        for kind in self.kinds(ask):
+            view = self._views.get((ask.demand, kind))
+            if view is None:
+                fits_S = self.states.fits_S(ask.demand, kind, 0)
+                counts.append(self._together_in(level, fits_S))
+            else:
+                counts.append(int(view.keys(level).max()) >> COUNT_BITS)
+        return max(counts, default=0)
+
+    def reach(self, ask: Ask, *, open_only: bool) -> int:
+        """As `now`, if all nodes were empty: all, or those that take gangs."""
+        key, known = (ask, open_only), self._standing.reaches
+        if key not in known:
+            level = EVERYWHERE if ask.same == NONE else ask.same
+            alternatives = self._empty_S(ask, open_only=open_only)
+            kept(
+                known,
+                key,
+                max((self._together_in(level, each) for each in alternatives), default=0),
+            )
+        return known[key]
+
+    def able(self, ask: Ask) -> list[int]:
+        """How many nodes of its kinds that hold one node's worth when empty are in each of STATES."""
+        able_S = self.states.ever_S(ask.demand) & self.of_kinds_S(ask)
+        states_N = self.states.column(STATE)[self.codes_N[able_S[self.codes_N]]]
+        return np.bincount(states_N, minlength=len(STATES)).tolist()
+
+    def usable_N(self, ask: Ask) -> Flags:
+        """Nodes that could be among the ones given if all that take gangs were empty. Not to be written to."""
+        known = self._standing.usable
+        if ask not in known:
+            open_N = self.states.ever_S(ask.demand)[self.codes_N] & self._nodes.open_N
+            kept(known, ask, usable_N(self._nodes, ask, open_N))
+        return known[ask]
+
+    def of_kinds_S(self, ask: Ask) -> Flags:
+        """The states of nodes with a kind of GPU that it names; all where it names none."""
+        if not ask.kinds:
+            return np.ones(self.states.count, dtype=np.bool_)
+        there = self._nodes.gpu_kinds
+        named = [there.index(kind) for kind in ask.kinds if kind in there]
+        return np.isin(self.states.column(GPU_KIND), named)
+
+    def free_values(self, kind: int) -> Amounts:
+        """Whatever any node has free of one kind."""
+        return self.states.column(FREE + kind)[np.flatnonzero(self._counts_S())]
+
+    def widest_values(self) -> Amounts:
+        """Whatever any node's widest device has free."""
+        return self.states.widest_S()[np.flatnonzero(self._counts_S())]
+
+    @property
+    def codes_N(self) -> Codes:
+        """The state that each node is in."""
+        return self._log.codes[:-1]
+
     def take(self, demand: Demand, rows: Rows) -> tuple[tuple[int, ...], ...]:
         """Give one node's worth of `demand` on each of `rows`; the devices given on each, () where none is asked."""
-        known, states = self._states.taker(demand), self._states
+        known, states = self.states.taker(demand), self.states
         new: list[int] = []
         devices: list[tuple[int, ...]] = []
         for code in self._log.codes[rows].tolist():
@@ -91,12 +196,13 @@ class Index:
             devices.append(places)
         self._log.put(rows, np.array(new, dtype=np.int32))
         self._taken.append(rows)
+        self.stamp += 1
         return tuple(devices) if demand.milli_gpu else ()
 
     def rest(self) -> Rest:
         """What is left of the nodes from which something was taken since the last rebase."""
         rows = np.unique(np.concatenate([*self._taken, np.empty(0, dtype=np.intp)]))
-        return self._states.rest(rows, self._log.codes[rows])
+        return self.states.rest(rows, self._log.codes[rows])
 
     def left(self, demand: Demand, rows: Rows) -> Amounts:
         """As `Room.left` says, of rows where it fits."""
@@ -104,7 +210,7 @@ class Index:
 
     def free(self, kind: int, rows: Rows) -> Amounts:
         """What is free of one kind on each of `rows`."""
-        return self._states.of_kind(kind, self._log.codes[rows])
+        return self.states.of_kind(kind, self._log.codes[rows])
 
     @property
     def nodes(self) -> NodeColumns:
@@ -127,12 +233,28 @@ class Index:
                 return chosen[np.argsort(fabric.rank_N[chosen])]
         raise AssertionError(f"no domain holds {count} nodes for {ask}")
 
-    def _kinds(self, ask: Ask) -> Sequence[int | None]:
-        """Codes of the kinds of GPU that it names and there are, in its order; None for any."""
-        if not ask.kinds:
-            return (None,)
-        there = self._nodes.gpu_kinds
-        return [there.index(kind) for kind in ask.kinds if kind in there]
+    def _empty_S(self, ask: Ask, *, open_only: bool) -> list[Flags]:
+        """For each of its alternatives the states of nodes that hold one node's worth when empty."""
+        ever_S = self.states.ever_S(ask.demand)
+        if open_only:
+            ever_S &= self.states.column(STATE) == READY
+        of = self.states.column(GPU_KIND)
+        return [ever_S if kind is None else ever_S & (of == kind) for kind in self.kinds(ask)]
+
+    def _together_in(self, level: int, some_S: Flags) -> int:
+        """The most nodes in these states that one domain of a level has."""
+        everywhere = int(self._counts_S()[some_S].sum())
+        if level == EVERYWHERE or not everywhere:
+            return everywhere
+        rows = np.flatnonzero(some_S[self.codes_N])
+        return int(np.bincount(self._fabric.levels[level].codes_N[rows], minlength=1).max())
+
+    def _counts_S(self) -> Rows:
+        """How many nodes are in each state."""
+        if self._counted[0] != self.stamp:
+            self._counted = self.stamp, np.bincount(self.codes_N)
+        counts_S = self._counted[1]
+        return np.pad(counts_S, (0, self.states.count - len(counts_S)))
 
     def _view(self, demand: Demand, kind: int | None) -> View:
         key = demand, kind
@@ -144,11 +266,18 @@ class Index:
                 demand,
                 kind,
                 fabric=self._fabric,
-                states=self._states,
+                states=self.states,
                 log=self._log,
                 largest_K=self._largest_K,
             )
         return view
+
+
+def kept(known: dict[K, V], key: K, value: V) -> None:
+    """Put it there; the oldest goes where there are too many."""
+    if len(known) >= KEPT_MAX:
+        del known[next(iter(known))]
+    known[key] = value
 
 
 class Memo:

@@ -13,6 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
+from gigawatt.scheduler.arrange import spares_last
 from gigawatt.scheduler.ask import Ask, Demand
 from gigawatt.scheduler.fabric import EVERYWHERE
 from gigawatt.scheduler.ground import alternatives, domain_counts, together
@@ -43,6 +44,7 @@ class Spot:
 
     rows: Rows
     places: Amounts | None = None
+    spares: int = 0  # so many of the last rows
 
 
 def choose(
@@ -57,7 +59,9 @@ def choose(
             room, ask, mask_N, room.places_N(ask.demand) if places_N is None else places_N, fit
         )
     rows = _distinct(room, ask, mask_N, fit)
-    return None if rows is None else Spot(rows=rows)
+    if rows is None or not ask.terms.spares:
+        return None if rows is None else Spot(rows=rows)
+    return Spot(rows=spares_last(ask, rows), spares=ask.terms.spares_of(len(rows)))
 
 
 def near(room: Field, ask: Ask, rows: Rows, count: int, level: int) -> Rows:
@@ -92,11 +96,12 @@ def near(room: Field, ask: Ask, rows: Rows, count: int, level: int) -> Rows:
 def _distinct(room: Room, ask: Ask, mask_N: Flags, fit: Fit) -> Rows | None:
     for some_N in alternatives(room.nodes, ask, mask_N):
         count = min(ask.nodes_max, together(room.nodes, ask.same, some_N))
+        count -= count % ask.terms.step
         if count >= ask.nodes_min:
             rows = np.flatnonzero(some_N)
             if ask.same != NONE:
                 rows = rows[room.nodes.topology_NL[rows, ask.same] != NONE]
-            if fit is Fit.FIRST and ask.same == NONE:
+            if fit is Fit.FIRST and ask.same == NONE and not ask.terms.segment:
                 return rows[:count]
             return _whole(room, ask, rows, count)
     return None

@@ -12,11 +12,14 @@ from typing import Protocol
 import numpy as np
 
 from gigawatt.model.plan import Claim, Plan, Victim
+from gigawatt.scheduler.apart import Apart
 from gigawatt.scheduler.ask import Ask, ask_at
 from gigawatt.scheduler.claims import Claims, Lot, keep
-from gigawatt.scheduler.ground import Ground, reach
+from gigawatt.scheduler.ground import reach
+from gigawatt.scheduler.levels import Yield, crossing_ms, levels
 from gigawatt.scheduler.place import Spot, choose
 from gigawatt.scheduler.policy import Policy
+from gigawatt.scheduler.power import Power
 from gigawatt.scheduler.reclaim import Reclaim
 from gigawatt.scheduler.released import copied, released
 from gigawatt.scheduler.rights import Claimant, Consolidate, Preempt, Right, beyond, protected
@@ -41,7 +44,13 @@ LOST_MAX_MS = 30 * 86_400_000  # beyond it, work counts as no dearer
 TRIES = 3  # sets of gangs to move, each without those of the last that found no place
 AGAIN_EVERY_MS = 60_000  # times at which plans are tried again are multiples of it
 
-RIGHTS: tuple[Right, ...] = (Consolidate(), Reclaim(), Preempt())
+RIGHTS: tuple[Right, ...] = (
+    Consolidate(),
+    Reclaim(),
+    Yield(last=True),
+    Yield(last=False),
+    Preempt(),
+)
 """In the order in which they are tried: to move is better than to stop, and to stop others than one's own."""
 
 Devices = tuple[tuple[int, ...], ...]
@@ -69,12 +78,18 @@ class Turn(Protocol):
     def claims(self) -> Claims: ...
 
     @property
+    def power(self) -> Power | None: ...
+
+    @property
+    def apart(self) -> Apart | None: ...
+
+    @property
     def holds(self) -> int: ...
 
     @property
     def holder_N(self) -> Codes: ...
 
-    def ground(self, ask: Ask) -> Ground: ...
+    def allowed_N(self, ask: Ask) -> Flags: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +130,7 @@ class Planner:
         self._costs: Costs | None = None
         self._ending_R = ~running.stoppable_R
         self._known_N = _known(turn.snapshot, running)
-        self._failed: set[tuple[int, int, int, int]] = set()
+        self._failed: set[tuple[int, int, int, int, int]] = set()
         self._made = 0
         self.again_ms: set[int] = set()
 
@@ -129,12 +144,15 @@ class Planner:
         if until_ms > now_ms or not ask.may_run(now_ms):
             return None
         asked = int(turn.ask_G[row])
-        key = asked, int(gangs.tenant_G[row]), int(gangs.project_G[row]), int(gangs.priority_G[row])
+        level = int(levels(gangs.attained_ms_G[row : row + 1], turn.policy)[0])
+        whose = int(gangs.tenant_G[row]), int(gangs.project_G[row])
+        key = asked, *whose, int(gangs.priority_G[row]), level
         if key in self._failed:
             return None
         made = self._first(row, ask)
         if made is None:
             self._failed.add(key)
+            self._wake_at_crossing()
             return None
         self._made += 1
         ids = {victim.gang for victim in made.plan.victims}
@@ -174,7 +192,7 @@ class Planner:
     def _wanted(self, row: int, ask: Ask) -> _Wanted | None:
         """None where it will fit once those have gone that are being stopped already."""
         turn, room = self._turn, self._turn.room
-        mask_N = turn.ground(ask).allowed_N & self._known_N
+        mask_N = turn.allowed_N(ask) & self._known_N
         if turn.holds:
             mask_N &= turn.holder_N == NONE
         base = room
@@ -204,23 +222,53 @@ class Planner:
                 return None
             after = released(base, self._running, gone_R)
             mask_N = search.mask_N & after.fits_N(ask.demand)
-            spot = choose(after, least, mask_N, fit=self._turn.policy.fit)
+            power = self._power_after(gone_R)
+            choosing = choose if power is None else power.spot
+            spot = choosing(after, least, mask_N, fit=self._turn.policy.fit)
             if spot is None:
                 return None
             devices = after.take(ask.demand, spot.rows)
+            if power is not None:
+                power.take(ask, spot.rows)
             left = copied(self._turn.room)
             keep(left, _lot(ask, spot, devices))
             left.settle()
-            moves = self._moves(left, gone_R)
+            moves = self._moves(left, gone_R, power)
             stuck = [gang for gang in np.flatnonzero(gone_R).tolist() if gang not in moves]
             if not (right.must_move and stuck):
+                self._draw(ask, spot, moves)
                 plan = self._put_together(right, wanted.row, (spot, devices), gone_R, moves)
                 return Made(plan=plan, room=left)
             may_R = may_R.copy()
             may_R[stuck] = False
         return None
 
-    def _moves(self, left: Room, gone_R: Flags) -> dict[int, tuple[Spot, Devices]]:
+    def _power_after(self, gone_R: Flags) -> Power | None:
+        """What feeds carry once these have gone, and those that are being stopped already."""
+        power = self._turn.power
+        return power and power.without(self._running, gone_R | self._ending_R)
+
+    def _draw(self, ask: Ask, spot: Spot, moves: "dict[int, tuple[Spot, Devices]]") -> None:
+        """What is kept from now on counts as drawn, and as where the gangs are."""
+        power, apart = self._turn.power, self._turn.apart
+        if power is None and apart is None:
+            return
+        kept = [(self._asked(gang), place) for gang, (place, _) in moves.items()]
+        for each, place in [(ask, spot), *kept]:
+            if power is not None:
+                power.take(each, place.rows, place.places)
+            if apart is not None:
+                apart.note(each.wear, place.rows)
+
+    def _asked(self, gang: int) -> Ask:
+        """What the running gang of that row asks for."""
+        gangs, apart = self._running.gangs, self._turn.apart
+        ask = ask_at(gangs, gang)
+        return ask if apart is None else replace(ask, wear=apart.wearing(gangs.ids[gang]))
+
+    def _moves(
+        self, left: Room, gone_R: Flags, power: Power | None
+    ) -> dict[int, tuple[Spot, Devices]]:
         """Where victims go on now, the most important first; what they are given is taken from the room `left`."""
         turn, gangs = self._turn, self._running.gangs
         assert self._costs is not None
@@ -228,14 +276,17 @@ class Planner:
         order = np.lexsort((victims, -self._costs.lost_R[victims], -gangs.priority_G[victims]))
         moves: dict[int, tuple[Spot, Devices]] = {}
         for gang in victims[order][: turn.policy.moves_max].tolist():
-            ask = ask_at(gangs, gang)
+            ask = self._asked(gang)
             if not ask.may_run(turn.snapshot.now_ms):
                 continue
-            mask_N = turn.ground(ask).allowed_N & left.fits_N(ask.demand)
+            mask_N = turn.allowed_N(ask) & left.fits_N(ask.demand)
             if turn.holds:
                 mask_N &= turn.holder_N == NONE
-            spot = choose(left, ask, mask_N, fit=turn.policy.fit)
+            choosing = choose if power is None else power.spot
+            spot = choosing(left, ask, mask_N, fit=turn.policy.fit)
             if spot is not None:
+                if power is not None:
+                    power.take(ask, spot.rows, spot.places)
                 moves[gang] = spot, left.take(ask.demand, spot.rows, spot.places)
         return moves
 
@@ -277,6 +328,13 @@ class Planner:
             price=int(costs.price_R[victims].sum()),
             notice_ms=policy.notice_ms,
         )
+
+    def _wake_at_crossing(self) -> None:
+        """Try again once the next gang that runs may be asked to yield."""
+        if self._turn.policy.yields:
+            at_ms = crossing_ms(self._running, self._turn.policy, self._turn.snapshot.now_ms)
+            if at_ms is not None:
+                self.again_ms.add(-(-at_ms // AGAIN_EVERY_MS) * AGAIN_EVERY_MS)
 
     def _wake(self, young_R: Flags) -> None:
         """Try again once the first of these has run for long enough."""
@@ -325,4 +383,5 @@ def _claim(
         nodes=tuple(ids[int(row)] for row in spot.rows),
         gpus=tuple(devices),
         places=() if spot.places is None else tuple(spot.places.tolist()),
+        spares=spot.spares,
     )

@@ -19,6 +19,7 @@ MOVE_LOST_MS = 300_000
 STOPS_MAX = 5
 PLANS_MAX = 8
 MOVES_MAX = 32
+LEVELS_MS = (8 * 3_600_000, 72 * 3_600_000)
 
 
 class Line(StrEnum):
@@ -39,6 +40,9 @@ class Order(StrEnum):
     AGE = "age"  # by priority, then by how long they have waited
     SHORTEST = "shortest"  # by priority, then the shortest limit; those without one last
     ATTAINED = "attained"  # the project that has used least of late
+    LEVELS = (
+        "levels"  # who is within quota; then the gangs that have run least, by the policy's levels
+    )
     COHORTS = "cohorts"  # who is within quota, by priority and age; then who borrows, likewise
 
 
@@ -76,6 +80,10 @@ class Policy:
     stops_max: int = STOPS_MAX  # no gang is stopped or moved more often; 0 is without limit
     plans_max: int = PLANS_MAX  # made in one cycle
     moves_max: int = MOVES_MAX  # new places looked for in one plan
+    levels_ms: tuple[int, ...] = ()  # a gang that has run so long is one level further back
+    yields: bool = (
+        False  # a gang may stop one of a level further back, of its project or of who borrows
+    )
     reclaim: bool = False  # who stays within a quota may stop those who use more than theirs
 
     def __post_init__(self) -> None:
@@ -86,7 +94,7 @@ class Policy:
     @property
     def plans(self) -> bool:
         """Whether anything that runs may be stopped or moved."""
-        return self.preempt or self.consolidate or self.reclaim
+        return self.preempt or self.consolidate or self.reclaim or self.yields
 
     @property
     def needs_shares(self) -> bool:
@@ -113,6 +121,7 @@ POLICIES: Mapping[str, Policy] = {
     "las": Policy(order=Order.ATTAINED),
     "cohorts": Policy(order=Order.COHORTS),
     "preempt": Policy(preempt=True, consolidate=True, reclaim=True),
+    "levels": Policy(order=Order.LEVELS, levels_ms=LEVELS_MS, yields=True, stops_max=0),
 }
 
 
@@ -120,4 +129,6 @@ def policy_of(recorded: Mapping[str, Any]) -> Policy:
     """A policy from the names and values of its fields. Raises TypeError, ValueError or KeyError."""
     values = dict(recorded)
     line, fit = Line(values.pop("line")), Fit(values.pop("fit"))
-    return Policy(line=line, fit=fit, order=Order(values.pop("order")), **values)
+    levels = tuple(values.pop("levels_ms"))
+    order = Order(values.pop("order"))
+    return Policy(line=line, fit=fit, order=order, levels_ms=levels, **values)

@@ -3,7 +3,9 @@
 from gigawatt.model.decision import Hold, Wait
 from gigawatt.model.reason import Reason, ReasonCode
 from gigawatt.scheduler.ask import Ask
+from gigawatt.scheduler.ground import reach
 from gigawatt.scheduler.round import Refused, Round
+from gigawatt.scheduler.seen import never, sight
 from gigawatt.scheduler.snapshot import NEVER_MS, NONE, Rows
 from gigawatt.scheduler.why import why_not_now
 
@@ -28,6 +30,17 @@ class Reasons:
                 for place, row in enumerate(waiting, start=1)
             ]
         )
+
+    def of(self, line: Rows, row: int) -> Wait:
+        """What `waits` says of one of those that were not started."""
+        starts = self._turn.starts
+        place = 0
+        for each in line.tolist():
+            place += each not in starts
+            if each == row:
+                break
+        gang = self._turn.snapshot.gangs.ids[row]
+        return Wait(gang=gang, position=place, reason=self._reason(row))
 
     def _reason(self, row: int) -> Reason:
         turn = self._turn
@@ -54,11 +67,32 @@ class Reasons:
 
     def _why(self, ask: Ask, refused: Refused) -> Reason:
         turn = self._turn
-        never = turn.never(ask)
-        if never is not None:
-            return never
-        held_N = (turn.holder_N != NONE) & (turn.holder_N < refused.holds_before)
-        return why_not_now(turn.room, ask, held_N, turn.snapshot.now_ms)
+        reason = never(turn, ask)
+        if reason is None and turn.power is not None:
+            reason = turn.power.never(ask, turn.ground(ask).ever_N)
+        if reason is None and ask.may_run(turn.snapshot.now_ms):
+            reason = self._kept_from(ask, refused.holds_before)
+        if reason is not None:
+            return reason
+        return why_not_now(sight(turn, ask, refused.holds_before), ask, turn.snapshot.now_ms)
+
+    def _kept_from(self, ask: Ask, holds: int) -> Reason | None:
+        """What keeps it from nodes that are free for it: others that it keeps apart from, or the power tree."""
+        turn, nodes, index = self._turn, self._turn.snapshot.nodes, self._turn.index
+        barred = turn.apart is not None and ask.wear != NONE
+        if turn.power is None and not barred:
+            return None
+        if index is not None and index.answers(ask) and index.now(ask) < ask.nodes_min:
+            return None  # too few are free
+        free_N = turn.room.fits_N(ask.demand) & ~((turn.holder_N != NONE) & (turn.holder_N < holds))
+        places_N = turn.room.places_N(ask.demand) if ask.stacked else None
+        fits_N = free_N & turn.allowed_N(ask)
+        if barred and (have := reach(nodes, ask, fits_N, places_N)) < ask.nodes_min:
+            if reach(nodes, ask, free_N & turn.ground(ask).allowed_N, places_N) < ask.nodes_min:
+                return None
+            need = ask.nodes_min
+            return Reason(code=ReasonCode.APART, resource="nodes", need=need, have=have)
+        return turn.power and turn.power.short(ask, fits_N, places_N)
 
 
 def _beyond(hold: Hold, duration_ms: int, now_ms: int) -> Reason:

@@ -20,7 +20,14 @@ from gigawatt.model.decision import Decision, Hold
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.scheduler.policy import Policy, policy_of
 from gigawatt.scheduler.running import ClaimColumns, RunningColumns
-from gigawatt.scheduler.snapshot import GangColumns, NodeColumns, ShareColumns, Snapshot
+from gigawatt.scheduler.snapshot import (
+    ApartColumns,
+    GangColumns,
+    NodeColumns,
+    PowerColumns,
+    ShareColumns,
+    Snapshot,
+)
 
 MAGIC = b"gigawatt cycle 2\n"
 LENGTH_BYTES = 8
@@ -44,6 +51,10 @@ def dump(snapshot: Snapshot, policy: Policy) -> bytes:
         header["runners"] = _apart("runners", snapshot.running.gangs, arrays)
     if snapshot.claims is not None:
         header["claims"] = _apart("claims", snapshot.claims, arrays)
+    if snapshot.power is not None:
+        header["power"] = _apart("power", snapshot.power, arrays)
+    if snapshot.apart is not None:
+        header["apart"] = _apart("apart", snapshot.apart, arrays)
     arrays = {name: _little_endian(array) for name, array in arrays.items()}
     header["arrays"] = [
         {"name": name, "dtype": array.dtype.str, "shape": array.shape}
@@ -80,6 +91,8 @@ def load(recorded: bytes) -> tuple[Snapshot, Policy]:
             claims=ClaimColumns(**_together("claims", header, arrays))
             if "claims" in header
             else None,
+            apart=ApartColumns(**_together("apart", header, arrays)) if "apart" in header else None,
+            power=PowerColumns(**_together("power", header, arrays)) if "power" in header else None,
         )
         return snapshot, policy_of(header["policy"])
     except (KeyError, TypeError, ValueError) as error:
@@ -106,7 +119,13 @@ def _running(header: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> Run
 
 def _apart(
     part: str,
-    columns: NodeColumns | GangColumns | ShareColumns | RunningColumns | ClaimColumns,
+    columns: NodeColumns
+    | GangColumns
+    | ShareColumns
+    | RunningColumns
+    | ClaimColumns
+    | PowerColumns
+    | ApartColumns,
     arrays: dict[str, npt.NDArray[Any]],
 ) -> dict[str, Any]:
     """The columns that are no arrays; those that are go into `arrays`. Gangs of their own are a part of their own."""

@@ -157,7 +157,7 @@ class Room:
 
 def largest_K(nodes: NodeColumns) -> Amounts:
     """The most that any node has of each kind, at least 1."""
-    return np.maximum(nodes.total_NK.max(axis=0, initial=1), 1)
+    return np.array([total_N.max(initial=1) for total_N in nodes.total_NK.T], dtype=np.int64)
 
 
 def left_over(free_KX: Amounts, largest_K: Amounts) -> Amounts:

@@ -8,6 +8,7 @@ import numpy as np
 from gigawatt.model.decision import Hold, Start
 from gigawatt.model.plan import Plan
 from gigawatt.model.reason import Reason, ReasonCode
+from gigawatt.scheduler.apart import apart_of
 from gigawatt.scheduler.ask import Ask, distinct_asks
 from gigawatt.scheduler.claims import Claims
 from gigawatt.scheduler.fair import FairLine
@@ -17,12 +18,11 @@ from gigawatt.scheduler.later import Given, first_fit
 from gigawatt.scheduler.place import Spot, choose
 from gigawatt.scheduler.plan import Planner
 from gigawatt.scheduler.policy import Line, Policy
+from gigawatt.scheduler.power import power_of
 from gigawatt.scheduler.room import Rest, Room
 from gigawatt.scheduler.share import amounts, shares_of
-from gigawatt.scheduler.snapshot import NEVER_MS, NONE, Codes, Rows, Snapshot
-from gigawatt.scheduler.why import why_never
+from gigawatt.scheduler.snapshot import NEVER_MS, NONE, Codes, Flags, Rows, Snapshot
 
-NEVERS_MAX = 4_096  # asks of which it is known whether they could ever be held
 GROUNDS_MAX = 256  # asks whose ground is kept; beyond it the oldest is worked out again when needed
 
 
@@ -41,11 +41,16 @@ class Round:
         self.snapshot = snapshot
         self.policy = policy
         self._index = index if policy.indexed else None
+        self._last: tuple[Index, int] | None = None  # as it was when it was given back
         self._room: Room | None = None  # made when something asks that the index does not answer
         self._in_room = 0  # how many of `_given` it has been told
         self._rest: Rest | None = None  # what the index knew when it was given back
-        self._nevers = {} if index is None else index.nevers
+        self.nevers = {} if index is None else index.nevers
         self.asks, self.ask_G = distinct_asks(snapshot.gangs)
+        self.apart = apart_of(snapshot)
+        if self.apart is not None:
+            told_apart = self.apart.told_apart(snapshot.gangs.ids, self.asks, self.ask_G)
+            self.asks, self.ask_G = told_apart
         self.starts: dict[int, Start] = {}
         self.steps = 0
         self.resume = ""
@@ -61,6 +66,7 @@ class Round:
         self._given: list[Given] = []
         self.shares = shares_of(snapshot, policy, self.asks)
         self.claims = Claims(snapshot, lambda: self.room)
+        self.power = power_of(snapshot)
         self.plans: dict[int, Plan] = {}
         self._claimed: set[int] = set()  # what is kept for them counts as theirs already
         running = snapshot.running if policy.plans else None
@@ -118,27 +124,32 @@ class Round:
 
     def close(self) -> None:
         """Give the index back: the next round changes it."""
-        if self._index is not None and self._room is None:
-            self._rest = self._index.rest()
+        if self._index is not None:
+            self._last = self._index, self._index.stamp
+            if self._room is None:
+                self._rest = self._index.rest()
         self._index = None
 
-    def never(self, ask: Ask) -> Reason | None:
-        """Why no cluster of these nodes could ever hold it."""
-        if ask not in self._nevers:
-            if len(self._nevers) >= NEVERS_MAX:
-                self._nevers.clear()
-            self._nevers[ask] = why_never(self.snapshot.nodes, ask)
-        return self._nevers[ask]
+    @property
+    def index(self) -> Index | None:
+        """The index as it is after all that was started; None once it is another's, or where it would not be right."""
+        if self._index is not None or self._last is None:
+            return self._index
+        index, stamp = self._last
+        return index if index.stamp == stamp else None
 
     def place(self, ask: Ask, duration_ms: int = 0) -> Spot | None:
         """Where a gang that asks this would go if it were its turn now; None where it would have to wait."""
         if self.blocked or not ask.may_run(self.snapshot.now_ms):
             return None
         index = self._index
-        if index is not None and not self.holds and index.answers(ask):
+        if index is not None and index.answers(ask):
             rows = index.find(ask)
-            return None if rows is None else Spot(rows=rows)
-        mask_N = self.ground(ask).allowed_N & self.room.fits_N(ask.demand)
+            if rows is None:  # what is kept for others can only make it fewer
+                return None
+            if not self.holds and (self.power is None or self.power.carries(ask, rows)):
+                return Spot(rows=rows)
+        mask_N = self.allowed_N(ask) & self.room.fits_N(ask.demand)
         if self.holds:
             mask_N &= self.holder_N == NONE
         places_N = self.room.places_N(ask.demand) if ask.stacked else None
@@ -146,7 +157,8 @@ class Round:
             mask_N &= self.spare.fits_N(ask.demand)
             if places_N is not None:
                 places_N = np.minimum(places_N, self.spare.places_N(ask.demand))
-        return choose(self.room, ask, mask_N, fit=self.policy.fit, places_N=places_N)
+        choosing = choose if self.power is None else self.power.spot
+        return choosing(self.room, ask, mask_N, fit=self.policy.fit, places_N=places_N)
 
     def allowed(self, row: int, ask: Ask) -> bool:
         """Whether the limits of the gang's project leave room for what it would ask."""
@@ -180,6 +192,13 @@ class Round:
             land = self._grounds[ask] = ground(self.snapshot.nodes, ask)
         return land
 
+    def allowed_N(self, ask: Ask) -> Flags:
+        """Where it may go as things are: not beside those that it keeps apart from."""
+        allowed_N = self.ground(ask).allowed_N
+        if self.apart is None or ask.wear == NONE:
+            return allowed_N
+        return allowed_N & ~self.apart.barred_N(ask.wear)
+
     def _awaited_row(self) -> int:
         row = self.snapshot.gangs.row(self.hold.gang) if self.hold else NONE
         return row if row != NONE and self.awaited(row) else NONE
@@ -205,10 +224,14 @@ class Round:
             ask = self.asks[index]
             if self._over_limit(row, index):
                 continue
-            start = (
-                self.claims.start(self.room, gang) if ask.may_run(self.snapshot.now_ms) else None
+            may = self.power is None or self.power.sound(gang)
+            may &= ask.may_run(self.snapshot.now_ms)
+            start = self.claims.start(self.room, gang) if may else None
+            count = (
+                ask.nodes_min
+                if start is None
+                else sum(start.places) or len(start.nodes) + len(start.spares)
             )
-            count = ask.nodes_min if start is None else sum(start.places) or len(start.nodes)
             borrows = self._counted(row, ask, count)
             if start is None:
                 self._claimed.add(row)
@@ -237,7 +260,13 @@ class Round:
             return None
         if self.snapshot.gangs.ids[row] in self.claims:
             self.claims.drop(self.room, self.snapshot.gangs.ids[row])
+            if self.power is not None:
+                self.power.drop(self.snapshot.gangs.ids[row])
         devices = self._take(ask, spot)
+        if self.power is not None:
+            self.power.take(ask, spot.rows, spot.places)
+        if self.apart is not None:
+            self.apart.note(ask.wear, spot.rows)
         if self.spare is not None and self.too_long(duration_ms):
             self.spare.take(ask.demand, spot.rows, spot.places)
         end_ms = self.snapshot.now_ms + duration_ms if duration_ms else NEVER_MS
@@ -253,9 +282,12 @@ class Round:
         gang, ids = self.snapshot.gangs.ids[row], self.snapshot.nodes.ids
         if self.hold is not None and self.hold.gang == gang:
             self.hold = None
+        nodes = tuple([ids[int(node)] for node in spot.rows])
+        own = len(nodes) - spot.spares
         return Start(
             gang=gang,
-            nodes=tuple([ids[int(node)] for node in spot.rows]),
+            nodes=nodes[:own],
+            spares=nodes[own:],
             gpus=devices,
             places=() if spot.places is None else tuple(spot.places.tolist()),
             borrows=self._counted(row, ask, _count(spot)),
@@ -314,7 +346,7 @@ class Round:
         """Hold for the gang the time by which enough must have ended, and, if the policy does, what it needs then."""
         if not ask.may_run(self.snapshot.now_ms):
             return
-        allowed_N, fit = self.ground(ask).allowed_N, self.policy.fit
+        allowed_N, fit = self.allowed_N(ask), self.policy.fit
 
         def spot(room: Room) -> Spot | None:
             return choose(room, ask, allowed_N & room.fits_N(ask.demand), fit=fit)
@@ -335,8 +367,10 @@ class Round:
     def _hold(self, ask: Ask) -> None:
         """Keep every node that it could be given from gangs behind it. What can never start now keeps none."""
         nodes = self.snapshot.nodes
-        allowed_N = self.ground(ask).allowed_N
+        allowed_N = self.allowed_N(ask)
         if not ask.may_run(self.snapshot.now_ms) or reach(nodes, ask, allowed_N) < ask.nodes_min:
+            return
+        if self.power is not None and self.power.never(ask, allowed_N):
             return
         self.holder_N[usable_N(nodes, ask, allowed_N) & (self.holder_N == NONE)] = self.holds
         self.holds += 1

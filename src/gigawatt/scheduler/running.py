@@ -55,6 +55,7 @@ class ClaimColumns:
     lapsed_ms_C: Amounts  # 0 while it stands
     stopped_C: Codes
     moved_C: Codes
+    spares_C: Codes
     first_C: Amounts
     node_M: Codes
     places_M: Codes
@@ -78,6 +79,7 @@ CLAIM_NUMBERS = {
     "lapsed_ms_C": Column(dtype=np.int64),
     "stopped_C": Column(dtype=np.int32),
     "moved_C": Column(dtype=np.int32),
+    "spares_C": Column(dtype=np.int32),
 }
 PARTS = {
     "node_M": Column(dtype=np.int32),

@@ -75,10 +75,10 @@ def running_parts(gang: RunningGang, rows: Rows, places: Places) -> list[tuple[i
     """The columns of PARTS, for each of its nodes."""
     held, milli = gang.held, gang.gang.shape.per_node.milli_gpu
     parts: list[tuple[int, int, int]] = []
-    for node in held.nodes:
+    for node, uuids in zip(held.nodes, held.devices or ((),) * len(held.nodes), strict=True):
         count = held.places.get(node, 1)
         on = places.get(node, {})
-        named = [on[uuid] for uuid in held.devices.get(node, ()) if uuid in on]
+        named = [on[uuid] for uuid in uuids if uuid in on]
         known = len(named) >= devices_of(milli) * count and max(named, default=0) < DEVICE_BITS
         bits = sum(1 << place for place in set(named)) if known else UNKNOWN_DEVICES
         parts.append((rows.get(node, NONE), count, bits))
@@ -109,4 +109,5 @@ def claim_numbers(kept: Kept) -> tuple[Sequence[int] | int, ...]:
         claim.lapsed_ms,
         claim.stopped,
         claim.moved,
+        claim.spares,
     )

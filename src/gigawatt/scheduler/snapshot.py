@@ -9,6 +9,7 @@ Axes, as suffixes of names:
     U  uses of a node, by end; as many as the most used node has, 0 in every column where there is none
     G  waiting gangs, sorted by id
     P  tenants (`tenant`) and projects (`tenant/project`), sorted by these names
+    F  feeds of the power tree, sorted by their names
 
 A code is an index into a sorted tuple of the values in use, so that the same facts give the same bytes whatever
 happened before; -1 stands for none. Amounts are integers: milli-GPUs, milli-cores, bytes, milliseconds.
@@ -94,9 +95,11 @@ class GangColumns:
     avoid_G: Codes  # index into `avoid_lists`
     windows_G: Codes  # index into `window_lists`
     data_G: Codes  # index into `data_lists`
+    terms_G: Codes  # index into `term_lists`
     priority_G: Codes
     queued_ms_G: Amounts
     duration_ms_G: Amounts  # stopped after so long; 0 is not known
+    attained_ms_G: Amounts  # for how long attempts that have ended held their nodes
     stacked_G: Flags  # places are counted, and a node may hold several
     tenant_G: Codes  # index into `tenants`
     project_G: Codes  # index into `projects`
@@ -104,6 +107,7 @@ class GangColumns:
     avoid_lists: tuple[tuple[str, ...], ...]  # ids of nodes
     window_lists: tuple[tuple[tuple[int, int], ...], ...]  # (start_ms, end_ms); () is always
     data_lists: tuple[tuple[tuple[str, int], ...], ...]  # (digest, bytes) of trees that it reads
+    term_lists: tuple[tuple[int, ...], ...]  # `terms.Terms` as numbers; () for most
     tenants: tuple[str, ...]
     projects: tuple[str, ...]
 
@@ -138,6 +142,38 @@ class ShareColumns:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PowerColumns:
+    """The power tree. `beyond_X` is what gangs that say their watts draw of nodes beyond what their amounts would."""
+
+    ids: tuple[str, ...]
+    parent_F: Codes  # the feed that carries each, NONE at the top
+    cap_F: Amounts  # milliwatts, UNSET where there is none
+    feed_N: Codes  # the feed that each node hangs on, NONE without
+    node_X: Codes  # rows of nodes, ascending
+    beyond_X: Amounts  # milliwatts
+
+
+Wear = tuple[str, tuple[tuple[str, str], ...], tuple[tuple[tuple[tuple[str, str], ...], int], ...]]
+"""Of a gang its project (tenant/project), its labels, and from which labels it keeps apart at which level."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ApartColumns:
+    """Gangs with labels, of which some keep apart from others.
+
+    W: those that wait, sorted by id; V: those that hold nodes, likewise, each with the parts from `first_V` on; M: parts.
+    """
+
+    wears: tuple[Wear, ...]
+    gangs: tuple[str, ...]
+    wear_W: Codes  # index into `wears`
+    runners: tuple[str, ...]
+    wear_V: Codes
+    first_V: Amounts
+    node_M: Codes  # NONE where a node is not in the cluster
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Snapshot:
     """All that `decide` sees. `resume` is the gang at which the last cycle's work ended, or empty; `hold` its hold."""
 
@@ -149,6 +185,8 @@ class Snapshot:
     shares: ShareColumns | None = None  # None: nobody has a quota, a limit or a weight
     running: "RunningColumns | None" = None  # None where no plan is to be made
     claims: "ClaimColumns | None" = None  # None where there are none
+    power: PowerColumns | None = None  # None without a power tree
+    apart: ApartColumns | None = None  # None where no gang keeps apart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,6 +226,7 @@ GANG_NUMBERS = {
     "priority_G": Column(dtype=np.int32),
     "queued_ms_G": Column(dtype=np.int64),
     "duration_ms_G": Column(dtype=np.int64),
+    "attained_ms_G": Column(dtype=np.int64),
     "stacked_G": Column(dtype=np.bool_),
 }
 SHARE_NUMBERS = {
@@ -206,6 +245,7 @@ GANG_CODES = {  # column of codes: the tuple of values that it points into
     "avoid_G": "avoid_lists",
     "windows_G": "window_lists",
     "data_G": "data_lists",
+    "terms_G": "term_lists",
     "tenant_G": "tenants",
     "project_G": "projects",
 }

@@ -31,6 +31,7 @@ NOWHERE = 0
 READY = STATES.index(NodeState.READY)
 FREE = len(KINDS)  # after the totals
 DEVICE_COUNT, GPU_KIND, STATE, SEALED, GANGS, DEVICES = range(2 * len(KINDS), 2 * len(KINDS) + 6)
+STANDING = [*range(len(KINDS)), DEVICE_COUNT, GPU_KIND, STATE]  # all but what runs there
 
 Taken = tuple[int, tuple[int, ...]]
 """The state that a node is in when a demand has been given to it, and the places of the devices given."""
@@ -119,6 +120,44 @@ class States:
         if kind is not None:
             fits &= values[:, GPU_KIND] == kind
         return fits if demand.divisible else np.zeros_like(fits)
+
+    def empty_SK(self, demand: Demand) -> Amounts:
+        """What a node in each state could give to `demand` if it were empty, as `ground.empty_NK` says it of nodes."""
+        values = self._values_SV[: self.count]
+        have_SK = values[:, : len(KINDS)].copy()
+        devices = values[:, DEVICE_COUNT]
+        devices = np.minimum(devices, 1) if demand.share else devices
+        have_SK[:, GPU] = np.minimum(have_SK[:, GPU], devices * DEVICE_MILLI)
+        return have_SK
+
+    def ever_S(self, demand: Demand) -> Flags:
+        """The states of nodes that hold one node's worth of `demand` when they are empty."""
+        ever_S: Flags = np.all(self.empty_SK(demand) >= np.array(demand.vector()), axis=1)
+        ever_S[NOWHERE] = False
+        return ever_S if demand.divisible else np.zeros_like(ever_S)
+
+    def free_SK(self, demand: Demand) -> Amounts:
+        """What a node in each state could give to `demand` now: whole devices, or a share of the widest; sealed, nothing."""
+        values = self._values_SV[: self.count]
+        free_SK, device = values[:, FREE : FREE + len(KINDS)].copy(), values[:, DEVICES:]
+        idle_S = (device == DEVICE_MILLI).sum(axis=1) * DEVICE_MILLI
+        gpu_S = device.max(axis=1, initial=0) if demand.share else idle_S
+        free_SK[:, GPU] = np.minimum(free_SK[:, GPU], gpu_S)
+        free_SK[values[:, SEALED] != 0] = 0
+        return free_SK
+
+    def column(self, what: int) -> Amounts:
+        """One of what makes a state, of every state."""
+        return self._values_SV[: self.count, what]
+
+    def widest_S(self) -> Amounts:
+        """The milli-GPUs of the widest device of a node in each state."""
+        return self._values_SV[: self.count, DEVICES:].max(axis=1, initial=0)
+
+    def stands(self, old: Codes, new: Codes) -> bool:
+        """Whether nodes that went from these states to those are what they were, and as open."""
+        before, after = self._values_SV[old], self._values_SV[new]
+        return bool((before[:, STANDING] == after[:, STANDING]).all())
 
     def free_S(self, demand: Demand, start: int) -> Amounts:
         """Of the states from `start` on, what is free of the kind that counts for `demand`."""

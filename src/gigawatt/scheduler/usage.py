@@ -67,7 +67,8 @@ def amounts_of(footprint: Footprint | None) -> Vector:
     if footprint is None:
         return NOTHING
     count = sum(footprint.places.values()) or len(footprint.nodes)
-    return tuple(amount * count for amount in footprint.per_node.vector())
+    each = footprint.per_node
+    return each.milli_gpu * count, each.milli_cpu * count, each.memory_bytes * count
 
 
 def brought_up(use: ProjectUse, *, now_ms: int, half_life_ms: int) -> Resources:

@@ -4,37 +4,20 @@ The reasons are looked for from the most to the least lasting: what no cluster o
 nodes that are away, what is kept for another, what its own history keeps it from, and last what others use.
 """
 
-import numpy as np
-
 from gigawatt.model.node import TOPOLOGY_LEVELS, NodeState
 from gigawatt.model.reason import Reason, ReasonCode
 from gigawatt.model.resources import KINDS
+from gigawatt.scheduler.arrange import told
 from gigawatt.scheduler.ask import Ask
-from gigawatt.scheduler.ground import (
-    Ground,
-    alternatives,
-    empty_fits_N,
-    empty_NK,
-    ground,
-    reach,
-    usable_N,
-)
-from gigawatt.scheduler.room import Room
-from gigawatt.scheduler.snapshot import (
-    DEVICE_MILLI,
-    GPU,
-    NONE,
-    STATES,
-    Amounts,
-    Flags,
-    NodeColumns,
-)
+from gigawatt.scheduler.sight import Nearest, Sight, short
+from gigawatt.scheduler.snapshot import DEVICE_MILLI, GPU, NONE, STATES
 
 AWAY = tuple(state for state in STATES if state is not NodeState.READY)
 
 
-def why_never(nodes: NodeColumns, ask: Ask) -> Reason | None:
+def why_never(sight: Sight, ask: Ask) -> Reason | None:
     """Why these nodes could not hold the gang even if all were empty and open; None if they could."""
+    nodes = sight.nodes
     if not nodes.ids:
         return Reason(code=ReasonCode.NO_NODES, resource="nodes", need=ask.nodes_min)
     demand = ask.demand
@@ -42,26 +25,25 @@ def why_never(nodes: NodeColumns, ask: Ask) -> Reason | None:
         whole = demand.devices * DEVICE_MILLI
         detail = "more than one GPU is given in whole devices"
         return _impossible(KINDS[GPU], demand.milli_gpu, whole, detail)
-    ever_N = empty_fits_N(nodes, demand)
-    have = reach(nodes, ask, ever_N)
+    have = sight.ever(ask)
     if have >= ask.nodes_min:
         return None
-    kinds_N = _of_kinds(nodes, ask)
-    if not kinds_N.any():
+    if have:
+        return _impossible(_counted(ask), ask.nodes_min, have, _large_enough(ask))
+    if not sight.there(ask):
         there = ", ".join(nodes.gpu_kinds) or "no GPU"
         detail = f"it names {' or '.join(ask.kinds)}; there is {there}"
         return Reason(code=ReasonCode.GPU_KIND, resource="nodes", need=ask.nodes_min, detail=detail)
-    if not (ever_N & kinds_N).any():
-        return _nearest(ReasonCode.IMPOSSIBLE, nodes, ask, empty_NK(nodes, demand), kinds_N)
+    if not any(sight.able(ask)):
+        return _nearest(ReasonCode.IMPOSSIBLE, nodes.ids, ask, sight.nearest_empty(ask))
     return _impossible(_counted(ask), ask.nodes_min, have, _large_enough(ask))
 
 
-def why_not_now(room: Room, ask: Ask, held_N: Flags, now_ms: int) -> Reason:
-    """Why a gang waits that these nodes could hold, with what is free in `room`; `held_N` is kept for gangs ahead."""
+def why_not_now(sight: Sight, ask: Ask, now_ms: int) -> Reason:
+    """Why a gang waits that these nodes could hold, with what is free now and what is kept for gangs ahead."""
     if not ask.may_run(now_ms):
         return _outside_window(ask, now_ms)
-    land = ground(room.nodes, ask)
-    return _away(room.nodes, ask, land) or _taken(room, ask, land, held_N)
+    return _away(sight, ask) or _taken(sight, ask)
 
 
 def _outside_window(ask: Ask, now_ms: int) -> Reason:
@@ -71,70 +53,53 @@ def _outside_window(ask: Ask, now_ms: int) -> Reason:
     return Reason(code=ReasonCode.OUTSIDE_WINDOW, need=next_ms, detail=detail)
 
 
-def _away(nodes: NodeColumns, ask: Ask, land: Ground) -> Reason | None:
+def _away(sight: Sight, ask: Ask) -> Reason | None:
     """It would fit if nodes that are cordoned, drained or down came back."""
-    have = reach(nodes, ask, land.open_N)
+    have = sight.open(ask)
     if have >= ask.nodes_min:
         return None
-    states = nodes.state_N[land.ever_N & _of_kinds(nodes, ask)]
-    counts = [(state, int((states == STATES.index(state)).sum())) for state in AWAY]
+    counts = sight.able(ask)
+    away = [(state, counts[STATES.index(state)]) for state in AWAY]
     return Reason(
         code=ReasonCode.NODES_UNAVAILABLE,
         resource=_counted(ask),
         need=ask.nodes_min,
         have=have,
-        detail=", ".join(f"{count} {state}" for state, count in counts if count),
+        detail=", ".join(f"{count} {state}" for state, count in away if count),
     )
 
 
-def _taken(room: Room, ask: Ask, land: Ground, held_N: Flags) -> Reason:
+def _taken(sight: Sight, ask: Ask) -> Reason:
     """It would fit these nodes if they were empty: others have them, or are to have them."""
-    nodes, fits_N = room.nodes, room.fits_N(ask.demand)
-    places_N = room.places_N(ask.demand) if ask.stacked else None
-    now = reach(nodes, ask, land.allowed_N & fits_N, places_N)
+    now = sight.now(ask)
     if now >= ask.nodes_min:
         return Reason(
             code=ReasonCode.HELD_FOR_HEAD,
             resource=_counted(ask),
             need=ask.nodes_min,
-            have=reach(nodes, ask, land.allowed_N & fits_N & ~held_N, places_N),
+            have=sight.unheld(ask, avoiding=True),
         )
-    if reach(nodes, ask, land.open_N & fits_N & ~held_N, places_N) >= ask.nodes_min:
+    if sight.unheld(ask, avoiding=False) >= ask.nodes_min:
         return Reason(
             code=ReasonCode.AVOIDED_NODES,
             resource=_counted(ask),
             need=ask.nodes_min,
             have=now,
         )
-    if now or ask.demand.alone or not any(ask.demand.vector()):
+    alike = now or ask.demand.alone or ask.terms.arranged
+    if alike or not any(ask.demand.vector()):
         return _busy_nodes(ask, now)
-    candidates_N = usable_N(nodes, ask, land.allowed_N)
-    return _nearest(ReasonCode.RESOURCES_BUSY, nodes, ask, _free_NK(room, ask), candidates_N)
+    return _nearest(ReasonCode.RESOURCES_BUSY, sight.nodes.ids, ask, sight.nearest_now(ask))
 
 
-def _nearest(
-    code: ReasonCode, nodes: NodeColumns, ask: Ask, have_NK: Amounts, mask_N: Flags
-) -> Reason:
-    """The resource that is most short on the node of `mask_N` that is least short of what the gang needs."""
-    rows = np.flatnonzero(mask_N)
-    need_K = np.array(ask.demand.vector(), dtype=np.int64)
-    short = np.maximum(need_K - have_NK[rows], 0) / np.maximum(need_K, 1)
-    place = int(short.max(axis=1).argmin())
-    row, kind = int(rows[place]), int(short[place].argmax())
-    have = int(have_NK[row, kind])
-    assert have < need_K[kind], f"{nodes.ids[row]} has room for {ask}"
-    detail = f"on {nodes.ids[row]}, the node that comes nearest"
-    need = int(need_K[kind])
+def _nearest(code: ReasonCode, ids: tuple[str, ...], ask: Ask, nearest: Nearest) -> Reason:
+    """The resource that is most short on the node that is least short of what the gang needs."""
+    short_XK, _ = short(ask, nearest.have_K.reshape(1, -1))
+    kind = int(short_XK[0].argmax())
+    need, have = ask.demand.vector()[kind], int(nearest.have_K[kind])
+    assert have < need, f"{ids[nearest.row]} has room for {ask}"
+    detail = f"on {ids[nearest.row]}, the node that comes nearest"
     return Reason(code=code, resource=KINDS[kind], need=need, have=max(have, 0), detail=detail)
-
-
-def _free_NK(room: Room, ask: Ask) -> Amounts:
-    """What each node could give to the demand now: whole devices, or a share of the widest one; sealed ones nothing."""
-    free_NK = room.free_KN.T.copy()
-    gpu_N = room.widest_N if ask.demand.share else room.idle_N * DEVICE_MILLI
-    free_NK[:, GPU] = np.minimum(free_NK[:, GPU], gpu_N)
-    free_NK[room.sealed_N] = 0
-    return free_NK
 
 
 def _busy_nodes(ask: Ask, have: int) -> Reason:
@@ -155,13 +120,6 @@ def _impossible(resource: str, need: int, have: int, detail: str) -> Reason:
     )
 
 
-def _of_kinds(nodes: NodeColumns, ask: Ask) -> Flags:
-    everywhere_N = np.ones(len(nodes.ids), dtype=np.bool_)
-    return np.logical_or.reduce(
-        [np.zeros_like(everywhere_N), *alternatives(nodes, ask, everywhere_N)]
-    )
-
-
 def _counted(ask: Ask) -> str:
     return "places" if ask.stacked else "nodes"
 
@@ -172,4 +130,5 @@ def _large_enough(ask: Ask) -> str:
 
 def _in_one(ask: Ask) -> str:
     kind = " of one kind of GPU" if len(ask.kinds) > 1 else ""
+    kind += told(ask)
     return kind if ask.same == NONE else f"{kind} in one {TOPOLOGY_LEVELS[ask.same]}"

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +11,7 @@ from threading import Lock
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.sdk.handoff import LEAST_BYTES, HandoffLostError
 from gigawatt.sdk.parts import PARTED_BYTES, PartedFile, send_parts
+from gigawatt.sdk.small_files import PACKED_BYTES, SmallFile, missing, send_small
 from gigawatt.sdk.transport import Transport
 
 CHUNK_BYTES = 1 << 18
@@ -80,6 +81,13 @@ class Artifacts:
         tell = _Meter(progress=progress, total=path.stat().st_size).of_one(path.stat().st_size)
         return self._send_missing(path, digest, "file", tell)
 
+    def send_small(self, files: Sequence[SmallFile], advance: Callable[[int], None]) -> int:
+        """Send small files that the store lacks, many at a time; the bytes that were sent.
+
+        Raises RefusalError where one changes meanwhile, ApiError, UnreachableError.
+        """
+        return send_small(self._transport, files, self._transport.place, advance)
+
     def send_bytes(self, data: bytes) -> Sent:
         """Store bytes as a file. Raises ApiError, UnreachableError."""
         digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
@@ -105,21 +113,41 @@ class Artifacts:
         else:
             listed = _listing(directory)
         meter = _Meter(progress=progress, total=sum(each.size for each in listed))
+        large = [each for each in listed if each.size >= PACKED_BYTES]
         with ThreadPoolExecutor(SIDE_BY_SIDE) as threads:
-            work = [threads.submit(self._sent, each.path, each.name, meter) for each in listed]
+            work = [threads.submit(self._sent, each.path, each.name, meter) for each in large]
             try:
+                small, sent = self._sent_small(
+                    [each for each in listed if each.size < PACKED_BYTES], meter
+                )
                 done = [each.result() for each in work]
             except BaseException:
                 threads.shutdown(wait=False, cancel_futures=True)
                 raise
-        files = tuple(file for file, _ in done)
-        total, sent = sum(each.size for each in files), sum(sent for _, sent in done)
+        whole = (*small, *(file for file, _ in done))
+        files = tuple(sorted(whole, key=lambda each: each.path))
+        total, sent = sum(each.size for each in files), sent + sum(sent for _, sent in done)
         manifest = manifest_of(files)
         digest = f"sha256:{hashlib.sha256(manifest).hexdigest()}"
         if not self.has(digest, kind="tree"):
             path = f"/v1/artifacts/{digest}"
             self._transport.upload(path, lambda: [manifest], len(manifest), self._place("tree"))
         return Sent(digest=digest, size_bytes=total, sent_bytes=sent, files=len(files))
+
+    def _sent_small(
+        self, listed: "Sequence[_Listed]", meter: "_Meter"
+    ) -> tuple[list[TreeFile], int]:
+        """Small files as the store has them now, and the bytes that were sent of them."""
+        files = [_described(each.path, each.name) for each in listed]
+        known = [
+            SmallFile(path=each.path, digest=f"sha256:{file.sha256}", size=file.size)
+            for each, file in zip(listed, files, strict=True)
+        ]
+        lacking = missing(self._transport, known)
+        size = sum(each.size for each in files)
+        advance = meter.of_several(size)
+        advance(size - sum(each.size for each in lacking))
+        return files, self.send_small(lacking, advance)
 
     def _sent(self, source: Path, name: str, meter: "_Meter") -> tuple[TreeFile, int]:
         """A file as the store has it now, and the bytes that were sent of it: handed over open, where that can be."""
@@ -244,6 +272,18 @@ class _Meter:
                         self.progress(reached, self.total)
 
         return tell
+
+    def of_several(self, size: int) -> Callable[[int], None]:
+        """What to tell how many more bytes of several files, of `size` together, are through."""
+        tell, lock, through = self.of_one(size), Lock(), 0
+
+        def advance(more: int) -> None:
+            nonlocal through
+            with lock:
+                through += more
+                tell(through)
+
+        return advance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

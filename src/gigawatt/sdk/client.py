@@ -23,6 +23,7 @@ from gigawatt.sdk.jobhandle import Job
 from gigawatt.sdk.jobs import Jobs
 from gigawatt.sdk.models import Models
 from gigawatt.sdk.notifications import Notifications
+from gigawatt.sdk.power import Power
 from gigawatt.sdk.quotas import Quotas
 from gigawatt.sdk.retention import Retention
 from gigawatt.sdk.schedules import Schedules
@@ -55,6 +56,7 @@ class Client:
         events: what has happened, and as it happens.
         ledger: where the device time went.
         projects: holders of quota.
+        power: the feeds of the power tree, their caps, and what gangs draw.
         quotas: what projects may use, and what they do use.
         keys: who may call.
         templates: job files with parameters: push, find, submit.
@@ -109,6 +111,7 @@ class Client:
         self.schedules = Schedules(transport)
         self.notifications = Notifications(transport)
         self.tracker = Tracker(self.address)
+        self.power = Power(transport)
         self.quotas = Quotas(transport)
         self.retention = Retention(transport)
 

@@ -21,13 +21,19 @@ class Nodes:
         """Raises ApiError, UnreachableError."""
         return cast("NodeView", self._transport.read(_node_path(id)))
 
-    def change(self, id: str, state: str, *, reason: str = "") -> NodeView:
-        """Make a node `ready`, `cordoned` (takes no new gangs) or `draining` (and is emptied).
+    def change(self, id: str, state: str, *, reason: str = "", within: str | int = 0) -> NodeView:
+        """Make a node `ready`, `cordoned` (takes no new gangs), `draining` (and is emptied within that time), or take
+        it out: `repair`, `retired`.
 
         Raises ApiError, UnreachableError.
         """
-        body = {"state": state, "reason": reason}
+        body = {"state": state, "reason": reason, "within": within}
         return cast("NodeView", self._transport.write("PUT", f"{_node_path(id)}/state", body))
+
+    def check(self, id: str, level: str = "quick") -> NodeView:
+        """Have checks run on a node: `watch`, `quick` or `full`. Raises ApiError, UnreachableError."""
+        body = {"level": level}
+        return cast("NodeView", self._transport.write("POST", f"{_node_path(id)}/check", body))
 
     def page(self, **filters: Any) -> Page[NodeView]:
         """One page. Raises ApiError, UnreachableError."""

@@ -15,13 +15,13 @@ from threading import Lock
 from typing import Any, cast
 
 import httpx2
-from blake3 import blake3
+from xxhash import xxh3_128
 
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.sdk.artifacts import TREE_FORMAT, Progress, TreeFile, manifest_of
 from gigawatt.sdk.copying import TooLongError, copy_hashed
 from gigawatt.sdk.handoff import LEAST_BYTES, HandoffLostError
-from gigawatt.sdk.packs import fetch_packs, mismatch, packs_of
+from gigawatt.sdk.packs import damaged, fetch_packs, mismatch, packs_of
 from gigawatt.sdk.ranges import Wanted, in_order
 from gigawatt.sdk.transport import Transport
 
@@ -177,18 +177,18 @@ def _taken_out(
         return False
     try:
         with handoff.taken_out(tree, file.path) as taken, part.open("x+b") as out:
-            name, wanted = ("blake3", taken.blake3) if taken.blake3 else ("sha256", file.sha256)
-            copied = blake3() if taken.blake3 else hashlib.sha256()
+            name, wanted = ("xxh3", taken.seal) if taken.seal else ("sha256", file.sha256)
+            copied = xxh3_128() if taken.seal else hashlib.sha256()
             copy_hashed(taken.fd, out.fileno(), sums=(copied,), limit_bytes=file.size, tell=tell)
     except HandoffLostError:
         return False
     except TooLongError as error:
         part.unlink()
-        detail = "more than that"
-        raise mismatch(file.path, f"{file.size} bytes", detail) from error
+        raise damaged(transport, tree, file, f"{file.size} bytes", "more than that") from error
     if copied.hexdigest() != wanted:
         part.unlink()
-        raise mismatch(file.path, f"{name}:{wanted}", f"{name}:{copied.hexdigest()}")
+        got = f"{name}:{copied.hexdigest()}"
+        raise damaged(transport, tree, file, f"{name}:{wanted}", got)
     return True
 
 
@@ -213,7 +213,8 @@ def _receive(
             hashing.result()
     if sha256.hexdigest() != file.sha256:
         part.unlink()
-        raise mismatch(file.path, f"sha256:{file.sha256}", f"sha256:{sha256.hexdigest()}")
+        got = f"sha256:{sha256.hexdigest()}"
+        raise damaged(transport, tree, file, f"sha256:{file.sha256}", got)
 
 
 def _hashed(part: Path) -> "hashlib._Hash":

@@ -20,7 +20,7 @@ MESSAGE_BYTES_MAX = 64 * 1024
 LEAST_BYTES = 1024 * 1024  # of a file: less is sooner sent
 SILENCE_S = 120.0
 CONNECT_S = 5.0
-SEAL = re.compile(r"[0-9a-f]{64}")  # the BLAKE3 of a stored file
+SEAL = re.compile(r"[0-9a-f]{32}")  # the XXH3, of 128 bits, of a stored file
 
 
 class HandoffLostError(Exception):
@@ -38,10 +38,10 @@ class HandedIn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakenOut:
-    """A stored file, open to be read, and its BLAKE3; that is empty where the instance has not noted it."""
+    """A stored file, open to be read, and its seal; that is empty where the instance has not noted it."""
 
     fd: int
-    blake3: str
+    seal: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +75,8 @@ class Handoff:
             if descriptor is None:
                 raise HandoffLostError("there was no file in the answer")
             try:
-                noted = str(answer.get("blake3", ""))
-                yield TakenOut(fd=descriptor, blake3=noted if SEAL.fullmatch(noted) else "")
+                noted = str(answer.get("seal", ""))
+                yield TakenOut(fd=descriptor, seal=noted if SEAL.fullmatch(noted) else "")
             finally:
                 os.close(descriptor)
 

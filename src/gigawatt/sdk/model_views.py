@@ -79,3 +79,7 @@ class LineageGraphView(TypedDict):
     nodes: list[LineageNodeView]
     edges: list[LineageEdgeView]
     cut: bool
+
+
+class MissingView(TypedDict):
+    missing: list[str]

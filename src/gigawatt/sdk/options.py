@@ -9,7 +9,7 @@ from gigawatt.model.refusal import RefusalCode, RefusalError
 
 NAME_CHARS_MAX = 63
 GANG = ("nodes", "ranks_per_node", "gpus", "gpu_kinds", "cpus", "memory", "same")
-AS_THEY_ARE = ("priority", "timeout", "grace", "labels", "volumes", "model")
+AS_THEY_ARE = ("priority", "timeout", "grace", "hang", "labels", "volumes", "model")
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9]+")
 
 
@@ -33,6 +33,7 @@ class JobOptions(TypedDict, total=False):
         priority: from -1000 to 1000.
         timeout: how long one attempt may run, e.g. "2h" or seconds.
         grace: from SIGTERM to SIGKILL.
+        hang: after how many median steps without progress it counts as hanging; "auto" or "off".
         retries: more attempts when the function raises, or `{"user": 1, "infrastructure": 5}`.
         after: jobs, futures, or ids and names of jobs that must have succeeded.
         labels: for finding it again.
@@ -54,6 +55,7 @@ class JobOptions(TypedDict, total=False):
     priority: int
     timeout: str | float
     grace: str | float
+    hang: str | int
     retries: int | Mapping[str, int]
     after: Sequence[Any]
     labels: Mapping[str, str]

@@ -3,17 +3,17 @@
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 
 import httpx2
 
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.sdk.artifacts import TreeFile
+from gigawatt.sdk.errors import ApiError, UnreachableError
+from gigawatt.sdk.small_files import PACK_BYTES, PACK_FILES, PACKED_BYTES
 from gigawatt.sdk.transport import Transport
 
-PACKED_BYTES = 1024 * 1024  # of a file: larger ones are asked for alone
-PACK_BYTES = 16 * 1024 * 1024  # of one answer, which is held in memory
-PACK_FILES = 500
 SIDE_BY_SIDE = 2  # one is written while another is on its way
 CHUNK_BYTES = 1 << 20
 
@@ -66,7 +66,7 @@ def fetch_packs(transport: Transport, tree: str, packs: Sequence[Pack], write: W
         for file, data in _split(pack, body):
             got = hashlib.sha256(data).hexdigest()
             if got != file.sha256:
-                raise mismatch(file.path, f"sha256:{file.sha256}", f"sha256:{got}")
+                raise damaged(transport, tree, file, f"sha256:{file.sha256}", f"sha256:{got}")
             write(file, data)
 
     with ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix="pack") as threads:
@@ -77,6 +77,15 @@ def fetch_packs(transport: Transport, tree: str, packs: Sequence[Pack], write: W
         except BaseException:
             threads.shutdown(wait=True, cancel_futures=True)
             raise
+
+
+def damaged(transport: Transport, tree: str, file: TreeFile, wanted: str, got: str) -> RefusalError:
+    """The refusal of a file that is not what it should be, once the store has looked at its own copy: a damaged one goes,
+    so that it is fetched anew where there is another, and can be pushed anew where there is none.
+    """
+    with suppress(ApiError, UnreachableError):  # what was found here is to be told, not that
+        transport.write("POST", f"/v1/artifacts/{tree}/file/check", params={"path": file.path})
+    return mismatch(file.path, wanted, got)
 
 
 def mismatch(what: str, wanted: str, got: str) -> RefusalError:

@@ -11,10 +11,11 @@ from urllib.parse import quote
 
 from gigawatt.sdk.artifacts import Artifacts, Progress, TreeFile, manifest_of
 from gigawatt.sdk.hashing import hashed_files, memory_directory
+from gigawatt.sdk.small_files import PACKED_BYTES, SmallFile
 from gigawatt.sdk.transport import Transport
 from gigawatt.sdk.volume_views import PushCheckView
 
-SENDERS = 8  # of files at once: each waits for a disk and a commit, which many share
+SENDERS = 8  # of large files at once: each waits for a disk and a commit, which many share
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +75,12 @@ def _send(
     """Bytes sent. Files go side by side; progress is of all of them."""
     meter = _Meter(progress=progress, total=check["missing_bytes"])
 
+    small = [
+        SmallFile(path=root / file.path, digest=digest, size=file.size)
+        for digest in check["missing"]
+        if (file := files[digest]).size < PACKED_BYTES
+    ]
+
     def send(digest: str) -> int:
         file = files[digest]
         before = [0]
@@ -86,9 +93,14 @@ def _send(
         return file.size
 
     with ThreadPoolExecutor(SENDERS, thread_name_prefix="push") as senders:
-        sending = [senders.submit(send, digest) for digest in check["missing"]]
+        sending = [
+            senders.submit(send, digest)
+            for digest in check["missing"]
+            if files[digest].size >= PACKED_BYTES
+        ]
         try:
-            return sum(each.result() for each in sending)
+            packed = artifacts.send_small(small, meter.advance)
+            return packed + sum(each.result() for each in sending)
         except BaseException:
             for each in sending:
                 each.cancel()

@@ -105,6 +105,7 @@ class AttemptView(TypedDict):
     charged_to: str
     evidence: list[EvidenceView]
     nodes: list[str]
+    spares: list[str]
     placed_ms: int
     starting_ms: int | None
     running_ms: int | None
@@ -177,10 +178,12 @@ class ExplanationView(TypedDict):
     position: int | None
     estimate: EstimateView | None
     cheapest_change: dict[str, str] | None
+    attempt: int | None
     verdict: str | None
     charged_to: str
     evidence: list[EvidenceView]
     message: str
+    checkpoint_advice: dict[str, float] | None
 
 
 class AskView(TypedDict):
@@ -324,6 +327,11 @@ class NodeView(TypedDict):
     gangs: list[str]
     changed_ms: int
     version: int
+    by: str
+    deadline_ms: int
+    suspicion: float
+    marks: list[dict[str, Any]]
+    checks: list[dict[str, Any]]
 
 
 class EventView(TypedDict):

@@ -1,6 +1,6 @@
 """Volumes and data sets: pushed, pulled, listed, compared, read in ranges."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
@@ -91,15 +91,25 @@ class Volumes:
         return cast("VolumeVersionView", self._write("POST", f"{_path(name)}/versions", body))
 
     def pull(
-        self, reference: str, directory: "str | Path", *, progress: Progress | None = None
+        self,
+        reference: str,
+        directory: "str | Path",
+        *,
+        progress: Progress | None = None,
+        say: Callable[[str], None] = lambda _: None,
     ) -> VolumeVersionView:
         """Put a version's files below `directory`, every byte checked; what an interrupted pull left is taken up.
+        `say` is told where S3 has only sizes to check files by.
 
         Raises RefusalError (another file is in the way), ApiError, UnreachableError.
         """
         version = self.version(reference)
         if self.find(split_reference(reference)[0])["kind"] == S3:
-            self._pull_listed(version["ref"], Path(directory), progress)
+            untold = self._pull_listed(version["ref"], Path(directory), progress)
+            if untold:
+                say(
+                    f"{untold} of its files could be checked by size alone: their ETags are not the MD5 of their bytes"
+                )
             return version
         from gigawatt.sdk.fetch import fetch_tree
 
@@ -189,13 +199,14 @@ class Volumes:
         """Every volume that the filters let through. Raises ApiError, UnreachableError."""
         return Listing(self.page, filters)
 
-    def _pull_listed(self, ref: str, directory: Path, progress: Progress | None) -> None:
+    def _pull_listed(self, ref: str, directory: Path, progress: Progress | None) -> int:
+        """How many files their ETags tell nothing of."""
         from gigawatt.sdk.volume_pull import pull_listed
 
         def read(path: str, start: int, end: int) -> bytes:
             return self.read_range(ref, path, start, end)
 
-        pull_listed(self.files(ref), read, directory, progress=progress)
+        return pull_listed(self.files(ref), read, directory, progress=progress)
 
     def _ensure(self, name: str) -> None:
         try:
@@ -211,7 +222,14 @@ class Volumes:
 
             files = hashed_files(Path(side).expanduser(), memory=memory_directory())
             return {each.path: each for each in files}
-        files = list(self.files(side))
+        try:
+            files = list(self.files(side))
+        except ApiError as error:
+            if error.problem.status != NOT_FOUND or not Path(side).is_dir():
+                raise
+            detail = f"there is no volume {side}"
+            hint = f"for the directory of that name write ./{side}"
+            raise RefusalError(RefusalCode.NOT_FOUND, detail, field="volume", hint=hint) from error
         if any(each["etag"] for each in files):
             detail = f"{side} is of an S3 volume, whose files are compared with one another alone"
             hint = f"compare two of its versions, or pull it: gw data pull {side} DIR"

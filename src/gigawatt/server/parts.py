@@ -23,6 +23,7 @@ from gigawatt.control.archive import StoreArchive
 from gigawatt.control.caretaker import Caretaker
 from gigawatt.control.courier import Courier
 from gigawatt.control.front import Front
+from gigawatt.control.inspector import Inspector
 from gigawatt.control.leader import Config, Leader
 from gigawatt.control.premises import LocalPremises
 from gigawatt.control.workshop import LocalWorkshop
@@ -72,6 +73,7 @@ class Parts:
     handoff: Handoff
     courier: Courier
     caretaker: Caretaker
+    inspector: Inspector
 
 
 def build(settings: Settings, instance: Instance, *, gateway_port: int, proxy_url: str) -> Parts:
@@ -102,6 +104,9 @@ def build(settings: Settings, instance: Instance, *, gateway_port: int, proxy_ur
         handoff=Handoff(settings.data / SOCKET, services),
         courier=Courier(services, leader=leader),
         caretaker=Caretaker(services, observe=leader.observe, every_s=settings.retention_every_s),
+        inspector=Inspector(
+            leader, engine, watch_s=settings.node_watch_s, burn_s=settings.node_burn_s
+        ),
     )
 
 
@@ -303,7 +308,11 @@ def _config(settings: Settings, instance: Instance) -> Config:
     return Config(
         holder=f"{settings.data} on {platform.node()}",
         instance=entropy(8).hex(),
-        site=Site(work_dir=_work_dir(settings), api_url=instance.api_url),
+        site=Site(
+            work_dir=_work_dir(settings),
+            api_url=instance.api_url,
+            checks="" if settings.node_checks == "off" else settings.node_checks,
+        ),
         cycles=settings.data / "cycles",
         policy=_policy(settings),
         lease_ms=FILE_LEASE_MS if settings.store_url.startswith("sqlite:") else LEASE_MS,

@@ -86,6 +86,7 @@ async def _serve(
     keeping = asyncio.create_task(parts.gateway.keep())
     telling = asyncio.create_task(parts.courier.run())
     tidying = asyncio.create_task(parts.caretaker.keep())
+    inspecting = asyncio.create_task(parts.inspector.keep())
     try:
         parts.handoff.open()
         await _started(api, serving)
@@ -100,6 +101,7 @@ async def _serve(
         await passing
         await proxy.close()
         tidying.cancel()
+        inspecting.cancel()
         await _close(settings, parts, api, serving, keeping, how=_how(asked))
     if parts.leader.ended.done():
         log.error("stopped: %s", parts.leader.ended.result())

@@ -6,7 +6,7 @@ only knows their digest: whoever puts an artifact must show all of it.
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -26,13 +26,12 @@ from gigawatt.service.services import Services
 from gigawatt.service.submissions import artifact_key
 from gigawatt.service.views.registry import ArtifactView, artifact_view
 from gigawatt.spec.faults import nearest
+from gigawatt.spec.requests import PACK_BYTES_MAX, PACK_FILES_MAX
 
 NAMED_MAX = 500  # files of a tree that a misspelt one is compared with
 TREE_KINDS = frozenset({"tree", "model"})
 KINDS = ("bundle", "file", "tree")
 BUNDLE_BYTES_MAX = 1 << 30
-PACK_FILES_MAX = 1_000  # in one answer
-PACK_BYTES_MAX = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +147,16 @@ async def file_content(caller: Caller, services: Services, digest: str, name: st
 
 
 @verb
+async def check_file(caller: Caller, services: Services, digest: str, name: str) -> None:
+    """Read one file of a tree whole. A damaged copy is deleted, and fetched anew from where artifacts are kept.
+
+    Raises RefusalError: not-found; digest-mismatch where it was the only copy, which can be sent again now.
+    """
+    found = await file_content(caller, services, digest, name)
+    await asyncio.to_thread(services.artifacts.sound, PREFIX + found.path.name)
+
+
+@verb
 async def files_content(
     caller: Caller, services: Services, digest: str, numbers: range
 ) -> FilesContent:
@@ -188,12 +197,16 @@ async def lacking(
     digest.
     """
     wanted = dict.fromkeys(PREFIX + file.sha256 for file in manifest.files)
-    asked = [digest for digest in wanted if digest not in known]
+    return await not_held(services, tenant, [each for each in wanted if each not in known])
+
+
+async def not_held(services: Services, tenant: str, digests: Sequence[str]) -> tuple[str, ...]:
+    """Those that the tenant does not have, in their order. Those that it has count as used just now."""
 
     def look() -> tuple[str, ...]:
         found = (
             (digest, services.store.read(Artifact, artifact_key(tenant, digest)))
-            for digest in asked
+            for digest in digests
         )
         return tuple(
             digest for digest, held in found if held is None or not services.artifacts.use(digest)

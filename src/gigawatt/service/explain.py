@@ -1,12 +1,14 @@
 """Why a job waits, what it is doing, or how it ended: one answer for all three."""
 
+from gigawatt import clock
+from gigawatt.ledger.intervals import advise
 from gigawatt.model.job import Job, JobPhase
 from gigawatt.model.tenant import Caller
 from gigawatt.service.jobs import live_view
 from gigawatt.service.lookup import find_job
 from gigawatt.service.permissions import verb
 from gigawatt.service.services import Services
-from gigawatt.service.views.explain import ExplanationView, change_fields
+from gigawatt.service.views.explain import ExplanationView, advice_view, change_fields
 from gigawatt.service.views.jobs import evidence_view, reason_view
 
 
@@ -20,6 +22,8 @@ async def explain(
     found = services.leader.explain(job.id) if job.phase is JobPhase.QUEUED else None
     attempt = job.attempt
     ended = attempt is not None and not attempt.live
+    judged = next((each for each in reversed(job.attempts) if each.verdict), None)
+    advice = advise(job, now_ms=clock.now_ms())
     return ExplanationView(
         job=job.id,
         phase=job.phase.value,
@@ -27,9 +31,16 @@ async def explain(
         position=found.position if found else view.position,
         estimate=None,  # dated estimates need the calendar, which this version does not have
         cheapest_change=change_fields(found.change) if found and found.change else None,
-        verdict=attempt.verdict.value if attempt and attempt.verdict else None,
-        charged_to=attempt.charged_to if attempt else "",
-        evidence=tuple(evidence_view(fact) for fact in attempt.evidence) if attempt else (),
+        attempt=judged.n if judged else None,
+        verdict=judged.verdict.value if judged and judged.verdict else None,
+        charged_to=judged.charged_to if judged else "",
+        evidence=tuple(
+            evidence_view(fact)
+            for each in ((judged,) if judged is attempt else (judged, attempt))
+            if each is not None
+            for fact in each.evidence
+        ),
+        checkpoint_advice=advice_view(advice) if advice else None,
         message=job.message or _message(job, ended=ended),
     )
 

@@ -14,9 +14,9 @@ from gigawatt.model.notification import LabelTerm
 from gigawatt.model.ranges import contains, text
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.retention import RemovedJob
-from gigawatt.model.tenant import Caller
+from gigawatt.model.tenant import Caller, Project
 from gigawatt.model.workspace import Workspace, WorkspacePhase
-from gigawatt.service.permissions import sees, within
+from gigawatt.service.permissions import home, sees, within
 from gigawatt.service.services import Services
 from gigawatt.spec.faults import nearest
 from gigawatt.store.base import Query, Store
@@ -30,6 +30,7 @@ LISTED_BY = {  # where no command has the kind's own name
     "array": "jobs",
     "artifact": "",
     "environment": "env",
+    "feed": "power",
     "replica": "endpoints",
     "workspace": "dev list",
 }
@@ -68,6 +69,15 @@ class Filters:
             cursor=self.cursor,
             limit=min(max(self.limit, 1), PAGE_LIMIT_MAX),
         )
+
+
+async def find_project(caller: Caller, services: Services, project: str) -> Project:
+    """The project of that name in the caller's tenant, or its own. Raises RefusalError (not-found, forbidden)."""
+    tenant, name = home(caller, project)
+    found = await services.read(lambda: services.store.read(Project, f"{tenant}/{name}"))
+    if found is None:
+        raise not_found("project", name)
+    return found
 
 
 async def find_job(caller: Caller, services: Services, reference: str, project: str = "") -> Job:

@@ -199,6 +199,10 @@ class Leader(Protocol):
         """Who uses what now, by project as tenant/name."""
         ...
 
+    def drawn(self) -> dict[str, int]:
+        """What gangs draw through each feed, in milliwatts."""
+        ...
+
     def policies(self) -> dict[tuple[str, str], Retention]:
         """Of every project, by tenant and name."""
         ...

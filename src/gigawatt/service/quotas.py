@@ -5,8 +5,8 @@ from collections.abc import Callable
 from gigawatt.model.command import SetEntitlement
 from gigawatt.model.quota import Entitlement
 from gigawatt.model.tenant import Caller, Project
-from gigawatt.service.lookup import Filters, not_found
-from gigawatt.service.permissions import home, verb
+from gigawatt.service.lookup import Filters, find_project
+from gigawatt.service.permissions import verb
 from gigawatt.service.services import Services, Terms
 from gigawatt.service.views.quotas import QuotaView, quota_view
 from gigawatt.service.views.text import PageView
@@ -25,7 +25,7 @@ async def page(caller: Caller, services: Services, filters: Filters) -> PageView
 @verb
 async def show(caller: Caller, services: Services, *, project: str) -> QuotaView:
     """What one project may use and does use."""
-    found = await _project(caller, services, project)
+    found = await find_project(caller, services, project)
     return quota_view(found, services.leader.owed().get(found.id))
 
 
@@ -39,7 +39,7 @@ async def change(
     terms: Terms,
 ) -> QuotaView:
     """Change what a project may use. Raises RefusalError."""
-    found = await _project(caller, services, project)
+    found = await find_project(caller, services, project)
     command = SetEntitlement(
         tenant=found.tenant,
         name=found.name,
@@ -50,11 +50,3 @@ async def change(
     after = await services.leader.submit(command, receipt=terms.receipt(found.tenant))
     assert isinstance(after, Project)
     return quota_view(after, services.leader.owed().get(after.id))
-
-
-async def _project(caller: Caller, services: Services, project: str) -> Project:
-    tenant, name = home(caller, project)
-    found = await services.read(lambda: services.store.read(Project, f"{tenant}/{name}"))
-    if found is None:
-        raise not_found("project", name)
-    return found

@@ -17,8 +17,8 @@ from gigawatt.model.tenant import Caller, Project, Role
 from gigawatt.reconcile.prune_plan import Item, PrunePlan, Ref
 from gigawatt.reconcile.prune_plan import plan as planned
 from gigawatt.service.holdings import Holdings, gather
-from gigawatt.service.lookup import not_found
-from gigawatt.service.permissions import home, verb, within
+from gigawatt.service.lookup import find_project
+from gigawatt.service.permissions import verb, within
 from gigawatt.service.services import Services, Terms
 from gigawatt.service.views.retention import PruneView, RetentionView, prune_view, retention_view
 from gigawatt.telemetry import metrics
@@ -59,7 +59,7 @@ class Pruned:
 @verb
 async def show(caller: Caller, services: Services, *, project: str) -> RetentionView:
     """A project's own policy, and what holds where it has none."""
-    found = await _project(caller, services, project)
+    found = await find_project(caller, services, project)
     return retention_view(found, services.retention)
 
 
@@ -73,7 +73,7 @@ async def set_policy(
     terms: Terms,
 ) -> RetentionView:
     """Change a project's policy. Raises RefusalError."""
-    found = await _project(caller, services, project)
+    found = await find_project(caller, services, project)
     command = SetRetention(
         tenant=found.tenant,
         name=found.name,
@@ -231,14 +231,6 @@ class _Run:
     def _keep(self, item: Item, why: str) -> None:
         self.kept.append((item, why))
         self._needed |= {item.ref, *item.refers}
-
-
-async def _project(caller: Caller, services: Services, project: str) -> Project:
-    tenant, name = home(caller, project)
-    found = await services.read(lambda: services.store.read(Project, f"{tenant}/{name}"))
-    if found is None:
-        raise not_found("project", name)
-    return found
 
 
 def _permitted(caller: Caller, ask: Ask) -> Ask:

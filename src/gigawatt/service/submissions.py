@@ -135,6 +135,7 @@ def impossible(reason: Reason) -> RefusalError:
         "milli_gpu": "gang.gpus",
         "milli_cpu": "gang.cpus",
         "memory_bytes": "gang.memory",
+        "milliwatts": "gang.watts",
     }.get(reason.resource, "gang")
     if reason.code is ReasonCode.GPU_KIND:
         field = "gang.gpu_kinds"

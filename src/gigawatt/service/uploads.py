@@ -1,4 +1,4 @@
-"""Files that are sent part by part: which parts are here, one more of them, and all of them as an artifact."""
+"""Large files, sent part by part, and small ones, many at a time: what is here, what is more, and what comes of it."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -6,14 +6,23 @@ from dataclasses import dataclass
 from functools import partial
 
 from gigawatt.build.digest import parse_digest
+from gigawatt.build.packs import store_pack
 from gigawatt.build.uploads import PART_BYTES, Part
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.tenant import Caller
-from gigawatt.service.artifacts import Whole, file_limit, known, record
+from gigawatt.service.artifacts import Whole, file_limit, known, not_held, record
 from gigawatt.service.permissions import home, verb
 from gigawatt.service.services import Services
-from gigawatt.service.views.registry import ArtifactView, PartView, UploadView
+from gigawatt.service.views.registry import (
+    ArtifactView,
+    MissingView,
+    PackView,
+    PartView,
+    UploadView,
+)
+from gigawatt.spec.requests import PACK_BYTES_MAX, MissingRequest, PackRequest, parse_request
 
+LINE_BYTES_MAX = 256 * 1024  # of what a pack begins with
 FINISH_WAIT_S = 15.0  # for a file to be proven and stored, before the caller is told to ask again
 
 
@@ -92,6 +101,61 @@ async def finish(
         if refusal.code is not RefusalCode.CONFLICT or held is None:
             raise
     return await record(services, caller, whole, project=project)
+
+
+@verb
+async def missing(caller: Caller, services: Services, request: MissingRequest) -> MissingView:
+    """Which files the tenant is to send. Those that it has stay for now."""
+    wanted = tuple(dict.fromkeys(request.digests))
+    return MissingView(missing=await not_held(services, caller.tenant, wanted))
+
+
+@verb
+async def put_pack(
+    caller: Caller, services: Services, chunks: AsyncIterator[bytes], *, project: str
+) -> PackView:
+    """Keep small files that come in one body: a line that says what they are, and their bytes one after the other.
+
+    Raises RefusalError: invalid, too-large; digest-mismatch: those before it may be kept then.
+    """
+    _, project = home(caller, project)
+    await asyncio.to_thread(services.disk.check_room)
+    pack = await _unpacked(chunks)
+    await asyncio.to_thread(store_pack, services.artifacts, pack)
+    kept = await asyncio.gather(
+        *(
+            record(
+                services,
+                caller,
+                Whole(digest=digest, kind="file", size_bytes=len(data)),
+                project=project,
+            )
+            for digest, data in pack.items()
+        )
+    )
+    return PackView(files=len(kept), new=sum(new for _, new in kept))
+
+
+async def _unpacked(chunks: AsyncIterator[bytes]) -> dict[str, memoryview]:
+    """Bytes by digest, not proven yet. Raises RefusalError."""
+    body = bytearray()
+    async for chunk in chunks:
+        body += chunk
+        if len(body) > LINE_BYTES_MAX + PACK_BYTES_MAX:
+            detail = f"a pack has at most {PACK_BYTES_MAX} bytes of files"
+            raise RefusalError(RefusalCode.TOO_LARGE, detail)
+    line, _, _ = body[:LINE_BYTES_MAX].partition(b"\n")
+    files = parse_request(PackRequest, bytes(line)).files
+    rest = memoryview(body)[len(line) + 1 :]
+    if sum(each.size for each in files) != len(rest):
+        detail = f"{len(rest)} bytes follow in place of {sum(each.size for each in files)}"
+        raise RefusalError(RefusalCode.INVALID, detail, field="files", hint="send it again")
+    found: dict[str, memoryview] = {}
+    start = 0
+    for each in files:
+        found[each.digest] = rest[start : start + each.size]
+        start += each.size
+    return found
 
 
 def _ended(services: Services, key: str, task: "asyncio.Task[None]") -> None:

@@ -9,8 +9,8 @@ from gigawatt.model.gang import Shape
 from gigawatt.spec import limits
 from gigawatt.spec.faults import refusal
 from gigawatt.spec.fields import FORM, Seconds
-from gigawatt.spec.forms import GangForm
-from gigawatt.spec.parse import gang_faults, shape_of
+from gigawatt.spec.gangs import GangForm, shape_of
+from gigawatt.spec.parse import gang_faults
 from gigawatt.spec.requests import parse_request
 
 

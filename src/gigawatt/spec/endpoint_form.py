@@ -11,6 +11,7 @@ from gigawatt.spec.fields import (
     Count,
     GraceSeconds,
     IntervalMs,
+    Labels,
     Name,
     Seconds,
     ServedName,
@@ -18,7 +19,8 @@ from gigawatt.spec.fields import (
     Text,
     WorkPath,
 )
-from gigawatt.spec.forms import Command, Env, Environment, EnvironmentForm, GangForm, Labels
+from gigawatt.spec.forms import Command, Env, Environment, EnvironmentForm
+from gigawatt.spec.gangs import GangForm
 from gigawatt.spec.volumes import Volumes
 
 

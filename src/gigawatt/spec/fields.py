@@ -6,10 +6,20 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
+from gigawatt.model.job import HANG_OFF
+from gigawatt.model.power import CAP_MILLIWATTS_MAX
 from gigawatt.spec import limits, names
 from gigawatt.spec.cards import CardError, card_metadata
 from gigawatt.spec.faults import wrong
-from gigawatt.spec.units import UnitError, duration_ms, duration_s, milli, shown, size_bytes
+from gigawatt.spec.units import (
+    UnitError,
+    duration_ms,
+    duration_s,
+    milli,
+    milliwatts,
+    shown,
+    size_bytes,
+)
 
 FORM = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -26,6 +36,13 @@ BYTES_SCHEMA: dict[str, Any] = {
         {"type": "string", "pattern": r"^[0-9]{1,6}([KMGT]iB|[KMGT]B|[KMGT]|B)$"},
     ],
     "examples": ["512MiB", "1GiB", 1073741824],
+}
+WATTS_SCHEMA: dict[str, Any] = {
+    "anyOf": [
+        {"type": "number", "minimum": 0, "maximum": 1_000_000, "multipleOf": 0.001},
+        {"type": "string", "pattern": r"^[0-9]{1,6}([kM]?W)$"},
+    ],
+    "examples": [700, "120kW", "2MW"],
 }
 
 
@@ -85,6 +102,25 @@ def _card(value: str) -> str:
     return value
 
 
+def _labels(value: dict[str, str]) -> dict[str, str]:
+    for key, text in value.items():
+        if len(text) > limits.LABEL_CHARS_MAX:
+            raise wrong(f"has a value over {limits.LABEL_CHARS_MAX} characters, of '{key}'")
+    return value
+
+
+def _hang_steps(value: object) -> int:
+    """So many steps; 0 for what is best by default, -1 for never."""
+    words = {"auto": 0, "off": HANG_OFF}
+    if isinstance(value, str) and value in words:
+        return words[value]
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise wrong(f'must be a number of steps, "auto" or "off", got {shown(value)}')
+    if not 2 <= value <= limits.HANG_STEPS_MAX:
+        raise wrong(f"must be from 2 to {limits.HANG_STEPS_MAX} steps, got {value}")
+    return value
+
+
 def _relative(value: str) -> str:
     if value.startswith("/") or ".." in value.split("/"):
         raise wrong(f"must be a relative path without '..', got {shown(value)}")
@@ -112,6 +148,19 @@ GraceSeconds = Annotated[
     in_units(duration_s, at_least=0, at_most=limits.GRACE_S_MAX),
     WithJsonSchema(DURATION_SCHEMA),
 ]
+HangSteps = Annotated[
+    int,
+    BeforeValidator(_hang_steps),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 2, "maximum": limits.HANG_STEPS_MAX},
+                {"enum": ["auto", "off"]},
+            ],
+            "examples": ["auto", 50, "off"],
+        }
+    ),
+]
 IntervalMs = Annotated[
     int,
     in_units(duration_ms, at_least=limits.READINESS_INTERVAL_MS_MIN, at_most=60_000),
@@ -131,6 +180,11 @@ MilliGpu = Annotated[
     int,
     in_units(milli, at_least=0, at_most=limits.MILLI_GPU_MAX),
     WithJsonSchema({"type": "number", "minimum": 0, "multipleOf": 0.001}),
+]
+Milliwatts = Annotated[
+    int,
+    in_units(milliwatts, at_least=0, at_most=CAP_MILLIWATTS_MAX),
+    WithJsonSchema(WATTS_SCHEMA),
 ]
 Count = Annotated[int, Field(ge=1)]
 Text = Annotated[str, Field(max_length=limits.TEXT_CHARS_MAX), AfterValidator(_without_nul)]
@@ -152,4 +206,13 @@ Digest = Annotated[
     str,
     matching(names.DIGEST_PATTERN, 'a digest is "sha256:" and 64 hex digits'),
     pattern_schema(names.DIGEST_PATTERN),
+]
+Labels = Annotated[
+    dict[
+        Annotated[str, matching(names.LABEL_KEY_PATTERN, "use letters, digits and ._/- in keys")],
+        Annotated[str, BeforeValidator(env_text)],
+    ],
+    Field(max_length=limits.LABELS_MAX),
+    AfterValidator(_labels),
+    WithJsonSchema({"type": "object", "additionalProperties": {"type": "string"}}),
 ]

@@ -5,18 +5,16 @@ from typing import Annotated, Literal, cast
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, WithJsonSchema
 
-from gigawatt.model.node import TOPOLOGY_LEVELS
-from gigawatt.spec import limits, names
+from gigawatt.spec import limits
 from gigawatt.spec.arrays import Array, Sweep
-from gigawatt.spec.faults import nearest, wrong
+from gigawatt.spec.faults import wrong
 from gigawatt.spec.fields import (
     FORM,
     Alias,
     Card,
     GraceSeconds,
-    MemoryBytes,
-    MilliCpu,
-    MilliGpu,
+    HangSteps,
+    Labels,
     Name,
     RelativePath,
     Seconds,
@@ -26,24 +24,8 @@ from gigawatt.spec.fields import (
     matching,
     pattern_schema,
 )
-from gigawatt.spec.units import shown
+from gigawatt.spec.gangs import GangForm
 from gigawatt.spec.volumes import Volumes
-
-
-def _as_range(value: object) -> object:
-    if isinstance(value, dict):
-        return cast("object", value)
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise wrong(f"must be a whole number or {{min, max}}, got {shown(value)}")
-    if not 1 <= value <= limits.NODES_MAX:
-        raise wrong(f"must be from 1 to {limits.NODES_MAX}, got {value}")
-    return {"min": value, "max": value}
-
-
-def _in_order(value: "NodesForm") -> "NodesForm":
-    if value.min > value.max:
-        raise wrong(f"has a min of {value.min} above its max of {value.max}")
-    return value
 
 
 def _as_environment(value: object) -> object:
@@ -76,19 +58,6 @@ def _env_size(value: dict[str, str]) -> dict[str, str]:
     return value
 
 
-def _labels(value: dict[str, str]) -> dict[str, str]:
-    for key, text in value.items():
-        if len(text) > limits.LABEL_CHARS_MAX:
-            raise wrong(f"has a value over {limits.LABEL_CHARS_MAX} characters, of '{key}'")
-    return value
-
-
-def _level(value: str) -> str:
-    if value and value not in TOPOLOGY_LEVELS:
-        raise wrong(f"is no level of the topology: {shown(value)}", nearest(value, TOPOLOGY_LEVELS))
-    return value
-
-
 def _script(value: str) -> str:
     return _argv(["bash", "-c", value])[2] if value.strip() else _argv([])[0]
 
@@ -114,74 +83,10 @@ Env = Annotated[
     AfterValidator(_env_size),
     WithJsonSchema({"type": "object", "additionalProperties": {"type": ["string", "number"]}}),
 ]
-Labels = Annotated[
-    dict[
-        Annotated[str, matching(names.LABEL_KEY_PATTERN, "use letters, digits and ._/- in keys")],
-        Annotated[str, BeforeValidator(env_text)],
-    ],
-    Field(max_length=limits.LABELS_MAX),
-    AfterValidator(_labels),
-    WithJsonSchema({"type": "object", "additionalProperties": {"type": "string"}}),
-]
-
-
-def _one_node() -> "NodesForm":
-    return NodesForm(min=1, max=1)
 
 
 def _host() -> "EnvironmentForm":
     return EnvironmentForm(kind="host")
-
-
-class NodesForm(BaseModel):
-    """From `min` to `max` nodes."""
-
-    model_config = FORM
-    min: Annotated[int, Field(ge=1, le=limits.NODES_MAX)] = 1
-    max: Annotated[int, Field(ge=1, le=limits.NODES_MAX)]
-
-
-Nodes = Annotated[
-    NodesForm,
-    BeforeValidator(_as_range),
-    AfterValidator(_in_order),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "integer", "minimum": 1, "maximum": limits.NODES_MAX},
-                {
-                    "type": "object",
-                    "properties": {
-                        "min": {"type": "integer", "minimum": 1},
-                        "max": {"type": "integer", "minimum": 1},
-                    },
-                    "required": ["max"],
-                    "additionalProperties": False,
-                },
-            ]
-        }
-    ),
-]
-
-
-Level = Annotated[
-    str,
-    AfterValidator(_level),
-    WithJsonSchema({"type": "string", "enum": ["", *TOPOLOGY_LEVELS]}),
-]
-
-
-class GangForm(BaseModel):
-    """What starts together or not at all. Amounts are for each node."""
-
-    model_config = FORM
-    nodes: Nodes = Field(default_factory=_one_node)
-    ranks_per_node: Annotated[int, Field(ge=1, le=limits.RANKS_PER_NODE_MAX)] = 1
-    gpus: MilliGpu = 0
-    gpu_kinds: Annotated[list[Text], Field(max_length=limits.GPU_KINDS_MAX)] = []
-    cpus: MilliCpu = 1_000
-    memory: MemoryBytes = 0
-    same: Level = ""
 
 
 SYSTEM_NAME = r"[A-Za-z0-9][A-Za-z0-9+._-]{0,99}"
@@ -341,5 +246,6 @@ class JobForm(BaseModel):
     checkpoints: CheckpointsForm | None = None
     start_from: Text = Field(default="", alias="from")
     terminal: bool = False
+    hang: HangSteps = 0
     array: Array | None = None
     sweep: Sweep = {}

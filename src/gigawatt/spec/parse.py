@@ -12,18 +12,17 @@ from pydantic import BaseModel, ValidationError
 
 from gigawatt.model.array import ArraySpec
 from gigawatt.model.checkpoint import KeepBest, KeepPolicy, MetricMode
-from gigawatt.model.endpoint import EndpointSpec, Readiness
+from gigawatt.model.endpoint import ENDPOINT_LABEL, EndpointSpec, Readiness
 from gigawatt.model.environment import EnvironmentSpec
-from gigawatt.model.gang import Shape
 from gigawatt.model.job import JobSpec, ModelOutput
 from gigawatt.model.refusal import Fault, RefusalError
-from gigawatt.model.resources import Resources
 from gigawatt.spec import limits, names
 from gigawatt.spec.arrays import array_faults, array_spec
 from gigawatt.spec.endpoint_form import EndpointForm
 from gigawatt.spec.environments import environment_faults, environment_spec
 from gigawatt.spec.faults import faults_of, refusal
-from gigawatt.spec.forms import EnvironmentForm, GangForm, JobForm
+from gigawatt.spec.forms import EnvironmentForm, JobForm
+from gigawatt.spec.gangs import GangForm, layout_faults, shape_of
 from gigawatt.spec.mounts import mounts_of, volume_faults
 from gigawatt.spec.units import shown
 from gigawatt.spec.volumes import VolumeForm
@@ -123,6 +122,7 @@ def job_draft(form: JobForm) -> JobDraft:
         volumes=mounts_of(form.volumes),
         checkpoints=_keep_policy(form),
         terminal=form.terminal,
+        hang_steps=form.hang,
     )
     return JobDraft(
         spec=spec,
@@ -143,7 +143,7 @@ def endpoint_draft(form: EndpointForm) -> EndpointDraft:
         model_path="",
         served_name=form.served_name or form.name,
         command=tuple(form.command),
-        shape=shape_of(form.gang),
+        shape=shape_of(form.gang, own=((ENDPOINT_LABEL, form.name),)),
         environment="",
         bundle=form.bundle,
         workdir=form.workdir,
@@ -171,7 +171,7 @@ def endpoint_draft(form: EndpointForm) -> EndpointDraft:
 def together_faults(form: Runs, *, replica: bool) -> list[Fault]:
     """What does not go together in fields that jobs, endpoints and workspaces share."""
     found = list(environment_faults(form.environment, field="environment"))
-    found += gang_faults(form.gang)
+    found += gang_faults(form.gang, replica=replica)
     found += volume_faults(form.volumes)
     for name in form.env:
         fault = names.env_name_fault(name, replica=replica)
@@ -185,7 +185,7 @@ def together_faults(form: Runs, *, replica: bool) -> list[Fault]:
     return found
 
 
-def gang_faults(gang: GangForm) -> list[Fault]:
+def gang_faults(gang: GangForm, *, replica: bool = False) -> list[Fault]:
     """What does not go together in what starts together."""
     found: list[Fault] = []
     ranks = gang.nodes.max * gang.ranks_per_node
@@ -204,19 +204,7 @@ def gang_faults(gang: GangForm) -> list[Fault]:
     if gang.gpu_kinds and not gang.gpus:
         detail = "gang.gpu_kinds is given, but gang.gpus is 0"
         found.append(Fault(field="gang.gpu_kinds", detail=detail, hint="set gang.gpus"))
-    return found
-
-
-def shape_of(gang: GangForm) -> Shape:
-    """A gang as the model has it."""
-    return Shape(
-        nodes_min=gang.nodes.min,
-        nodes_max=gang.nodes.max,
-        ranks_per_node=gang.ranks_per_node,
-        per_node=Resources(milli_gpu=gang.gpus, milli_cpu=gang.cpus, memory_bytes=gang.memory),
-        gpu_kinds=tuple(gang.gpu_kinds),
-        same=gang.same,
-    )
+    return found + layout_faults(gang, replica=replica)
 
 
 def pairs(values: dict[str, Any]) -> tuple[tuple[str, str], ...]:

@@ -33,6 +33,8 @@ WINDOW_MAX = 10_000  # rows or columns
 REPLICAS_REPORTED_MAX = 4_000  # of one endpoint
 EXEC_S_MAX = 3_600.0
 RANK_MAX = 1_000_000
+PACK_FILES_MAX = 1_000  # at once, to the store or from it
+PACK_BYTES_MAX = 64 * 1024 * 1024
 
 Amount = Annotated[int, Field(ge=0, le=COUNT_MAX)]
 TimeMs = Annotated[int, Field(ge=0, le=TIME_MS_MAX)]
@@ -125,6 +127,28 @@ class PushCheckRequest(BaseModel):
     digest: Digest
 
 
+class MissingRequest(BaseModel):
+    """Files of which it is asked whether they are to be sent."""
+
+    model_config = FORM
+    digests: Annotated[list[Digest], Field(min_length=1, max_length=PACK_FILES_MAX)]
+
+
+class PackedFile(BaseModel):
+    """One file of a pack."""
+
+    model_config = FORM
+    digest: Digest
+    size: Annotated[int, Field(ge=0, le=PACK_BYTES_MAX)]
+
+
+class PackRequest(BaseModel):
+    """The first line of a pack: what the files are whose bytes follow, one after the other."""
+
+    model_config = FORM
+    files: Annotated[list[PackedFile], Field(min_length=1, max_length=PACK_FILES_MAX)]
+
+
 class PushRequest(BaseModel):
     """A stored tree that becomes the next version of a volume."""
 
@@ -166,11 +190,19 @@ class TalkStart(BaseModel):
 
 
 class NodeStateRequest(BaseModel):
-    """What a person wants of a node."""
+    """What a person wants of a node; one that drains is to be empty `within` so long, or at once."""
 
     model_config = FORM
-    state: Literal["ready", "cordoned", "draining"]
+    state: Literal["ready", "cordoned", "draining", "repair", "retired"]
     reason: Text = ""
+    within: Seconds = 0
+
+
+class NodeCheckRequest(BaseModel):
+    """Which checks are to run on a node."""
+
+    model_config = FORM
+    level: Literal["watch", "quick", "full"] = "quick"
 
 
 class ProjectRequest(BaseModel):

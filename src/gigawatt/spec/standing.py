@@ -10,8 +10,8 @@ from gigawatt.model.notification import DELIVERIES_KEPT
 from gigawatt.spec import limits
 from gigawatt.spec.cron import parse_cron, parse_zone
 from gigawatt.spec.faults import nearest, wrong
-from gigawatt.spec.fields import FORM, Name, Seconds, Text
-from gigawatt.spec.forms import JobForm, Labels
+from gigawatt.spec.fields import FORM, Labels, Name, Seconds, Text
+from gigawatt.spec.forms import JobForm
 from gigawatt.spec.label_terms import parse_term
 from gigawatt.spec.parameters import PARAMETERS_MAX, VALUE_CHARS_MAX
 from gigawatt.spec.requests import VERSION_MAX

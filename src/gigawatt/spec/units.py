@@ -17,6 +17,9 @@ BYTES_HINT = (
     'write bytes, or a number with a unit: "512MiB", "1GiB", "2G" (binary), "2GB" (decimal)'
 )
 
+MILLIWATTS = {"": 1_000, "W": 1_000, "kW": 10**6, "MW": 10**9, "GW": 10**12}
+WATTS_HINT = 'write watts, or a number with a unit: "700W", "120kW", "1.5MW"'
+
 _DURATION = re.compile(r"(?:[0-9]{1,12}(?:\.[0-9]{1,6})?(?:ms|[smhdw]))+")
 _DURATION_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|[smhdw])")
 _AMOUNT = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,9})?) ?([A-Za-z]*)")
@@ -69,6 +72,17 @@ def size_bytes(value: object) -> int:
     amount, unit = match.groups()
     factor = BYTES[unit]
     return int(float(amount) * factor) if "." in amount else int(amount) * factor
+
+
+def milliwatts(value: object) -> int:
+    """Milliwatts. A bare number counts watts."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return _whole(value * 1_000, value, "milliwatts", WATTS_HINT)
+    match = _AMOUNT.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None or match.group(2) not in MILLIWATTS:
+        raise UnitError(f"is not a number of watts: {shown(value)}", WATTS_HINT)
+    amount, unit = match.groups()
+    return _whole(float(amount) * MILLIWATTS[unit], value, "milliwatts", WATTS_HINT)
 
 
 def milli(value: object) -> int:

@@ -15,10 +15,11 @@ from gigawatt.model.workspace import WorkspaceProgram, WorkspaceSpec
 from gigawatt.spec import limits
 from gigawatt.spec.environments import environment_spec
 from gigawatt.spec.faults import faults_of, refusal
-from gigawatt.spec.fields import FORM, Name, Seconds, SomeSeconds, Text
-from gigawatt.spec.forms import Env, Environment, EnvironmentForm, GangForm, Labels
+from gigawatt.spec.fields import FORM, Labels, Name, Seconds, SomeSeconds, Text
+from gigawatt.spec.forms import Env, Environment, EnvironmentForm
+from gigawatt.spec.gangs import GangForm, shape_of
 from gigawatt.spec.mounts import mounts_of
-from gigawatt.spec.parse import pairs, shape_of, together_faults
+from gigawatt.spec.parse import pairs, together_faults
 from gigawatt.spec.volumes import Volumes
 
 

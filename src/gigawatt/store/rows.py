@@ -13,6 +13,7 @@ from gigawatt.model.job import Job
 from gigawatt.model.ledger import NodeAccount
 from gigawatt.model.node import Node
 from gigawatt.model.notification import Delivery, Notification
+from gigawatt.model.power import Feed
 from gigawatt.model.quota import ProjectUse
 from gigawatt.model.retention import RemovedJob
 from gigawatt.model.schedule import Fire, Schedule
@@ -150,6 +151,9 @@ ROWS: dict[type[Any], Columns] = {
         phase=lambda fire: fire.outcome.value,
     ),
     Notification: Columns(phase=_active_or_deleted),
+    Feed: Columns(
+        name=lambda feed: feed.id, parent=lambda feed: feed.parent or None, phase=_active_or_deleted
+    ),
     Delivery: Columns(
         created_ms=_at_ms, parent=lambda delivery: delivery.notification, phase=_phase
     ),

@@ -3,7 +3,7 @@
 - no core, byte or device is given out twice: of nodes, by amounts; of GPUs, by device;
 - a gang is whole: its attempt has as many nodes as it asks for, all of them nodes of the site, and all of its ranks;
 - every gang that waits has a reason;
-- no project uses more than its limit because of a gang that was started;
+- no project uses more than its limit because of a gang that was started, and no feed carries more than its cap;
 - what gangs hold, what is idle and what is away sums to what is installed, on every node.
 
 The checks share no code with the scheduler or the encoder, and look only at what an event touched, except that all
@@ -15,11 +15,14 @@ from dataclasses import dataclass
 
 from gigawatt.control.cycle import Outcome, State
 from gigawatt.model.attempt import Attempt
+from gigawatt.model.endpoint import Replica
+from gigawatt.model.gang import Shape
 from gigawatt.model.job import Job, JobPhase
 from gigawatt.model.ledger import NodeAccount, TimeClass
 from gigawatt.model.node import Node, NodeState
 from gigawatt.model.resources import Resources
 from gigawatt.twin.limits import Limits
+from gigawatt.twin.watts import Watts
 
 DEVICE_MILLI = 1000
 NOTHING = Resources()
@@ -49,6 +52,7 @@ class Invariants:
         self._held: dict[str, dict[str, Held]] = {}  # by node, by gang
         self._on: dict[str, tuple[str, ...]] = {}  # by gang, the nodes of its live attempt
         self._limits = Limits()
+        self._watts = Watts()
 
     def check(self, state: State, outcome: Outcome, *, now_ms: int) -> None:
         """Raises BrokenError."""
@@ -58,7 +62,7 @@ class Invariants:
             if isinstance(put, Node):
                 self._nodes[put.id] = put
                 touched[put.id] = None
-            elif isinstance(put, Job):
+            elif isinstance(put, Job | Replica):
                 touched |= dict.fromkeys(self._moved(put))
                 faults += self._not_whole(put)
         for put in outcome.batch.puts:
@@ -68,20 +72,20 @@ class Invariants:
             faults += self._given_twice(node)
         if outcome.decision is not None:
             faults += self._unexplained(state)
-        faults += self._limits.check(outcome)
+        faults += [*self._limits.check(outcome), *self._watts.check(outcome)]
         if faults:
             raise BrokenError(now_ms, faults)
 
-    def _moved(self, job: Job) -> tuple[str, ...]:
+    def _moved(self, job: Job | Replica) -> tuple[str, ...]:
         """Take down what the job holds now; the nodes that it left and came to."""
         attempt = job.attempt
         before = self._on.pop(job.id, ())
         now: tuple[str, ...] = ()
         if attempt is not None and attempt.live:
-            if attempt.nodes == before:
+            if attempt.held == before:
                 self._on[job.id] = before
                 return ()
-            now = self._on[job.id] = attempt.nodes
+            now = self._on[job.id] = attempt.held
         for node in before:
             del self._held[node][job.id]
         for node in now:
@@ -89,8 +93,8 @@ class Invariants:
             self._held.setdefault(node, {})[job.id] = _held(job, attempt, node)
         return (*before, *now)
 
-    def _not_whole(self, job: Job) -> Iterable[str]:
-        attempt, shape = job.attempt, job.spec.shape
+    def _not_whole(self, job: Job | Replica) -> Iterable[str]:
+        attempt, shape = job.attempt, shape_of(job)
         if attempt is None or not attempt.live:
             return
         count, places = len(attempt.nodes), attempt.places
@@ -145,12 +149,22 @@ class Invariants:
         for job in state.world.jobs.values():
             if job.phase is JobPhase.QUEUED and job.id not in state.waits:
                 yield f"{job.id} waits without a reason"
+        for replica in state.world.replicas.values():
+            waits = not replica.stopping and not (replica.attempt and replica.attempt.live)
+            if waits and replica.id not in state.waits:
+                yield f"{replica.id} waits without a reason"
 
 
-def _held(job: Job, attempt: Attempt, node: str) -> Held:
+def shape_of(work: Job | Replica) -> Shape:
+    """What its gang asks for."""
+    return work.spec.shape if isinstance(work, Job) else work.shape
+
+
+def _held(job: Job | Replica, attempt: Attempt, node: str) -> Held:
     devices = {uuid for rank in attempt.ranks if rank.node == node for uuid in rank.gpus}
+    devices |= {uuid for spare in attempt.spares if spare.node == node for uuid in spare.gpus}
     places = dict(zip(attempt.nodes, attempt.places, strict=False)).get(node, 1)
-    return Held(amounts=job.spec.shape.per_node.times(places), devices=tuple(sorted(devices)))
+    return Held(amounts=shape_of(job).per_node.times(places), devices=tuple(sorted(devices)))
 
 
 def _units(account: NodeAccount, amounts: Resources) -> int:

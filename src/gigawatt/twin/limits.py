@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from gigawatt.control.cycle import Outcome
+from gigawatt.model.endpoint import Replica
 from gigawatt.model.job import Job
 from gigawatt.model.quota import UNSET
 from gigawatt.model.resources import KINDS
@@ -27,14 +28,14 @@ class Limits:
         for put in outcome.batch.puts:
             if isinstance(put, Project):
                 self._projects[put.tenant, put.name] = put
-            elif isinstance(put, Job) and self._moved(put):
+            elif isinstance(put, Job | Replica) and self._moved(put):
                 grown[put.tenant, put.project] = None
         for tenant, name in grown:
             for project in self._chain(tenant, name):
                 faults += self._over(project)
         return faults
 
-    def _moved(self, job: Job) -> bool:
+    def _moved(self, job: Job | Replica) -> bool:
         """Take what it holds now; whether that is more than it held."""
         old = self._held.pop(job.id, None)
         if old is not None:
@@ -42,8 +43,9 @@ class Limits:
         attempt = job.attempt
         if attempt is None or not attempt.live:
             return False
-        count = sum(attempt.places) or len(attempt.nodes)
-        now = job.tenant, job.project, job.spec.shape.per_node.times(count).vector()
+        count = sum(attempt.places) or len(attempt.held)
+        shape = job.spec.shape if isinstance(job, Job) else job.shape
+        now = job.tenant, job.project, shape.per_node.times(count).vector()
         self._held[job.id] = now
         self._add(now, 1)
         return old is None

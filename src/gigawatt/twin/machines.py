@@ -4,11 +4,18 @@ It keeps the engine contract: a launch starts once, a stop ends what runs, a rel
 long it runs if nothing stops it; what was done up to the last checkpoint need not be done again.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from gigawatt.model.action import Action, ReleaseAttempt, StartAttempt, StopAttempt
+from gigawatt.model.action import (
+    Action,
+    NotifyAttempt,
+    ReleaseAttempt,
+    StartAttempt,
+    StopAttempt,
+)
 from gigawatt.model.checkpoint import Checkpoint
+from gigawatt.model.gang import GangKind
 from gigawatt.model.launch import AttemptKey, Launch
 from gigawatt.model.node import NodeReport
 from gigawatt.model.observation import (
@@ -20,10 +27,12 @@ from gigawatt.model.observation import (
     Observation,
     RankExited,
     RankStarted,
+    ReplicaReadiness,
     ResumeChosen,
 )
 from gigawatt.twin.events import Events
-from gigawatt.twin.failures import Failures
+from gigawatt.twin.failures import Failures, Unit
+from gigawatt.twin.serving import Looks, Serving
 
 SIGTERM = 15
 
@@ -33,12 +42,23 @@ class Timing:
     """How long things take on these machines. `checkpoint_ms` 0: nothing is saved, and all is redone."""
 
     startup_ms: int = 0
-    checkpoint_ms: int = 0
+    restart_ms: int | None = None  # of an attempt after the first; None is as the first
+    checkpoint_ms: int = 0  # of work between two checkpoints
+    save_ms: int = 0  # that the work stands still for each
+    saves_when_told: bool = True  # one more before it is stopped, if it is given the time
+    stop_ms: int = 0  # from the first signal to the end of the ranks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started:
     """Every rank of the attempt runs now."""
+
+    key: AttemptKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """The replica answers its readiness probe from now on."""
 
     key: AttemptKey
 
@@ -58,19 +78,37 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fails:
-    """A node goes down, and is back after `repair_ms`."""
+class Told:
+    """The attempt, which will be stopped, has saved what it had done when it was told: `done_ms` of its work."""
 
-    node: str
+    key: AttemptKey
+    done_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stops:
+    """The time has come at which the attempt's ranks end, because it was asked to stop."""
+
+    key: AttemptKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fails:
+    """Nodes go down together, and are back after `repair_ms`. `unit`: what will fail again after that."""
+
+    nodes: tuple[str, ...]
     repair_ms: int
+    cause: str = "it failed"
+    unit: Unit | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repaired:
-    node: str
+    nodes: tuple[str, ...]
+    unit: Unit | None = None
 
 
-Event = Started | Saved | Done | Fails | Repaired
+Event = Started | Answers | Looks | Saved | Told | Stops | Done | Fails | Repaired
 
 
 @dataclass(slots=True, kw_only=True)
@@ -81,6 +119,8 @@ class Running:
     left_ms: int  # of its work, when it began
     since_ms: int | None = None
     saved_ms: int = 0  # of that, what need not be done again
+    saves: int = 0
+    stops_ms: int | None = None  # when it will have stopped, once it is asked to
 
 
 class Machines:
@@ -93,6 +133,7 @@ class Machines:
         events: Events[Event],
         timing: Timing,
         failures: Failures | None = None,
+        serving: Serving | None = None,
     ) -> None:
         self._reports = {report.id: report for report in reports}
         self._events = events
@@ -100,27 +141,42 @@ class Machines:
         self._left_ms: dict[str, int] = {}
         self._saved: dict[str, int] = {}
         self._running: dict[AttemptKey, Running] = {}
-        self._down: set[str] = set()
+        self._down: dict[str, int] = {}  # how many failures each node is down by
         self._failures = failures
+        self._serving = serving or Serving(())
+        self._answer: dict[str, None] = {}  # replicas that do, in the order in which they began to
+        self._on: dict[type[Event], Callable[[AttemptKey, int], list[Observation]]] = {
+            Started: self._started,
+            Answers: self._answers,
+            Saved: self._checkpoint,
+            Stops: self._stopped,
+            Done: self._done,
+        }
+        self.saving_ms: dict[str, int] = {}  # device time that stood still for checkpoints, by unit
+        self.failed: dict[str, int] = {}  # how often, by cause
 
     def expect(self, gang: str, run_ms: int) -> None:
         """A gang of this id will come, and run so long."""
         self._left_ms[gang] = run_ms
 
     def wear(self, now_ms: int) -> None:
-        """From now on nodes fail, by the rate that there may be."""
-        for node in self._reports:
-            self._wears(node, now_ms)
+        """From now on nodes and domains fail, by the rates that there may be."""
+        if self._failures is not None:
+            for unit in self._failures.units:
+                self._wears(unit, now_ms)
 
     def carry_out(self, action: Action, *, now_ms: int) -> list[Observation]:
         """Do as the cycle says; what is seen of it at once."""
         match action:
             case StartAttempt():
                 return self._launch(action.launch, now_ms)
+            case NotifyAttempt():
+                self._tell(action, now_ms)
             case StopAttempt():
-                return self._stop(action.key, now_ms)
+                return self._stop(action, now_ms)
             case ReleaseAttempt():
                 self._running.pop(action.key, None)
+                self._answer.pop(action.key.gang, None)
             case _:
                 pass  # nothing is built or stored here
         return []
@@ -128,31 +184,32 @@ class Machines:
     def seen(self, event: Event, *, now_ms: int) -> list[Observation]:
         """What is seen of an event that is due; nothing of an attempt that is over."""
         match event:
-            case Started():
-                return self._started(event.key, now_ms)
-            case Saved():
-                return self._checkpoint(event.key, now_ms)
-            case Done():
-                return self._done(event.key, now_ms)
             case Fails():
                 return self._fails(event, now_ms)
             case Repaired():
-                self._down.discard(event.node)
-                self._wears(event.node, now_ms)
-                return [NodeSeen(at_ms=now_ms, report=self._reports[event.node])]
+                return self._repaired(event, now_ms)
+            case Looks():
+                return self._looks(event, now_ms)
+            case Told():
+                return self._saved_in_time(event, now_ms)
+            case _:
+                return self._on[type(event)](event.key, now_ms)
 
     def _launch(self, launch: Launch, now_ms: int) -> list[Observation]:
         key = AttemptKey(gang=launch.gang, attempt=launch.attempt)
         if key in self._running:
             return []
-        self._running[key] = Running(launch=launch, left_ms=self._left_ms[launch.gang])
+        self._running[key] = Running(launch=launch, left_ms=self._left_ms.get(launch.gang, 0))
         told: list[Observation] = []
         if launch.resume:
             path = launch.resume[0].checkpoint.path
             told.append(ResumeChosen(at_ms=now_ms, key=key, path=path))
         told.append(LaunchAccepted(at_ms=now_ms, key=key))
-        if self._timing.startup_ms:
-            self._events.add(now_ms + self._timing.startup_ms, Started(key=key))
+        starting_ms = self._timing.startup_ms
+        if launch.attempt > 1 and self._timing.restart_ms is not None:
+            starting_ms = self._timing.restart_ms
+        if starting_ms:
+            self._events.add(now_ms + starting_ms, Started(key=key))
             return told
         return told + self._started(key, now_ms)
 
@@ -161,29 +218,87 @@ class Machines:
         if running is None:
             return []
         running.since_ms = now_ms
-        self._events.add(now_ms + running.left_ms, Done(key=key))
-        if 0 < self._timing.checkpoint_ms < running.left_ms:
-            self._events.add(now_ms + self._timing.checkpoint_ms, Saved(key=key))
-        return [
-            RankStarted(at_ms=now_ms, key=key, rank=placed.rank, pid=placed.rank + 1, address="")
-            for placed in running.launch.placements
-        ]
+        if running.launch.kind is GangKind.REPLICA:
+            ready_ms = self._serving.ready_ms(key.gang)
+            self._events.add(now_ms + ready_ms, Answers(key=key))
+            return _ranks(running.launch, key, now_ms)
+        timing, left_ms = self._timing, running.left_ms
+        saves = max(-(-left_ms // timing.checkpoint_ms) - 1, 0) if timing.checkpoint_ms else 0
+        self._events.add(now_ms + left_ms + saves * timing.save_ms, Done(key=key))
+        if saves:
+            self._events.add(now_ms + timing.checkpoint_ms + timing.save_ms, Saved(key=key))
+        return _ranks(running.launch, key, now_ms)
+
+    def _answers(self, key: AttemptKey, now_ms: int) -> list[Observation]:
+        if key not in self._running:
+            return []
+        self._answer[key.gang] = None
+        return [ReplicaReadiness(at_ms=now_ms, key=key, ready=True)]
+
+    def _looks(self, look: Looks, now_ms: int) -> list[Observation]:
+        after = self._serving.next_look(look)
+        if after is not None:
+            self._events.add(now_ms + after.at_ms - look.at_ms, after)
+        return [*self._serving.looks(look, tuple(self._answer), now_ms=now_ms)]
 
     def _checkpoint(self, key: AttemptKey, now_ms: int) -> list[Observation]:
-        running = self._running.get(key)
-        if running is None or running.since_ms is None:
+        running, timing = self._running.get(key), self._timing
+        if running is None or running.since_ms is None or self._broken(running):
             return []
-        running.saved_ms = now_ms - running.since_ms
-        if running.saved_ms + self._timing.checkpoint_ms < running.left_ms:
-            self._events.add(now_ms + self._timing.checkpoint_ms, Saved(key=key))
+        running.saves += 1
+        running.saved_ms = max(running.saves * timing.checkpoint_ms, running.saved_ms)
+        self._stood_still(running)
+        if (running.saves + 1) * timing.checkpoint_ms < running.left_ms:
+            self._events.add(now_ms + timing.checkpoint_ms + timing.save_ms, Saved(key=key))
+        return [self._saved_at(key, now_ms)]
+
+    def _saved_at(self, key: AttemptKey, now_ms: int) -> CheckpointSaved:
         step = self._saved[key.gang] = self._saved.get(key.gang, 0) + 1
         saved = Checkpoint(step=step, path=f"step-{step}", at_ms=now_ms)
-        return [CheckpointSaved(key=key, rank=0, checkpoint=saved)]
+        return CheckpointSaved(key=key, rank=0, checkpoint=saved)
+
+    def _stood_still(self, running: Running) -> None:
+        """The time of all of its devices that one save takes."""
+        if not self._timing.save_ms:
+            return
+        each, ranks = running.launch.per_rank, len(running.launch.placements)
+        unit = "milli_gpu_ms" if each.milli_gpu else "milli_core_ms"
+        amount = (each.milli_gpu or each.milli_cpu) * ranks * self._timing.save_ms
+        self.saving_ms[unit] = self.saving_ms.get(unit, 0) + amount
+
+    def _tell(self, action: NotifyAttempt, now_ms: int) -> None:
+        """It saves what it has done by now, if that is saved before it is stopped."""
+        running, timing = self._running.get(action.key), self._timing
+        if running is None or running.since_ms is None or not timing.saves_when_told:
+            return
+        if timing.checkpoint_ms and now_ms + timing.save_ms <= action.checkpoint_by_ms:
+            done_ms = self._work_ms(running, now_ms)
+            self._events.add(now_ms + timing.save_ms, Told(key=action.key, done_ms=done_ms))
+
+    def _work_ms(self, running: Running, now_ms: int) -> int:
+        """What it has done since it began, without the saves."""
+        assert running.since_ms is not None
+        timing = self._timing
+        whole = timing.checkpoint_ms + timing.save_ms
+        passed_ms = now_ms - running.since_ms
+        if not whole or not timing.save_ms:
+            return passed_ms
+        saves, rest_ms = divmod(passed_ms, whole)
+        return saves * timing.checkpoint_ms + min(rest_ms, timing.checkpoint_ms)
+
+    def _saved_in_time(self, event: Told, now_ms: int) -> list[Observation]:
+        running = self._running.get(event.key)
+        if running is None or self._broken(running) or event.done_ms <= running.saved_ms:
+            return []
+        running.saved_ms = event.done_ms
+        self._stood_still(running)
+        return [self._saved_at(event.key, now_ms)]
 
     def _done(self, key: AttemptKey, now_ms: int) -> list[Observation]:
-        running = self._running.pop(key, None)
-        if running is None:
+        running = self._running.get(key)
+        if running is None or self._broken(running):
             return []
+        del self._running[key]
         self._left_ms.pop(key.gang, None)
         self._saved.pop(key.gang, None)
         return [
@@ -194,12 +309,31 @@ class Machines:
             AttemptGone(at_ms=now_ms, key=key),
         ]
 
-    def _stop(self, key: AttemptKey, now_ms: int) -> list[Observation]:
+    def _stop(self, action: StopAttempt, now_ms: int) -> list[Observation]:
+        """At once, unless it was given notice or takes its time; then it goes on until that is over."""
+        after_ms = round(action.after_s * 1000) + min(self._timing.stop_ms, action.grace_s * 1000)
+        running = self._running.get(action.key)
+        if running is None or not after_ms or running.since_ms is None or self._broken(running):
+            return self._stopped(action.key, now_ms)
+        at_ms = now_ms + after_ms
+        if running.stops_ms is None or at_ms < running.stops_ms:
+            running.stops_ms = at_ms
+            self._events.add(at_ms, Stops(key=action.key))
+        return []
+
+    def _broken(self, running: Running) -> bool:
+        """Whether one of its nodes is down: it gets no further, and will be stopped."""
+        down = self._down
+        return bool(down) and any(each.node in down for each in running.launch.placements)
+
+    def _stopped(self, key: AttemptKey, now_ms: int) -> list[Observation]:
         """Ranks of a node that is down have ended already; the others end now."""
         running = self._running.pop(key, None)
+        self._answer.pop(key.gang, None)
         if running is None:
             return [AttemptGone(at_ms=now_ms, key=key)]
-        self._left_ms[key.gang] = running.left_ms - running.saved_ms
+        if running.launch.kind is GangKind.JOB:
+            self._left_ms[key.gang] = running.left_ms - running.saved_ms
         return [
             *(
                 RankExited(at_ms=now_ms, key=key, rank=placed.rank, signal=SIGTERM, asked=True)
@@ -209,14 +343,38 @@ class Machines:
             AttemptGone(at_ms=now_ms, key=key),
         ]
 
-    def _wears(self, node: str, now_ms: int) -> None:
-        if self._failures is not None:
-            at_ms = now_ms + self._failures.next_ms(node)
-            self._events.add(at_ms, Fails(node=node, repair_ms=self._failures.rate.repair_ms))
+    def _wears(self, unit: Unit, now_ms: int) -> None:
+        assert self._failures is not None
+        failure = self._failures.next_of(unit)
+        fails = Fails(nodes=unit.nodes, repair_ms=failure.repair_ms, cause=failure.cause, unit=unit)
+        self._events.add(now_ms + failure.after_ms, fails)
 
     def _fails(self, event: Fails, now_ms: int) -> list[Observation]:
-        if event.node in self._down:
-            return []
-        self._down.add(event.node)
-        self._events.add(now_ms + event.repair_ms, Repaired(node=event.node))
-        return [NodeLost(at_ms=now_ms, node=event.node, reason="it failed")]
+        lost: list[Observation] = []
+        for node in event.nodes:
+            self._down[node] = self._down.get(node, 0) + 1
+            if self._down[node] == 1:
+                lost.append(NodeLost(at_ms=now_ms, node=node, reason=event.cause))
+        self.failed[event.cause] = self.failed.get(event.cause, 0) + 1
+        repaired = Repaired(nodes=event.nodes, unit=event.unit)
+        self._events.add(now_ms + event.repair_ms, repaired)
+        return lost
+
+    def _repaired(self, event: Repaired, now_ms: int) -> list[Observation]:
+        """A node that is down by another failure too stays down."""
+        back: list[Observation] = []
+        for node in event.nodes:
+            self._down[node] -= 1
+            if not self._down[node]:
+                del self._down[node]
+                back.append(NodeSeen(at_ms=now_ms, report=self._reports[node]))
+        if event.unit is not None:
+            self._wears(event.unit, now_ms)
+        return back
+
+
+def _ranks(launch: Launch, key: AttemptKey, now_ms: int) -> list[Observation]:
+    return [
+        RankStarted(at_ms=now_ms, key=key, rank=placed.rank, pid=placed.rank + 1, address="")
+        for placed in launch.placements
+    ]

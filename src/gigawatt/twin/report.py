@@ -6,6 +6,7 @@ from array import array
 from dataclasses import asdict, dataclass, field
 
 from gigawatt.model.ledger import TimeClass
+from gigawatt.twin.serving import Served
 from gigawatt.twin.tally import UNITS, Tally
 
 ALLOCATED = (
@@ -53,14 +54,17 @@ class Asked:
     impossible: int
     waiting: int
     began_ms: int
+    failures: tuple[tuple[str, int], ...] = ()  # how often, by cause
+    served: tuple[Served, ...] = ()
+    saving_ms: int = 0  # device time that stood still for checkpoints
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """One run. Device time is of GPUs where the site has any, else of cores.
 
-    `utilization` is what gangs held of what was up; `goodput` what was useful of what they held; `fragmentation` what
-    was free on nodes that were partly used, of what is installed.
+    `utilization` is what gangs held of what was up; `goodput` what was useful or served of what they held, less the time in which
+    they stood still to save; `fragmentation` what was free on nodes that were partly used, of what is installed.
     """
 
     policy: str
@@ -78,6 +82,9 @@ class Report:
     fragmentation: float
     preemptions: int
     interruptions: int  # attempts that a node's failure ended
+    failures: tuple[tuple[str, int], ...]  # of nodes and domains: how often, by cause
+    serving: tuple[Served, ...]
+    checkpointing_s: float  # device time that stood still to save, in GPU- or core-seconds
     lost_work_gpu_s: float
     lost_work_core_s: float
     estimates: Estimates = field(default_factory=Estimates)
@@ -89,7 +96,7 @@ def report_of(tally: Tally, asked: Asked) -> Report:
     """The report of a closed tally."""
     installed, allocated = tally.total(), tally.total(*ALLOCATED)
     up = installed - tally.total(*AWAY)
-    useful = tally.total(TimeClass.USEFUL)
+    useful = tally.total(TimeClass.USEFUL, TimeClass.SERVING)
     scattered = tally.scattered_ms.get(tally.unit, 0)
     return Report(
         policy=asked.policy,
@@ -103,10 +110,13 @@ def report_of(tally: Tally, asked: Asked) -> Report:
         wait_s=spread(tally.waits_ms),
         jct_s=spread(tally.jcts_ms),
         utilization=_ratio(allocated, up) or 0.0,
-        goodput=_ratio(useful, allocated),
+        goodput=_ratio(useful - asked.saving_ms, allocated),
         fragmentation=_ratio(scattered, installed) or 0.0,
         preemptions=tally.preemptions,
         interruptions=tally.interruptions,
+        failures=asked.failures,
+        serving=asked.served,
+        checkpointing_s=asked.saving_ms / 1_000_000,
         lost_work_gpu_s=_lost_s(tally, UNITS[0]),
         lost_work_core_s=_lost_s(tally, UNITS[1]),
         decisions=tally.decisions,

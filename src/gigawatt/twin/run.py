@@ -13,6 +13,8 @@ from gigawatt.model.command import CreateProject, SetEntitlement, SubmitJob
 from gigawatt.model.gang import Gang, GangKind, Shape
 from gigawatt.model.node import NodeReport
 from gigawatt.model.observation import NodeSeen, Observation
+from gigawatt.model.order import SetFeed
+from gigawatt.model.power import Feed
 from gigawatt.model.quota import Entitlement
 from gigawatt.model.tenant import DEFAULT_PROJECT, DEFAULT_TENANT
 from gigawatt.model.world import World
@@ -23,9 +25,11 @@ from gigawatt.scheduler.encode import Encoder
 from gigawatt.scheduler.policy import Policy
 from gigawatt.twin.events import Events
 from gigawatt.twin.failures import Failures
+from gigawatt.twin.history import History
 from gigawatt.twin.invariants import Invariants
 from gigawatt.twin.machines import Event, Machines, Timing
 from gigawatt.twin.report import Asked, Report, report_of
+from gigawatt.twin.serving import Load, Looks, Serving
 from gigawatt.twin.tally import Tally
 from gigawatt.twin.work import START_MS, Work
 
@@ -51,12 +55,14 @@ class Scenario:
     faults: Iterable[tuple[int, Event]] = ()
     failures: Failures | None = None
     check: bool = True
+    loads: tuple[Load, ...] = ()
     projects: tuple[tuple[str, Entitlement], ...] = ()  # each after those that it is part of
+    feeds: tuple[Feed, ...] = ()  # each after the one that carries it
 
 
-def run(scenario: Scenario) -> Report:
-    """Play the scenario to its end. Raises BrokenError where an invariant does not hold."""
-    twin = Twin(scenario)
+def run(scenario: Scenario, history: History | None = None) -> Report:
+    """Play the scenario to its end, and keep how it went. Raises BrokenError where an invariant does not hold."""
+    twin = Twin(scenario, history)
     twin.play()
     return twin.report()
 
@@ -64,16 +70,19 @@ def run(scenario: Scenario) -> Report:
 class Twin:
     """One run under way: `play` goes on to the end, `step` to the next time at which anything happens."""
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(self, scenario: Scenario, history: History | None = None) -> None:
         self._scenario = scenario
+        self._history = history
         self._events = Events[Event]()
         for at_ms, event in scenario.faults:
             self._events.add(START_MS + at_ms, event)
+        self._serving = Serving(scenario.loads)
         self.machines = Machines(
             scenario.nodes,
             events=self._events,
             timing=scenario.timing,
             failures=scenario.failures,
+            serving=self._serving,
         )
         self._arrivals = _Arrivals(scenario.workload)
         world = World(epoch=1)
@@ -97,6 +106,8 @@ class Twin:
         while self.step():
             pass
         self.tally.closed(self.state.world, now_ms=self.now_ms)
+        if self._history is not None:
+            self._history.closed(now_ms=self.now_ms)
 
     def step(self) -> bool:
         """Go on to the next time at which something is due, and all that follows at once; False at the end."""
@@ -123,6 +134,9 @@ class Twin:
             impossible=self._impossible,
             waiting=len(self.state.world.jobs),
             began_ms=START_MS + self._arrivals.first_ms,
+            failures=tuple(sorted(self.machines.failed.items())),
+            served=self._serving.served(),
+            saving_ms=self.machines.saving_ms.get(self.tally.unit, 0),
         )
         return report_of(self.tally, asked)
 
@@ -132,8 +146,10 @@ class Twin:
         ids = tuple(report.id for report in self._scenario.nodes)
         found = Found(nodes=ids, attempts=(), observations=tuple(seen))
         self._conclude(cycle.first(self.state, found, now_ms=self.now_ms))
-        if self._scenario.projects:
-            self._cycle(self._entitlements())
+        if self._scenario.projects or self._scenario.feeds:
+            self._cycle([*self._entitlements(), *_fed(self._scenario.feeds)])
+        if self._scenario.loads:
+            self._cycle(self._endpoints())
         self.machines.wear(self.now_ms)
 
     def _entitlements(self) -> list[cycle.Input]:
@@ -150,11 +166,30 @@ class Twin:
             commands.append(cycle.Asked(ticket=0, command=change))
         return commands
 
+    def _endpoints(self) -> list[cycle.Input]:
+        """Commands that make the endpoints of all loads, and the first look at each."""
+        commands: list[cycle.Input] = []
+        for load in self._scenario.loads:
+            if load.project not in self._projects:
+                self._projects.add(load.project)
+                create = CreateProject(tenant=DEFAULT_TENANT, name=load.project, by=BY)
+                commands.append(cycle.Asked(ticket=0, command=create))
+        commands += [cycle.Asked(ticket=0, command=put) for put in self._serving.endpoints()]
+        for place in range(len(self._scenario.loads)):
+            self._events.add(START_MS, Looks(load=place, at_ms=0))
+        return commands
+
     def _next_ms(self) -> int | None:
-        if self._arrivals.next_ms is None and not self.state.world.jobs:
+        world = self.state.world
+        if self._arrivals.next_ms is None and not (world.jobs or self._serves()):
             return None
         times = (self._arrivals.next_ms, self._events.next_ms, self.state.timers.next_ms)
         return min((time for time in times if time is not None), default=None)
+
+    def _serves(self) -> bool:
+        """Whether there is load, or a replica is left of it."""
+        ends = max((load.until_ms for load in self._scenario.loads), default=0)
+        return self.now_ms < START_MS + ends or bool(self.state.world.replicas)
 
     def _submissions(self) -> list[cycle.Input]:
         """Commands of everyone who comes now; a project is made when the first of its jobs comes."""
@@ -199,12 +234,27 @@ class Twin:
     def _conclude(self, outcome: cycle.Outcome) -> list[Observation]:
         """Commit to the tally, then act; what is seen of it at once."""
         self.tally.took(outcome, now_ms=self.now_ms)
+        if self._history is not None:
+            self._history.took(outcome, now_ms=self.now_ms)
         seen: list[Observation] = []
         for action in outcome.actions:
             seen += self.machines.carry_out(action, now_ms=self.now_ms)
         if self._invariants is not None:
             self._invariants.check(self.state, outcome, now_ms=self.now_ms)
         return seen
+
+
+def _fed(feeds: Iterable[Feed]) -> Iterator[cycle.Input]:
+    """Commands that make the scenario's power tree."""
+    for feed in feeds:
+        command = SetFeed(
+            name=feed.id,
+            parent=feed.parent,
+            cap_milliwatts=feed.cap_milliwatts,
+            supplies=feed.supplies,
+            by=BY,
+        )
+        yield cycle.Asked(ticket=0, command=command)
 
 
 class _Arrivals:

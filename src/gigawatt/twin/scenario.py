@@ -7,27 +7,43 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from gigawatt.model.gang import Shape
+from gigawatt.model.node import NodeReport
+from gigawatt.model.power import Feed
 from gigawatt.model.quota import NO_ENTITLEMENT, Entitlement
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.resources import Resources
+from gigawatt.model.tenant import DEFAULT_PROJECT
 from gigawatt.reconcile.entitlements import check_entitlement
 from gigawatt.scheduler.policy import POLICIES
 from gigawatt.spec.faults import faults_of, nearest, refusal, wrong
 from gigawatt.spec.fields import Name
+from gigawatt.spec.power import FeedRequest
 from gigawatt.spec.quota import QuotaRequest
 from gigawatt.spec.units import UnitError, duration_ms, size_bytes
 from gigawatt.twin.cluster import groups_of
-from gigawatt.twin.failures import FailureRate, Failures
+from gigawatt.twin.failures import (
+    LLAMA3,
+    Cause,
+    DomainRate,
+    FailureRate,
+    Failures,
+    Lemons,
+    Repair,
+)
 from gigawatt.twin.machines import Timing
 from gigawatt.twin.run import Scenario
+from gigawatt.twin.serving import Diurnal, Load, Points
 from gigawatt.twin.site import build_site
 from gigawatt.twin.synthetic import Size, Synthetic, synthetic_works
+from gigawatt.twin.traces.curve import read_curve
 from gigawatt.twin.traces.swf import read_swf
 from gigawatt.twin.traces.table import PHILLY, Mapped, mapping_of, read_table
 from gigawatt.twin.work import Work
 
 JOBS_MAX = 10_000_000
 PROJECTS_MAX = 100_000
+FEEDS_MAX = 100_000
+BETWEEN_MIN_MS = 60_000  # failures of one node
 
 
 def _duration(value: object) -> int:
@@ -76,9 +92,34 @@ class WorkloadForm(_Form):
     sizes: list[SizeForm] = Field(default=[], max_length=1000)
 
 
-class FailuresForm(_Form):
-    mean_between: Duration = Field(ge=60_000)
+class RepairForm(_Form):
     repair: Duration = Field(default=3_600_000, ge=1_000)
+    repair_p90: Duration = 0  # with it, lognormal; without, always `repair`
+
+    def times(self) -> Repair:
+        return Repair(median_ms=self.repair, p90_ms=max(self.repair, self.repair_p90))
+
+
+class CauseForm(_Form):
+    name: str = Field(min_length=1, max_length=100)
+    weight: float = Field(gt=0, le=1e9)
+
+
+class DomainForm(RepairForm):
+    """Of a topology level, or of so many nodes in the order of the site."""
+
+    name: str = Field(default="", max_length=100)
+    level: Literal["", "nvlink", "rack", "leaf", "spine"] = ""
+    nodes: int = Field(default=0, ge=0, le=1_000_000)
+    mean_between: Duration = Field(ge=60_000)
+
+
+class FailuresForm(RepairForm):
+    mean_between: Duration = Field(default=0)  # of one node; 0: none fails alone
+    causes: list[CauseForm] = Field(default=[], max_length=1000)
+    lemons: float = Field(default=0.0, ge=0, le=1)
+    lemon_factor: float = Field(default=10.0, ge=1, le=1e6)
+    domains: list[DomainForm] = Field(default=[], max_length=100)
 
 
 class ProjectForm(QuotaRequest):
@@ -87,42 +128,149 @@ class ProjectForm(QuotaRequest):
     name: Name
 
 
+class FeedForm(FeedRequest):
+    """A feed of the power tree; the one that carries it comes before it."""
+
+    name: Name
+
+
+class ServingForm(SizeForm):
+    """Replicas of one endpoint; each is of the size that the form says."""
+
+    name: Name
+    project: Name = DEFAULT_PROJECT
+    priority: int = Field(default=100, ge=-1_000_000, le=1_000_000)
+    concurrency: float = Field(default=8.0, gt=0)
+    replicas_min: int = Field(default=0, ge=0, le=10_000)
+    replicas_max: int = Field(ge=1, le=10_000)
+    ready: Duration = 60_000
+    step: Duration = Field(default=300_000, ge=1_000)
+    duration: Duration = Field(default=7 * 86_400_000, ge=1_000)
+    load: str = ""  # a CSV of times and requests in flight; without, a curve over the day
+    least: float = Field(default=0.0, ge=0)
+    most: float = Field(default=0.0, ge=0)
+    peak: Duration = 54_000_000  # 15 h after the start of each day
+
+
 class ScenarioForm(_Form):
     policy: str = "default"
     seed: int = Field(default=0, ge=0, le=1 << 62)
     startup: Duration = 0
+    restart: Duration | None = None
     checkpoint: Duration = 0
+    save: Duration = 0
+    save_when_told: bool = True
+    stop: Duration = 0
     nodes: Any = None
     workload: WorkloadForm
     failures: FailuresForm | None = None
+    serving: list[ServingForm] = Field(default=[], max_length=1000)
     projects: list[ProjectForm] = Field(default=[], max_length=PROJECTS_MAX)
+    power: list[FeedForm] = Field(default=[], max_length=FEEDS_MAX)
 
 
-def read_scenario(file: Path, *, check: bool = True) -> Scenario:
-    """A scenario as its file says. Raises RefusalError."""
+def read_scenario(file: Path, *, check: bool = True, policy: str = "") -> Scenario:
+    """A scenario as its file says, under another policy where one is named. Raises RefusalError."""
     form = _parsed(file)
-    if form.policy not in POLICIES:
-        hint = nearest(form.policy, POLICIES)
-        detail = f"{file}: there is no policy {form.policy}"
+    policy = policy or form.policy
+    if policy not in POLICIES:
+        hint = nearest(policy, POLICIES)
+        detail = f"{file}: there is no policy {policy}"
         raise RefusalError(RefusalCode.INVALID, detail, field="policy", hint=hint)
     nodes = build_site(*groups_of(form.nodes, str(file)))
-    ids = [node.id for node in nodes]
-    failures = None
-    if form.failures is not None:
-        rate = FailureRate(
-            mean_between_ms=form.failures.mean_between, repair_ms=form.failures.repair
-        )
-        failures = Failures(ids, rate, seed=form.seed)
     node_gpus = max(len(node.gpus) for node in nodes)
     return Scenario(
         nodes=nodes,
         workload=_works(file, form, node_gpus),
-        policy=POLICIES[form.policy],
-        policy_name=form.policy,
-        timing=Timing(startup_ms=form.startup, checkpoint_ms=form.checkpoint),
-        failures=failures,
+        policy=POLICIES[policy],
+        policy_name=policy,
+        timing=Timing(
+            startup_ms=form.startup,
+            restart_ms=form.restart,
+            checkpoint_ms=form.checkpoint,
+            save_ms=form.save,
+            saves_when_told=form.save_when_told,
+            stop_ms=form.stop,
+        ),
+        failures=_failures(file, form, nodes),
+        loads=_loads(file, form),
         check=check,
         projects=_projects(file, form),
+        feeds=_feeds(file, form),
+    )
+
+
+def _failures(file: Path, form: ScenarioForm, nodes: tuple[NodeReport, ...]) -> Failures | None:
+    wanted = form.failures
+    if wanted is None:
+        return None
+    if 0 < wanted.mean_between < BETWEEN_MIN_MS or not (wanted.mean_between or wanted.domains):
+        detail = f"{file}: failures.mean_between must be at least a minute, or there must be [[failures.domains]]"
+        raise RefusalError(RefusalCode.INVALID, detail, field="failures.mean_between")
+    causes = tuple(Cause(name=each.name, weight=each.weight) for each in wanted.causes)
+    rate = FailureRate(
+        mean_between_ms=wanted.mean_between, repair=wanted.times(), causes=causes or LLAMA3
+    )
+    return Failures(
+        nodes,
+        rate if wanted.mean_between else None,
+        domains=[_domain(file, place, each) for place, each in enumerate(wanted.domains)],
+        lemons=Lemons(part=wanted.lemons, times=wanted.lemon_factor),
+        seed=form.seed,
+    )
+
+
+def _loads(file: Path, form: ScenarioForm) -> tuple[Load, ...]:
+    loads: list[Load] = []
+    for place, each in enumerate(form.serving):
+        field = f"serving[{place}]"
+        if each.name in {load.name for load in loads}:
+            detail = f"{file}: {field} is named {each.name}, as one before it"
+            raise RefusalError(RefusalCode.INVALID, detail, field=f"{field}.name")
+        loads.append(_load(file, field, each))
+    return tuple(loads)
+
+
+def _load(file: Path, field: str, form: ServingForm) -> Load:
+    if form.load:
+        curve: Diurnal | Points = read_curve(file.parent / form.load)
+    elif 0 < form.most >= form.least:
+        curve = Diurnal(least=form.least, most=form.most, peak_ms=form.peak)
+    else:
+        detail = (
+            f"{file}: {field} has neither a load nor a most that is above 0 and not below least"
+        )
+        raise RefusalError(RefusalCode.INVALID, detail, field=f"{field}.most")
+    if form.replicas_min > form.replicas_max:
+        detail = f"{file}: {field}.replicas_min is above replicas_max"
+        raise RefusalError(RefusalCode.INVALID, detail, field=f"{field}.replicas_min")
+    return Load(
+        name=form.name,
+        project=form.project,
+        shape=_shape(form),
+        curve=curve,
+        concurrency=form.concurrency,
+        replicas_min=form.replicas_min,
+        replicas_max=form.replicas_max,
+        priority=form.priority,
+        ready_ms=form.ready,
+        step_ms=form.step,
+        until_ms=form.duration,
+    )
+
+
+def _domain(file: Path, place: int, form: DomainForm) -> DomainRate:
+    if bool(form.level) == bool(form.nodes):
+        field = f"failures.domains[{place}]"
+        hint = 'allowed: level = "rack", or nodes = 36'
+        detail = f"{file}: {field} needs either a level or a number of nodes"
+        raise RefusalError(RefusalCode.INVALID, detail, field=f"{field}.level", hint=hint)
+    return DomainRate(
+        name=form.name or form.level or "domain",
+        level=form.level,
+        nodes=form.nodes,
+        mean_between_ms=form.mean_between,
+        repair=form.times(),
     )
 
 
@@ -163,6 +311,24 @@ def _projects(file: Path, form: ScenarioForm) -> tuple[tuple[str, Entitlement], 
             ) from refused
         known[each.name] = entitlement
     return tuple(known.items())
+
+
+def _feeds(file: Path, form: ScenarioForm) -> tuple[Feed, ...]:
+    known: dict[str, Feed] = {}
+    for place, each in enumerate(form.power):
+        field = f"power[{place}]"
+        parent, cap, supplies = each.changed(None)
+        if each.name in known:
+            detail = f"{file}: feed {each.name} is there twice"
+            raise RefusalError(RefusalCode.INVALID, detail, field=f"{field}.name")
+        if parent and parent not in known:
+            detail = f"{file}: feed {each.name} is part of {parent}, which does not come before it"
+            hint = nearest(parent, known)
+            raise RefusalError(RefusalCode.INVALID, detail, field=f"{field}.parent", hint=hint)
+        known[each.name] = Feed(
+            id=each.name, created_ms=0, parent=parent, cap_milliwatts=cap, supplies=supplies
+        )
+    return tuple(known.values())
 
 
 def _works(file: Path, form: ScenarioForm, node_gpus: int) -> tuple[Work, ...]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from gigawatt.build.artifacts import ArtifactStore
+from gigawatt.build.remote import OWNER
 from gigawatt.build.s3 import S3, Pace
 from gigawatt.build.s3_client import connect, parse_place
 from gigawatt.model.refusal import RefusalCode, RefusalError
@@ -19,6 +20,7 @@ pytestmark = pytest.mark.slow
 DATA = bytes(range(256)) * 4096  # 16 parts
 DIGEST = "sha256:" + hashlib.sha256(DATA).hexdigest()
 KEY = f"p/sha256/{DIGEST[7:9]}/{DIGEST[7:]}"
+OWNER_KEY = f"p/{OWNER}"
 
 
 @pytest.fixture
@@ -54,8 +56,10 @@ def store(remote: S3, tmp_path: Path) -> ArtifactStore:
 
 
 def here(store: ArtifactStore) -> list[Path]:
+    """Files of artifacts, or parts of them; marks of what was wanted are none."""
     root = store.path(DIGEST).parents[2]
-    return [path for path in root.rglob("*") if path.is_file()]
+    marks = root / "used"
+    return [path for path in root.rglob("*") if path.is_file() and not path.is_relative_to(marks)]
 
 
 def refused(store: ArtifactStore) -> RefusalError:
@@ -187,7 +191,7 @@ def test_a_store_that_moves_to_s3_takes_along_what_it_has(
     ArtifactStore(tmp_path / "store").put_stream(DIGEST, [DATA])
     moved = ArtifactStore(tmp_path / "store", remote)
     moved.settle()
-    assert server.keys() == [KEY]
+    assert server.keys() == [OWNER_KEY, KEY]
     server.kill()
     ArtifactStore(tmp_path / "store", remote).settle()  # known already: nothing is asked of it
     with pytest.raises(RefusalError) as caught:

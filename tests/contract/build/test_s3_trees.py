@@ -232,6 +232,9 @@ def test_keys_that_no_directory_can_hold_are_named(
     assert caught.value.code is RefusalCode.INVALID
     assert "2 keys" in caught.value.detail
     assert "'../up', 'a.bin/below'" in caught.value.detail
+    put(server, {"full/dir/": b"what no file can be"})
+    with pytest.raises(RefusalError, match=r"1 keys below .*: 'dir/'"):
+        trees.look(OWNER, url(wire, "full"), "lake")
     with pytest.raises(RefusalError, match="there is no object below"):
         trees.look(OWNER, url(wire, "nothing"), "lake")
 
@@ -239,6 +242,14 @@ def test_keys_that_no_directory_can_hold_are_named(
 def test_an_object_that_was_sent_in_parts_is_checked_too(
     trees: S3Trees, store: ArtifactStore, server: S3Server, wire: Wire, tmp_path: Path
 ) -> None:
+    for more in (0, 1, PART_BYTES_MIN):  # even, uneven, and more parts than even ones would be
+        sent = (b"1" * (PART_BYTES_MIN + more), b"2" * PART_BYTES_MIN, b"3")
+        put_parts(server, sent)
+        place = trees.materialise(listed(trees, store, wire), tmp_path / f"tree-{more}")
+        assert (place / "parts").read_bytes() == b"".join(sent)
+
+
+def put_parts(server: S3Server, sent: tuple[bytes, ...]) -> None:
     key = {"Bucket": BUCKET, "Key": "lake/parts"}
     with server.client() as client:
         upload = {**key, "UploadId": client.create_multipart_upload(**key)["UploadId"]}
@@ -247,11 +258,9 @@ def test_an_object_that_was_sent_in_parts_is_checked_too(
                 "PartNumber": n,
                 "ETag": client.upload_part(**upload, PartNumber=n, Body=data)["ETag"],
             }
-            for n, data in enumerate((b"1" * PART_BYTES_MIN, b"2" * PART_BYTES_MIN, b"3"), 1)
+            for n, data in enumerate(sent, 1)
         ]
         client.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts})
-    place = trees.materialise(listed(trees, store, wire), tmp_path / "tree")
-    assert (place / "parts").read_bytes() == b"1" * PART_BYTES_MIN + b"2" * PART_BYTES_MIN + b"3"
 
 
 class Wrong(BaseHTTPRequestHandler):

@@ -141,8 +141,7 @@ def test_ranks_share_the_devices_that_it_was_given(started: Started, tmp_path: P
     async def run(link: Link) -> None:
         command = ["sh", "-c", script]
         told = await staged(link, command=command, ranks=ranks, node_has_gpus=True, world_size=2)
-        fields = {"key": KEY, "master_port": told["master_port"], "port": 0}
-        await link.ask("go", epoch=EPOCH, **fields)
+        await link.ask("go", epoch=EPOCH, key=KEY, master_port=told["master_port"], port=0)
 
     spoken(started, run)
     assert started.process.wait(30) == 0  # with its attempt

@@ -8,12 +8,15 @@ from hypothesis import given, settings
 from gigawatt.ledger.goodput import totals
 from gigawatt.model.attempt import AttemptPhase, Verdict
 from gigawatt.model.checkpoint import KeepPolicy
-from gigawatt.model.command import CancelJob, ChangeNode, SubmitJob
+from gigawatt.model.command import CancelJob, SubmitJob
+from gigawatt.model.health import CheckResult, Outcome
 from gigawatt.model.job import ENDED, Job, JobPhase
 from gigawatt.model.launch import AttemptKey
-from gigawatt.model.node import NodeState
+from gigawatt.model.node import ASKABLE, NodeState
+from gigawatt.model.observation import NodeChecked
 from gigawatt.model.refusal import RefusalError
 from gigawatt.model.resources import Resources
+from gigawatt.model.upkeep import ChangeNode
 from tests.loop import Loop, a_spec
 from tests.machines import a_report
 
@@ -29,7 +32,8 @@ STEP = st.one_of(
     st.tuples(st.just("cancel"), st.integers(0, 30), st.just(0)),
     st.tuples(st.just("lose"), st.integers(0, 2), st.just(0)),
     st.tuples(st.just("back"), st.integers(0, 2), st.just(0)),
-    st.tuples(st.just("cordon"), st.integers(0, 2), st.integers(0, 2)),
+    st.tuples(st.just("cordon"), st.integers(0, 2), st.integers(0, 5)),
+    st.tuples(st.just("check"), st.integers(0, 2), st.integers(0, 2)),
     st.tuples(st.just("restart"), st.just(0), st.just(0)),
     st.tuples(st.just("later"), st.integers(0, 100_000), st.just(0)),
 )
@@ -51,13 +55,27 @@ def take(loop: Loop, step: tuple[str, int, int]) -> None:
         case "back":
             loop.machines.back(NODES[a])
         case "cordon":
-            state = (NodeState.READY, NodeState.CORDONED, NodeState.DRAINING)[b]
-            loop.ask(ChangeNode(node=NODES[a], state=state, reason="test", by="me"))
+            wish(loop, NODES[a], b)
+        case "check":
+            outcome = tuple(Outcome)[b]
+            result = CheckResult(name="test", outcome=outcome, at_ms=loop.now_ms)
+            seen = NodeChecked(at_ms=loop.now_ms, node=NODES[a], results=(result,))
+            loop.machines.told.append(seen)
         case "restart":
             loop.restart()
         case _:
             loop.later(a)
     loop.step()
+
+
+def wish(loop: Loop, node: str, what: int) -> None:
+    """Whatever a person may ask of a node; at last, to be empty in half a minute."""
+    state = (*ASKABLE, NodeState.DRAINING)[what]
+    by_ms = loop.now_ms + 30_000 if what == len(ASKABLE) else 0
+    try:
+        loop.ask(ChangeNode(node=node, state=state, reason="test", by="me", by_ms=by_ms))
+    except RefusalError:
+        assert state is not NodeState.READY
 
 
 def happen(loop: Loop, what: str, a: int, b: int) -> None:

@@ -234,7 +234,8 @@ def together(fit: list[Node], shape: Shape) -> bool:
 def carried_out(world: World, decision: Decision) -> World:
     """Another world, in which what the decision starts has been placed."""
     after = make_world(world.nodes.values(), [*world.jobs.values(), *world.replicas.values()])
-    for entity in (*world.tenants.values(), *world.projects.values(), *world.uses.values()):
+    shares = (*world.tenants.values(), *world.projects.values(), *world.uses.values())
+    for entity in (*shares, *world.feeds.values()):
         after.put(entity)
     apply_starts(after, decision)
     return after
@@ -307,10 +308,12 @@ def _running(world: World) -> Iterator[tuple[dict[str, Resources], bool, dict[st
         job = isinstance(work, Job)
         shape = work.spec.shape if job else work.shape
         alone = job and work.spec.isolation is Isolation.NODE
-        on: dict[str, list[str]] = {node: [] for node in attempt.nodes}
+        on: dict[str, list[str]] = {node: [] for node in attempt.held}
         for rank in attempt.ranks:
             on[rank.node].extend(rank.gpus)
-        places = zip(attempt.nodes, attempt.places or ONES, strict=False)
+        for spare in attempt.spares:
+            on[spare.node].extend(spare.gpus)
+        places = zip(attempt.held, attempt.places or ONES, strict=False)
         yield {node: shape.per_node.times(count) for node, count in places}, alone, on
 
 

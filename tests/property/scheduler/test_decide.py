@@ -57,7 +57,7 @@ def test_in_strict_order_nothing_starts_behind_a_gang_that_waits(
 ) -> None:
     snapshot = encode_cold(world, NOW_MS)
     decision = decide(snapshot, replace(policy, line=Line.FIFO, steps_max=1_000))
-    ids = [snapshot.gangs.ids[int(row)] for row in in_line(snapshot.gangs)]
+    ids = [snapshot.gangs.ids[int(row)] for row in in_line(snapshot.gangs, Policy())]
     places = {gang: place for place, gang in enumerate(ids)}
     tried = [each for each in decision.waits if each.reason.code is not ReasonCode.OUTSIDE_WINDOW]
     first = min((places[each.gang] for each in tried), default=len(ids))
@@ -102,7 +102,7 @@ def test_a_gang_alone_in_an_idle_cluster_starts_if_the_open_nodes_can_hold_it(
 def test_what_is_behind_a_gang_changes_nothing_for_it(world: World, policy: Policy) -> None:
     policy = replace(policy, steps_max=1_000)
     snapshot = encode_cold(world, NOW_MS)
-    order = [snapshot.gangs.ids[int(row)] for row in in_line(snapshot.gangs)]
+    order = [snapshot.gangs.ids[int(row)] for row in in_line(snapshot.gangs, Policy())]
     whole = started(decide(snapshot, policy))
     for cut in range(len(order)):
         ahead = make_world(world.nodes.values(), [])

@@ -15,6 +15,7 @@ from gigawatt.scheduler.decide import decide
 from gigawatt.scheduler.encode import Encoder, encode_cold
 from gigawatt.scheduler.policy import Policy
 from gigawatt.scheduler.record import dump
+from tests.property.scheduler.power_trees import FEEDS, feeds
 from tests.property.scheduler.strategies import (
     NODE_IDS,
     PROJECTS,
@@ -56,6 +57,8 @@ class History:
             "repeat": self.repeat,
             "entitle": self.entitle,
             "accrue": self.accrue,
+            "feed": self.feed,
+            "state watts": self.state_watts,
         }
 
     def put(self, entity: Entity) -> None:
@@ -144,6 +147,17 @@ class History:
 
     def entitle(self) -> None:
         self.put(self.draw(entitled(self.draw(st.sampled_from(PROJECTS)))))
+
+    def feed(self) -> None:
+        self.put(self.draw(feeds(self.draw(st.sampled_from(FEEDS)))))
+
+    def state_watts(self) -> None:
+        """A job that waits says what it draws of each node."""
+        queued = [each for each in self.world.jobs.values() if each.phase is JobPhase.QUEUED]
+        if queued:
+            job = self.draw(st.sampled_from(queued))
+            shape = replace(job.spec.shape, milliwatts=self.draw(st.sampled_from([0, 1, 900_000])))
+            self.put(replace(job, spec=replace(job.spec, shape=shape)))
 
     def accrue(self) -> None:
         for use in self.encoder.accrued(self.draw(st.sampled_from(TIMES)), half_life_ms=1_000):

@@ -9,10 +9,13 @@ from gigawatt.model.attempt import AttemptPhase
 from gigawatt.model.change import Entity
 from gigawatt.model.job import Job, JobPhase
 from gigawatt.model.world import World
-from gigawatt.scheduler.decide import decide, finish
+from gigawatt.scheduler.decide import Finished, decide, finish
+from gigawatt.scheduler.dry_run import feasible, what_if
 from gigawatt.scheduler.encode import Encoder
+from gigawatt.scheduler.explain import explain
 from gigawatt.scheduler.index import Index
 from gigawatt.scheduler.policy import Policy
+from gigawatt.scheduler.snapshot import Snapshot
 from tests.property.scheduler.strategies import NODE, mixtures, states, waiting_jobs
 from tests.scenario.build import NOW_MS, apply_starts, make_node, make_world
 
@@ -50,8 +53,41 @@ def test_decisions_with_an_index_are_those_without(
         snapshot = encoder.snapshot(NOW_MS + cycle)
         decision = finish(snapshot, policy, encoder.memo).decision()
         assert decision == decide(snapshot, policy)
+        for gang in snapshot.gangs.ids:
+            told = explain(snapshot, gang, policy, encoder.memo)
+            assert told == explain(snapshot, gang, policy)
         for work in apply_starts(world, decision):
             encoder.apply(work)
+
+
+@given(data=st.data(), world=sites(), policy=st.sampled_from(POLICIES))
+def test_reasons_are_the_same_once_the_index_has_moved_on(
+    data: st.DataObject, world: World, policy: Policy
+) -> None:
+    encoder = Encoder(indexed_from=1)
+    for node in world.nodes.values():
+        encoder.apply(node)
+    finished: list[tuple[Snapshot, Finished]] = []
+    for cycle in range(3):
+        _change(data, world, encoder, cycle)
+        snapshot = encoder.snapshot(NOW_MS + cycle)
+        finished.append((snapshot, finish(snapshot, policy, encoder.memo)))
+        for work in apply_starts(world, finished[-1][1].started()):
+            encoder.apply(work)
+    for snapshot, each in finished:
+        assert each.decision() == decide(snapshot, policy)
+
+
+@given(data=st.data(), world=sites())
+def test_what_never_fits_is_told_alike(data: st.DataObject, world: World) -> None:
+    encoder = Encoder(indexed_from=1)
+    for node in world.nodes.values():
+        encoder.apply(node)
+    snapshot = encoder.snapshot(NOW_MS)
+    gang = data.draw(waiting_jobs("job")).gang()
+    policy = Policy()
+    assert feasible(snapshot, gang, encoder.memo) == feasible(snapshot, gang)
+    assert what_if(snapshot, gang, policy, encoder.memo) == what_if(snapshot, gang, policy)
 
 
 def _change(data: st.DataObject, world: World, encoder: Encoder, cycle: int) -> None:

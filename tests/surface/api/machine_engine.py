@@ -17,6 +17,7 @@ from gigawatt.engine.talk import Attachment, ByteStream, Command, WindowSize
 from gigawatt.model.action import ReleaseAttempt, StartAttempt, StopAttempt
 from gigawatt.model.checkpoint import Candidate, Finding
 from gigawatt.model.gang import Isolation
+from gigawatt.model.health import CheckResult
 from gigawatt.model.launch import AttemptKey, Launch
 from gigawatt.model.node import NodeReport, NodeState
 from gigawatt.model.observation import Observation
@@ -69,6 +70,10 @@ class MachineEngine:
 
     async def set_node(self, node: str, state: NodeState, reason: str) -> None:
         assert node in self.machines.reports, (state, reason)
+
+    async def check(self, node: str, level: str) -> tuple[CheckResult, ...]:
+        assert node in self.machines.reports, level
+        return ()
 
     async def prepare(self, node: str, digests: tuple[str, ...]) -> None:
         assert node in self.machines.reports, digests

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from gigawatt.model.command import ChangeNode
 from gigawatt.model.node import Node, NodeState
 from gigawatt.model.observation import NodeLost, NodeSeen
 from gigawatt.model.refusal import RefusalError
+from gigawatt.model.upkeep import ChangeNode
 from tests.loop import Loop, a_spec
 from tests.machines import a_report
 

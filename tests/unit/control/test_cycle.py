@@ -3,7 +3,7 @@
 import pytest
 
 from gigawatt.model.attempt import Verdict
-from gigawatt.model.command import CancelJob, ChangeNode, RetryJob, SubmitJob
+from gigawatt.model.command import CancelJob, RetryJob, SubmitJob
 from gigawatt.model.environment import (
     Environment,
     EnvironmentKind,
@@ -16,6 +16,7 @@ from gigawatt.model.ledger import TimeClass
 from gigawatt.model.node import NodeState
 from gigawatt.model.reason import ReasonCode
 from gigawatt.model.refusal import RefusalCode, RefusalError
+from gigawatt.model.upkeep import ChangeNode
 from tests.loop import Loop, a_spec
 from tests.machines import a_report
 

@@ -13,7 +13,7 @@ from gigawatt.model.checkpoint import (
     KeepPolicy,
     Origin,
 )
-from gigawatt.model.job import Job, JobPhase, JobSpec
+from gigawatt.model.job import PAUSE_MS, Job, JobPhase, JobSpec
 from gigawatt.model.launch import AttemptKey
 from gigawatt.model.ledger import TimeClass
 from gigawatt.model.observation import (
@@ -162,6 +162,8 @@ def test_what_the_running_attempt_resumed_from_is_not_deleted() -> None:
     save(loop, 2, 3, attempt=2)
     assert steps(loop) == [1, 3]
     loop.machines.exit(first(attempt=2), 0, signal=9)
+    loop.step()
+    loop.later(PAUSE_MS)
     loop.step()
     save(loop, 4, 5, attempt=3)
     assert steps(loop) == [3, 5]

@@ -1,6 +1,7 @@
 """A recorded cycle is exact, checks itself, and is decided to the same bytes anywhere."""
 
 import hashlib
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -97,7 +98,7 @@ def test_the_bytes_of_a_decision_are_canonical_json() -> None:
     )
     assert decision_bytes(decision) == (
         b'{"again_ms":0,"hold":null,"lapses":[],"plans":[],"resume":"","starts":[{"borrows":"","gang":"a",'
-        b'"gpus":[[0,1]],"nodes":["n1"],"places":[]}],"steps":2,'
+        b'"gpus":[[0,1]],"nodes":["n1"],"places":[],"spares":[]}],"steps":2,'
         b'"waits":[{"gang":"b","position":1,"reason":{"code":"resources_busy","detail":"",'
         b'"have":1,"need":2,"resource":"nodes"}}]}'
     )
@@ -112,7 +113,7 @@ def test_another_process_with_another_hash_seed_decides_the_same_bytes(tmp_path:
         subprocess.run(
             [sys.executable, "-c", REPLAY],
             input=recorded,
-            env={"PYTHONHASHSEED": seed},
+            env={**os.environ, "PYTHONHASHSEED": seed},
             cwd=tmp_path,
             check=True,
             capture_output=True,

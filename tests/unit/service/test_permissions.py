@@ -44,6 +44,7 @@ def test_whatever_a_caller_can_ask_of_the_services_is_a_verb() -> None:
     """Helpers of verbs are told by what they are given: they are called with what a verb has resolved."""
     helpers = {
         "lookup.find_job",
+        "lookup.find_project",
         "lookup.find_array",
         "jobs.resolved",
         "lookup.find_endpoint",

@@ -124,6 +124,7 @@ ENDED_AS_JSON: dict[str, Any] = {
                 }
             ],
             "nodes": ["node-1"],
+            "spares": [],
             "placed_ms": 3,
             "starting_ms": None,
             "running_ms": None,

@@ -26,7 +26,7 @@ def test_nobody_can_ask_for_a_ranks_role() -> None:
 def test_a_person_cannot_ask_for_a_node_to_be_down() -> None:
     with pytest.raises(RefusalError) as caught:
         parse_request(NodeStateRequest, b'{"state": "down"}')
-    assert "'ready', 'cordoned' or 'draining'" in caught.value.detail
+    assert "'draining', 'repair' or 'retired'" in caught.value.detail
 
 
 def test_a_models_digest_and_figures_are_checked() -> None:

@@ -1,10 +1,13 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
 from gigawatt.model.node import NodeReport
+from gigawatt.model.quota import Bounds, Entitlement
+from gigawatt.scheduler.policy import POLICIES, Policy
 from gigawatt.twin.machines import Event, Fails, Timing
 from gigawatt.twin.report import Report, Spread, report_bytes
 from gigawatt.twin.run import Scenario, run
@@ -55,7 +58,7 @@ def test_a_job_whose_node_fails_runs_again_elsewhere_from_its_last_checkpoint() 
     report = play(
         gpu_site(2),
         gpu_work(0, 100),
-        faults=((55_000, Fails(node="node-0", repair_ms=500_000)),),
+        faults=((55_000, Fails(nodes=("node-0",), repair_ms=500_000)),),
         timing=Timing(checkpoint_ms=20_000),
     )
     assert (report.interruptions, report.jobs_completed) == (1, 1)
@@ -65,7 +68,7 @@ def test_a_job_whose_node_fails_runs_again_elsewhere_from_its_last_checkpoint() 
 
 
 def test_without_checkpoints_all_that_was_done_is_lost() -> None:
-    fault = (55_000, Fails(node="node-0", repair_ms=10_000))
+    fault = (55_000, Fails(nodes=("node-0",), repair_ms=10_000))
     report = play(gpu_site(1), gpu_work(0, 100), faults=(fault,))
     assert (report.jct_s.mean, report.lost_work_gpu_s) == (55 + 10 + 100, 55 * 8)
     assert report.utilization == 1.0  # of what was up
@@ -119,7 +122,7 @@ def busy() -> bytes:
         gpu_work(at, 50 + at % 37, gpus=1 + at % 8, project=f"p{at % 5}") for at in range(0, 400, 3)
     ]
     faults = [
-        (at * 1000, Fails(node=f"node-{at % 4}", repair_ms=30_000)) for at in range(20, 400, 90)
+        (at * 1000, Fails(nodes=(f"node-{at % 4}",), repair_ms=30_000)) for at in range(20, 400, 90)
     ]
     scenario = Scenario(
         nodes=gpu_site(4), workload=works, faults=faults, timing=Timing(checkpoint_ms=15_000)
@@ -139,3 +142,81 @@ def test_the_same_scenario_gives_the_same_bytes_under_any_hash_seed() -> None:
         for seed in ("0", "1", "2")
     }
     assert reports == {busy()}
+
+
+def test_a_rack_that_fails_takes_all_of_its_nodes_and_they_are_back_together() -> None:
+    both = Fails(nodes=("node-0", "node-1"), repair_ms=50_000, cause="rack")
+    report = play(gpu_site(2), gpu_work(0, 100), gpu_work(0, 100), faults=((10_000, both),))
+    assert (report.interruptions, report.failures) == (2, (("rack", 1),))
+    assert report.jct_s == Spread(mean=160, p50=160, p90=160, p99=160)
+
+
+def test_a_node_that_is_down_twice_is_back_after_the_longer_repair() -> None:
+    faults = (
+        (10_000, Fails(nodes=("node-0",), repair_ms=100_000)),
+        (20_000, Fails(nodes=("node-0",), repair_ms=20_000)),
+    )
+    report = play(gpu_site(1), gpu_work(0, 100), faults=faults)
+    assert report.jct_s.mean == 10 + 100 + 100
+
+
+def test_a_checkpoint_costs_its_time_and_that_is_not_goodput() -> None:
+    timing = Timing(checkpoint_ms=20_000, save_ms=5_000)
+    report = play(gpu_site(1), gpu_work(0, 100), timing=timing)
+    assert report.jct_s.mean == 100 + 4 * 5  # none at the end
+    assert report.checkpointing_s == 4 * 5 * 8
+    assert report.goodput == round(100 / 120, 6)
+
+
+def test_what_is_saved_at_a_cost_is_kept() -> None:
+    report = play(
+        gpu_site(2),
+        gpu_work(0, 100),
+        faults=((55_000, Fails(nodes=("node-0",), repair_ms=500_000)),),
+        timing=Timing(checkpoint_ms=20_000, save_ms=5_000),
+    )
+    assert report.jct_s.mean == 55 + 60 + 2 * 5  # 40 s were done and saved by 50 s
+
+
+def test_a_second_start_may_take_another_time_than_the_first() -> None:
+    report = play(
+        gpu_site(2),
+        gpu_work(0, 100),
+        faults=((15_000, Fails(nodes=("node-0",), repair_ms=500_000)),),
+        timing=Timing(startup_ms=5_000, restart_ms=60_000),
+    )
+    assert report.jct_s.mean == 15 + 60 + 100
+
+
+OWNED = ("owned", Entitlement(quota=Bounds(milli_gpu=8000)))
+EAGER = replace(POLICIES["preempt"], min_run_ms=0, notice_ms=30_000)
+
+
+def reclaimed(timing: Timing, policy: Policy = EAGER) -> Report:
+    """The owner of a quota takes back the only node 55 s after a borrower has begun on it."""
+    return run(
+        Scenario(
+            nodes=gpu_site(1),
+            workload=(gpu_work(0, 100), gpu_work(55, 10, project="owned")),
+            timing=timing,
+            policy=policy,
+            projects=(OWNED,),
+        )
+    )
+
+
+def test_who_is_told_that_it_will_be_stopped_saves_in_time() -> None:
+    report = reclaimed(Timing(checkpoint_ms=40_000, save_ms=5_000))
+    # 50 s were done when it was told at 55 s; it was stopped at 85 s, and the owner had 10 s
+    assert (report.preemptions, report.wait_s.p99) == (1, 30)
+    assert report.jct_s.p99 == 85 + 10 + (100 - 50) + 5
+
+
+def test_who_does_not_save_when_told_has_its_last_checkpoint() -> None:
+    report = reclaimed(Timing(checkpoint_ms=40_000, save_ms=5_000, saves_when_told=False))
+    assert report.jct_s.p99 == 85 + 10 + (100 - 40) + 5
+
+
+def test_who_takes_its_time_to_stop_is_waited_for() -> None:
+    report = reclaimed(Timing(checkpoint_ms=20_000, stop_ms=7_000))
+    assert report.wait_s.p99 == 30 + 7

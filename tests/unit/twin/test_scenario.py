@@ -5,7 +5,6 @@ import pytest
 
 from gigawatt.model.gang import Shape
 from gigawatt.model.refusal import RefusalError
-from gigawatt.twin.failures import FailureRate, Failures
 from gigawatt.twin.report import report_bytes
 from gigawatt.twin.run import run
 from gigawatt.twin.scenario import read_scenario
@@ -91,6 +90,7 @@ def test_a_scenario_may_play_a_trace_that_lies_beside_it(tmp_path: Path) -> None
         ('"2h"', '"2m"', "run_median must be above 0 and not above", ""),
         ("seed = 7", "seed = ", "is not TOML", ""),
         ('same = "rack"', 'same = "row"', "same must be", ""),
+        ("[failures]\n", "[failures]\nlemons = 2\n", "failures.lemons must be at most 1", ""),
     ],
 )
 def test_a_wrong_scenario_is_refused_with_its_field_and_what_is_allowed(
@@ -103,19 +103,36 @@ def test_a_wrong_scenario_is_refused_with_its_field_and_what_is_allowed(
     assert hint in refused.value.hint
 
 
+@pytest.mark.parametrize(
+    ("more", "finding"),
+    [
+        (
+            "[[failures.domains]]\nmean_between = '1d'\n",
+            "domains[0] needs either a level or a number",
+        ),
+        ("[[failures.domains]]\nlevel = 'rack'\n", "failures.domains.0.mean_between is missing"),
+        (
+            "[[serving]]\nname = 'chat'\nreplicas_max = 2\n",
+            "serving[0] has neither a load nor a most",
+        ),
+        (
+            "[[serving]]\nname = 'c'\nreplicas_max = 2\nreplicas_min = 3\nmost = 1\n",
+            "serving[0].replicas_min is above replicas_max",
+        ),
+        ("[[serving]]\nname = 'c'\nreplicas_max = 2\nload = 'no.csv'\n", "there is no file"),
+    ],
+)
+def test_what_fails_and_what_is_served_is_checked_too(
+    tmp_path: Path, more: str, finding: str
+) -> None:
+    with pytest.raises(RefusalError) as refused:
+        read_scenario(written(tmp_path, TEXT + more))
+    assert finding in refused.value.detail
+
+
 def test_a_scenario_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RefusalError, match="cannot read"):
         read_scenario(tmp_path / "none.toml")
-
-
-def test_a_node_fails_at_its_own_times_whatever_the_others_do() -> None:
-    rate = FailureRate(mean_between_ms=3_600_000, repair_ms=1000)
-    alone = Failures(("a", "b"), rate, seed=1)
-    first = [alone.next_ms("b") for _ in range(5)]
-    mixed = Failures(("a", "b"), rate, seed=1)
-    assert [mixed.next_ms(node) for node in "ababababab"][1::2] == first
-    times = [mixed.next_ms("a") for _ in range(2000)]
-    assert 3_300_000 < sum(times) / len(times) < 3_900_000
 
 
 def test_drawn_jobs_have_the_times_and_limits_that_were_asked_for(tmp_path: Path) -> None:

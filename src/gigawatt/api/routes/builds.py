@@ -68,6 +68,20 @@ async def read_artifact_file(call: Call, digest: str, query: InTree) -> Response
 
 
 @ROUTES.add(
+    "POST",
+    "/v1/artifacts/{digest}/file/check",
+    Operation(
+        verb="artifacts.check_file",
+        summary="Have one file of a tree read whole; a damaged copy is deleted",
+        status=204,
+    ),
+)
+async def check_artifact_file(call: Call, digest: str, query: InTree) -> Response:
+    await artifacts.check_file(call.caller, call.services, digest, query.path)
+    return Response(status_code=204)
+
+
+@ROUTES.add(
     "GET",
     "/v1/artifacts/{digest}/files",
     Operation(

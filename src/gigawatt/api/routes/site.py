@@ -15,7 +15,7 @@ from gigawatt.service.views.account import EventView
 from gigawatt.service.views.ledger import LedgerView
 from gigawatt.service.views.nodes import NodeView
 from gigawatt.service.views.text import PageView, to_json
-from gigawatt.spec.requests import DemandReport, NodeStateRequest, parse_request
+from gigawatt.spec.requests import DemandReport, NodeCheckRequest, NodeStateRequest, parse_request
 
 ROUTES = Routes()
 
@@ -44,7 +44,7 @@ async def show_node(call: Call, node: str, query: Nothing) -> Response:
     "/v1/nodes/{node}/state",
     Operation(
         verb="nodes.set_state",
-        summary="Open, cordon or drain a node",
+        summary="Open, cordon, drain, repair or retire a node",
         responds=NodeView,
         accepts=NodeStateRequest,
         writes=True,
@@ -55,6 +55,25 @@ async def set_node_state(call: Call, node: str, query: Nothing) -> Response:
     request = parse_request(NodeStateRequest, await call.body())
     terms = await call.terms()
     view = await nodes.set_state(call.caller, call.services, node, request, terms=terms)
+    return reply(view, version=view.version)
+
+
+@ROUTES.add(
+    "POST",
+    "/v1/nodes/{node}/check",
+    Operation(
+        verb="nodes.check",
+        summary="Have checks run on a node",
+        responds=NodeView,
+        accepts=NodeCheckRequest,
+        writes=True,
+        versioned=True,
+    ),
+)
+async def check_node(call: Call, node: str, query: Nothing) -> Response:
+    request = parse_request(NodeCheckRequest, await call.body())
+    terms = await call.terms()
+    view = await nodes.check(call.caller, call.services, node, request, terms=terms)
     return reply(view, version=view.version)
 
 

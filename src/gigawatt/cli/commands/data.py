@@ -142,7 +142,7 @@ def push(
 def pull(session: Session, *, reference: str, directory: Path) -> None:
     """Put the files of a version below DIR, every byte verified; a broken pull goes on."""
     with upload_bar(session, reference) as progress:
-        view = session.client.volumes.pull(reference, directory, progress=progress)
+        view = session.client.volumes.pull(reference, directory, progress=progress, say=session.say)
     if session.as_json:
         session.show_json(view)
         return

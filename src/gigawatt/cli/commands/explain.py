@@ -53,10 +53,30 @@ def fields(view: "ExplanationView", name: str, now_ms: int) -> list[tuple[str, s
             if change
             else "",
         ),
-        ("verdict", view["verdict"] or ""),
+        ("verdict", _verdict(view)),
         ("charged to", view["charged_to"]),
         ("message", view["message"]),
+        ("saving", _saving(view)),
     ]
+
+
+def _verdict(view: "ExplanationView") -> str:
+    return f"{view['verdict']} (attempt {view['attempt']})" if view["verdict"] else ""
+
+
+def _saving(view: "ExplanationView") -> str:
+    """How often it saves, and what would waste less."""
+    advice = view["checkpoint_advice"]
+    if advice is None:
+        return ""
+    every, best, cost, mttf = (
+        form.duration(round(1_000 * advice[name]))
+        for name in ("interval_s", "best_s", "cost_s", "mttf_s")
+    )
+    return (
+        f"every {every}, {cost} each, and a failure is to be expected every {mttf}:"
+        f" {advice['waste']:.1%} of its time; every {best} would be {advice['best_waste']:.1%}"
+    )
 
 
 def _estimate(p50_ms: int, p90_ms: int, now_ms: int) -> str:

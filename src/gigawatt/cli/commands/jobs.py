@@ -174,7 +174,7 @@ def why(job: "JobView") -> str:
     reason = job["reason"]
     if reason:
         return reason.get("message") or reason["detail"] or reason["code"]
-    return "" if job["phase"] == "succeeded" else job["message"]
+    return "" if job["phase"] == "succeeded" else " ".join(job["message"].split())
 
 
 def exit_of(exit_code: int | None, signal: int | None) -> str:

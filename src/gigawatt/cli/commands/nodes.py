@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.group("nodes", cls=NounGroup)
 def nodes() -> None:
-    """List, show, cordon and drain nodes. `gw nodes` lists, `gw nodes NODE` shows one."""
+    """List, show, check, cordon and drain nodes. `gw nodes` lists, `gw nodes NODE` shows one."""
 
 
 @nodes.command("show")
@@ -49,10 +49,53 @@ def cordon(session: Session, *, names: tuple[str, ...], reason: str) -> None:
 @nodes.command("drain")
 @click.argument("names", nargs=-1, required=True, metavar="NODE…", shell_complete=node_names)
 @click.option("--reason", default="", help="Why, for those who look.")
+@click.option(
+    "--within",
+    default="0",
+    metavar="TIME",
+    help="By when they must be empty, e.g. 10m: jobs are asked for a checkpoint, and go once they have it.",
+)
 @with_session
-def drain(session: Session, *, names: tuple[str, ...], reason: str) -> None:
+def drain(session: Session, *, names: tuple[str, ...], reason: str, within: str) -> None:
     """Cordon nodes and move what runs there elsewhere, from its checkpoints."""
-    _change(session, names, "draining", reason)
+    _change(session, names, "draining", reason, int(within) if within.isdigit() else within)
+
+
+@nodes.command("repair")
+@click.argument("names", nargs=-1, required=True, metavar="NODE…", shell_complete=node_names)
+@click.option("--reason", default="", help="Why, for those who look.")
+@with_session
+def repair(session: Session, *, names: tuple[str, ...], reason: str) -> None:
+    """Take empty nodes out for repair; `uncordon` has them checked and opened again."""
+    _change(session, names, "repair", reason)
+
+
+@nodes.command("retire")
+@click.argument("names", nargs=-1, required=True, metavar="NODE…", shell_complete=node_names)
+@click.option("--reason", default="", help="Why, for those who look.")
+@with_session
+def retire(session: Session, *, names: tuple[str, ...], reason: str) -> None:
+    """Take empty nodes out for good: the ledger counts nothing of them any more."""
+    _change(session, names, "retired", reason)
+
+
+@nodes.command("check")
+@click.argument("names", nargs=-1, required=True, metavar="NODE…", shell_complete=node_names)
+@click.option(
+    "--level",
+    type=click.Choice(["watch", "quick", "full"]),
+    default="quick",
+    show_default=True,
+    help="watch disturbs nothing; quick and full put load on nodes, and give way to gangs.",
+)
+@with_session
+def check(session: Session, *, names: tuple[str, ...], level: str) -> None:
+    """Have checks run on nodes; `gw nodes NODE` shows what they said."""
+    views = [session.client.nodes.check(name, level) for name in names]
+    for view in views:
+        session.say(f"{view['id']} is checked")
+    if session.as_json:
+        session.show_json(views[0] if len(views) == 1 else {"items": views, "next": ""})
 
 
 @nodes.command("uncordon")
@@ -63,8 +106,11 @@ def uncordon(session: Session, *, names: tuple[str, ...]) -> None:
     _change(session, names, "ready", "")
 
 
-def _change(session: Session, names: Sequence[str], state: str, reason: str) -> None:
-    views = [session.client.nodes.change(name, state, reason=reason) for name in names]
+def _change(
+    session: Session, names: Sequence[str], state: str, reason: str, within: str | int = 0
+) -> None:
+    change = session.client.nodes.change
+    views = [change(name, state, reason=reason, within=within) for name in names]
     for view in views:
         session.say(f"{view['id']} is {view['state']}")
     if session.as_json:
@@ -135,6 +181,8 @@ def _show_one(session: Session, node: "NodeView") -> None:
             ("pythons", " ".join(node["pythons"])),
             ("gangs", " ".join(node["gangs"])),
             ("for", form.age(node["changed_ms"], session.now_ms)),
+            ("asked by", node["by"]),
+            ("suspicion", f"{node['suspicion']:.1f} failures" if node["marks"] else ""),
         ]
     )
     if node["gpus"]:
@@ -150,3 +198,46 @@ def _show_one(session: Session, node: "NodeView") -> None:
             for each in node["gpus"]
         ]
         show_table(columns, rows)
+    if node["marks"]:
+        _show_marks(session, node)
+    if node["checks"]:
+        _show_checks(session, node)
+
+
+def _show_marks(session: Session, node: "NodeView") -> None:
+    from gigawatt.cli.style import DIM, Column, show_heading, show_table
+
+    show_heading("failures laid to it")
+    columns = [
+        Column(name="AGO", style=DIM),
+        Column(name="WHAT"),
+        Column(name="ATTEMPT"),
+        Column(name="DETAIL", wraps=True),
+    ]
+    rows = [
+        [
+            form.age(mark["at_ms"], session.now_ms),
+            mark["what"],
+            f"{mark['gang']}.{mark['attempt']}" if mark["gang"] else form.NOTHING,
+            mark["detail"],
+        ]
+        for mark in node["marks"]
+    ]
+    show_table(columns, rows)
+
+
+def _show_checks(session: Session, node: "NodeView") -> None:
+    from gigawatt.cli.style import DIM, Column, show_heading, show_table
+
+    show_heading("checks")
+    columns = [
+        Column(name="CHECK"),
+        Column(name="RESULT", phase=True),
+        Column(name="AGO", style=DIM),
+        Column(name="DETAIL", wraps=True),
+    ]
+    rows = [
+        [each["name"], each["outcome"], form.age(each["at_ms"], session.now_ms), each["detail"]]
+        for each in node["checks"]
+    ]
+    show_table(columns, rows)

@@ -6,11 +6,57 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
     from gigawatt.scheduler.policy import Policy
+    from gigawatt.twin.history import History
+    from gigawatt.twin.page import Shown
+    from gigawatt.twin.report import Report
     from gigawatt.twin.run import Scenario
 
 
-def measured(scenario: "Scenario") -> dict[str, Any]:
+class Pages:
+    """Runs for an HTML page, kept only where one was asked for."""
+
+    def __init__(self, file: "Path | None") -> None:
+        self._file = file
+        self._shown: list[Shown] = []
+
+    def measured(self, scenario: "Scenario", name: str) -> dict[str, Any]:
+        """Play a scenario, and keep it for the page under a name."""
+        if self._file is None:
+            return measured(scenario)
+        from gigawatt.twin.history import History
+
+        history = History()
+        return measured(scenario, history, lambda report: self._add(name, report, history))
+
+    def write(self, title: str) -> None:
+        """The page, if there is to be one. Raises RefusalError where it cannot be written."""
+        if self._file is None:
+            return
+        from gigawatt.model.refusal import RefusalCode, RefusalError
+        from gigawatt.twin.page import page
+
+        try:
+            self._file.write_text(page(self._shown, title=title), encoding="utf-8")
+        except OSError as error:
+            detail = f"cannot write {self._file}: {error.strerror}"
+            raise RefusalError(RefusalCode.INVALID, detail, field="html") from error
+        click.echo(f"wrote {self._file}", err=True)
+
+    def _add(self, name: str, report: "Report", history: "History") -> None:
+        from gigawatt.twin.page import Shown
+
+        self._shown.append(Shown(name=name, report=report, history=history))
+
+
+def measured(
+    scenario: "Scenario",
+    history: "History | None" = None,
+    then: "Callable[[Report], None] | None" = None,
+) -> dict[str, Any]:
     """The report of a run with its digest, and the wall time and peak memory of this process."""
     import resource
 
@@ -19,8 +65,10 @@ def measured(scenario: "Scenario") -> dict[str, Any]:
     from gigawatt.twin.run import run
 
     began_s = monotonic_s()
-    report = run(scenario)
+    report = run(scenario, history)
     wall_s = monotonic_s() - began_s
+    if then is not None:
+        then(report)
     peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {
         **asdict(report),
@@ -69,6 +117,9 @@ def show_report(shown: dict[str, Any]) -> None:
     ):
         if shown[key]:
             fields.insert(2, (name, str(shown[key])))
+    if shown["failures"]:
+        told = ", ".join(f"{count} {cause}" for cause, count in shown["failures"])
+        fields.append(("failures", told))
     show_fields(fields)
     click.echo()
     columns = [Column(name="SECONDS")]

@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -16,17 +15,27 @@ _OUTPUT = click.option(
     default="table",
     help="A table for people, or the report as JSON.",
 )
+HTML = click.option(
+    "--html",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write the report with charts as one page that needs nothing else.",
+)
 
 
 @click.command("run")
 @click.argument("scenario", type=click.Path(path_type=Path))
 @_CHECK
+@HTML
 @_OUTPUT
-def run(scenario: Path, check: bool, output: str) -> None:
+def run(scenario: Path, check: bool, html: Path | None, output: str) -> None:
     """Play SCENARIO, a TOML file: a site, a workload, a policy, failures. The same file gives the same report."""
-    from gigawatt.cli.commands.sim_report import show_report
+    from gigawatt.cli.commands.sim_report import Pages, show_report
+    from gigawatt.twin.scenario import read_scenario
 
-    shown = _played(scenario, check=check)
+    pages = Pages(html)
+    shown = pages.measured(read_scenario(scenario, check=check), scenario.name)
+    pages.write(f"Twin: {scenario.name}")
     if output == "json":
         click.echo(json.dumps(shown, indent=2))
     else:
@@ -35,21 +44,41 @@ def run(scenario: Path, check: bool, output: str) -> None:
 
 @click.command("compare")
 @click.argument("scenarios", type=click.Path(path_type=Path), nargs=-1, required=True)
+@click.option(
+    "--policy",
+    "policies",
+    multiple=True,
+    metavar="NAME",
+    help="Play each scenario under this policy in place of its own; repeatable.",
+)
 @_CHECK
+@HTML
 @_OUTPUT
-def compare(scenarios: tuple[Path, ...], check: bool, output: str) -> None:
-    """Play several SCENARIOS and put their reports side by side."""
-    from gigawatt.cli.commands.sim_report import show_compared
+def compare(
+    scenarios: tuple[Path, ...],
+    policies: tuple[str, ...],
+    check: bool,
+    html: Path | None,
+    output: str,
+) -> None:
+    """Play several SCENARIOS, or one under several policies, and put their reports side by side."""
+    from gigawatt.cli.commands.sim_report import Pages, show_compared
+    from gigawatt.twin.scenario import read_scenario
 
-    reports = {str(scenario): _played(scenario, check=check) for scenario in scenarios}
+    pages = Pages(html)
+    reports = {
+        _name(scenario, policy): pages.measured(
+            read_scenario(scenario, check=check, policy=policy), _name(scenario, policy)
+        )
+        for scenario in scenarios
+        for policy in policies or ("",)
+    }
+    pages.write(f"Twin: {', '.join(reports)}")
     if output == "json":
         click.echo(json.dumps(reports, indent=2))
     else:
         show_compared(reports)
 
 
-def _played(scenario: Path, *, check: bool) -> dict[str, Any]:
-    from gigawatt.cli.commands.sim_report import measured
-    from gigawatt.twin.scenario import read_scenario
-
-    return measured(read_scenario(scenario, check=check))
+def _name(scenario: Path, policy: str) -> str:
+    return f"{scenario} {policy}" if policy else str(scenario)

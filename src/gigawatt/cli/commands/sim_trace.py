@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gigawatt.cli.commands.sim_run import HTML
+
 if TYPE_CHECKING:
     from gigawatt.twin.traces.trace import Trace
 
-FORMATS = ("swf", "philly", "csv")
+FORMATS = ("swf", "philly", "csv", "journal")
 
 
 @click.command("trace")
@@ -25,7 +27,7 @@ FORMATS = ("swf", "philly", "csv")
     "--policy",
     default="default",
     metavar="NAME",
-    help="What decides: default, fifo, easy, easy-hold.",
+    help="What decides: default, fifo, easy, easy-hold, sjf, las, levels, cohorts, preempt.",
 )
 @click.option("--jobs", type=click.IntRange(min=0), default=0, help="Only the first; 0 is all.")
 @click.option(
@@ -38,6 +40,7 @@ FORMATS = ("swf", "philly", "csv")
 @click.option(
     "--check/--no-check", default=True, help="Check at every event that nothing is given twice."
 )
+@HTML
 @click.option(
     "-o",
     "--output",
@@ -51,12 +54,14 @@ def trace(file: Path, cluster: str, policy: str, output: str, **options: Any) ->
     Nothing is run. The same file, cluster and policy give the same report, byte for byte: `report_sha256` is of
     everything in it that is not measured.
     """
-    from gigawatt.cli.commands.sim_report import measured, named_policy, show_report
+    from gigawatt.cli.commands.sim_report import Pages, named_policy, show_report
     from gigawatt.twin.cluster import read_cluster
     from gigawatt.twin.run import Scenario
 
     format_, pairs = options["format_"], options["pairs"]
-    by_gpu = format_ == "philly" or (format_ == "csv" and any(p.startswith("gpus=") for p in pairs))
+    by_gpu = format_ in {"philly", "journal"} or (
+        format_ == "csv" and any(p.startswith("gpus=") for p in pairs)
+    )
     nodes = read_cluster(cluster, gpus=by_gpu)
     node_gpus = max(len(node.gpus) for node in nodes)
     work = _read(file, format_, pairs, node_gpus, options["jobs"])
@@ -67,7 +72,9 @@ def trace(file: Path, cluster: str, policy: str, output: str, **options: Any) ->
         policy_name=policy,
         check=options["check"],
     )
-    shown = measured(scenario)
+    pages = Pages(options["html"])
+    shown = pages.measured(scenario, f"{file.name} {policy}")
+    pages.write(f"Twin: {file.name}")
     shown["jobs_skipped"] = work.skipped
     if output == "json":
         click.echo(json.dumps(shown, indent=2))
@@ -79,10 +86,13 @@ def _read(
     file: Path, format_: str, pairs: tuple[str, ...], node_gpus: int, jobs_max: int
 ) -> "Trace":
     """Raises RefusalError."""
+    from gigawatt.twin.traces.journal import read_journal
     from gigawatt.twin.traces.swf import read_swf
     from gigawatt.twin.traces.table import PHILLY, Mapped, mapping_of, read_table
 
     if format_ == "swf":
         return read_swf(file, jobs_max=jobs_max)
+    if format_ == "journal":
+        return read_journal(file, jobs_max=jobs_max)
     columns = PHILLY if format_ == "philly" else mapping_of(pairs)
     return read_table(file, Mapped(columns=columns, node_gpus=node_gpus), jobs_max=jobs_max)

@@ -15,7 +15,7 @@ from gigawatt.engine.local.bundles import Archive, Unpack
 from gigawatt.engine.local.datasets import Datasets
 from gigawatt.engine.local.files import instance_id, nodes_dir, unreleased
 from gigawatt.engine.local.keeper import HUNG_AFTER_S, PING_EVERY_S, Hooks, Site
-from gigawatt.engine.local.link import LinkLostError, Message
+from gigawatt.engine.local.link import LinkLostError, Message, RefusedError
 from gigawatt.engine.local.machine import NodeSpec, look_at_machine, share_machine
 from gigawatt.engine.local.nodes import Nodes
 from gigawatt.engine.local.outbox import Outbox
@@ -28,10 +28,11 @@ from gigawatt.engine.local.talks import (
     open_line,
     stream_of,
 )
-from gigawatt.engine.local.translate import key_of, nodes_of
+from gigawatt.engine.local.translate import check_result, key_of, nodes_of
 from gigawatt.engine.talk import Attachment, ByteStream, Command, WindowSize
 from gigawatt.model.checkpoint import Candidate, Finding
 from gigawatt.model.gang import Isolation
+from gigawatt.model.health import CheckResult
 from gigawatt.model.launch import AttemptKey, Launch
 from gigawatt.model.node import NodeReport, NodeState
 from gigawatt.model.observation import LaunchFailed, NodeLost, NodeSeen, Observation
@@ -39,6 +40,7 @@ from gigawatt.model.refusal import RefusalCode, RefusalError
 
 ORPHAN_S = 86_400.0  # a supervisor without a control plane for so long ends
 STOP_GRACE_S = 10.0  # for gangs when the whole engine is shut down
+CHECK_S = 960.0  # more than a supervisor gives them
 
 
 class LocalEngine:
@@ -137,6 +139,18 @@ class LocalEngine:
             )
         except LinkLostError as error:
             raise RefusalError(RefusalCode.UNAVAILABLE, str(error)) from error
+
+    async def check(self, node: str, level: str) -> tuple[CheckResult, ...]:
+        """With the executable files of `checks` in the data directory as checks of one's own. Raises RefusalError."""
+        self._check_node(node)
+        scripts = str(self._data / "checks")
+        try:
+            answer = await self._nodes.ask(
+                node, "check", timeout_s=CHECK_S, level=level, scripts=scripts
+            )
+        except (LinkLostError, RefusedError) as error:
+            raise RefusalError(RefusalCode.UNAVAILABLE, str(error)) from error
+        return tuple(check_result(each) for each in answer["results"])
 
     async def prepare(self, node: str, digests: tuple[str, ...]) -> None:
         """Have these bundles unpacked. Raises RefusalError."""

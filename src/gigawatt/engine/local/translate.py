@@ -8,6 +8,7 @@ from typing import Any, cast
 from gigawatt.engine.local.machine import ADDRESS, Machine, NodeSpec
 from gigawatt.model.attempt import Progress
 from gigawatt.model.checkpoint import Checkpoint, Finding
+from gigawatt.model.health import CheckResult, Outcome
 from gigawatt.model.launch import AttemptKey, Launch
 from gigawatt.model.node import NodeReport
 from gigawatt.model.observation import (
@@ -157,6 +158,18 @@ def parse_progress(raw: dict[str, Any], *, at_ms: int) -> Progress:
         tokens=_integer(raw.get("tokens")),
         tokens_per_s=_number(raw.get("tokens_per_s")),
         metrics=_metrics(raw.get("metrics")),
+    )
+
+
+def check_result(raw: Mapping[str, Any]) -> CheckResult:
+    """What a check said, as its program wrote it."""
+    outcome = str(raw.get("outcome"))
+    return CheckResult(
+        name=str(raw.get("name")),
+        outcome=Outcome(outcome) if outcome in set(Outcome) else Outcome.FAIL,
+        at_ms=_integer(raw.get("at_ms")) or 0,
+        detail=str(raw.get("detail", "")),
+        took_ms=_integer(raw.get("took_ms")) or 0,
     )
 
 

@@ -33,10 +33,10 @@ from gigawatt.engine.local.keeper import Hooks, Pulse
 from gigawatt.engine.local.launching import Part
 from gigawatt.engine.local.link import LinkLostError, Message, RefusedError
 from gigawatt.engine.local.outbox import Outbox
-from gigawatt.engine.local.provisions import PREPARING_TOLD_EVERY_S, Provisions
+from gigawatt.engine.local.provisions import Provisions
 from gigawatt.engine.local.talks import stream_of
-from gigawatt.engine.local.translate import key_of, nodes_of
-from gigawatt.engine.ray.carry import Carrier
+from gigawatt.engine.local.translate import check_result, key_of, nodes_of
+from gigawatt.engine.ray.carry import Carrier, NotCarriedError
 from gigawatt.engine.ray.facts import Facts
 from gigawatt.engine.ray.files import Files
 from gigawatt.engine.ray.fleet import Fleet
@@ -46,6 +46,7 @@ from gigawatt.engine.ray.talks import FarAttachment, FarCommand, FarLine, open_f
 from gigawatt.engine.talk import Attachment, ByteStream, Command, WindowSize
 from gigawatt.model.checkpoint import Candidate, Finding
 from gigawatt.model.gang import Isolation
+from gigawatt.model.health import CheckResult
 from gigawatt.model.launch import AttemptKey, Launch
 from gigawatt.model.node import NodeReport, NodeState
 from gigawatt.model.observation import (
@@ -59,6 +60,7 @@ from gigawatt.model.refusal import RefusalCode, RefusalError
 
 PULSE = Pulse(every_s=0.5, hung_after_s=2.5)
 STOP_GRACE_S = 10.0
+CHECK_S = 960.0  # more than a supervisor gives them
 PLACES_MAX = 10_000  # ranks of which we remember where their output is
 
 
@@ -187,6 +189,20 @@ class RayEngine:
         except LinkLostError as error:
             raise RefusalError(RefusalCode.UNAVAILABLE, str(error)) from error
 
+    async def check(self, node: str, level: str) -> tuple[CheckResult, ...]:
+        """With the executable files of `checks` in the data directory as checks of one's own, where the node sees them.
+        Raises RefusalError.
+        """
+        self._check_node(node)
+        scripts = str(self._data / "checks")
+        try:
+            answer = await self._fleet.ask(
+                node, "check", timeout_s=CHECK_S, level=level, scripts=scripts
+            )
+        except (LinkLostError, RefusedError) as error:
+            raise RefusalError(RefusalCode.UNAVAILABLE, str(error)) from error
+        return tuple(check_result(each) for each in answer["results"])
+
     async def prepare(self, node: str, digests: tuple[str, ...]) -> None:
         """Have these bundles unpacked where the node sees them. Raises RefusalError."""
         self._check_node(node)
@@ -210,7 +226,7 @@ class RayEngine:
             await asyncio.to_thread(self._files.note_attempt, key, parts)
             try:
                 carried = await self._carried(launch, parts)
-            except _NotCarriedError as error:
+            except NotCarriedError as error:
                 self._fail(key, str(error), node=error.node)
                 return
             await self._attempts.launch(key, carried, dict(launch.secrets), epoch=epoch)
@@ -324,27 +340,15 @@ class RayEngine:
         return ""
 
     async def _carried(self, launch: Launch, parts: Mapping[str, Part]) -> dict[str, Part]:
-        """With the bundle wherever a node does not see ours; that it goes on is told meanwhile."""
-        far = [node for node in parts if not self._fleet.facts(node).shared]
-        if not launch.bundle or not far:
-            return dict(parts)
-        carrying = asyncio.gather(*(self._carry(node, launch) for node in far))
-        while not (await asyncio.wait({carrying}, timeout=PREPARING_TOLD_EVERY_S))[0]:
-            self._outbox.put(LaunchPreparing(at_ms=now_ms(), key=key_of(launch)))
-        places = dict(zip(far, await carrying, strict=True))
-        return {
-            node: {**part, "template": places.get(node, part["template"])}
-            for node, part in parts.items()
-        }
-
-    async def _carry(self, node: str, launch: Launch) -> str:
-        """Raises _NotCarriedError, unless it may run already: then its node itself is asked."""
-        try:
-            return await self._carrier.carry(node, launch.bundle)
-        except (LinkLostError, RefusedError) as error:
-            if self._attempts.nodes_of(key_of(launch)):
-                return ""
-            raise _NotCarriedError(node, str(error)) from error
+        """With the bundle wherever a node does not see ours. Raises NotCarriedError."""
+        key = key_of(launch)
+        return await self._carrier.carried(
+            launch.bundle,
+            parts,
+            far=[node for node in parts if not self._fleet.facts(node).shared],
+            known=bool(self._attempts.nodes_of(key)),
+            goes_on=lambda: self._outbox.put(LaunchPreparing(at_ms=now_ms(), key=key)),
+        )
 
     async def _ask_holder(
         self, key: AttemptKey, rank: int, verb: str, **fields: Any
@@ -388,9 +392,3 @@ class RayEngine:
         self._outbox.put(self._provisions.told(node))
         self._outbox.put(*self._attempts.take_inventory(node, inventory))
         self._attempts.stop_again(node)
-
-
-class _NotCarriedError(Exception):
-    def __init__(self, node: str, why: str) -> None:
-        super().__init__(why)
-        self.node = node

@@ -36,6 +36,7 @@ from gigawatt.engine.supervisor.rank_module import put_beside_ranks
 from gigawatt.engine.talk import Attachment, ByteStream, Command, WindowSize
 from gigawatt.model.checkpoint import Candidate, Finding
 from gigawatt.model.gang import Isolation
+from gigawatt.model.health import CheckResult
 from gigawatt.model.launch import AttemptKey, Launch
 from gigawatt.model.node import NodeReport, NodeState
 from gigawatt.model.observation import LaunchFailed, NodeSeen, Observation
@@ -182,7 +183,7 @@ class SlurmEngine:
             if state is NodeState.READY:
                 if self._barred.get(node) or drained_by_us(known):
                     await self._slurm.resume(node)
-            elif not known.closed or drained_by_us(known):
+            elif state is not NodeState.CHECKING and (not known.closed or drained_by_us(known)):
                 await self._slurm.drain(node, f"{OURS}{reason or state.value}")
         except SlurmUnavailableError as error:
             raise RefusalError(RefusalCode.UNAVAILABLE, str(error)) from error
@@ -192,6 +193,13 @@ class SlurmEngine:
             self._barred.pop(node, None)
         else:
             self._barred[node] = f"node {node} is {state.value}: {reason}"
+
+    async def check(self, node: str, level: str) -> tuple[CheckResult, ...]:
+        """None: Slurm's HealthCheckProgram checks its nodes, and what it drains is closed here. Raises RefusalError."""
+        if node not in self._fleet.slurm:
+            raise RefusalError(RefusalCode.NOT_FOUND, f"Slurm has no node {node}")
+        log.debug("checks of %s on %s are left to Slurm", level, node)
+        return ()
 
     async def prepare(self, node: str, digests: tuple[str, ...]) -> None:
         """Have these bundles unpacked, where every node sees them. Raises RefusalError."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from gigawatt.engine.supervisor import beside, probe, sweep, tree
 from gigawatt.engine.supervisor.attempt import Attempt, Phase
+from gigawatt.engine.supervisor.checks import Checks
 from gigawatt.engine.supervisor.host import Host
 from gigawatt.engine.supervisor.job import with_devices
 from gigawatt.engine.supervisor.layout import Journal, write_whole
@@ -39,6 +40,7 @@ class Node:
         self._stage_s = stage_s
         self._devices = devices  # that are given to us to share out; None leaves it as it was asked
         self._host = host
+        self.checks = Checks(host)
         self._records = records  # that went: run, or ended and not released
         self._attempts: dict[str, Attempt] = {}  # staged or with processes
         self._staging: dict[str, list[Reply]] = {}
@@ -82,6 +84,7 @@ class Node:
             self._staging[spec.key].append(reply)
             return
         self._staging[spec.key] = [reply]
+        self.checks.give_way()
         secrets = {str(name): str(value) for name, value in message["secrets"].items()}
         prepare(self._host, spec, secrets, lambda result: self._prepared(spec, result))
 
@@ -169,6 +172,7 @@ class Node:
     def stop_all(self, *, grace_s: float, on_idle: Callable[[], None]) -> None:
         """End everything; `on_idle` is called when nothing runs."""
         self._on_idle = on_idle
+        self.checks.stop()
         for attempt in tuple(self._attempts.values()):
             if attempt.phase is Phase.STAGED:
                 self._drop_staged(attempt)

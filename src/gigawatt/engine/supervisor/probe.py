@@ -23,9 +23,10 @@ def stacks(loop: Loop, pid: int, report: Path, done: Callable[[str], None]) -> N
     """Call with a text about the rank's process and all below it."""
     pids = tree.descendants([pid])
     path = spy.program()
-    strangers = [each for each in pids if not _dumps(each, report)]
+    strangers = [each for each in pids if not _dumps(each, report) or _is_stopped(each)]
 
     def seen(spied: dict[int, str]) -> None:
+        spied = {each: f"{_stopped_line(each)}{text}" for each, text in spied.items()}
         unseen = [each for each in pids if each not in spied]
         _dumped(loop, unseen, report, lambda parts: done(_joined(pids, {**parts, **spied})))
 
@@ -46,6 +47,8 @@ def _dumped(
     dumps = {each: report / f"stacks-{each}" for each in pids if _dumps(each, report)}
     before = {each: path.stat().st_size for each, path in dumps.items()}
     tree.send(STACKS_SIGNAL, dumps)
+    stopped = [each for each in dumps if _is_stopped(each)]
+    tree.send(signal.SIGCONT, stopped)  # to answer our signal, which comes before anything else
     deadline_s = time.monotonic() + WAIT_S_MAX
     sizes = dict(before)
 
@@ -53,6 +56,7 @@ def _dumped(
         after = {each: path.stat().st_size for each, path in dumps.items()}
         settled = after == sizes and all(after[each] > before[each] for each in dumps)
         if settled or time.monotonic() > deadline_s:
+            tree.send(signal.SIGSTOP, stopped)
             done({each: _describe(each, dumps.get(each), before.get(each, 0)) for each in pids})
             return
         sizes.update(after)
@@ -75,9 +79,19 @@ def _dumps(pid: int, report: Path) -> bool:
     return bool(caught >> (STACKS_SIGNAL - 1) & 1)
 
 
+def _is_stopped(pid: int) -> bool:
+    """Whether someone has stopped it, as by SIGSTOP."""
+    stat = tree.read_stat(pid)
+    return stat is not None and stat.state == "T"
+
+
+def _stopped_line(pid: int) -> str:
+    return f"process {pid} is stopped, as by SIGSTOP\n" if _is_stopped(pid) else ""
+
+
 def _describe(pid: int, dump: Path | None, offset: int) -> str:
     command = _read(pid, "cmdline").replace("\0", " ").strip() or _read(pid, "comm").strip()
-    head = f"process {pid}: {command[:200]}"
+    head = f"{_stopped_line(pid)}process {pid}: {command[:200]}"
     if dump is not None:
         with dump.open("rb") as file:
             file.seek(offset)

@@ -194,6 +194,7 @@ class Server:
             "probe": self._node.probe,
             "exec": self._node.exec,
             "bundle-whole": self._shelf.finish,
+            "check": self._node.checks.run,
         }
         talk: dict[str, Callable[[Message, Connection], None]] = {
             "run": self._live.run,

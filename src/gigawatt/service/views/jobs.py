@@ -83,6 +83,7 @@ class AttemptView:
     charged_to: str
     evidence: tuple[EvidenceView, ...]
     nodes: tuple[str, ...]
+    spares: tuple[str, ...]
     placed_ms: int
     starting_ms: int | None
     running_ms: int | None
@@ -252,6 +253,7 @@ def attempt_view(attempt: Attempt) -> AttemptView:
         charged_to=attempt.charged_to,
         evidence=tuple(evidence_view(fact) for fact in attempt.evidence),
         nodes=attempt.nodes,
+        spares=tuple(spare.node for spare in attempt.spares),
         placed_ms=attempt.placed_ms,
         starting_ms=attempt.starting_ms,
         running_ms=attempt.running_ms,

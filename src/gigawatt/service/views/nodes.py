@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from gigawatt.model.node import TOPOLOGY_LEVELS, Node
 from gigawatt.model.resources import Resources
+from gigawatt.model.suspicion import ONE, score
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,8 +28,32 @@ class GpuView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MarkView:
+    """A failure that is laid to a node; `gang` and `attempt` name what failed."""
+
+    at_ms: int
+    gang: str
+    attempt: int
+    what: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckView:
+    """The newest result of one check: ok, warn or fail."""
+
+    name: str
+    outcome: str
+    at_ms: int
+    detail: str
+    took_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NodeView:
-    """A node. `topology` names the levels that are known; `gangs` hold a share of it now."""
+    """A node. `topology` names the levels that are known; `gangs` hold a share of it now. `by` asked for its state, and
+    `suspicion` is how many failures are laid to it, each counting half after a day.
+    """
 
     id: str
     state: str
@@ -44,9 +69,14 @@ class NodeView:
     gangs: tuple[str, ...]
     changed_ms: int
     version: int
+    by: str
+    deadline_ms: int
+    suspicion: float
+    marks: tuple[MarkView, ...]
+    checks: tuple[CheckView, ...]
 
 
-def node_view(node: Node, *, free: Resources | None, gangs: Sequence[str]) -> NodeView:
+def node_view(node: Node, *, free: Resources | None, gangs: Sequence[str], now_ms: int) -> NodeView:
     """`free` is None for a node that the leader does not know: nothing of it can be had."""
     report = node.report
     levels = zip(TOPOLOGY_LEVELS, report.topology, strict=False)
@@ -68,6 +98,29 @@ def node_view(node: Node, *, free: Resources | None, gangs: Sequence[str]) -> No
         gangs=tuple(sorted(gangs)),
         changed_ms=node.changed_ms,
         version=node.version,
+        by=node.by,
+        deadline_ms=node.deadline_ms,
+        suspicion=score(node.marks, now_ms=now_ms) / ONE,
+        marks=tuple(
+            MarkView(
+                at_ms=mark.at_ms,
+                gang=mark.gang,
+                attempt=mark.attempt,
+                what=mark.what,
+                detail=mark.detail,
+            )
+            for mark in node.marks
+        ),
+        checks=tuple(
+            CheckView(
+                name=each.name,
+                outcome=each.outcome.value,
+                at_ms=each.at_ms,
+                detail=each.detail,
+                took_ms=each.took_ms,
+            )
+            for each in node.checks
+        ),
     )
 
 

@@ -54,6 +54,21 @@ class PartView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MissingView:
+    """Which of the files that were asked for are to be sent."""
+
+    missing: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackView:
+    """Files of a pack that are stored now, and how many the tenant did not have before."""
+
+    files: int
+    new: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UploadView:
     """A file that is sent in parts, and which of them are here. `finishing` while the whole is proven and stored."""
 

@@ -5,7 +5,7 @@ from typing import Any
 from gigawatt.model.endpoint import EndpointSpec
 from gigawatt.model.environment import EnvironmentSpec
 from gigawatt.model.gang import Shape
-from gigawatt.model.job import JobSpec
+from gigawatt.model.job import HANG_OFF, JobSpec
 from gigawatt.model.volume import Mount
 
 
@@ -30,6 +30,7 @@ def job_spec_fields(spec: JobSpec, environment: EnvironmentSpec) -> dict[str, An
         "model": _output_fields(spec),
         "checkpoints": _keep_fields(spec),
         "terminal": spec.terminal,
+        "hang": {0: "auto", HANG_OFF: "off"}.get(spec.hang_steps, spec.hang_steps),
         "from": f"{spec.origin.job}@{spec.origin.checkpoint.step}" if spec.origin else "",
     }
 
@@ -42,6 +43,7 @@ def mount_fields(mount: Mount) -> dict[str, Any]:
 
 def gang_fields(shape: Shape) -> dict[str, Any]:
     """A gang in the job file's words."""
+    segment, spread = shape.segment, shape.spread
     return {
         "nodes": {"min": shape.nodes_min, "max": shape.nodes_max},
         "ranks_per_node": shape.ranks_per_node,
@@ -50,6 +52,11 @@ def gang_fields(shape: Shape) -> dict[str, Any]:
         "cpus": shape.per_node.milli_cpu / 1_000,
         "memory": shape.per_node.memory_bytes,
         "same": shape.same,
+        "segment": segment and {"nodes": segment.nodes, "level": segment.level},
+        "spares": shape.spares,
+        "spread": spread and {"level": spread.level, "at_most": spread.at_most or None},
+        "apart": [{"labels": dict(each.labels), "level": each.level} for each in shape.apart],
+        "watts": shape.milliwatts / 1_000,
     }
 
 

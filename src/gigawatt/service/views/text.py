@@ -11,7 +11,7 @@ from gigawatt.model.reason import Reason, ReasonCode
 
 V = TypeVar("V")
 
-UNITS = {"milli_gpu": ("GPU", 1_000), "milli_cpu": ("CPU", 1_000)}
+UNITS = {"milli_gpu": ("GPU", 1_000), "milli_cpu": ("CPU", 1_000), "milliwatts": ("W", 1_000)}
 _LEADS = {
     ReasonCode.NO_NODES: "the cluster has no node yet",
     ReasonCode.IMPOSSIBLE: "no cluster of this size could ever hold it",
@@ -23,10 +23,12 @@ _LEADS = {
     ReasonCode.BEHIND_HEAD: "the policy starts nothing past a gang that waits",
     ReasonCode.HOLD_AHEAD: "it starts at the time of its hold, which has not come",
     ReasonCode.BEING_FREED: "others stop or move for it, and its nodes are kept for it",
-    ReasonCode.OUTSIDE_WINDOW: "its windows do not include now",
+    ReasonCode.OUTSIDE_WINDOW: "it may not run now, by its windows or in a pause after failures",
     ReasonCode.DEPENDENCY: "a job that it comes after has not ended",
     ReasonCode.ENVIRONMENT: "its environment is being built",
     ReasonCode.NOT_CONSIDERED: "the last cycle's work ended before its turn; the next goes on there",
+    ReasonCode.APART: "it fits only beside gangs that it keeps apart from, or that keep apart from it",
+    ReasonCode.POWER: "the feeds of its nodes carry no more now",
     ReasonCode.LIMIT: "its project would use more than its limit",
     ReasonCode.QUOTA_EXCEEDED: "its project would use more than its quota, and does not borrow",
     ReasonCode.STOPPING: "its last attempt is still being stopped",
