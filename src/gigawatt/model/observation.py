@@ -73,6 +73,7 @@ class LaunchAccepted:
     key: AttemptKey
     master_port: int = 0
     port: int = 0
+    reference: str = ""  # what it is called where the engine has it from: "Slurm job 4711 of ci"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from gigawatt.engine.conformance import (
     checkpoints,
     checks,
+    faults,
     fencing,
     isolation,
     launches,
@@ -12,6 +13,7 @@ from gigawatt.engine.conformance import (
     output,
     reports,
     restarts,
+    scale,
     stops,
     talks,
 )
@@ -53,6 +55,12 @@ CASES: dict[str, Callable[[Bench], Awaitable[str]]] = {
     "adoption-keeps-processes": restarts.adoption_keeps_processes,
     "exit-while-nobody-leads-is-told": restarts.exit_while_nobody_leads_is_told,
     "released-attempts-are-not-told": restarts.released_attempts_are_not_told,
+    "cut-launch-is-made-whole": faults.cut_launch_is_made_whole,
+    "stop-during-a-launch-leaves-nothing": faults.stop_during_a_launch_leaves_nothing,
+    "two-hundred-ranks-start-and-end": scale.two_hundred_ranks_start_and_end,
+    "huge-log-is-kept-to-its-limit": scale.huge_log_is_kept_to_its_limit,
+    "silence-is-no-death": faults.silence_is_no_death,
+    "killed-supervisor-loses-its-ranks-alone": faults.killed_supervisor_loses_its_ranks_alone,
     "lost-node-is-noticed": lost.lost_node_is_noticed,
     "isolation-process": isolation.processes_are_apart,
     "isolation-user": isolation.users_differ,
