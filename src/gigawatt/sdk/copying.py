@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 CHUNK_BYTES = 8 * 1024 * 1024
 READ_BYTES = 256 * 1024
@@ -19,8 +19,9 @@ FICLONE = 0x40049409  # of Linux: the file shares its blocks with another one un
 FALLOC_FL_KEEP_SIZE = 1  # of Linux: blocks are set aside, and the file's size stays
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
-_fallocate = ctypes.CDLL(None, use_errno=True).fallocate
-_fallocate.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
+_fallocate: Any = getattr(ctypes.CDLL(None, use_errno=True), "fallocate", None)  # of Linux alone
+if _fallocate is not None:
+    _fallocate.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
 
 
 class Sum(Protocol):
@@ -44,8 +45,8 @@ def copy_hashed(
 ) -> int:
     """Copy all of a file from its start into an empty one that is open to be read too; how many bytes.
 
-    Each of `sums` gets all of them, in another thread. `flush` begins to make it durable on the way, for an fsync that follows. What is hashed is what was written, also where
-    the source changes meanwhile. Raises OSError, TooLongError.
+    Each of `sums` gets all of them, in another thread. `flush` begins to make it durable on the way, for an fsync that
+    follows. What is hashed is what was written, also where the source changes meanwhile. Raises OSError, TooLongError.
     """
     move = _shared if _cloned(source_fd, target_fd) else _moved
     reserved = 0 if move is _shared else _reserved(source_fd, target_fd, limit_bytes)
@@ -116,7 +117,7 @@ def _reserved(source_fd: int, target_fd: int, limit_bytes: int) -> int:
     0 where it is not worth it, may not be copied whole, or the file system cannot. Raises OSError where there is no room.
     """
     size = os.fstat(source_fd).st_size
-    if not CHUNK_BYTES < size <= limit_bytes:
+    if _fallocate is None or not CHUNK_BYTES < size <= limit_bytes:
         return 0
     if _fallocate(target_fd, FALLOC_FL_KEEP_SIZE, 0, size) == 0:
         return size
