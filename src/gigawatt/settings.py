@@ -13,9 +13,16 @@ from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.retention import Retention
 from gigawatt.service.networks import parse_networks
 
-FILES = ("artifacts_credentials", "notify_ca_file", "mail_password_file")
-ENGINES = ("local",)
+FILES = (
+    "artifacts_credentials",
+    "ray_token",
+    "slurm_topology",
+    "notify_ca_file",
+    "mail_password_file",
+)
+ENGINES = ("local", "ray", "slurm")
 CHOICES = {
+    "ray_nodes": ("joined", "all"),
     "mail_tls": ("starttls", "tls", "none"),
     "preempt": ("off", "project"),
     "reclaim": ("off", "on"),
@@ -25,6 +32,7 @@ CHOICES = {
 RANGES = {
     "port": (0, 65_535),
     "gateway_port": (0, 65_535),
+    "ray_port": (1, 65_535),
     "mail_port": (1, 65_535),
     "workspace_port": (0, 65_535),
     "nodes": (1, 256),
@@ -68,7 +76,29 @@ class Settings:
     port: Annotated[int, "The port of the API; 0 takes a free one."] = 8484
     gateway_port: Annotated[int, "The port of the gateway; 0 takes a free one."] = 8485
     nodes: Annotated[int, "How many virtual nodes this machine is shared out to."] = 1
-    engine: Annotated[str, "What runs processes: local."] = "local"
+    engine: Annotated[
+        str,
+        "What runs processes: local, on this machine; ray, on a Ray cluster; slurm, on the cluster that sinfo shows here.",
+    ] = "local"
+    ray_address: Annotated[
+        str, "The head of a Ray cluster that is there, HOST:PORT; empty starts one of our own."
+    ] = ""
+    ray_port: Annotated[int, "The port of a head of our own."] = 6379
+    ray_token: Annotated[
+        str, "The file with the token of a Ray cluster that is there, readable by its owner alone."
+    ] = ""
+    ray_nodes: Annotated[
+        str, "Which nodes of it are used: joined, those of gw node join; all, whatever it has."
+    ] = "joined"
+    slurm_partition: Annotated[
+        str, "The partition whose nodes are used; empty for all that Slurm has."
+    ] = ""
+    slurm_options: Annotated[
+        str, "More options for every sbatch, as in a shell: --account=ai --qos=high."
+    ] = ""
+    slurm_topology: Annotated[
+        str, "A topology.conf or topology.yaml in place of what Slurm tells; empty for that."
+    ] = ""
     store: Annotated[str, "The database's URL; empty for SQLite in the data directory."] = ""
     disk_free_min: Annotated[
         int, "Bytes that must be free in the data directory before a start."

@@ -60,6 +60,7 @@ SECTIONS = {
     "Operate": {
         "up": _entry("up", "up", "Start gigawatt on this machine."),
         "down": _entry("down", "down", "Stop the instance that `gw up` started."),
+        "node": _entry("node", "node", "Make this machine a node of a cluster."),
         "nodes": _entry("nodes", "nodes", "List, show, cordon and drain nodes."),
         "power": _entry("power", "power", "Show or set the power tree and its caps."),
         "events": _entry("events", "events", "Print what happened, and what happens."),

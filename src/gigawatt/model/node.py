@@ -91,6 +91,7 @@ class NodeReport:
     system: str = ""  # e.g. "Linux 6.1 x86_64"
     pythons: tuple[str, ...] = ()
     labels: tuple[tuple[str, str], ...] = ()
+    closed: str = ""  # why its cluster lets nothing start there, by whoever runs that
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

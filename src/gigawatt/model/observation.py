@@ -36,6 +36,7 @@ class NodeChecked:
     at_ms: int
     node: str
     results: tuple[CheckResult, ...]
+    level: str = ""  # which were to run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +73,7 @@ class LaunchAccepted:
     key: AttemptKey
     master_port: int = 0
     port: int = 0
+    reference: str = ""  # what it is called where the engine has it from: "Slurm job 4711 of ci"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -78,6 +78,7 @@ from gigawatt.reconcile import (
     arrays,
     attempts,
     checkpoints,
+    closures,
     drains,
     endpoints,
     entitlements,
@@ -151,7 +152,7 @@ def command(turn: Turn, asked: Command) -> Entity:  # noqa: C901, PLR0911, PLR09
         case StopEndpoint():
             return endpoints.stop(turn, asked)
         case ChangeNode() | RunChecks():
-            return nodes.command(turn, asked)
+            return closures.command(turn, asked)
         case NoteAccess():
             return accesses.note(turn, asked)
         case CreateProject() | SetEntitlement():
@@ -187,7 +188,7 @@ def observation(turn: Turn, seen: Observation) -> None:  # noqa: C901, PLR0912 -
     """Take in what was seen. Seen again, it changes nothing."""
     match seen:
         case NodeSeen():
-            nodes.seen(turn, seen)
+            closures.seen(turn, seen)
         case NodeLost():
             nodes.lost(turn, seen)
         case NodeChecked():

@@ -98,6 +98,9 @@ def preparing(turn: Turn, owner: Owner, attempt: Attempt, seen: LaunchPreparing)
 
 def accepted(turn: Turn, owner: Owner, attempt: Attempt, seen: LaunchAccepted) -> None:
     after = replace(attempt, master_port=seen.master_port, port=seen.port)
+    if seen.reference and all(fact.detail != seen.reference for fact in after.evidence):
+        fact = Evidence(at_ms=seen.at_ms, what="engine", detail=seen.reference)
+        after = replace(after, evidence=(*after.evidence, fact))
     if attempt.phase is AttemptPhase.PLACED:
         after = replace(after.moved(AttemptPhase.STARTING), starting_ms=seen.at_ms)
     if after != attempt:

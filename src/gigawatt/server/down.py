@@ -60,11 +60,15 @@ def _end(pid: int, how: signal.Signals, data: Path) -> None:
 def _clear(data: Path) -> None:
     """After a control plane that was killed: end its gateway, its supervisors and their ranks."""
     from gigawatt.engine.local import shut_down_supervisors
+    from gigawatt.engine.ray.ending import shut_down_cluster
+    from gigawatt.engine.slurm import SlurmCommands, shut_down_jobs
 
     lock = take_lock(data)
     try:
         stop_gateway(data)
         asyncio.run(shut_down_supervisors(data))
+        asyncio.run(shut_down_cluster(data))
+        asyncio.run(shut_down_jobs(data, SlurmCommands()))
         forget_instance(data)
     finally:
         os.close(lock)

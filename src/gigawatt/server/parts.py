@@ -1,8 +1,10 @@
 """Everything that an instance is made of, put together. Nothing is started here."""
 
 import platform
+import shlex
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from gigawatt.api.handoff import SOCKET, Handoff
 from gigawatt.build.artifacts import ArtifactStore
@@ -27,6 +29,9 @@ from gigawatt.control.premises import LocalPremises
 from gigawatt.control.workshop import LocalWorkshop
 from gigawatt.engine.local import LocalEngine
 from gigawatt.engine.local.datasets import Datasets
+from gigawatt.engine.ray import RayEngine
+from gigawatt.engine.slurm import SlurmCommands, SlurmEngine, SlurmOptions
+from gigawatt.engine.slurm.site import read_topology
 from gigawatt.model.retention import Kind
 from gigawatt.reconcile.pressure import Marks
 from gigawatt.reconcile.turn import Site
@@ -34,6 +39,7 @@ from gigawatt.scheduler.policy import Policy
 from gigawatt.server.gateway import Address, GatewayProcess
 from gigawatt.server.instance import Instance, secret
 from gigawatt.server.keys import rank_secrets
+from gigawatt.server.ray import ray_cluster, ray_options
 from gigawatt.service.authenticate import Keyring
 from gigawatt.service.disk import Disk
 from gigawatt.service.doors import Doors
@@ -52,11 +58,13 @@ FILE_LEASE_MS = (
     300_000  # renewing is most of what an idle instance does, and the directory is locked anyway
 )
 
+AnyEngine = LocalEngine | RayEngine | SlurmEngine
+
 
 @dataclass(slots=True, kw_only=True)
 class Parts:
     store: Store
-    engine: LocalEngine
+    engine: AnyEngine
     leader: Leader
     actuator: Actuator
     workshop: LocalWorkshop
@@ -157,7 +165,7 @@ def _services(
     instance: Instance,
     stores: _Stores,
     access: _Access,
-    engine: LocalEngine,
+    engine: AnyEngine,
     *,
     proxy_url: str,
 ) -> Services:
@@ -198,7 +206,33 @@ def _artifacts(settings: Settings) -> ArtifactStore:
     return ArtifactStore(root, remote, cache_bytes_max=settings.artifacts_cache_bytes_max)
 
 
-def _engine(settings: Settings, instance: Instance, stores: _Stores) -> LocalEngine:
+def _engine(settings: Settings, instance: Instance, stores: _Stores) -> AnyEngine:
+    datasets = Datasets(
+        settings.data,
+        stores.buckets.materialise,
+        stored=stores.artifacts.exists,
+        bytes_max=settings.data_bytes_max,
+    )
+    if settings.engine == "slurm":
+        return SlurmEngine(
+            settings.data,
+            SlurmCommands(),
+            options=_slurm_options(settings),
+            api_url=instance.api_url,
+            unpack=unpack,
+            archive=stores.artifacts.sound,
+            datasets=datasets,
+        )
+    if settings.engine == "ray":
+        return RayEngine(
+            settings.data,
+            ray_cluster(settings),
+            options=ray_options(settings),
+            api_url=instance.api_url,
+            unpack=unpack,
+            archive=stores.artifacts.sound,
+            datasets=datasets,
+        )
     return LocalEngine(
         settings.data,
         nodes=settings.nodes,
@@ -206,12 +240,17 @@ def _engine(settings: Settings, instance: Instance, stores: _Stores) -> LocalEng
         api_url=instance.api_url,
         unpack=unpack,
         archive=stores.artifacts.sound,
-        datasets=Datasets(
-            settings.data,
-            stores.buckets.materialise,
-            stored=stores.artifacts.exists,
-            bytes_max=settings.data_bytes_max,
-        ),
+        datasets=datasets,
+    )
+
+
+def _slurm_options(settings: Settings) -> SlurmOptions:
+    """Raises RefusalError for a topology that cannot be read."""
+    return SlurmOptions(
+        partition=settings.slurm_partition,
+        options=tuple(shlex.split(settings.slurm_options)),
+        orphan_s=settings.orphan_s,
+        topology=read_topology(Path(settings.slurm_topology)) if settings.slurm_topology else (),
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from gigawatt.control.cycle import Outcome
 from gigawatt.model.job import Job, JobPhase
-from gigawatt.model.ledger import LedgerEntry, NodeAccount, TimeClass, Use
+from gigawatt.model.ledger import LedgerEntry, NodeAccount, Use
 from gigawatt.twin.tally import UNITS
 from gigawatt.twin.work import START_MS
 
@@ -31,7 +31,7 @@ class Ended:
     jct_ms: int
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class History:
     """`took` every outcome, in order; then `closed` once. Times count from the start of virtual time."""
 
@@ -173,6 +173,3 @@ def _use_of(account: NodeAccount, entry: LedgerEntry) -> Use | None:
 def _same(one: LedgerEntry, other: LedgerEntry) -> bool:
     """Whether both are of the same attempt on the same node."""
     return (one.node, one.gang, one.attempt) == (other.node, other.gang, other.attempt)
-
-
-CLASSES = tuple(each.value for each in TimeClass)

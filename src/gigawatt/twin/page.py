@@ -1,4 +1,7 @@
-"""Reports as one HTML page that needs nothing else: no script, no fonts, no network. Every name in it is escaped."""
+"""Reports as one HTML page that needs nothing else: no script, no fonts, no network. Every name in it is escaped.
+
+It is well-formed XML too.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -47,9 +50,9 @@ def page(runs: Sequence[Shown], *, title: str) -> str:
     style = files("gigawatt.twin").joinpath("page.css").read_text(encoding="utf-8")
     sections = (_summary(runs), _ledgers(runs), _queues(runs), _sizes(runs), _projects(runs))
     return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<meta name="color-scheme" content="light dark">'
+        '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"/>'
+        '<meta name="viewport" content="width=device-width, initial-scale=1"/>'
+        '<meta name="color-scheme" content="light dark"/>'
         f"<title>{escape(title)}</title><style>{style}</style></head>"
         f"<body><main><h1>{escape(title)}</h1>{''.join(sections)}</main></body></html>\n"
     )

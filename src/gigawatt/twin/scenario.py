@@ -34,8 +34,9 @@ from gigawatt.twin.machines import Timing
 from gigawatt.twin.run import Scenario
 from gigawatt.twin.serving import Diurnal, Load, Points
 from gigawatt.twin.site import build_site
-from gigawatt.twin.synthetic import Size, Synthetic, synthetic_works
+from gigawatt.twin.synthetic import Habits, Size, Synthetic, synthetic_works
 from gigawatt.twin.traces.curve import read_curve
+from gigawatt.twin.traces.journal import read_journal
 from gigawatt.twin.traces.swf import read_swf
 from gigawatt.twin.traces.table import PHILLY, Mapped, mapping_of, read_table
 from gigawatt.twin.work import Work
@@ -81,7 +82,7 @@ class WorkloadForm(_Form):
     """Either a trace, or jobs that are drawn."""
 
     trace: str = ""
-    format: Literal["swf", "philly", "csv"] = "swf"
+    format: Literal["swf", "philly", "csv", "journal"] = "swf"
     map: dict[str, str] = {}
     jobs: int = Field(default=0, ge=0, le=JOBS_MAX)
     gap: Duration = 60_000
@@ -89,6 +90,11 @@ class WorkloadForm(_Form):
     run_p90: Duration = 7_200_000
     limit_factor: float = Field(default=3.0, ge=0, le=1000)
     projects: int = Field(default=1, ge=1, le=100_000)
+    hours: list[Annotated[float, Field(ge=0)]] = Field(default=[], max_length=24)
+    weekend: float = Field(default=1.0, ge=0, le=100)
+    users: int = Field(default=0, ge=0, le=10_000)
+    habit: float = Field(default=0.8, ge=0, le=1)
+    round_limits: bool = False
     sizes: list[SizeForm] = Field(default=[], max_length=1000)
 
 
@@ -340,6 +346,8 @@ def _works(file: Path, form: ScenarioForm, node_gpus: int) -> tuple[Work, ...]:
         trace = file.parent / workload.trace
         if workload.format == "swf":
             return read_swf(trace, jobs_max=workload.jobs).works
+        if workload.format == "journal":
+            return read_journal(trace, jobs_max=workload.jobs).works
         pairs = tuple(f"{field}={column}" for field, column in workload.map.items())
         columns = PHILLY if workload.format == "philly" else mapping_of(pairs)
         mapped = Mapped(columns=columns, node_gpus=node_gpus)
@@ -351,6 +359,9 @@ def _works(file: Path, form: ScenarioForm, node_gpus: int) -> tuple[Work, ...]:
     if not 0 < workload.run_median <= workload.run_p90:
         detail = f"{file}: workload.run_median must be above 0 and not above workload.run_p90"
         raise RefusalError(RefusalCode.INVALID, detail, field="workload.run_median")
+    if workload.hours and not (len(workload.hours) == 24 and sum(workload.hours)):
+        detail = f"{file}: workload.hours must be 24 weights, not all 0"
+        raise RefusalError(RefusalCode.INVALID, detail, field="workload.hours")
     synthetic = Synthetic(
         jobs=workload.jobs,
         gap_ms=workload.gap,
@@ -358,6 +369,10 @@ def _works(file: Path, form: ScenarioForm, node_gpus: int) -> tuple[Work, ...]:
         run_p90_ms=workload.run_p90,
         limit_factor=workload.limit_factor,
         projects=workload.projects,
+        hours=tuple(workload.hours),
+        weekend=workload.weekend,
+        habits=Habits(users=workload.users, part=workload.habit) if workload.users else None,
+        round_limits=workload.round_limits,
         sizes=tuple(Size(weight=each.weight, shape=_shape(each)) for each in workload.sizes),
     )
     return tuple(synthetic_works(synthetic, seed=form.seed))

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from gigawatt.engine.conformance.bench import Bench
+from gigawatt.engine.conformance.bench import Bench, Faults
 from gigawatt.engine.local import LocalEngine, NodeSpec
 from tests.waiting import until
 
@@ -37,7 +37,7 @@ async def leading(
     scratch = data.parent / "scratch"
     scratch.mkdir(exist_ok=True)
     make = make_engine or (lambda: LocalEngine(data, nodes=some_nodes(nodes)))
-    bench = Bench(make, lose_node=None, epoch=epoch, scratch=scratch, tag="test")
+    bench = Bench(make, faults=Faults(), epoch=epoch, scratch=scratch, tag="test")
     await bench.start("test")
     try:
         yield bench

@@ -1,8 +1,6 @@
 """The conformance suite on the local engine, each case a test."""
 
 import asyncio
-import os
-import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from gigawatt.engine.conformance import CASES, Report, run
+from gigawatt.engine.conformance.local import local_faults
 from gigawatt.engine.local import LocalEngine, shut_down_supervisors
 
 pytestmark = pytest.mark.slow
@@ -23,10 +22,7 @@ def report() -> Iterator[Report]:
     with tempfile.TemporaryDirectory(prefix="gw-") as directory:
         data = Path(directory)
 
-        async def lose(engine: LocalEngine, node: str) -> None:
-            os.kill(engine.supervisor_pid(node), signal.SIGKILL)
-
-        yield asyncio.run(run(lambda: LocalEngine(data, nodes=2), lose_node=lose))
+        yield asyncio.run(run(lambda: LocalEngine(data, nodes=2), faults=local_faults()))
         assert asyncio.run(shut_down_supervisors(data, grace_s=0)) == []
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gigawatt.engine.supervisor.serve import PACKAGE, PUT_BESIDE_RANKS
+from gigawatt.engine.supervisor.rank_module import PACKAGE, PUT_BESIDE_RANKS
 
 pytestmark = pytest.mark.slow
 

@@ -13,6 +13,7 @@ from gigawatt.model.plan import Claim, Plan, Taking
 from gigawatt.model.quota import UNSET
 from gigawatt.model.reason import ReasonCode
 from gigawatt.model.world import World
+from gigawatt.scheduler.policy import Policy
 from tests.property.scheduler.checks import (
     carried_out,
     over_capacity,
@@ -95,6 +96,33 @@ def wrongly_reclaimed(world: World, decision: Decision) -> Iterator[str]:
             takes = _work(world, victim.gang).gang().shape.per_node.vector()
             if of == _project(claimant) or any(takes[k] for k in short):
                 yield f"{victim.gang} of {of} is taken, which is left {left} of {bounds}"
+
+
+def wrongly_yielded(world: World, decision: Decision, policy: Policy, now_ms: int) -> Iterator[str]:
+    """Who yields is a job of no higher priority that has run by a level more, of the same project or beyond its quota."""
+    for plan in decision.plans:
+        if plan.taking is not Taking.YIELD:
+            continue
+        claimant = waiting(world)[plan.gang]
+        for victim in plan.victims:
+            work = _work(world, victim.gang)
+            gang, attempt = work.gang(), work.attempt
+            assert attempt is not None
+            ran_ms = gang.attained_ms + now_ms - attempt.placed_ms
+            if _level(ran_ms, policy) <= _level(claimant.attained_ms, policy):
+                yield f"{victim.gang} has run for {ran_ms}, {plan.gang} for {claimant.attained_ms}"
+            if not isinstance(work, Job) or gang.priority > claimant.priority:
+                yield f"{victim.gang} yields to {plan.gang}"
+            of = _project(gang)
+            quota = world.projects[of].entitlement.quota.vector() if of in world.projects else ()
+            told = [kind for kind, most in enumerate(quota) if most != UNSET]
+            used = _used(world, of, set())
+            if told and of != _project(claimant) and all(used[k] <= quota[k] for k in told):
+                yield f"{victim.gang} yields, and {of} stays within its quota"
+
+
+def _level(ran_ms: int, policy: Policy) -> int:
+    return sum(ran_ms >= each for each in policy.levels_ms)
 
 
 def not_proven(world: World, decision: Decision) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -59,7 +60,7 @@ def test_an_export_is_a_trace_one_job_a_line_or_one_list(tmp_path: Path) -> None
 
 
 def test_what_the_command_line_prints_of_a_job_is_read_too(tmp_path: Path) -> None:
-    shown = {
+    shown: dict[str, Any] = {
         "phase": "succeeded",
         "tenant": "default",
         "project": "vision",

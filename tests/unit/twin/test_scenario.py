@@ -5,10 +5,12 @@ import pytest
 
 from gigawatt.model.gang import Shape
 from gigawatt.model.refusal import RefusalError
+from gigawatt.model.resources import Resources
 from gigawatt.twin.report import report_bytes
 from gigawatt.twin.run import run
 from gigawatt.twin.scenario import read_scenario
-from gigawatt.twin.synthetic import Size, Synthetic, synthetic_works
+from gigawatt.twin.synthetic import ROUND_LIMITS_S, Habits, Size, Synthetic, synthetic_works
+from gigawatt.twin.work import Work
 
 TEXT = """
 policy = "easy-hold"
@@ -147,6 +149,43 @@ def test_drawn_jobs_have_the_times_and_limits_that_were_asked_for(tmp_path: Path
     assert 55_000 < works[-1].at_ms / len(works) < 65_000
     unlimited = synthetic_works(replace(size, limit_factor=0), seed=3)
     assert next(unlimited).limit_ms == 0
+
+
+def test_drawn_jobs_come_by_the_hours_and_days_that_were_asked_for() -> None:
+    hours = tuple(3.0 if 9 <= hour < 18 else 0.0 for hour in range(24))
+    form = replace(synthetic_form(SHAPE), gap_ms=600_000, hours=hours, weekend=0.0)
+    works = list(synthetic_works(form, seed=3))
+    at_h = [work.at_ms // 3_600_000 for work in works[1:]]
+    assert {hour % 24 for hour in at_h} == set(range(9, 18))
+    assert {hour // 24 % 7 for hour in at_h} == {0, 1, 2, 3, 4}
+    assert works[-1].at_ms / len(works) == pytest.approx(600_000, rel=0.3)  # the mean gap stays
+
+
+def test_users_have_habits_and_write_round_limits() -> None:
+    other = replace(SHAPE, nodes_min=2, nodes_max=2)
+    sizes = (Size(weight=1, shape=SHAPE), Size(weight=1, shape=other))
+    form = replace(
+        synthetic_form(SHAPE), sizes=sizes, projects=1, habits=Habits(users=5), round_limits=True
+    )
+    works = list(synthetic_works(form, seed=3))
+    by_user: dict[str, list[Work]] = {}
+    for work in works:
+        by_user.setdefault(work.user, []).append(work)
+    assert len(by_user) == 5
+    assert len(by_user["user-0-0"]) > len(by_user["user-0-4"])
+    for mine in by_user.values():
+        wide = sum(work.shape is other for work in mine) / len(mine)
+        assert wide < 0.25 or wide > 0.75
+    medians = sorted(sorted(w.run_ms for w in mine)[len(mine) // 2] for mine in by_user.values())
+    assert medians[-1] > 2 * medians[0]
+    assert all(work.limit_ms >= work.run_ms for work in works)
+    assert {work.limit_ms // 1000 for work in works if work.run_ms < 10**8} <= {
+        *ROUND_LIMITS_S,
+        *(work.limit_ms // 1000 for work in works if work.limit_ms > 1000 * ROUND_LIMITS_S[-1]),
+    }
+
+
+SHAPE = Shape(per_node=Resources(milli_gpu=1000))
 
 
 def synthetic_form(shape: Shape) -> Synthetic:

@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import os
-import signal
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,14 +12,19 @@ from gigawatt.cli.failure import FAILED
 
 if TYPE_CHECKING:
     from gigawatt.engine.conformance import Report
-    from gigawatt.engine.local import LocalEngine
 
-ENGINES = ("local",)
+ENGINES = ("local", "ray", "slurm")
 NODES = 2
 
 
 @click.command("conformance")
 @click.option("--engine", type=click.Choice(ENGINES), default="local", show_default=True)
+@click.option(
+    "--shared",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="For ray and slurm: a directory that all nodes see at this path.",
+)
+@click.option("--partition", default="", help="For slurm: only its nodes; they should be idle.")
 @click.option("--case", "cases", multiple=True, metavar="NAME", help="Only this case.")
 @click.option(
     "-o",
@@ -30,8 +33,15 @@ NODES = 2
     default="table",
     help="A table for people, or the report as JSON.",
 )
-def conformance(engine: str, cases: tuple[str, ...], output: str) -> None:
-    """Try an engine against the contract, apart from any running instance; exit 1 if a case fails."""
+def conformance(
+    *, engine: str, shared: Path | None, partition: str, cases: tuple[str, ...], output: str
+) -> None:
+    """Try an engine against the contract, apart from any running instance; exit 1 if a case fails.
+
+    With slurm it runs jobs of its own on the cluster that sinfo shows here, and takes a few minutes. With ray,
+    GIGAWATT_RAY_ADDRESS, GIGAWATT_RAY_TOKEN and GIGAWATT_HOST say which cluster, as for `gw up`; without them one is
+    started on this machine.
+    """
     from gigawatt.engine.conformance import CASES
 
     for name in cases:
@@ -40,7 +50,16 @@ def conformance(engine: str, cases: tuple[str, ...], output: str) -> None:
                 f"{name!r} is not one of {', '.join(CASES)}", param_hint="--case"
             )
     click.echo(f"{len(cases) or len(CASES)} cases on the engine {engine} …", err=True)
-    report = _try_local(cases)
+    if engine == "local":
+        report = _try_local(cases)
+    elif engine == "ray":
+        from gigawatt.cli.commands.conformance_ray import try_ray
+
+        report = try_ray(cases, shared)
+    elif shared is None:
+        raise click.UsageError("slurm needs --shared, a directory that all nodes see")
+    else:
+        report = _try_slurm(cases, shared, partition)
     if output == "json":
         click.echo(json.dumps(report.as_json(), indent=2))
     else:
@@ -51,18 +70,36 @@ def conformance(engine: str, cases: tuple[str, ...], output: str) -> None:
 
 def _try_local(cases: tuple[str, ...]) -> "Report":
     from gigawatt.engine.conformance import run
+    from gigawatt.engine.conformance.local import local_faults
     from gigawatt.engine.local import LocalEngine, shut_down_supervisors
-
-    async def lose(lost: "LocalEngine", node: str) -> None:
-        os.kill(lost.supervisor_pid(node), signal.SIGKILL)
 
     async def tried(data: Path) -> "Report":
         try:
-            return await run(lambda: LocalEngine(data, nodes=NODES), only=cases, lose_node=lose)
+            return await run(
+                lambda: LocalEngine(data, nodes=NODES), only=cases, faults=local_faults()
+            )
         finally:
             await shut_down_supervisors(data, grace_s=0)
 
     with tempfile.TemporaryDirectory(prefix="gw-") as directory:
+        return asyncio.run(tried(Path(directory)))
+
+
+def _try_slurm(cases: tuple[str, ...], shared: Path, partition: str) -> "Report":
+    from gigawatt.engine.conformance import run
+    from gigawatt.engine.slurm import SlurmCommands, SlurmEngine, SlurmOptions, shut_down_jobs
+
+    slurm, options = SlurmCommands(), SlurmOptions(partition=partition)
+
+    async def tried(data: Path) -> "Report":
+        try:
+            return await run(
+                lambda: SlurmEngine(data, slurm, options=options), only=cases, scratch=data
+            )
+        finally:
+            await shut_down_jobs(data, slurm)
+
+    with tempfile.TemporaryDirectory(prefix="gw-", dir=shared) as directory:
         return asyncio.run(tried(Path(directory)))
 
 

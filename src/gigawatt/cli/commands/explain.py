@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from gigawatt.sdk.views import ExplanationView, JobView
 
 LINES_SHOWN = 8
+STACKS, STACK_LINES_SHOWN = "stacks", 40
 ENDED_BADLY = {"failed", "cancelled"}
 
 
@@ -96,11 +97,26 @@ def _show_evidence(view: "ExplanationView") -> None:
             fact["what"],
             form.NOTHING if fact["rank"] is None else str(fact["rank"]),
             fact["node"] or form.NOTHING,
-            fact["detail"],
+            "below" if fact["what"] == STACKS else fact["detail"],
         ]
         for fact in view["evidence"]
     ]
     show_table(columns, rows)
+    for fact in view["evidence"]:
+        if fact["what"] == STACKS:
+            _show_stacks(fact["detail"])
+
+
+def _show_stacks(text: str) -> None:
+    """Where ranks were when they made no progress any more; all of it is in the JSON."""
+    from gigawatt.cli.style import show_heading
+
+    lines = text.splitlines()
+    show_heading("stacks")
+    for line in lines[:STACK_LINES_SHOWN]:
+        click.echo(f"  {line}")
+    if len(lines) > STACK_LINES_SHOWN:
+        click.echo(f"  … {len(lines) - STACK_LINES_SHOWN} more lines with -o json")
 
 
 def _show_last_lines(job: "JobView") -> None:

@@ -4,8 +4,9 @@
 is about, or has too few nodes to show it.
 """
 
+from gigawatt.engine.conformance.bench import Faults
 from gigawatt.engine.conformance.cases import CASES
 from gigawatt.engine.conformance.report import Case, Report
 from gigawatt.engine.conformance.run import run
 
-__all__ = ["CASES", "Case", "Report", "run"]
+__all__ = ["CASES", "Case", "Faults", "Report", "run"]

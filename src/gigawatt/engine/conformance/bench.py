@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,7 +16,7 @@ from gigawatt.model.observation import AttemptGone, LaunchFailed, Observation
 from gigawatt.model.resources import Resources
 
 EngineFactory = Callable[[], Engine]
-LoseNode = Callable[[Any, str], Awaitable[None]]
+Fault = Callable[[Any, str], Awaitable[None]]
 Seen = TypeVar("Seen", bound=Observation)
 
 WAIT_S = 30.0
@@ -24,12 +25,26 @@ QUIET_S = 0.5  # for what must not come
 LOG_BYTES = 1 << 20
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Faults:
+    """Ways to do a node harm, each given the engine and the node; without one, cases that need it are unsupported."""
+
+    lose_node: Fault | None = None
+    restore_node: Fault | None = None  # where a lost node does not come back by itself
+    kill_supervisor: Fault | None = None
+    silence: Fault | None = None  # what the engine asks stops to answer
+    speak: Fault | None = None  # and answers again
+
+
+NO_FAULTS = Faults()
+
+
 class Bench:
     def __init__(
         self,
         engine_factory: EngineFactory,
         *,
-        lose_node: LoseNode | None,
+        faults: Faults,
         epoch: int,
         scratch: Path,
         tag: str,
@@ -39,7 +54,7 @@ class Bench:
         self.epoch = epoch - 1
         self.nodes: tuple[str, ...] = ()
         self.seen: list[Observation] = []
-        self.lose_node = lose_node
+        self.faults = faults
         self._factory = engine_factory
         self._tag = tag
         self._case = ""
@@ -104,8 +119,11 @@ class Bench:
         }
         return Launch(**{**values, **fields})
 
+    def key_of(self, launch: Launch) -> AttemptKey:
+        return AttemptKey(gang=launch.gang, attempt=launch.attempt)
+
     async def launch(self, launch: Launch) -> AttemptKey:
-        key = AttemptKey(gang=launch.gang, attempt=launch.attempt)
+        key = self.key_of(launch)
         if key not in self._launched:
             self._launched.append(key)
         await self.engine.launch(launch, epoch=self.epoch)

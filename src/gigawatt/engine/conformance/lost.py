@@ -10,18 +10,21 @@ BACK_S_MAX = 60.0
 
 async def lost_node_is_noticed(bench: Bench) -> str:
     """A node that is lost is told in the time that the engine states, and so are its ranks when it is back."""
-    if bench.lose_node is None:
+    faults = bench.faults
+    if faults.lose_node is None:
         raise UnsupportedError("no way to lose a node was given")
     node = bench.nodes[0]
     key = await bench.launch(bench.build("sleep", "300", nodes=(node,)))
     await bench.wait(RankStarted, key=key)
     within_s = bench.engine.capabilities().node_lost_after_s
     before, begun_s = len(bench.seen), monotonic_s()
-    await bench.lose_node(bench.engine, node)
+    await faults.lose_node(bench.engine, node)
     lost = await bench.wait(NodeLost, within_s=within_s, since=before)
     took_s = monotonic_s() - begun_s
     check(lost.node == node, f"{lost.node} was told lost, not {node}")
-    await bench.wait(NodeSeen, within_s=BACK_S_MAX, since=before)
+    if faults.restore_node is not None:
+        await faults.restore_node(bench.engine, node)
+    await bench.wait(NodeSeen, within_s=BACK_S_MAX, since=bench.seen.index(lost))
     exited = await bench.wait(RankExited, key=key)
     check(exited.lost, f"a rank of the lost node was told as {exited}")
     await bench.wait(AttemptGone, key=key)

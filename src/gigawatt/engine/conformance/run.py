@@ -6,7 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from gigawatt.clock import entropy
-from gigawatt.engine.conformance.bench import Bench, EngineFactory, LoseNode
+from gigawatt.engine.conformance.bench import NO_FAULTS, Bench, EngineFactory, Faults
 from gigawatt.engine.conformance.cases import CASES
 from gigawatt.engine.conformance.report import Case, CaseFailedError, Report, UnsupportedError
 
@@ -17,13 +17,13 @@ async def run(
     engine_factory: EngineFactory,
     *,
     only: Collection[str] = (),
-    lose_node: LoseNode | None = None,
+    faults: Faults = NO_FAULTS,
     first_epoch: int = 1,
     scratch: Path | None = None,
 ) -> Report:
     """`engine_factory` makes an engine object anew onto the same nodes, which must be idle: a restart.
 
-    `lose_node(engine, node)` ends a node as a fault would. Supervisors must not have seen an epoch above
+    `faults` are ways to do nodes harm. Supervisors must not have seen an epoch above
     `first_epoch`. `scratch` is a directory that ranks can write, where the engine has a shared file system. Raises
     KeyError for a name in `only` that is no case.
     """
@@ -33,7 +33,7 @@ async def run(
     with tempfile.TemporaryDirectory(dir=scratch, prefix="gw-conformance-") as directory:
         bench = Bench(
             engine_factory,
-            lose_node=lose_node,
+            faults=faults,
             epoch=first_epoch,
             scratch=Path(directory),
             tag=entropy(4).hex(),

@@ -3,15 +3,16 @@
 import asyncio
 import logging
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol
 
 from gigawatt.engine.base import StaleEpochError, UnknownAttemptError
 from gigawatt.engine.local import launching
 from gigawatt.engine.local.gang import Failure, Gang
 from gigawatt.engine.local.launching import Part
 from gigawatt.engine.local.link import LinkLostError, Message, RefusedError
-from gigawatt.engine.local.nodes import Nodes
+from gigawatt.engine.local.machine import NodeSpec
+from gigawatt.engine.local.nodes import Told
 from gigawatt.engine.local.outbox import Outbox
 from gigawatt.engine.local.translate import parse_key
 from gigawatt.model.launch import AttemptKey
@@ -24,10 +25,24 @@ RELEASED_KEPT_MAX = 10_000  # keys, so that nothing late starts them again
 CUT_SHORT = "its launch was cut short, and what had started of it has ended"
 
 
+class Supervisors(Protocol):
+    """The ways to speak to those of an attempt, by node. `specs` are the nodes that there are."""
+
+    specs: dict[str, NodeSpec]
+
+    async def ask(self, node: str, verb: str, **fields: Any) -> Message:
+        """Raises LinkLostError, RefusedError or StaleEpochError."""
+        ...
+
+    async def tell(self, nodes: Iterable[str], verb: str, **fields: Any) -> Told:
+        """Raises StaleEpochError."""
+        ...
+
+
 class Attempts:
     """`now_ms` is the clock. What is seen goes to the outbox."""
 
-    def __init__(self, nodes: Nodes, outbox: Outbox, now_ms: Callable[[], int]) -> None:
+    def __init__(self, nodes: Supervisors, outbox: Outbox, now_ms: Callable[[], int]) -> None:
         self._nodes = nodes
         self._outbox = outbox
         self._now_ms = now_ms
@@ -37,12 +52,13 @@ class Attempts:
         self._locks: defaultdict[AttemptKey, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._gone: dict[AttemptKey, asyncio.Event] = {}  # for those whose launch is being undone
         self._early: dict[str, list[Message]] = {node: [] for node in nodes.specs}
+        self._given_up: set[str] = set()  # nodes
         self._tasks: set[asyncio.Task[None]] = set()
-        self._epoch = 0
+        self.epoch = 0
 
     def lead(self, epoch: int) -> None:
         """What is followed up without being asked for is done in this epoch."""
-        self._epoch = epoch
+        self.epoch = epoch
 
     async def close(self) -> None:
         for task in tuple(self._tasks):
@@ -53,7 +69,7 @@ class Attempts:
         self, key: AttemptKey, parts: Mapping[str, Part], secrets: dict[str, str], *, epoch: int
     ) -> None:
         """`parts` by node, in rank order."""
-        self._epoch = epoch
+        self.epoch = epoch
         async with self._locks[key]:
             gang = self._gangs.get(key)
             if key in self._released:
@@ -67,7 +83,7 @@ class Attempts:
                 await self._launch(gang, parts, secrets)
 
     async def stop(self, key: AttemptKey, *, grace_s: float, epoch: int) -> None:
-        self._epoch = epoch
+        self.epoch = epoch
         async with self._locks[key]:
             gang = self._gangs.get(key)
             was_gone = gang is not None and gang.gone
@@ -76,13 +92,15 @@ class Attempts:
             told = await self._nodes.tell(nodes, "stop", key=str(key), grace_s=grace_s, epoch=epoch)
             if not told.unreached:
                 self._stops.pop(key, None)
+            silent = self._given_up.intersection(told.unreached)
             if gang is not None:
-                self._stopped(gang, told.answers, again=was_gone)
-            elif not told.unreached:
+                answers = told.answers | {node: {"known": False} for node in silent}
+                self._stopped(gang, answers, again=was_gone)
+            elif len(silent) == len(told.unreached):
                 self._outbox.put(AttemptGone(at_ms=self._now_ms(), key=key))
 
     async def release(self, key: AttemptKey, *, epoch: int) -> None:
-        self._epoch = epoch
+        self.epoch = epoch
         async with self._locks[key]:
             gang = self._gangs.pop(key, None)
             self._stops.pop(key, None)
@@ -129,11 +147,37 @@ class Attempts:
         """Its next word is its inventory, or overtakes it."""
         self._early[node] = []
 
+    def give_up(self, node: str) -> None:
+        """Nobody can say when a lost node is back: what is to be stopped there counts as gone. Back, it is stopped."""
+        self._given_up.add(node)
+        for key, gang in self._gangs.items():
+            if node in gang.nodes and (key in self._stops or gang.failure is not None):
+                self._outbox.put(*gang.not_found(node, at_ms=self._now_ms()))
+                self._wake_if_gone(gang)
+
+    def learn(self, node: str, view: dict[str, Any]) -> None:
+        """All that a node has of one attempt, of which the leader is told what it does not know."""
+        key = parse_key(view["key"])
+        if key in self._released:
+            self._spawn(self._release_again(key))
+            return
+        gang = self._gangs.setdefault(key, Gang(key=key, nodes=tuple(view["nodes"])))
+        self._outbox.put(*gang.found(node, view))
+        self._wake_if_gone(gang)
+
+    def miss(self, node: str, key: AttemptKey) -> None:
+        """A node has nothing of an attempt, and never will."""
+        gang = self._gangs.get(key)
+        if gang is not None:
+            self._outbox.put(*gang.not_found(node, at_ms=self._now_ms()))
+            self._wake_if_gone(gang)
+
     def take_inventory(self, node: str, inventory: Message) -> list[Observation]:
         """What a node has, of which the leader is told what it does not know.
 
         Its events may have come in between its answer and now: they come after what the answer says.
         """
+        self._given_up.discard(node)
         seen: list[Observation] = []
         found: set[AttemptKey] = set()
         for view in inventory["attempts"]:
@@ -192,15 +236,17 @@ class Attempts:
             gang = self._gangs.get(key)
             if gang is None or node in gang.nodes:
                 del self._stops[key]
-                self._spawn(self.stop(key, grace_s=grace_s, epoch=self._epoch))
+                self._spawn(self.stop(key, grace_s=grace_s, epoch=self.epoch))
 
     async def _launch(self, gang: Gang, parts: Mapping[str, Part], secrets: dict[str, str]) -> None:
-        ask, epoch = self._nodes.ask, self._epoch
+        ask, epoch = self._nodes.ask, self.epoch
         try:
             staged = await launching.stage(ask, parts, secrets, epoch=epoch)
             failure = staged.failure
             if failure is None:
-                gang.master_port, gang.port = launching.ports(staged.answers[gang.nodes[0]])
+                first = staged.answers[gang.nodes[0]]
+                gang.master_port, gang.port = launching.ports(first)
+                gang.reference = first.get("reference", "")
                 to_start = [
                     node for node, told in staged.answers.items() if told["state"] == "staged"
                 ]
@@ -242,13 +288,13 @@ class Attempts:
         gone = self._gone[gang.key]
         try:
             told = await self._nodes.tell(
-                gang.nodes, "stop", key=str(gang.key), grace_s=0, epoch=self._epoch
+                gang.nodes, "stop", key=str(gang.key), grace_s=0, epoch=self.epoch
             )
             if told.unreached:
                 self._stops[gang.key] = 0
-            for node, answer in told.answers.items():
-                if not answer["known"]:
-                    gang.not_found(node, at_ms=self._now_ms())
+            absent = [node for node, answer in told.answers.items() if not answer["known"]]
+            for node in (*absent, *self._given_up.intersection(told.unreached)):
+                gang.not_found(node, at_ms=self._now_ms())
             self._wake_if_gone(gang)
             await gone.wait()
             self._tell_failure(gang.key, failure)
@@ -271,7 +317,7 @@ class Attempts:
         )
 
     async def _release_again(self, key: AttemptKey) -> None:
-        await self._nodes.tell(self._nodes.specs, "release", key=str(key), epoch=self._epoch)
+        await self._nodes.tell(self._nodes.specs, "release", key=str(key), epoch=self.epoch)
 
     def _spawn(self, call: Any) -> None:
         task: asyncio.Task[None] = asyncio.create_task(call)

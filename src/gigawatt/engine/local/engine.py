@@ -1,26 +1,25 @@
 """The local engine: one supervisor for each virtual node of this machine, reached over its socket."""
 
 import asyncio
-import base64
 from collections.abc import AsyncIterator
 from contextlib import nullcontext
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from gigawatt.clock import now_ms
 from gigawatt.engine import checkpoints
 from gigawatt.engine.base import EXEC_S, Capabilities, ExecResult, Inventory, LogChunk, LogStream
-from gigawatt.engine.local import logs
+from gigawatt.engine.local import asking, logs
 from gigawatt.engine.local.attempts import Attempts
-from gigawatt.engine.local.bundles import Archive, Bundles, Unpack
-from gigawatt.engine.local.datasets import Datasets, Tree
+from gigawatt.engine.local.bundles import Archive, Unpack
+from gigawatt.engine.local.datasets import Datasets
 from gigawatt.engine.local.files import instance_id, nodes_dir, unreleased
 from gigawatt.engine.local.keeper import HUNG_AFTER_S, PING_EVERY_S, Hooks, Site
 from gigawatt.engine.local.link import LinkLostError, Message, RefusedError
 from gigawatt.engine.local.machine import NodeSpec, look_at_machine, share_machine
 from gigawatt.engine.local.nodes import Nodes
 from gigawatt.engine.local.outbox import Outbox
+from gigawatt.engine.local.provisions import Provisions
 from gigawatt.engine.local.shutdown import shut_down_others
 from gigawatt.engine.local.talks import (
     Line,
@@ -29,30 +28,19 @@ from gigawatt.engine.local.talks import (
     open_line,
     stream_of,
 )
-from gigawatt.engine.local.translate import check_result, key_of, nodes_of, stage_spec
+from gigawatt.engine.local.translate import check_result, key_of, nodes_of
 from gigawatt.engine.talk import Attachment, ByteStream, Command, WindowSize
 from gigawatt.model.checkpoint import Candidate, Finding
 from gigawatt.model.gang import Isolation
 from gigawatt.model.health import CheckResult
 from gigawatt.model.launch import AttemptKey, Launch
 from gigawatt.model.node import NodeReport, NodeState
-from gigawatt.model.observation import (
-    DataCached,
-    LaunchFailed,
-    LaunchPreparing,
-    NodeLost,
-    NodeSeen,
-    Observation,
-)
+from gigawatt.model.observation import LaunchFailed, NodeLost, NodeSeen, Observation
 from gigawatt.model.refusal import RefusalCode, RefusalError
-from gigawatt.model.volume import data_of
 
 ORPHAN_S = 86_400.0  # a supervisor without a control plane for so long ends
 STOP_GRACE_S = 10.0  # for gangs when the whole engine is shut down
 CHECK_S = 960.0  # more than a supervisor gives them
-PROBE_S = 30.0  # more than looking into a rank takes at most
-PREPARING_TOLD_EVERY_S = 10.0  # while data is on its way: less than a launch is given
-EXEC_SPARE_S = 30.0  # for the end of a command after its time is up
 
 
 class LocalEngine:
@@ -78,10 +66,10 @@ class LocalEngine:
         site = Site(data=data, instance=instance_id(data), orphan_s=orphan_s)
         hooks = Hooks(event=self._event, lost=self._lost, back=self._back)
         self._data = data
-        self._api_url = api_url
-        self._bundles = Bundles(data, unpack, archive)
-        self._datasets = datasets or Datasets(data)
         self._outbox = Outbox()
+        self._provisions = Provisions(
+            data, self._outbox, unpack=unpack, archive=archive, datasets=datasets, api_url=api_url
+        )
         self._nodes = Nodes(specs, machine, site, hooks)
         self._attempts = Attempts(self._nodes, self._outbox, now_ms)
         self._epoch = 0
@@ -102,13 +90,13 @@ class LocalEngine:
         self._epoch = epoch
         self._attempts.lead(epoch)
         await shut_down_others(self._data, frozenset(self._nodes.specs), grace_s=STOP_GRACE_S)
-        await asyncio.to_thread(self._datasets.sweep)
+        await self._provisions.sweep()
         await self._nodes.open(epoch)
 
     async def close(self) -> None:
         await self._attempts.close()
         await self._nodes.close()
-        self._datasets.close()
+        self._provisions.close()
         self._outbox.close()
 
     async def shutdown(self, *, grace_s: float = STOP_GRACE_S) -> None:
@@ -125,7 +113,7 @@ class LocalEngine:
             except LinkLostError:
                 continue  # it is told as lost, and what it had once it is back
             seen.append(NodeSeen(at_ms=now_ms(), report=self._nodes.report(node)))
-            seen.append(await self._cached(node))
+            seen.append(await self._provisions.cached(node))
             seen += self._attempts.take_inventory(node, inventory)
         for node in sorted(set(self._nodes.specs) - set(self._nodes.up)):
             openings = await asyncio.to_thread(unreleased, nodes_dir(self._data) / node)
@@ -167,42 +155,16 @@ class LocalEngine:
     async def prepare(self, node: str, digests: tuple[str, ...]) -> None:
         """Have these bundles unpacked. Raises RefusalError."""
         self._check_node(node)
-        for digest in digests:
-            await asyncio.to_thread(self._bundles.prepare, digest)
+        await self._provisions.prepare(digests)
 
     async def launch(self, launch: Launch, *, epoch: int) -> None:
         key = key_of(launch)
-        nodes = nodes_of(launch)
-        strangers = [node for node in nodes if node not in self._nodes.specs]
+        strangers = [node for node in nodes_of(launch) if node not in self._nodes.specs]
         if strangers:
             reason = f"there is no node {strangers[0]}"
             self._outbox.put(LaunchFailed(at_ms=now_ms(), key=key, reason=reason))
             return
-        template = ""
-        if launch.bundle:
-            template = str(await asyncio.to_thread(self._bundles.prepare, launch.bundle))
-        if self._api_url:
-            launch = replace(launch, env=(*launch.env, ("GIGAWATT_API", self._api_url)))
-        data = data_of(launch.volumes)
-        trees = [
-            Tree(node=node, digest=digest, size_bytes=size)
-            for node in nodes
-            for digest, size in data
-        ]
-        with self._datasets.wanted(trees):
-            places = await self._fetched(key, trees)
-            parts = {
-                node: stage_spec(
-                    launch,
-                    self._nodes.specs[node],
-                    template=template,
-                    sources={
-                        each.volume: each.source or str(places[node, each.digest])
-                        for each in launch.volumes
-                    },
-                )
-                for node in nodes
-            }
+        async with self._provisions.parts(launch, self._nodes.specs) as parts:
             await self._attempts.launch(key, parts, dict(launch.secrets), epoch=epoch)
 
     async def stop(self, key: AttemptKey, *, grace_s: float, epoch: int) -> None:
@@ -224,31 +186,13 @@ class LocalEngine:
         )
 
     async def probe(self, key: AttemptKey, rank: int) -> str:
-        answer = await self._attempts.ask_rank(key, "probe", rank=rank, timeout_s=PROBE_S)
-        return answer["text"]
+        return await asking.probe(self._attempts, key, rank)
 
     async def exec(
         self, key: AttemptKey, rank: int, command: tuple[str, ...], *, timeout_s: float = EXEC_S
     ) -> ExecResult:
         """With at most 1 MiB of each stream. Raises also RefusalError (invalid)."""
-        try:
-            answer = await self._attempts.ask_rank(
-                key,
-                "exec",
-                rank=rank,
-                command=command,
-                seconds=timeout_s,
-                timeout_s=timeout_s + EXEC_SPARE_S,
-            )
-        except RefusedError as error:
-            raise RefusalError(RefusalCode.INVALID, error.detail, field="command") from error
-        return ExecResult(
-            exit_code=answer["exit_code"],
-            stdout=base64.b64decode(answer["stdout"]),
-            stderr=base64.b64decode(answer["stderr"]),
-            dropped_bytes=answer.get("dropped_bytes", 0),
-            overdue=answer.get("overdue", False),
-        )
+        return await asking.execute(self._attempts, key, rank, command, timeout_s=timeout_s)
 
     async def run(
         self, key: AttemptKey, rank: int, command: tuple[str, ...], *, window: WindowSize | None
@@ -293,24 +237,6 @@ class LocalEngine:
         self._check_node(node)
         return self._nodes.pid(node)
 
-    async def _fetched(self, key: AttemptKey, trees: list[Tree]) -> dict[tuple[str, str], Path]:
-        """Where the trees are, by node and digest, once all are there; that it goes on is told meanwhile."""
-        if not trees:
-            return {}
-        fetching = asyncio.gather(*(self._datasets.fetch(tree) for tree in trees))
-        while not (await asyncio.wait({fetching}, timeout=PREPARING_TOLD_EVERY_S))[0]:
-            self._outbox.put(LaunchPreparing(at_ms=now_ms(), key=key))
-        places = await fetching
-        for node in dict.fromkeys(tree.node for tree in trees):
-            self._outbox.put(await self._cached(node))
-        return {(tree.node, tree.digest): place for tree, place in zip(trees, places, strict=True)}
-
-    async def _cached(self, node: str) -> DataCached:
-        return await asyncio.to_thread(self._told, node)
-
-    def _told(self, node: str) -> DataCached:
-        return DataCached(at_ms=now_ms(), node=node, digests=self._datasets.kept(node))
-
     def _check_node(self, node: str) -> None:
         if node not in self._nodes.specs:
             known = ", ".join(sorted(self._nodes.specs))
@@ -327,6 +253,6 @@ class LocalEngine:
 
     def _back(self, node: str, inventory: Message) -> None:
         self._outbox.put(NodeSeen(at_ms=now_ms(), report=self._nodes.report(node)))
-        self._outbox.put(self._told(node))
+        self._outbox.put(self._provisions.told(node))
         self._outbox.put(*self._attempts.take_inventory(node, inventory))
         self._attempts.stop_again(node)

@@ -27,6 +27,7 @@ class Gang:
     nodes: tuple[str, ...]
     master_port: int = 0
     port: int = 0
+    reference: str = ""  # what a batch system calls it
     accepted: bool = False
     failure: Failure | None = None
     gone_ms: dict[str, int] = field(default_factory=dict[str, int])  # by node with nothing left
@@ -52,6 +53,7 @@ class Gang:
         """All that a node has of it, retold."""
         self.master_port = self.master_port or view["master_port"]
         self.port = self.port or view["port"]
+        self.reference = self.reference or view.get("reference", "")
         self._missing.discard(node)
         return [seen for entry in view["entries"] for seen in self.take(node, entry)]
 
@@ -84,7 +86,11 @@ class Gang:
     def accept(self, *, at_ms: int) -> list[Observation]:
         """The launch is whole: all that was held back can be told."""
         first = LaunchAccepted(
-            at_ms=at_ms, key=self.key, master_port=self.master_port, port=self.port
+            at_ms=at_ms,
+            key=self.key,
+            master_port=self.master_port,
+            port=self.port,
+            reference=self.reference,
         )
         self.accepted = True
         held, self._held = self._held, []

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from gigawatt.clock import monotonic_s
 from gigawatt.engine.base import StaleEpochError
@@ -49,17 +49,69 @@ class Hooks:
     back: Callable[[str, Message], None]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pulse:
+    """How often a supervisor is asked whether it lives, and how long it has to answer."""
+
+    every_s: float = PING_EVERY_S
+    hung_after_s: float = HUNG_AFTER_S
+
+
+class Access(Protocol):
+    """The way to one supervisor."""
+
+    async def reach(self, link: Link) -> None:
+        """Connect. Raises OSError, LinkLostError, RefusedError, SupervisorError."""
+        ...
+
+    def ended(self) -> None:
+        """It has ended because it was told to."""
+        ...
+
+
+class LocalAccess:
+    """By its socket; one that is not there is started."""
+
+    def __init__(self, site: Site, node: str) -> None:
+        self._site = site
+        self._node = node
+        self._dir = nodes_dir(site.data) / node
+        self._spawned = 0
+
+    async def reach(self, link: Link) -> None:
+        """Raises OSError, SupervisorError."""
+        try:
+            await link.connect(socket_of(self._dir))
+        except (FileNotFoundError, ConnectionRefusedError):
+            await self._start()
+            await link.connect(socket_of(self._dir))
+
+    def ended(self) -> None:
+        """Take its exit status."""
+        if self._spawned:
+            reap(self._spawned)
+
+    async def _start(self) -> None:
+        self.ended()
+        self._spawned = await start_supervisor(
+            self._dir,
+            node=self._node,
+            instance=self._site.instance,
+            log=self._site.data / "logs" / f"supervisor-{self._node}.log",
+            orphan_s=self._site.orphan_s,
+        )
+
+
 class Keeper:
-    def __init__(self, site: Site, node: str, hooks: Hooks) -> None:
+    def __init__(self, node: str, access: Access, hooks: Hooks, pulse: Pulse | None = None) -> None:
         self.node = node
         self.limits = "none"
         self.pid = 0  # of the supervisor
-        self._site = site
-        self._dir = nodes_dir(site.data) / node
+        self._access = access
         self._hooks = hooks
+        self._pulse = pulse or Pulse()
         self._epoch = 0
         self._link: Link | None = None
-        self._spawned = 0
         self._why_lost = ""
         self._down = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -87,6 +139,12 @@ class Keeper:
                     break
         self._task = asyncio.create_task(self._keep(told=self._down.is_set()))
 
+    def join(self, epoch: int) -> None:
+        """As `open`, without waiting: it is told as one that is back."""
+        self._epoch = epoch
+        self._lost("it is new")
+        self._task = asyncio.create_task(self._keep(told=True))
+
     async def close(self) -> None:
         """Let go of it; it stays."""
         if self._task is not None:
@@ -109,8 +167,7 @@ class Keeper:
                 await self._down.wait()
         except (LinkLostError, RefusedError, TimeoutError) as error:
             log.warning("the supervisor of %s did not end: %s", self.node, error)
-        if self._spawned:
-            reap(self._spawned)
+        self._access.ended()
 
     async def ask(self, verb: str, **fields: Any) -> Message:
         """Raises LinkLostError, RefusedError or StaleEpochError."""
@@ -124,11 +181,7 @@ class Keeper:
             lambda why: self._link_lost(link, why),
         )
         try:
-            await link.connect(socket_of(self._dir))
-        except (FileNotFoundError, ConnectionRefusedError):
-            await self._start()
-            await link.connect(socket_of(self._dir))
-        try:
+            await self._access.reach(link)
             facts = await link.ask("hello", epoch=self._epoch, timeout_s=HELLO_S)
             _check_protocol(self.node, facts["protocol"])
             _check_alive(link)
@@ -138,17 +191,6 @@ class Keeper:
         self._link = link
         self._down.clear()
         self.limits, self.pid = facts["limits"], facts["pid"]
-
-    async def _start(self) -> None:
-        if self._spawned:
-            reap(self._spawned)
-        self._spawned = await start_supervisor(
-            self._dir,
-            node=self.node,
-            instance=self._site.instance,
-            log=self._site.data / "logs" / f"supervisor-{self.node}.log",
-            orphan_s=self._site.orphan_s,
-        )
 
     def _link_lost(self, link: Link, why: str) -> None:
         """An older connection's end is no news."""
@@ -172,14 +214,14 @@ class Keeper:
     async def _watch(self) -> None:
         while not self._down.is_set():
             try:
-                async with asyncio.timeout(PING_EVERY_S):
+                async with asyncio.timeout(self._pulse.every_s):
                     await self._down.wait()
             except TimeoutError:
                 await self._ping()
 
     async def _ping(self) -> None:
         try:
-            await self.ask("ping", timeout_s=HUNG_AFTER_S)
+            await self.ask("ping", timeout_s=self._pulse.hung_after_s)
         except LinkLostError as error:
             if self._link is not None:
                 self._link.lose(str(error))

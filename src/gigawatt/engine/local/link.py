@@ -1,15 +1,19 @@
 """One connection to one supervisor: requests and their replies, and the events between them."""
 
 import asyncio
+import hmac
 import json
 from collections.abc import Callable
 from typing import Any
 
+from gigawatt.clock import entropy
 from gigawatt.engine.base import StaleEpochError
+from gigawatt.engine.supervisor.job import ENGINE, NONCE_BYTES, SUPERVISOR, proof
 
 Message = dict[str, Any]
 
 LINE_BYTES_MAX = 32 << 20
+DIAL_S = 5.0
 ANSWER_S = 10.0  # a supervisor answers most verbs at once
 
 
@@ -45,8 +49,22 @@ class Link:
 
     async def connect(self, path: str) -> None:
         """Raises OSError."""
-        reader, self._writer = await asyncio.open_unix_connection(path, limit=LINE_BYTES_MAX)
-        self._task = asyncio.create_task(self._read(reader))
+        self._take_up(*await asyncio.open_unix_connection(path, limit=LINE_BYTES_MAX))
+
+    async def dial(self, host: str, port: int, *, token: str) -> str:
+        """Reach a supervisor on another machine, which must prove that it has the token as we do. Our own proof is to
+        be the next that is sent, as `prove`; what comes after it need not wait for the answer.
+
+        Raises OSError, LinkLostError or RefusedError.
+        """
+        async with asyncio.timeout(DIAL_S):
+            self._take_up(*await asyncio.open_connection(host, port, limit=LINE_BYTES_MAX))
+        ours = entropy(NONCE_BYTES).hex()
+        answer = await self.ask("greet", nonce=ours)
+        theirs = str(answer["nonce"])
+        if not hmac.compare_digest(str(answer["mac"]), proof(token, SUPERVISOR, ours, theirs)):
+            raise RefusedError("bad-request", f"at {host}:{port} is not the attempt's supervisor")
+        return proof(token, ENGINE, theirs, ours)
 
     async def ask(self, verb: str, *, timeout_s: float = ANSWER_S, **fields: Any) -> Message:
         """Raises LinkLostError (also for an answer that is late), RefusedError or StaleEpochError."""
@@ -82,6 +100,10 @@ class Link:
                 await self._writer.wait_closed()
             except OSError:
                 return  # the other end was gone first
+
+    def _take_up(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writer = writer
+        self._task = asyncio.create_task(self._read(reader))
 
     def _let_go(self, why: str) -> None:
         self._over = True

@@ -1,11 +1,11 @@
-"""The virtual nodes of this instance and the ways to speak to their supervisors."""
+"""The nodes of an instance, each with a supervisor for itself, and the ways to speak to those."""
 
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from gigawatt.engine.local.keeper import Hooks, Keeper, Site
+from gigawatt.engine.local.keeper import Hooks, Keeper, LocalAccess, Site
 from gigawatt.engine.local.link import LinkLostError, Message, RefusedError
 from gigawatt.engine.local.machine import Machine, NodeSpec
 from gigawatt.engine.local.translate import node_report
@@ -20,13 +20,12 @@ class Told:
     unreached: tuple[str, ...]
 
 
-class Nodes:
-    def __init__(
-        self, specs: tuple[NodeSpec, ...], machine: Machine, site: Site, hooks: Hooks
-    ) -> None:
-        self.specs = {spec.id: spec for spec in specs}
-        self._machine = machine
-        self._keepers = {node: Keeper(site, node, hooks) for node in self.specs}
+class Keepers:
+    """One for each node that there is. Implements `Supervisors` for attempts."""
+
+    def __init__(self) -> None:
+        self.specs: dict[str, NodeSpec] = {}
+        self._keepers: dict[str, Keeper] = {}
 
     @property
     def up(self) -> list[str]:
@@ -47,9 +46,6 @@ class Nodes:
 
     async def shut_down(self, grace_s: float) -> None:
         await asyncio.gather(*(keeper.shut_down(grace_s) for keeper in self._keepers.values()))
-
-    def report(self, node: str) -> NodeReport:
-        return node_report(self.specs[node], self._machine, limits=self._keepers[node].limits)
 
     def pid(self, node: str) -> int:
         """Of its supervisor."""
@@ -75,3 +71,22 @@ class Nodes:
             else:
                 answers[node] = result
         return Told(answers=answers, unreached=tuple(unreached))
+
+    def _add(self, spec: NodeSpec, keeper: Keeper) -> None:
+        self.specs[spec.id] = spec
+        self._keepers[spec.id] = keeper
+
+
+class Nodes(Keepers):
+    """Virtual nodes of this machine."""
+
+    def __init__(
+        self, specs: tuple[NodeSpec, ...], machine: Machine, site: Site, hooks: Hooks
+    ) -> None:
+        super().__init__()
+        self._machine = machine
+        for spec in specs:
+            self._add(spec, Keeper(spec.id, LocalAccess(site, spec.id), hooks))
+
+    def report(self, node: str) -> NodeReport:
+        return node_report(self.specs[node], self._machine, limits=self._keepers[node].limits)

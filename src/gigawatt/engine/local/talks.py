@@ -35,7 +35,7 @@ class Line:
     """The connection to a supervisor that something lives by."""
 
     def __init__(self, sock: socket.socket) -> None:
-        self._sock = sock
+        self.sock = sock
         self._unread = b""
         self._task: asyncio.Task[None] | None = None
         self._exit: asyncio.Future[int] = asyncio.get_running_loop().create_future()
@@ -43,12 +43,12 @@ class Line:
     async def ask(self, message: dict[str, Any]) -> tuple[dict[str, Any], list[int]]:
         """The answer, with the open files that come with it. Raises OSError, TimeoutError."""
         loop = asyncio.get_running_loop()
-        await loop.sock_sendall(self._sock, json.dumps({"id": 1, **message}).encode() + b"\n")
+        await loop.sock_sendall(self.sock, json.dumps({"id": 1, **message}).encode() + b"\n")
         given: list[int] = []
         async with asyncio.timeout(ANSWER_S):
             while b"\n" not in self._unread:
-                await _readable(self._sock)
-                data, more, _, _ = socket.recv_fds(self._sock, LINE_BYTES_MAX, GIVEN_MAX)
+                await _readable(self.sock)
+                data, more, _, _ = socket.recv_fds(self.sock, LINE_BYTES_MAX, GIVEN_MAX)
                 given += more
                 self._unread += data
                 if not data:
@@ -64,7 +64,7 @@ class Line:
         """Control what runs; once it has ended there is nothing to control."""
         line = json.dumps({"verb": "control", **fields}).encode() + b"\n"
         with contextlib.suppress(OSError):
-            await asyncio.get_running_loop().sock_sendall(self._sock, line)
+            await asyncio.get_running_loop().sock_sendall(self.sock, line)
 
     async def exit_code(self) -> int:
         """Raises BrokenPipeError where the connection broke before."""
@@ -76,7 +76,7 @@ class Line:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         self._over()
-        self._sock.close()
+        self.sock.close()
 
     async def _read(self) -> None:
         loop = asyncio.get_running_loop()
@@ -85,7 +85,7 @@ class Line:
                 *lines, self._unread = self._unread.split(b"\n")
                 for line in lines:
                     self._take(json.loads(line))
-                data = await loop.sock_recv(self._sock, LINE_BYTES_MAX)
+                data = await loop.sock_recv(self.sock, LINE_BYTES_MAX)
                 if not data:
                     break
                 self._unread += data
@@ -201,7 +201,7 @@ async def open_line(
         if "error" not in answer:
             return line, answer["ok"], given
         await line.close()
-        _raise_unless_unknown(answer["error"])
+        raise_unless_unknown(answer["error"])
     if silent:
         raise RefusalError(RefusalCode.UNAVAILABLE, f"node {silent[0]} does not answer")
     raise UnknownAttemptError(f"{message['key']} has no such rank running")
@@ -213,6 +213,21 @@ async def stream_of(given: list[int]) -> LocalStream:
     sock.settimeout(0)
     reader, writer = await asyncio.open_connection(sock=sock, limit=STREAM_BYTES)
     return LocalStream(reader, writer)
+
+
+def raise_unless_unknown(error: dict[str, Any]) -> None:
+    """What a supervisor's refusal means; `unknown` means that another node may have it. Raises RefusalError."""
+    code, detail = error["code"], error["detail"]
+    if code == "unknown":
+        return
+    if code == "bad-request":
+        raise RefusalError(
+            RefusalCode.UNSUPPORTED,
+            f"the node's supervisor cannot do it: {detail}",
+            hint="it may be of an earlier version: gw down and gw up start it anew",
+        )
+    field = {"user": "command", "refused": "port"}.get(code, "")
+    raise RefusalError(_REFUSED.get(code, RefusalCode.UNAVAILABLE), detail, field=field)
 
 
 async def _asked(node_dir: Path, message: dict[str, Any]) -> tuple[Line, dict[str, Any], list[int]]:
@@ -254,17 +269,3 @@ async def _readable(sock: socket.socket) -> None:
         await ready
     finally:
         loop.remove_reader(sock)
-
-
-def _raise_unless_unknown(error: dict[str, Any]) -> None:
-    code, detail = error["code"], error["detail"]
-    if code == "unknown":
-        return
-    if code == "bad-request":
-        raise RefusalError(
-            RefusalCode.UNSUPPORTED,
-            f"the node's supervisor cannot do it: {detail}",
-            hint="it may be of an earlier version: gw down and gw up start it anew",
-        )
-    field = {"user": "command", "refused": "port"}.get(code, "")
-    raise RefusalError(_REFUSED.get(code, RefusalCode.UNAVAILABLE), detail, field=field)

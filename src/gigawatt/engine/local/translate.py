@@ -43,7 +43,12 @@ def nodes_of(launch: Launch) -> tuple[str, ...]:
 
 
 def stage_spec(
-    launch: Launch, node: NodeSpec, *, template: str, sources: Mapping[str, str] = _NO_SOURCES
+    launch: Launch,
+    node: NodeSpec,
+    *,
+    template: str,
+    sources: Mapping[str, str] = _NO_SOURCES,
+    master_addr: str = ADDRESS,
 ) -> dict[str, Any]:
     """One node's part of a launch, as its supervisor parses it. `sources` says where volumes are on the node."""
     nodes = nodes_of(launch)
@@ -79,7 +84,7 @@ def stage_spec(
         and {"path": readiness.path, "interval_s": readiness.interval_ms / 1000},
         "terminal": launch.terminal,
         "log_bytes_max": launch.log_bytes_max,
-        "master_addr": ADDRESS,
+        "master_addr": master_addr,
         "volumes": [
             {"name": each.volume, "path": each.path, "source": sources[each.volume]}
             for each in launch.volumes

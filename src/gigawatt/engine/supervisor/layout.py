@@ -3,6 +3,7 @@
 lock                   held by the supervisor as long as it lives
 epoch                  the highest epoch seen
 socket                 the path of the socket, which may have to be elsewhere
+alone/<key>/           lock, epoch and discarded/ of a supervisor for that attempt alone, beside others of the node
 live/<key>             one empty file for each attempt that is not released
 attempts/<key>/        journal, logs/, report/, secrets/, work/; logs stay after the release
 discarded/             what never started, on its way out: its key may be staged again at once
@@ -32,22 +33,26 @@ class NodeLockedError(Exception):
 
 
 class Layout:
-    def __init__(self, root: Path) -> None:
+    """With a `key`, of a supervisor that has this attempt alone, and touches no other's."""
+
+    def __init__(self, root: Path, *, key: str = "") -> None:
         self.root = root
+        self.own = root / "alone" / key if key else root
         self.live = root / "live"
         self.attempts = root / "attempts"
-        self.discarded = root / "discarded"
+        self.discarded = self.own / "discarded"
         self.python = root / "python"
+        self._key = key
         self._releases = 0
         self._discards = 0
 
     def make(self) -> None:
-        for path in (self.root, self.live, self.attempts, self.discarded):
+        for path in (self.root, self.live, self.attempts, self.own, self.discarded):
             path.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def lock(self) -> int:
         """Hold the node for the life of this process. Raises NodeLockedError."""
-        fd = os.open(self.root / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fd = os.open(self.own / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -65,15 +70,20 @@ class Layout:
 
     def read_epoch(self) -> int:
         try:
-            return int((self.root / "epoch").read_text())
+            return int((self.own / "epoch").read_text())
         except FileNotFoundError:
             return 0
 
     def write_epoch(self, epoch: int) -> None:
-        write_whole(self.root / "epoch", str(epoch).encode(), sync=True)
+        write_whole(self.own / "epoch", str(epoch).encode(), sync=True)
 
     def live_keys(self) -> list[str]:
-        return sorted(path.name for path in self.live.iterdir())
+        keys = sorted(path.name for path in self.live.iterdir())
+        return [key for key in keys if self._key in {"", key}]
+
+    def may_have_leftovers(self) -> bool:
+        """Whether an earlier supervisor may have started something: one of an attempt alone has put that on record."""
+        return not self._key or (self.live / self._key).exists()
 
     def was_released(self, key: str) -> bool:
         return (self.attempts / key).exists() and not (self.live / key).exists()

@@ -111,6 +111,11 @@ def detect(tag: str) -> Limits:
         return Limits("cgroup-v1", usable)
     for root in usable.values():
         _remove(root)
+    return by_rlimit()
+
+
+def by_rlimit() -> Limits:
+    """What works everywhere: a rank's memory, process by process."""
     return Limits("rlimit", {})
 
 

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from gigawatt.engine.supervisor import beside
+from gigawatt.engine.supervisor import beside, terminal
 from gigawatt.engine.supervisor.attempt import Attempt
 from gigawatt.engine.supervisor.host import Host
 from gigawatt.engine.supervisor.loop import WRITE
@@ -51,6 +51,11 @@ class Attached:
         except ProcessLookupError:
             return
 
+    def resize(self, size: Size) -> None:
+        """Of its terminal, if it has one. Raises OSError."""
+        if self._rank.terminal is not None:
+            terminal.resize(self._rank.terminal, size)
+
     def hang_up(self) -> None:
         """Nothing ends with it."""
 
@@ -85,7 +90,8 @@ class Live:
         _, rank = self._find(message)
         self._talks[connection] = Attached(rank)
         given = [] if rank.terminal is None else [rank.terminal]
-        connection.send_with({"id": message["id"], "ok": {"terminal": bool(given)}}, given)
+        answer = {"id": message["id"], "ok": {"terminal": bool(given)}}
+        connection.send_with(answer, given, written=True)
 
     def connect(self, message: Message, connection: Connection) -> None:
         """A connection to a port of this host, where ranks listen. Raises RequestError."""
@@ -96,11 +102,16 @@ class Live:
         _Dial(self._host, connection, message["id"], port).try_next()
 
     def control(self, message: Message, connection: Connection) -> None:
-        """A signal. Raises RequestError."""
+        """A signal, or the size of a window. Raises RequestError, OSError."""
         talk = self._talks.get(connection)
         if talk is None:
             raise RequestError("bad-request", "this connection has no session")
-        talk.signal(int(message["signal"]))
+        size = _size(message.get("size"))
+        if size is not None:
+            talk.resize(size)
+            connection.send({"id": message["id"], "ok": {}})
+        else:
+            talk.signal(int(message["signal"]))
 
     def disconnected(self, connection: Connection) -> None:
         talk = self._talks.pop(connection, None)

@@ -10,6 +10,7 @@ from gigawatt.engine.supervisor import beside, probe, sweep, tree
 from gigawatt.engine.supervisor.attempt import Attempt, Phase
 from gigawatt.engine.supervisor.checks import Checks
 from gigawatt.engine.supervisor.host import Host
+from gigawatt.engine.supervisor.job import with_devices
 from gigawatt.engine.supervisor.layout import Journal, write_whole
 from gigawatt.engine.supervisor.loop import Timer
 from gigawatt.engine.supervisor.rank import Rank
@@ -27,10 +28,17 @@ class Node:
     """Owns the attempts of this node. `epoch` is the highest that was ever seen."""
 
     def __init__(
-        self, host: Host, records: dict[str, Record], *, epoch: int, stage_s: float
+        self,
+        host: Host,
+        records: dict[str, Record],
+        *,
+        epoch: int,
+        stage_s: float,
+        devices: tuple[str, ...] | None = None,
     ) -> None:
         self.epoch = epoch
         self._stage_s = stage_s
+        self._devices = devices  # that are given to us to share out; None leaves it as it was asked
         self._host = host
         self.checks = Checks(host)
         self._records = records  # that went: run, or ended and not released
@@ -63,6 +71,8 @@ class Node:
     def stage(self, message: Message, reply: Reply) -> None:
         """Get everything ready to start, or find what is there already."""
         spec = parse_stage(message["spec"])
+        if self._devices is not None:
+            spec = with_devices(spec, self._devices)
         known = self._known(spec.key)
         if known is not None:
             reply(known)
@@ -108,6 +118,7 @@ class Node:
         attempt = self._attempts.get(key)
         if attempt is not None and attempt.phase is Phase.STAGED:
             self._drop_staged(attempt)
+        self._idle_if_so()
         return {}
 
     def stop(self, message: Message) -> dict[str, Any]:
@@ -168,6 +179,14 @@ class Node:
             else:
                 attempt.stop(grace_s)
         self._idle_if_so()
+
+    def end_when_idle(self, end: Callable[[], None]) -> None:
+        """Call `end` whenever the last attempt here is over."""
+        self._on_idle = end
+
+    def end_if_idle(self) -> None:
+        if not self._staging:
+            self._idle_if_so()
 
     def others_run(self, key: str) -> bool:
         return any(

@@ -12,7 +12,18 @@ from typing import Any, NamedTuple
 
 from gigawatt.engine.supervisor import limits, sweep
 from gigawatt.engine.supervisor.digests import Digests
+from gigawatt.engine.supervisor.door import forget_door, listen_at_door
 from gigawatt.engine.supervisor.host import Host
+from gigawatt.engine.supervisor.job import (
+    JobSpec,
+    Strangers,
+    devices_given,
+    leave_batch_system,
+    listen_tcp,
+    read_job,
+    take_lock,
+    tell_where,
+)
 from gigawatt.engine.supervisor.layout import Entry, Layout, NodeLockedError
 from gigawatt.engine.supervisor.live import Live
 from gigawatt.engine.supervisor.loop import READ, Loop, Timer
@@ -20,6 +31,9 @@ from gigawatt.engine.supervisor.node import Node, Reply
 from gigawatt.engine.supervisor.notes import Notes
 from gigawatt.engine.supervisor.ports import Ports, runtime_dir
 from gigawatt.engine.supervisor.process import allow_many_files, become_subreaper
+from gigawatt.engine.supervisor.rank_module import put_beside_ranks
+from gigawatt.engine.supervisor.relay import Relay
+from gigawatt.engine.supervisor.shelf import Shelf
 from gigawatt.engine.supervisor.wire import (
     PROTOCOL,
     Connection,
@@ -32,28 +46,6 @@ from gigawatt.engine.supervisor.wire import (
 ORPHAN_S = 86_400  # without a control plane for so long: ranks are stopped, and we end
 ORPHAN_GRACE_S = 30.0
 STAGE_ABANDONED_AFTER_S = 60.0  # a go that has not come by then will not come
-PACKAGE = Path(__file__).resolve().parents[2]
-PUT_BESIDE_RANKS = (
-    "__init__.py",
-    "version.py",
-    "rank/__init__.py",
-    "rank/call.py",
-    "rank/copy.py",
-    "rank/entries.py",
-    "rank/function.py",
-    "rank/kept.py",
-    "rank/unpacking.py",
-    "rank/desk/__init__.py",
-    "rank/desk/facts.py",
-    "rank/desk/front.py",
-    "rank/desk/measure.py",
-    "rank/desk/program.py",
-    "rank/desk/run.py",
-    "rank/desk/terminal.py",
-    "rank/desk/volumes.py",
-    "rank/desk/websocket.py",
-)
-
 FENCED = frozenset({"stage", "go", "abort", "stop", "release", "state"})  # the leader's alone
 
 
@@ -64,6 +56,10 @@ class Options(NamedTuple):
     address: str = "127.0.0.1"
     orphan_s: float = ORPHAN_S
     stage_s: float = STAGE_ABANDONED_AFTER_S
+    token: str = ""  # of one that is reached by TCP; who has it may ask
+    detach: bool = False
+    job: JobSpec | None = None  # started by a batch system, for one attempt alone
+    job_file: Path = Path()
 
 
 class Server:
@@ -72,7 +68,8 @@ class Server:
         self._notes = notes
         self._loop = Loop(notes)
         self._tag = f"{options.instance[:12]}-{options.node}"
-        self._limits = limits.detect(self._tag)
+        # A batch system holds its job to what it has, and a look for groups of our own takes as long as a launch.
+        self._limits = limits.by_rlimit() if options.job else limits.detect(self._tag)
         start = int.from_bytes(self._tag.encode(), "big") % 9973
         self._host = Host(
             loop=self._loop,
@@ -90,15 +87,22 @@ class Server:
         self._node = Node(
             self._host,
             sweep.recover(self._host),
-            epoch=layout.read_epoch(),
+            epoch=_epoch(options, layout),
             stage_s=options.stage_s,
+            devices=devices_given() if options.job else None,
         )
         self._live = Live(self._host, self._node.live_rank)
+        self._shelf = Shelf(self._host)
+        self._relay = Relay(self._loop)
         self._connections: set[Connection] = set()
+        self._strangers = Strangers(self._loop, options.token) if options.token else None
         self._listener_of_events: Connection | None = None
         self._orphan: Timer | None = None
         self._loop.on_orphan(self._node.orphan_ended)
         self._loop.on_signal(signal.SIGTERM, lambda: self._shut_down(ORPHAN_GRACE_S))
+        if options.job:
+            self._node.end_when_idle(self._end)
+            self._loop.later(options.stage_s, self._node.end_if_idle)
 
     def run(self, listener: socket.socket) -> None:
         self._loop.watch(listener.fileno(), READ, lambda _: self._accept(listener))
@@ -108,18 +112,27 @@ class Server:
 
     def _accept(self, listener: socket.socket) -> None:
         sock, _ = listener.accept()
-        if peer_uid(sock) != os.getuid():
+        if self._strangers is None and peer_uid(sock) != os.getuid():
             self._notes.note("refused another user", uid=peer_uid(sock))
             sock.close()
             return
         connection = Connection(
-            self._loop, sock, on_message=self._request, on_close=self._disconnected
+            self._loop,
+            sock,
+            on_message=self._request,
+            on_close=self._disconnected,
+            channels=self._relay if self._strangers else None,
         )
         self._connections.add(connection)
+        if self._strangers is not None:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._strangers.add(connection)
 
     def _disconnected(self, connection: Connection) -> None:
         self._connections.discard(connection)
         self._live.disconnected(connection)
+        if self._strangers is not None:
+            self._strangers.forget(connection)
         if connection is self._listener_of_events:
             self._listener_of_events = None
             self._expect_control_plane()
@@ -146,6 +159,9 @@ class Server:
 
         try:
             verb = str(message["verb"])
+            if self._strangers is not None and connection in self._strangers:
+                reply(self._strangers.ask(connection, message))
+                return
             if verb in FENCED:
                 self._node.check_epoch(int(message["epoch"]))
             self._answer(verb, message, connection, reply)
@@ -167,12 +183,17 @@ class Server:
             "release": self._node.release,
             "notify": self._node.notify,
             "shutdown": self._shutdown,
+            "bundle": self._shelf.bundle,
+            "bundle-part": self._shelf.take_part,
+            "log": self._shelf.log,
+            "find-log": self._shelf.find,
         }
         later: dict[str, Callable[[Message, Reply], None]] = {
             "stage": self._node.stage,
             "go": self._node.go,
             "probe": self._node.probe,
             "exec": self._node.exec,
+            "bundle-whole": self._shelf.finish,
             "check": self._node.checks.run,
         }
         talk: dict[str, Callable[[Message, Connection], None]] = {
@@ -180,6 +201,7 @@ class Server:
             "attach": self._live.attach,
             "connect": self._live.connect,
             "control": self._live.control,
+            "take": self._relay.take,
         }
         if verb in now:
             reply(now[verb](message))
@@ -233,21 +255,24 @@ def main(argv: list[str]) -> int:
     """Say on standard output, in one line, that it is ready or why not; then run until told to end."""
     _let_go_of_inherited()
     options = _options(argv)
+    if options.detach:
+        _detach()
     notes = Notes(options.node)
-    layout = Layout(options.root)
+    layout = Layout(options.root, key=options.job.key if options.job else "")
     try:
         layout.make()
-        lock = layout.lock()
+        lock = take_lock(layout) if options.job else layout.lock()
         os.chdir(options.root)
         become_subreaper()
         allow_many_files()
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        _put_beside_ranks(layout.python)
+        if options.job:
+            layout.python = Path(options.job.python)
+        else:
+            put_beside_ranks(layout.python)
         server = Server(options, layout, notes)
-        short = runtime_dir() / f"{options.instance[:16]}-{options.node}.sock"
-        path = layout.socket_path(short)
-        listener = listen(path)
+        path, listener = _listen(options, layout)
     except NodeLockedError:
         _say("locked")
         return 1
@@ -257,7 +282,10 @@ def main(argv: list[str]) -> int:
     _say("ready")
     notes.note("started", pid=os.getpid(), socket=path)
     server.run(listener)
-    Path(path).unlink(missing_ok=True)
+    if options.token:
+        forget_door(layout)
+    else:
+        Path(path).unlink(missing_ok=True)
     notes.note("ended", pid=os.getpid())
     os.close(lock)
     return 0
@@ -274,8 +302,17 @@ def _let_go_of_inherited() -> None:
             continue  # it was the listing itself
 
 
+def _detach() -> None:
+    """Be nobody's child: whoever started us may end all that it has started, and we stay."""
+    if os.fork():
+        os._exit(0)
+    os.setsid()
+
+
 def _options(argv: list[str]) -> Options:
     values = dict(zip(argv[::2], argv[1::2], strict=True))
+    if "--job" in values:
+        return _job_options(Path(values["--job"]))
     return Options(
         root=Path(values["--dir"]).resolve(),
         node=values["--node"],
@@ -283,18 +320,47 @@ def _options(argv: list[str]) -> Options:
         address=values.get("--address", "127.0.0.1"),
         orphan_s=float(values.get("--orphan-s", ORPHAN_S)),
         stage_s=float(values.get("--stage-s", STAGE_ABANDONED_AFTER_S)),
+        token=Path(values["--token-file"]).read_text() if "--token-file" in values else "",
+        detach="--detach" in values,
     )
 
 
-def _put_beside_ranks(target: Path) -> None:
-    """The rank module as package `gigawatt`, for whatever Python the ranks have."""
-    for name in PUT_BESIDE_RANKS:
-        path = target / "gigawatt" / name
-        content = (PACKAGE / name).read_bytes()
-        if path.exists() and path.read_bytes() == content:
-            continue
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+def _job_options(path: Path) -> Options:
+    """Raises OSError, KeyError or ValueError: then there is nobody to tell but the batch system."""
+    job = read_job(path)
+    node = os.environ[job.node_variable]
+    leave_batch_system()
+    return Options(
+        root=Path(job.nodes_dir) / node,
+        node=node,
+        instance=job.instance,
+        address=job.addresses[node],
+        orphan_s=job.orphan_s,
+        stage_s=job.stage_s,
+        token=job.token,
+        job=job,
+        job_file=path,
+    )
+
+
+def _epoch(options: Options, layout: Layout) -> int:
+    """The highest that was seen here, or by anyone of the instance where supervisors come and go."""
+    seen = layout.read_epoch()
+    return max(seen, int(Path(options.job.epoch_file).read_text())) if options.job else seen
+
+
+def _listen(options: Options, layout: Layout) -> tuple[str, socket.socket]:
+    """Where, and the socket. Raises OSError."""
+    if options.job:
+        listener = listen_tcp(options.address)
+        port: int = listener.getsockname()[1]
+        tell_where(options.job, options.job_file, options.node, port)
+        return f"{options.address}:{port}", listener
+    if options.token:
+        return listen_at_door(layout, options.address)
+    short = runtime_dir() / f"{options.instance[:16]}-{options.node}.sock"
+    path = layout.socket_path(short)
+    return path, listen(path)
 
 
 def _say(word: str) -> None:

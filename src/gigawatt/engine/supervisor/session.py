@@ -84,6 +84,11 @@ class Session:
         except ProcessLookupError:
             return
 
+    def resize(self, size: Size) -> None:
+        """Of its terminal, if it has one. Raises OSError."""
+        if self._master is not None:
+            terminal.resize(self._master, size)
+
     def hang_up(self) -> None:
         """Whoever talked to it has gone: so goes all of it."""
         tree.send(signal.SIGHUP, self._members())

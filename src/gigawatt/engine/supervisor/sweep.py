@@ -9,7 +9,7 @@ from pathlib import Path
 
 from gigawatt.engine.supervisor import environ, tree
 from gigawatt.engine.supervisor.host import Host
-from gigawatt.engine.supervisor.layout import Journal
+from gigawatt.engine.supervisor.layout import Entry, Journal, Layout
 from gigawatt.engine.supervisor.logs import END_MARK
 from gigawatt.engine.supervisor.loop import now_ms
 from gigawatt.engine.supervisor.process import in_child
@@ -22,7 +22,8 @@ LOOK_AGAIN_S = 0.01
 
 def recover(host: Host) -> dict[str, Record]:
     """What is not released yet, by key, each ended: ranks whose end is not on record are `lost`."""
-    _end_leftovers(host)
+    if host.layout.may_have_leftovers():
+        _end_leftovers(host)
     records: dict[str, Record] = {}
     for key in host.layout.live_keys():
         directory = host.layout.attempts / key
@@ -30,12 +31,40 @@ def recover(host: Host) -> dict[str, Record]:
         if record is None:  # staged and never started
             _set_aside(host, key)
             continue
-        _close(host, record)
+        close(host.layout, record)
         records[key] = record
     left = sorted(host.layout.discarded.iterdir())
     if left:
         _remove(host, "what was discarded", lambda: left)
     return records
+
+
+def close(layout: Layout, record: Record) -> None:
+    """Put on record that all of it has ended: its supervisor has, and nothing of it is left."""
+    if record.gone:
+        return
+    for rank in record.unfinished_ranks():
+        record.add(loss(rank))
+    logs = layout.attempts / record.spec.key / "logs"
+    for rank in record.spec.ranks:
+        for stream in ("stdout", "stderr"):
+            (logs / f"rank-{rank.rank}.{stream}" / END_MARK).touch()
+    record.add({"kind": "gone", "at_ms": now_ms()})
+
+
+def loss(rank: int) -> Entry:
+    """How a rank ended is not known."""
+    return {
+        "kind": "exited",
+        "at_ms": now_ms(),
+        "rank": rank,
+        "exit_code": None,
+        "signal": None,
+        "oom": False,
+        "asked": False,
+        "lost": True,
+        "last_lines": [],
+    }
 
 
 def release(host: Host, key: str) -> None:
@@ -94,30 +123,6 @@ def _was_little(directory: Path) -> bool:
     except OSError:
         return False
     return True
-
-
-def _close(host: Host, record: Record) -> None:
-    if record.gone:
-        return
-    for rank in record.unfinished_ranks():
-        record.add(
-            {
-                "kind": "exited",
-                "at_ms": now_ms(),
-                "rank": rank,
-                "exit_code": None,
-                "signal": None,
-                "oom": False,
-                "asked": False,
-                "lost": True,
-                "last_lines": [],
-            }
-        )
-    logs = host.layout.attempts / record.spec.key / "logs"
-    for rank in record.spec.ranks:
-        for stream in ("stdout", "stderr"):
-            (logs / f"rank-{rank.rank}.{stream}" / END_MARK).touch()
-    record.add({"kind": "gone", "at_ms": now_ms()})
 
 
 def _end_leftovers(host: Host) -> None:

@@ -8,7 +8,7 @@ import socket
 import struct
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from gigawatt.engine.supervisor.loop import READ, WRITE, Loop
 
@@ -33,6 +33,14 @@ class RequestError(Exception):
         self.facts = facts
 
 
+class Channels(Protocol):
+    """Where open files are fetched that cannot be given away over a connection."""
+
+    def keep(self, fd: int, *, written: bool = False) -> str:
+        """A ticket for it; `written`, only for writing."""
+        ...
+
+
 class Connection:
     """One client. `on_message` gets each parsed line; `on_close` is called once."""
 
@@ -43,7 +51,9 @@ class Connection:
         *,
         on_message: Callable[[Connection, Message], None],
         on_close: Callable[[Connection], None],
+        channels: Channels | None = None,
     ) -> None:
+        self._channels = channels
         self._loop = loop
         self._sock = sock
         self._on_message = on_message
@@ -62,10 +72,16 @@ class Connection:
         if len(self._unsent) > UNSENT_BYTES_MAX:
             self.close()
 
-    def send_with(self, message: Message, descriptors: list[int]) -> None:
-        """Also give the peer these open files. Nothing may be waiting to be sent before it."""
+    def send_with(self, message: Message, descriptors: list[int], *, written: bool = False) -> None:
+        """Also give the peer these open files, which it only writes to if `written`. Nothing may be waiting to be sent
+        before it.
+        """
         assert not self._unsent
         if self.closed:
+            return
+        if self._channels is not None:
+            tickets = [self._channels.keep(fd, written=written) for fd in descriptors]
+            self.send({**message, "ok": {**message["ok"], "tickets": tickets}})
             return
         line = json.dumps(message, separators=(",", ":")).encode() + b"\n"
         try:
@@ -82,6 +98,14 @@ class Connection:
             self._loop.unwatch(self._sock.fileno())
             self._sock.close()
             self._on_close(self)
+
+    def detach(self) -> socket.socket:
+        """The socket itself: nothing of it is ours any more. What was sent has to be on its way."""
+        assert not self._unsent
+        self.closed = True
+        self._loop.unwatch(self._sock.fileno())
+        self._on_close(self)
+        return self._sock
 
     def _ready(self, events: int) -> None:
         if events & WRITE:

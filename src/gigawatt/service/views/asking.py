@@ -11,7 +11,7 @@ from gigawatt.service.views.jobs import ReasonView
 class Starts(StrEnum):
     NOW = "now"
     LATER = "later"  # it would wait in the line
-    NEVER = "never"  # this cluster could not hold it, even if all of it were empty and open
+    NEVER = "never"  # this cluster could not hold it, even if all of it were empty and open, or its project may not
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

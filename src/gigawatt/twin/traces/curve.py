@@ -15,7 +15,7 @@ def read_curve(file: Path) -> Points:
     """Raises RefusalError with the line that is wrong."""
     lines = lines_of(file)
     number, header = next(lines, (1, ""))
-    names = [name.strip() for name in next(csv.reader([header]), [])]
+    names = [name.strip() for name in _words(header)]
     for field in FIELDS:
         if field not in names:
             raise wrong(file, number, field, "is no column", f"a header with {', '.join(FIELDS)}")
@@ -23,7 +23,7 @@ def read_curve(file: Path) -> Points:
     times: list[int] = []
     values: list[float] = []
     for number, line in lines:
-        words = next(csv.reader([line]), [])
+        words = _words(line)
         if not words:
             continue
         if len(words) != len(names):
@@ -50,3 +50,7 @@ def _number(file: Path, number: int, field: str, text: str) -> float:
     if not 0 <= value <= MOST:
         raise wrong(file, number, field, f"is {text[:40]!r}", f"0 to {MOST:g}")
     return value
+
+
+def _words(line: str) -> list[str]:
+    return next(csv.reader([line])) if line else []

@@ -120,10 +120,11 @@ def _jobs(file: Path) -> Iterator[tuple[int, Object]]:
             found: Any = json.loads(text)
         except ValueError as error:
             raise wrong(file, number, "the line", f"is not JSON: {error}", ALLOWED) from error
-        listed = found.get("items", [found]) if isinstance(found, dict) else found
-        if not isinstance(listed, list):
+        if isinstance(found, dict):
+            found = cast("dict[str, Any]", found).get("items", [found])
+        if not isinstance(found, list):
             raise wrong(file, number, "the line", "is neither a job nor a list", ALLOWED)
-        for job in cast("list[Any]", listed):
+        for job in cast("list[Any]", found):
             yield number, job
 
 

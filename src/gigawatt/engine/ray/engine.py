@@ -1,0 +1,394 @@
+"""The Ray engine: our supervisor on every node of a Ray cluster, put there by Ray and reached by TCP without it.
+
+Ray says which machines there are and starts our supervisors. All else is between us and them: what runs goes on when
+Ray's head is lost, and when a raylet is, and whoever leads next finds it.
+"""
+
+import asyncio
+import base64
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gigawatt.clock import now_ms
+from gigawatt.engine import checkpoints
+from gigawatt.engine.base import (
+    EXEC_S,
+    Capabilities,
+    ExecResult,
+    Inventory,
+    LogChunk,
+    LogStream,
+    UnknownAttemptError,
+)
+from gigawatt.engine.local import asking
+from gigawatt.engine.local.attempts import Attempts
+from gigawatt.engine.local.bundles import Archive, Unpack
+from gigawatt.engine.local.datasets import Datasets
+from gigawatt.engine.local.files import instance_id
+from gigawatt.engine.local.keeper import Hooks, Pulse
+from gigawatt.engine.local.launching import Part
+from gigawatt.engine.local.link import LinkLostError, Message, RefusedError
+from gigawatt.engine.local.outbox import Outbox
+from gigawatt.engine.local.provisions import Provisions
+from gigawatt.engine.local.talks import stream_of
+from gigawatt.engine.local.translate import check_result, key_of, nodes_of
+from gigawatt.engine.ray.carry import Carrier, NotCarriedError
+from gigawatt.engine.ray.facts import Facts
+from gigawatt.engine.ray.files import Files
+from gigawatt.engine.ray.fleet import Fleet
+from gigawatt.engine.ray.heads import Head, end_head
+from gigawatt.engine.ray.scout import Cluster, Scout
+from gigawatt.engine.ray.talks import FarAttachment, FarCommand, FarLine, open_far_line
+from gigawatt.engine.talk import Attachment, ByteStream, Command, WindowSize
+from gigawatt.model.checkpoint import Candidate, Finding
+from gigawatt.model.gang import Isolation
+from gigawatt.model.health import CheckResult
+from gigawatt.model.launch import AttemptKey, Launch
+from gigawatt.model.node import NodeReport, NodeState
+from gigawatt.model.observation import (
+    LaunchFailed,
+    LaunchPreparing,
+    NodeLost,
+    NodeSeen,
+    Observation,
+)
+from gigawatt.model.refusal import RefusalCode, RefusalError
+
+PULSE = Pulse(every_s=0.5, hung_after_s=2.5)
+STOP_GRACE_S = 10.0
+CHECK_S = 960.0  # more than a supervisor gives them
+PLACES_MAX = 10_000  # ranks of which we remember where their output is
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RayOptions:
+    """`head` is set where the cluster is ours to start. `orphan_s` is how long ranks run without a leader."""
+
+    head: Head | None = None
+    orphan_s: float = 86_400.0
+    pulse: Pulse = PULSE
+
+
+class RayEngine:
+    """`unpack` is needed for bundles, and `datasets` that can lay out trees for data. `archive` has the bundles where they
+    are not below `data`.
+    """
+
+    name = "ray"
+
+    def __init__(  # noqa: PLR0913 - each is a part that it is given
+        self,
+        data: Path,
+        cluster: Cluster,
+        *,
+        options: RayOptions | None = None,
+        api_url: str = "",
+        unpack: Unpack | None = None,
+        archive: Archive | None = None,
+        datasets: Datasets | None = None,
+    ) -> None:
+        self._options = options or RayOptions()
+        self._outbox = Outbox()
+        self._files = Files(data)
+        self._provisions = Provisions(
+            data, self._outbox, unpack=unpack, archive=archive, datasets=datasets, api_url=api_url
+        )
+        hooks = Hooks(event=self._event, lost=self._lost, back=self._back)
+        self._fleet = Fleet(self._files, hooks, self._options.pulse, new=self._new)
+        self._attempts = Attempts(self._fleet, self._outbox, now_ms)
+        self._carrier = Carrier(self._fleet.ask, archive)
+        self._data = data
+        self._cluster = cluster
+        self._scout: Scout | None = None
+        self._places: OrderedDict[tuple[str, int], str] = OrderedDict()
+        self._given_time: list[asyncio.Task[None]] = []
+        self._epoch = 0
+        self._reading = asyncio.Lock()
+
+    def capabilities(self) -> Capabilities:
+        """What is shared is known once nodes are: every one must see the control plane's directory."""
+        pulse = self._options.pulse
+        return Capabilities(
+            environments=frozenset({"host", "uv"}),
+            isolation=frozenset({Isolation.PROCESS}),
+            shared_filesystem=all(self._fleet.facts(node).shared for node in self._fleet.specs),
+            node_lost_after_s=pulse.every_s + pulse.hung_after_s,
+            talks=True,
+        )
+
+    async def open(self, *, epoch: int) -> None:
+        """Reach every supervisor that is known; Ray is asked for more of them in the background."""
+        self._epoch = epoch
+        await asyncio.to_thread(self._files.make)
+        self._attempts.lead(epoch)
+        await self._provisions.sweep()
+        await self._fleet.open(epoch)
+        self._scout = self._new_scout()
+        self._scout.start()
+
+    async def close(self) -> None:
+        for task in self._given_time:
+            task.cancel()
+        await asyncio.gather(*self._given_time, return_exceptions=True)
+        if self._scout is not None:
+            await self._scout.close()
+        await self._attempts.close()
+        await self._fleet.close()
+        self._provisions.close()
+        self._outbox.close()
+
+    async def shutdown(self, *, grace_s: float = STOP_GRACE_S) -> None:
+        """End every gang and every supervisor, and the head if it is ours, then close."""
+        if self._scout is not None:
+            await self._scout.close(take_away=True)
+        await self._fleet.shut_down(grace_s)
+        await asyncio.to_thread(self._files.forget_nodes)
+        if self._options.head is not None:
+            await asyncio.to_thread(end_head, self._files.head)
+        await self.close()
+
+    async def adopt(self) -> Inventory:
+        self._outbox.take_all()  # all of it is retold
+        seen: list[Observation] = []
+        for node in self._fleet.up:
+            try:
+                inventory = await self._fleet.ask(node, "inventory")
+            except LinkLostError:
+                continue  # it is told as lost, and what it had once it is back
+            seen.append(NodeSeen(at_ms=now_ms(), report=self._fleet.report(node)))
+            seen.append(await self._provisions.cached(node))
+            seen += self._attempts.take_inventory(node, inventory)
+        for node in sorted(set(self._fleet.specs) - set(self._fleet.up)):
+            openings = await asyncio.to_thread(self._files.openings, node)
+            self._attempts.presume(node, openings)
+            lost_after_s = self.capabilities().node_lost_after_s
+            self._given_time.append(asyncio.create_task(self._give_up_later(node, lost_after_s)))
+        known, retold = self._attempts.adopted()
+        return Inventory(
+            nodes=await self.nodes(), attempts=tuple(known), observations=(*seen, *retold)
+        )
+
+    def observe(self) -> AsyncIterator[Observation]:
+        return self._outbox.drain()
+
+    async def nodes(self) -> tuple[NodeReport, ...]:
+        """Those that answer."""
+        return tuple(self._fleet.report(node) for node in self._fleet.up)
+
+    async def set_node(self, node: str, state: NodeState, reason: str) -> None:
+        """A node that is not ready refuses launches. Raises RefusalError (not-found, unavailable)."""
+        self._check_node(node)
+        try:
+            await self._fleet.ask(
+                node, "state", epoch=self._epoch, state=state.value, reason=reason
+            )
+        except LinkLostError as error:
+            raise RefusalError(RefusalCode.UNAVAILABLE, str(error)) from error
+
+    async def check(self, node: str, level: str) -> tuple[CheckResult, ...]:
+        """With the executable files of `checks` in the data directory as checks of one's own, where the node sees them.
+        Raises RefusalError.
+        """
+        self._check_node(node)
+        scripts = str(self._data / "checks")
+        try:
+            answer = await self._fleet.ask(
+                node, "check", timeout_s=CHECK_S, level=level, scripts=scripts
+            )
+        except (LinkLostError, RefusedError) as error:
+            raise RefusalError(RefusalCode.UNAVAILABLE, str(error)) from error
+        return tuple(check_result(each) for each in answer["results"])
+
+    async def prepare(self, node: str, digests: tuple[str, ...]) -> None:
+        """Have these bundles unpacked where the node sees them. Raises RefusalError."""
+        self._check_node(node)
+        if self._fleet.facts(node).shared:
+            await self._provisions.prepare(digests)
+            return
+        try:
+            for digest in digests:
+                await self._carrier.carry(node, digest)
+        except (LinkLostError, RefusedError) as error:
+            raise RefusalError(RefusalCode.UNAVAILABLE, str(error)) from error
+
+    async def launch(self, launch: Launch, *, epoch: int) -> None:
+        key, nodes = key_of(launch), nodes_of(launch)
+        why = self._unfit(launch)
+        if why:
+            self._fail(key, why)
+            return
+        master = self._fleet.facts(nodes[0]).host
+        async with self._provisions.parts(launch, self._fleet.specs, master_addr=master) as parts:
+            await asyncio.to_thread(self._files.note_attempt, key, parts)
+            try:
+                carried = await self._carried(launch, parts)
+            except NotCarriedError as error:
+                self._fail(key, str(error), node=error.node)
+                return
+            await self._attempts.launch(key, carried, dict(launch.secrets), epoch=epoch)
+
+    async def stop(self, key: AttemptKey, *, grace_s: float, epoch: int) -> None:
+        await self._attempts.stop(key, grace_s=grace_s, epoch=epoch)
+
+    async def release(self, key: AttemptKey, *, epoch: int) -> None:
+        await self._attempts.release(key, epoch=epoch)
+        await asyncio.to_thread(self._files.forget_attempt, key)
+
+    async def notify(self, key: AttemptKey, *, checkpoint_by_ms: int) -> None:
+        await self._attempts.notify(key, by_ms=checkpoint_by_ms)
+
+    async def check_checkpoint(self, candidate: Candidate, *, contents: bool) -> Finding:
+        """On a file system that is shared."""
+        async with self._reading if contents else nullcontext():  # whole ones one at a time
+            return await asyncio.to_thread(checkpoints.look_again, candidate, contents=contents)
+
+    async def remove_checkpoints(self, within: str, paths: tuple[str, ...]) -> tuple[Finding, ...]:
+        return await asyncio.to_thread(
+            lambda: tuple(checkpoints.remove(within, path) for path in paths)
+        )
+
+    async def probe(self, key: AttemptKey, rank: int) -> str:
+        return await asking.probe(self._attempts, key, rank)
+
+    async def exec(
+        self, key: AttemptKey, rank: int, command: tuple[str, ...], *, timeout_s: float = EXEC_S
+    ) -> ExecResult:
+        """With at most 1 MiB of each stream. Raises also RefusalError (invalid)."""
+        return await asking.execute(self._attempts, key, rank, command, timeout_s=timeout_s)
+
+    async def run(
+        self, key: AttemptKey, rank: int, command: tuple[str, ...], *, window: WindowSize | None
+    ) -> Command:
+        """The supervisor ends it with our connection."""
+        size = window and [window.rows, window.columns]
+        more = {"command": command, "size": size, "term": window.term if window else ""}
+        line, given = await self._talk("run", key, rank, more)
+        return FarCommand(line, given, terminal=window is not None)
+
+    async def attach(self, key: AttemptKey, rank: int) -> Attachment:
+        line, given = await self._talk("attach", key, rank, {})
+        return FarAttachment(line, given)
+
+    async def connect(self, key: AttemptKey, rank: int, port: int) -> ByteStream:
+        line, given = await self._talk("connect", key, rank, {"port": port})
+        await line.close()
+        return await stream_of(given)
+
+    async def _talk(
+        self, verb: str, key: AttemptKey, rank: int, more: dict[str, Any]
+    ) -> tuple[FarLine, list[int]]:
+        message = {"verb": verb, "key": str(key), "rank": rank, **more}
+        nodes = self._attempts.nodes_of(key)
+        return await open_far_line(map(self._fleet.access, nodes), message)
+
+    async def read_log(
+        self, key: AttemptKey, rank: int, stream: LogStream, *, offset: int, limit: int
+    ) -> LogChunk:
+        """From the node's own disk, through its supervisor."""
+        answer = await self._ask_holder(key, rank, "log", stream=stream, offset=offset, limit=limit)
+        data = base64.b64decode(answer["data"])
+        return LogChunk(offset=answer["offset"], data=data, end=answer["end"])
+
+    async def find_log(
+        self, key: AttemptKey, rank: int, stream: LogStream, *, since_ms: int
+    ) -> int:
+        answer = await self._ask_holder(key, rank, "find-log", stream=stream, since_ms=since_ms)
+        return answer["offset"]
+
+    def supervisor_pid(self, node: str) -> int:
+        """For operators and tests; 0 before the node was ever up."""
+        self._check_node(node)
+        return self._fleet.pid(node)
+
+    def _new_scout(self) -> Scout:
+        head = self._options.head
+        task = {
+            "address": self._cluster.address,
+            "node_ip": self._cluster.node_ip,
+            "nodes": self._cluster.nodes,
+            "instance": instance_id(self._data),
+            "secret": self._files.secret(),
+            "orphan_s": self._options.orphan_s,
+            "beacon": [str(self._files.beacon.resolve()), self._files.beacon.read_text()],
+        }
+        return Scout(
+            self._cluster,
+            task,
+            ready=head.ensure if head else None,
+            found=self._found,
+            log_file=self._files.root / "envoy.log",
+        )
+
+    def _check_node(self, node: str) -> None:
+        if node not in self._fleet.specs:
+            known = ", ".join(sorted(self._fleet.specs))
+            raise RefusalError(
+                RefusalCode.NOT_FOUND, f"there is no node {node}; there are: {known}"
+            )
+
+    def _unfit(self, launch: Launch) -> str:
+        """Why it cannot run where it is placed; "" where it can."""
+        for node in nodes_of(launch):
+            if node not in self._fleet.specs:
+                return f"there is no node {node}"
+            if launch.volumes and not self._fleet.facts(node).shared:
+                return f"node {node} does not see the file system that its volumes are on"
+        return ""
+
+    async def _carried(self, launch: Launch, parts: Mapping[str, Part]) -> dict[str, Part]:
+        """With the bundle wherever a node does not see ours. Raises NotCarriedError."""
+        key = key_of(launch)
+        return await self._carrier.carried(
+            launch.bundle,
+            parts,
+            far=[node for node in parts if not self._fleet.facts(node).shared],
+            known=bool(self._attempts.nodes_of(key)),
+            goes_on=lambda: self._outbox.put(LaunchPreparing(at_ms=now_ms(), key=key)),
+        )
+
+    async def _ask_holder(
+        self, key: AttemptKey, rank: int, verb: str, **fields: Any
+    ) -> dict[str, Any]:
+        """Ask the node that has a rank's output; of an attempt that was released, any may. Raises UnknownAttemptError."""
+        place = self._places.get((str(key), rank))
+        nodes = (place,) if place else self._attempts.nodes_of(key) or tuple(self._fleet.up)
+        told = await self._fleet.tell(nodes, verb, key=str(key), rank=rank, **fields)
+        for node, answer in told.answers.items():
+            self._places[str(key), rank] = node
+            while len(self._places) > PLACES_MAX:
+                self._places.popitem(last=False)
+            return answer
+        raise UnknownAttemptError(f"no node that answers has a log of rank {rank} of {key}")
+
+    def _fail(self, key: AttemptKey, reason: str, *, node: str = "") -> None:
+        self._outbox.put(LaunchFailed(at_ms=now_ms(), key=key, reason=reason, node=node))
+
+    def _new(self, node: str) -> None:
+        self._attempts.lost(node)
+
+    async def _found(self, facts: Facts) -> None:
+        await self._fleet.take(facts)
+
+    def _event(self, node: str, event: Message) -> None:
+        self._attempts.event(node, event)
+
+    def _lost(self, node: str, why: str) -> None:
+        self._attempts.lost(node)
+        self._attempts.give_up(node)
+        self._outbox.put(NodeLost(at_ms=now_ms(), node=node, reason=why))
+
+    async def _give_up_later(self, node: str, after_s: float) -> None:
+        """One that did not answer when we began has as long as any other before it is given up."""
+        await asyncio.sleep(after_s)
+        if node not in self._fleet.up:
+            self._attempts.give_up(node)
+
+    def _back(self, node: str, inventory: Message) -> None:
+        self._outbox.put(NodeSeen(at_ms=now_ms(), report=self._fleet.report(node)))
+        self._outbox.put(self._provisions.told(node))
+        self._outbox.put(*self._attempts.take_inventory(node, inventory))
+        self._attempts.stop_again(node)
