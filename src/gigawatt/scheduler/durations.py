@@ -59,14 +59,16 @@ class Likeness:
         )
 
 
-@dataclass(slots=True, kw_only=True)
 class Run:
     """One gang that began. `ran_ms` is None while it runs; `whole` says that it ended by itself."""
 
-    began_ms: int
-    limit_ms: int
-    ran_ms: int | None = None
-    whole: bool = False
+    __slots__ = ("began_ms", "limit_ms", "ran_ms", "whole")
+
+    def __init__(self, *, began_ms: int, limit_ms: int) -> None:
+        self.began_ms = began_ms
+        self.limit_ms = limit_ms
+        self.ran_ms: int | None = None
+        self.whole = False
 
 
 class Durations:

@@ -5,7 +5,7 @@ Kept up change by change, like a snapshot, and worth nothing without one: where 
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gigawatt.model.attempt import Attempt, Verdict
@@ -25,7 +25,7 @@ OWN_ENDS = frozenset({Verdict.SUCCESS, Verdict.USER, Verdict.TIMEOUT, Verdict.CA
 _NUMBER = re.compile(r"\d+")
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Runner:
     """Attempt `n` of a gang, which holds nodes. `like` and `run` are None of what runs until somebody ends it."""
 
@@ -103,7 +103,7 @@ class Outlook:
         since_ms = attempt.running_ms or attempt.placed_ms
         if runner is not None and runner.n == attempt.n:
             if runner.since_ms != since_ms:
-                runner.since_ms = since_ms
+                self.runners[work.id] = replace(runner, since_ms=since_ms)
                 if runner.run is not None:
                     runner.run.began_ms = since_ms
             return
@@ -119,14 +119,6 @@ class Outlook:
         )
 
 
-def _end(run: Run | None, attempt: Attempt | None) -> None:
-    """What came of a run: how long it ran, and whether it would have gone on."""
-    if run is None or attempt is None or attempt.ended_ms is None:
-        return
-    run.ran_ms = max(attempt.ended_ms - run.began_ms, 1)
-    run.whole = attempt.verdict in OWN_ENDS
-
-
 def likeness(job: Job) -> Likeness:
     """What is alike about a job and others."""
     return _like(job.gang(), user=job.submitted_by, name=job.spec.name)
@@ -135,6 +127,14 @@ def likeness(job: Job) -> Likeness:
 def likeness_asked(gang: Gang, *, user: str, name: str = "") -> Likeness:
     """Of a gang that nobody has submitted."""
     return _like(gang, user=user, name=name)
+
+
+def _end(run: Run | None, attempt: Attempt | None) -> None:
+    """What came of a run: how long it ran, and whether it would have gone on."""
+    if run is None or attempt is None or attempt.ended_ms is None:
+        return
+    run.ran_ms = max(attempt.ended_ms - run.began_ms, 1)
+    run.whole = attempt.verdict in OWN_ENDS
 
 
 def _like(gang: Gang, *, user: str, name: str) -> Likeness:

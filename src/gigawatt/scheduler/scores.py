@@ -48,15 +48,20 @@ class Estimate:
     p90_ms: int
 
 
-@dataclass(slots=True, kw_only=True)
 class Told:
-    """An estimate that was made. Of a gang that still waits both are 0; `left_ms` is of one that never started."""
+    """An estimate that was made. `ahead_ms` is what plays said, drawn to what gangs waited of late.
 
-    at_ms: int
-    ahead_ms: int  # what the plays said, drawn to what gangs waited of late
-    estimate: Estimate
-    started_ms: int = 0
-    left_ms: int = 0
+    Of a gang that still waits `started_ms` and `left_ms` are 0; `left_ms` is of one that never started.
+    """
+
+    __slots__ = ("ahead_ms", "at_ms", "estimate", "left_ms", "started_ms")
+
+    def __init__(self, *, at_ms: int, ahead_ms: int, estimate: Estimate) -> None:
+        self.at_ms = at_ms
+        self.ahead_ms = ahead_ms
+        self.estimate = estimate
+        self.started_ms = 0
+        self.left_ms = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
