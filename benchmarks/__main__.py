@@ -24,6 +24,7 @@ ALL = (
     "philly",
     "scale",
     "reclaim",
+    "estimates",
     "lives",
 )
 
