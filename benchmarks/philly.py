@@ -86,7 +86,7 @@ def played(works: tuple[Work, ...], name: str) -> Queues:
         workload=works,
         policy=_policy(name),
         policy_name=name,
-        timing=TIMING,
+        timing=TIMING if _policy(name).plans else Timing(),  # what is never stopped need not save
         check=False,
         projects=shares(works),
     )

@@ -16,12 +16,11 @@ from dataclasses import dataclass
 from gigawatt.control.cycle import Outcome, State
 from gigawatt.model.attempt import Attempt
 from gigawatt.model.endpoint import Replica
-from gigawatt.model.gang import Shape
 from gigawatt.model.job import Job, JobPhase
 from gigawatt.model.ledger import NodeAccount, TimeClass
 from gigawatt.model.node import Node, NodeState
 from gigawatt.model.resources import Resources
-from gigawatt.twin.limits import Limits
+from gigawatt.twin.limits import Limits, shape_of
 from gigawatt.twin.watts import Watts
 
 DEVICE_MILLI = 1000
@@ -153,11 +152,6 @@ class Invariants:
             waits = not replica.stopping and not (replica.attempt and replica.attempt.live)
             if waits and replica.id not in state.waits:
                 yield f"{replica.id} waits without a reason"
-
-
-def shape_of(work: Job | Replica) -> Shape:
-    """What its gang asks for."""
-    return work.spec.shape if isinstance(work, Job) else work.shape
 
 
 def _held(job: Job | Replica, attempt: Attempt, node: str) -> Held:

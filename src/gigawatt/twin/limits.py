@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from gigawatt.control.cycle import Outcome
 from gigawatt.model.endpoint import Replica
+from gigawatt.model.gang import Shape
 from gigawatt.model.job import Job
 from gigawatt.model.quota import UNSET
 from gigawatt.model.resources import KINDS
@@ -44,7 +45,7 @@ class Limits:
         if attempt is None or not attempt.live:
             return False
         count = sum(attempt.places) or len(attempt.held)
-        shape = job.spec.shape if isinstance(job, Job) else job.shape
+        shape = shape_of(job)
         now = job.tenant, job.project, shape.per_node.times(count).vector()
         self._held[job.id] = now
         self._add(now, 1)
@@ -71,3 +72,8 @@ class Limits:
                 used = self._used[project.tenant, project.name, kind]
                 if most != UNSET and used > most:
                     yield f"{project.id} may use {most} {KINDS[kind]} and uses {used}"
+
+
+def shape_of(work: Job | Replica) -> Shape:
+    """What its gang asks for."""
+    return work.spec.shape if isinstance(work, Job) else work.shape

@@ -5,10 +5,12 @@ from collections.abc import Iterator
 
 from gigawatt.control.cycle import Outcome
 from gigawatt.model.attempt import Attempt
+from gigawatt.model.endpoint import Replica
 from gigawatt.model.gang import Shape
 from gigawatt.model.job import Job
 from gigawatt.model.node import TOPOLOGY_LEVELS, Node
 from gigawatt.model.power import CORE_WATTS, FEED_LABEL, Feed, Supply, gpu_watts
+from gigawatt.twin.limits import shape_of
 
 
 class Watts:
@@ -23,28 +25,28 @@ class Watts:
 
     def check(self, outcome: Outcome) -> list[str]:
         """What is wrong."""
-        jobs: list[Job] = []
+        gangs: list[Job | Replica] = []
         for put in outcome.batch.puts:
             if isinstance(put, Node):
                 self._nodes[put.id] = put
             elif isinstance(put, Feed):
                 self._feeds[put.id] = put
                 self._supplied |= dict.fromkeys(put.supplies, put.id)
-            elif isinstance(put, Job):
-                jobs.append(put)
+            elif isinstance(put, Job | Replica):
+                gangs.append(put)
         grown: dict[str, None] = {}
-        for job in jobs if self._feeds else ():
+        for job in gangs if self._feeds else ():
             grown |= dict.fromkeys(self._moved(job))
         return [fault for feed in grown for fault in self._over(feed)]
 
-    def _moved(self, job: Job) -> list[str]:
+    def _moved(self, job: Job | Replica) -> list[str]:
         """Take what it draws now; the feeds of which that is more than before."""
         old = self._held.pop(job.id, Counter())
         now: Counter[str] = Counter()
         attempt = job.attempt
         if attempt is not None and attempt.live:
             for node in attempt.held:
-                amount = _draws(job.spec.shape, self._nodes[node]) * _places(attempt, node)
+                amount = _draws(shape_of(job), self._nodes[node]) * _places(attempt, node)
                 for feed in self._above(self._nodes[node]):
                     now[feed] += amount
             self._held[job.id] = now

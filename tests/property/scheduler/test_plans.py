@@ -110,23 +110,6 @@ def crowded(draw: st.DrawFn) -> World:
 plannable = st.one_of(packed(), crowded())
 
 
-@given(world=plannable, data=st.data())
-def test_victims_are_found_exactly_where_enough_would_be_free(
-    world: World, data: st.DataObject
-) -> None:
-    snapshot = encode_cold(world, NOW_MS, plans=True)
-    running, turn = snapshot.running, Round(snapshot, Policy())
-    assert running is not None
-    prospects = Prospects(turn, running, ~running.stoppable_R)
-    price_R = np.ones(len(running.gangs.ids), dtype=np.int64)
-    may = st.lists(st.booleans(), min_size=len(price_R), max_size=len(price_R))
-    for asked, ask in enumerate(turn.asks):
-        search = prospects.search(asked, ask, price_R)
-        may_R = np.array(data.draw(may), dtype=np.bool_) & running.stoppable_R
-        if search is not None and not ask.stacked:
-            assert prospects.enough(search, may_R) is (pick(search, may_R) is not None)
-
-
 LEVELS = Policy(
     order=Order.LEVELS, levels_ms=(60_000, 600_000), yields=True, min_run_ms=0, stops_max=0
 )
@@ -142,6 +125,23 @@ def test_who_yields_has_run_by_a_level_more(world: World, quota: int | None) -> 
     assert faults(world, decision) == []
     assert plan_faults(world, decision) == []
     assert list(wrongly_yielded(world, decision, LEVELS, NOW_MS)) == []
+
+
+@given(world=plannable, data=st.data())
+def test_victims_are_found_exactly_where_enough_would_be_free(
+    world: World, data: st.DataObject
+) -> None:
+    snapshot = encode_cold(world, NOW_MS, plans=True)
+    running, turn = snapshot.running, Round(snapshot, Policy())
+    assert running is not None
+    prospects = Prospects(turn, running, ~running.stoppable_R)
+    price_R = np.ones(len(running.gangs.ids), dtype=np.int64)
+    may = st.lists(st.booleans(), min_size=len(price_R), max_size=len(price_R))
+    for asked, ask in enumerate(turn.asks):
+        search = prospects.search(asked, ask, price_R)
+        may_R = np.array(data.draw(may), dtype=np.bool_) & running.stoppable_R
+        if search is not None and not ask.stacked:
+            assert prospects.enough(search, may_R) is (pick(search, may_R) is not None)
 
 
 @given(world=plannable, policy=policies)
