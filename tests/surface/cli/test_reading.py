@@ -111,8 +111,10 @@ def test_a_wait_is_explained_with_the_way_out(gw: Gw, api: ApiDouble) -> None:
         "position": 1,
         "estimate": None,
         "cheapest_change": {"field": "gang.nodes", "from": "4", "to": "2", "start": "now"},
+        "attempt": None,
         "verdict": None,
         "charged_to": "",
+        "checkpoint_advice": None,
         "evidence": [],
         "message": "",
     }
@@ -138,6 +140,8 @@ def test_a_failure_is_explained_with_its_evidence(gw: Gw, api: ApiDouble) -> Non
         "position": None,
         "estimate": None,
         "cheapest_change": None,
+        "attempt": 1,
+        "checkpoint_advice": None,
         "verdict": "user",
         "charged_to": "user",
         "evidence": [
@@ -147,7 +151,7 @@ def test_a_failure_is_explained_with_its_evidence(gw: Gw, api: ApiDouble) -> Non
     }
     api.on("GET", "/v1/jobs/[^/]+/explain", Answer(body=explanation))
     said = gw("explain", "bad").stdout
-    assert "verdict     user\n" in said
+    assert "verdict     user (attempt 1)\n" in said
     assert "exit     1  n-1   exit code 1\n" in said
     assert said.endswith("last lines of rank 1\n  Boom\n  at x\n")
 
