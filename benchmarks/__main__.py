@@ -24,6 +24,7 @@ ALL = (
     "twin",
     "scale",
     "reclaim",
+    "estimates",
     "lives",
 )
 

@@ -21,7 +21,7 @@ import numpy as np
 from benchmarks.figures import Figure, median
 from gigawatt.model.attempt import Attempt, AttemptPhase, RankStatus
 from gigawatt.model.decision import Decision, Start
-from gigawatt.model.gang import Shape
+from gigawatt.model.gang import Segment, Shape
 from gigawatt.model.job import Job, JobPhase, JobSpec
 from gigawatt.model.node import Gpu, Node, NodeReport, NodeState
 from gigawatt.model.resources import Resources
@@ -37,6 +37,7 @@ NODE_GPUS, RACK_NODES, LEAF_RACKS, SPINE_RACKS, HALL_RACKS = 4, 18, 16, 128, 102
 PROJECTS = 1_000
 TURNOVER = 1_000  # gangs that end, and that are submitted, in a cycle
 CYCLES = 12
+WIDE = min(4_096, NODES // 8 // 16 * 16)  # nodes of one gang
 FULL = 0.95  # of the GPUs
 WAITING = 10_000
 SEED = 1
@@ -50,7 +51,15 @@ def run() -> list[Figure]:
     site.fill()
     gc.freeze()  # as the control plane does once it has started
     gc.set_threshold(*COLLECT_AFTER)
-    return [*_turnover(site), _wide(site), *_waiting(site), _impossible(site)]
+    wide = _shape(WIDE, NODE_GPUS)
+    laid_out = replace(wide, segment=Segment(nodes=16, level="rack"), spares=RACK_NODES - 16)
+    return [
+        *_turnover(site),
+        _wide(site, wide, ""),
+        _wide(site, laid_out, " in segments of 16, each with 2 spares in its rack"),
+        *_waiting(site),
+        _impossible(site),
+    ]
 
 
 @dataclass(slots=True)
@@ -115,7 +124,7 @@ class Site:
         job = self.waiting.pop(start.gang)
         ranks = tuple(
             RankStatus(rank=rank, node=node, gpus=tuple(f"{node}-{place}" for place in gpus))
-            for rank, (node, gpus) in enumerate(zip(start.nodes, start.gpus, strict=True))
+            for rank, (node, gpus) in enumerate(zip(start.nodes, start.gpus, strict=False))
         )
         attempt = Attempt(
             n=1,
@@ -166,12 +175,12 @@ def _turnover(site: Site) -> Iterator[Figure]:
     yield Figure(what="  one such cycle", value=median(times_s) * 1000, unit="ms")
 
 
-def _wide(site: Site) -> Figure:
-    """Enough ends beforehand that one gang of 4,096 nodes fits."""
+def _wide(site: Site, shape: Shape, how: str) -> Figure:
+    """Enough ends beforehand that one such gang fits."""
     while True:
         for job in site.ended(min(5 * TURNOVER, len(site.running))):
             site.encoder.apply(job)
-        site.submit(_job(site, _shape(min(4_096, NODES // 8), NODE_GPUS)))
+        site.submit(_job(site, shape))
         _finished(site)  # takes in what has ended
         began_s = time.process_time()
         finished = _finished(site)
@@ -180,7 +189,8 @@ def _wide(site: Site) -> Figure:
         if decision.starts:
             site.start(decision)
             nodes = len(decision.starts[0].nodes)
-            return Figure(what=f"a {nodes:,}-node gang", value=spent_s * 1000, unit="ms", goal=20)
+            what = f"a {nodes:,}-node gang{how}"
+            return Figure(what=what, value=spent_s * 1000, unit="ms", goal=20)
         site.withdraw()
 
 
@@ -234,6 +244,7 @@ def _impossible(site: Site) -> Figure:
     site.withdraw()
     job = _job(site, _shape(RACK_NODES + 2, NODE_GPUS, same="rack"))
     site.submit(job)
+    _finished(site)  # takes in what has changed before
     snapshot = site.encoder.snapshot(site.now_ms, dated=False)
     began_s = time.process_time()
     told = explain(snapshot, job.id, POLICY, site.encoder.memo)

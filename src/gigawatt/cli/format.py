@@ -42,6 +42,17 @@ def age(then_ms: int, now_ms: int) -> str:
     return "0s"
 
 
+def estimate(p50_ms: int, p90_ms: int, now_ms: int) -> str:
+    """When something starts: `in 3m as likely as not, in 20m nine times of ten`."""
+    likely, surely = duration(max(0, p50_ms - now_ms)), duration(max(0, p90_ms - now_ms))
+    return f"in {likely} as likely as not, in {surely} nine times of ten"
+
+
+def start(at: str) -> str:
+    """A start as the API writes it: `now`, or by when."""
+    return at if at == "now" else f"by {at}"
+
+
 def size(count_bytes: int) -> str:
     """`512 B`, `1.5 KiB`, `3 GiB`."""
     for unit, factor in _SIZES:

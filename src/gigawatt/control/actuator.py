@@ -51,6 +51,7 @@ from gigawatt.model.ranges import ranges_of, text
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.service.stack_groups import grouped
 
+CHECK_TRIES, CHECK_AGAIN_S = 6, 5.0
 PROBE_S = 4.0  # for one rank's stacks
 
 log = logging.getLogger(__name__)
@@ -230,16 +231,25 @@ class Actuator:
             return ""
 
     async def _check_node(self, action: CheckNode) -> None:
-        """A node that cannot be asked is told as lost, or found overdue."""
-        try:
-            results = await self._engine.check(action.node, action.level)
-        except RefusalError as refusal:
-            log.warning("node %s was not checked: %s", action.node, refusal.detail)
+        """Others may run already. A node that cannot be asked is told as lost, or found overdue."""
+        for again in reversed(range(CHECK_TRIES)):
+            try:
+                results = await self._engine.check(action.node, action.level)
+            except RefusalError as refusal:
+                log.warning("node %s was not checked: %s", action.node, refusal.detail)
+                await asyncio.sleep(CHECK_AGAIN_S if again else 0)
+                continue
+            self._observe(
+                NodeChecked(at_ms=now_ms(), node=action.node, results=results, level=action.level)
+            )
             return
-        self._observe(NodeChecked(at_ms=now_ms(), node=action.node, results=results))
 
     async def _set_node(self, action: SetNode) -> None:
-        await self._engine.set_node(action.node, action.state, action.reason)
+        """A node that cannot be told takes nothing all the same: nothing is placed there."""
+        try:
+            await self._engine.set_node(action.node, action.state, action.reason)
+        except RefusalError as refusal:
+            log.warning("node %s was not told: %s", action.node, refusal.detail)
 
     async def _release(self, key: AttemptKey) -> None:
         await self._engine.release(key, epoch=self.epoch)

@@ -21,6 +21,7 @@ from gigawatt.reconcile import adopt, apply, halt, projects
 from gigawatt.reconcile.turn import Site, Turn, entity_id
 from gigawatt.scheduler.decide import finish
 from gigawatt.scheduler.encode import Encoder
+from gigawatt.scheduler.estimates import Estimates
 from gigawatt.scheduler.policy import Policy
 from gigawatt.scheduler.snapshot import Snapshot
 
@@ -51,6 +52,7 @@ class State:
     resume: str = ""  # where the last decision's work budget ended
     hold: Hold | None = None  # of the last decision
     again_ms: int = 0  # when the last decision wants to be made again; 0 for never
+    estimates: Estimates | None = None  # None where nobody asks when what waits will start
     halted: bool = False
 
 
@@ -162,6 +164,8 @@ def _encode(state: State, turn: Turn, start: int) -> bool:
     last = {(type(entity), entity_id(entity)): entity for entity in turn.touched[start:]}
     for entity in last.values():
         concerned |= state.encoder.apply(entity)
+        if state.estimates is not None:
+            state.estimates.apply(entity, now_ms=turn.now_ms)
     return concerned
 
 

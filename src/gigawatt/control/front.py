@@ -29,6 +29,7 @@ from gigawatt.scheduler.explain import Explanation as Told
 from gigawatt.scheduler.fabric import domains_of
 from gigawatt.scheduler.owed import owed
 from gigawatt.scheduler.power import drawn
+from gigawatt.scheduler.scores import Estimate, Score
 from gigawatt.scheduler.snapshot import NONE, Snapshot
 from gigawatt.service import ports
 from gigawatt.service.ports import Asked, Explanation, Owed, ReceiptRequest, WhatIf
@@ -105,8 +106,30 @@ class Front:
 
     def explain(self, gang: str) -> Explanation | None:
         state = self._leader.state
-        found = explain(self._snapshot(), gang, state.policy, state.encoder.memo)
+        found = explain(
+            self._snapshot(),
+            gang,
+            state.policy,
+            state.encoder.memo,
+            likely_ms=self._leader.foresight.likely_ms(gang),
+        )
         return None if found is None else _explanation(found)
+
+    def estimated(self, gang: str) -> Estimate | None:
+        return self._leader.foresight.newest(gang)
+
+    async def estimate(self, gang: str) -> Estimate | None:
+        return await self._leader.foresight.of(gang)
+
+    async def estimate_asked(self, gang: Gang, *, user: str) -> Estimate | None:
+        return await self._leader.foresight.asked(gang, user=user)
+
+    async def sooner(self, gang: str) -> ports.CheapestChange | None:
+        change = await self._leader.foresight.sooner(gang)
+        return None if change is None else _change(change)
+
+    def score(self) -> Score:
+        return self._leader.foresight.score
 
     def feasible(self, gang: Gang) -> Reason | None:
         """Before any node has joined there is nothing to measure against: everything may be feasible."""
@@ -177,6 +200,7 @@ class Front:
         return state.encoder.snapshot(
             now_ms(),
             resume=state.resume,
+            hold=state.hold,
             dated=state.policy.dated,
             shares=state.policy.needs_shares,
             labels=labels,

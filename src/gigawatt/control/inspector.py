@@ -66,7 +66,8 @@ class Inspector:
         known = {each.name: each for each in node.checks}
         news = tuple(each for each in results if _is_news(known.get(each.name), each))
         if news:
-            self._leader.observe(NodeChecked(at_ms=now_ms(), node=node.id, results=news))
+            seen = NodeChecked(at_ms=now_ms(), node=node.id, results=news, level=level)
+            self._leader.observe(seen)
 
 
 def _is_news(before: CheckResult | None, after: CheckResult) -> bool:

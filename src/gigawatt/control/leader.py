@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from gigawatt.clock import now_ms
 from gigawatt.control import cycle
 from gigawatt.control.actuator import Actuator
+from gigawatt.control.foresight import Foresight, history
 from gigawatt.control.gateway_link import GatewayLink
 from gigawatt.control.inbox import Inbox, Ticket, asked, recall, receipt_of
 from gigawatt.control.intake import Intake
@@ -26,6 +27,7 @@ from gigawatt.reconcile.adopt import Found
 from gigawatt.reconcile.halt import live
 from gigawatt.reconcile.turn import Site
 from gigawatt.scheduler.encode import Encoder
+from gigawatt.scheduler.estimates import Estimates
 from gigawatt.scheduler.policy import Policy
 from gigawatt.service.ports import ReceiptRequest
 from gigawatt.store.base import FencedError, Store, StoreFullError
@@ -71,6 +73,7 @@ class Leader:
         self.gateway = GatewayLink(instance=config.instance)
         self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.state: cycle.State
+        self.foresight: Foresight
         self.actuator: Actuator
         self.ready = False
 
@@ -91,6 +94,7 @@ class Leader:
             site=self.config.site,
             policy=self.config.policy,
         )
+        self.foresight = Foresight(self.state)
         await self._engine.open(epoch=epoch)
         inventory = await self._engine.adopt()
         found = Found(
@@ -102,7 +106,8 @@ class Leader:
         await self._conclude(outcome, [])
         self.gateway.update(world, (), first=True)
         self.ready = True
-        for coroutine in (self._loop(), self._observe_engine(), self._renew()):
+        beside = (self._observe_engine(), self._renew(), self._foresee())
+        for coroutine in (self._loop(), *beside):
             self._tasks.append(asyncio.create_task(self._guard(coroutine)))
 
     async def stop(self) -> None:
@@ -200,6 +205,8 @@ class Leader:
             self.actuator.carry_out(action)
         if self.state.halted and not live(self.state.world):
             self._quiet.set()
+        if outcome.decision is not None:
+            self.foresight.changed()
         self._recorder.record(outcome.snapshot, self.state.policy, now_ms=now_ms())
 
     async def _commit(self, outcome: cycle.Outcome) -> tuple[Event, ...]:
@@ -255,6 +262,13 @@ class Leader:
                 )
             except StoreFullError:
                 log.warning("the lease was not renewed: the store has no room")
+
+    async def _foresee(self) -> None:
+        """Learn from what has ended before this leader, then keep estimates up."""
+        ended = await self._patiently(lambda: history(self._store))
+        self.state.estimates = Estimates.of(self.state.world, ended)
+        self.foresight.changed()
+        await self.foresight.run()
 
     async def _guard(self, coroutine: Any) -> None:
         """A task of the leader that ends, ends the leader: it must not limp on."""

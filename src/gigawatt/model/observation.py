@@ -36,6 +36,7 @@ class NodeChecked:
     at_ms: int
     node: str
     results: tuple[CheckResult, ...]
+    level: str = ""  # which were to run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

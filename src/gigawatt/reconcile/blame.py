@@ -50,7 +50,7 @@ def judged(turn: Turn, owner: Work, attempt: Attempt) -> tuple[Work, Attempt]:
     failed_on = _first_node(attempt)
     attempt = _explained(turn, attempt)
     verdict = judge(attempt)
-    if verdict is Verdict.USER and failed_on and isinstance(owner, Job):
+    if verdict is Verdict.USER and _may_be_the_nodes(attempt) and isinstance(owner, Job):
         owner, attempt = _compared(turn, owner, attempt, failed_on)
         verdict = judge(attempt)
     attempt = replace(
@@ -115,6 +115,12 @@ def _charged_to(owner: Work, attempt: Attempt, verdict: Verdict) -> str:
         for each in owner.attempts[:-1]
     )
     return CHARGED_TO.get(Verdict.USER if again else verdict, "")
+
+
+def _may_be_the_nodes(attempt: Attempt) -> bool:
+    """Whether it ended in a way that a bad node can bring about; its own memory limit is no such."""
+    facts = decisive(attempt)
+    return bool(facts) and bool(facts[0].node) and facts[0].what in {"exit", "crash"}
 
 
 def _first_node(attempt: Attempt) -> str:

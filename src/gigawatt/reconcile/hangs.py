@@ -19,8 +19,10 @@ AUTO_STEPS = 100  # unless the job says how many
 AUTO_MS_MIN = 10 * 60_000  # evaluations and saving take their time
 AUTO_GAPS = 2  # times the longest silence that was none
 MS_MIN = 1_000
+LATE_MS = 30_000  # a timer that comes so late says that the machine was suspended, or its clock set
 PROBE_MS_MAX = 5_000  # for stacks to be seen; then it is stopped without
 PROBED_MAX = 16  # ranks
+STRAGGLERS_MAX = 8  # that are named in one attempt
 SLOW_BY = 1.3  # times the gang's median step
 TEXT_MAX = 32_000  # of stacks on record
 
@@ -88,7 +90,12 @@ def look(turn: Turn, job: Job, attempt: Attempt) -> None:
             attempts.stop(turn, job, attempt, cause=Verdict.HANG)
         return
     pace = turn.world.paces.get(job.id)
-    if pace is None or pace.attempt != attempt.n or turn.now_ms < pace.due_ms:
+    if pace is None or pace.attempt != attempt.n or not 0 < pace.due_ms <= turn.now_ms:
+        return
+    if turn.now_ms - pace.due_ms > LATE_MS:
+        for each in pace.ranks.values():
+            each.seen_ms = turn.now_ms  # it was us who slept
+        _look_again(turn, job, pace)
         return
     hung = [
         rank
@@ -192,4 +199,6 @@ def _slow(pace: Pace) -> list[int]:
     if len(known) < 2:
         return []
     slow_ms = SLOW_BY * pace.median_ms
-    return [rank for rank, ms in known.items() if ms > slow_ms and rank not in pace.told]
+    slow = [rank for rank, ms in known.items() if ms > slow_ms and rank not in pace.told]
+    slowest = sorted(slow, key=lambda rank: (-known[rank], rank))
+    return slowest[: max(STRAGGLERS_MAX - len(pace.told), 0)]

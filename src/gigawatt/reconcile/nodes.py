@@ -10,7 +10,7 @@ from gigawatt.model.observation import DataCached, NodeChecked, NodeLost, NodeSe
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.upkeep import ChangeNode, OfNode, RunChecks
 from gigawatt.reconcile import attempts, drains, spares
-from gigawatt.reconcile.node_life import cordon, moved
+from gigawatt.reconcile.node_life import cordon, emptied, moved
 from gigawatt.reconcile.turn import Turn
 
 CHECKING_MS_MAX = 15 * 60_000  # a node whose checks take longer is not well
@@ -70,7 +70,7 @@ def checked(turn: Turn, observation: NodeChecked) -> None:
     if bad is not None and bad.outcome is Outcome.FAIL:
         if node.state in {NodeState.READY, NodeState.CHECKING}:
             cordon(turn, node, f"check {_told(bad)}", (("check", bad.name),))
-    elif node.state is NodeState.CHECKING:
+    elif node.state is NodeState.CHECKING and observation.level == turn.site.checks:
         _settled(turn, node)
 
 
@@ -88,7 +88,9 @@ def change(turn: Turn, command: ChangeNode) -> Node:
             RefusalCode.NOT_FOUND, f"there is no node {command.node}; there are: {known}"
         )
     wanted = command.state
-    if node.wanted is wanted and node.state in {wanted, NodeState.DOWN, *_ON_THE_WAY[wanted]}:
+    another_time = node.state is NodeState.DRAINING and command.by_ms != node.deadline_ms
+    there = node.state in {wanted, NodeState.DOWN, *_ON_THE_WAY[wanted]}
+    if node.wanted is wanted and there and not another_time:
         return node
     _check_asked(turn, node, wanted)
     marks = () if wanted is NodeState.READY else node.marks  # a person has looked at them
@@ -129,6 +131,7 @@ def resume(turn: Turn) -> None:
     for node in tuple(turn.world.nodes.values()):
         if node.deadline_ms:
             turn.due(node.deadline_ms, node.id)
+        emptied(turn, node.id)
         if node.state is NodeState.CHECKING:
             turn.act(CheckNode(node=node.id, level=turn.site.checks))
 

@@ -18,6 +18,7 @@ from gigawatt.scheduler.explain import Explanation, explain
 from gigawatt.scheduler.ground import ground
 from gigawatt.scheduler.index import Memo
 from gigawatt.scheduler.known import Known
+from gigawatt.scheduler.limits import beyond_limits
 from gigawatt.scheduler.policy import Policy
 from gigawatt.scheduler.power import Power
 from gigawatt.scheduler.reasons import Reasons
@@ -28,6 +29,8 @@ from gigawatt.scheduler.why import why_never
 
 def feasible(cluster: Snapshot | World, gang: Gang, memo: Memo | None = None) -> Reason | None:
     """Why no cluster of this size could ever hold the gang, with both numbers; None if it could when empty and open.
+
+    Where its project's limits are known, also why these would never let it run.
 
     A cluster without nodes answers `no_nodes`: what may come is not known here. A memo, here and below, is of the
     snapshot's nodes, as in `decide.finish`.
@@ -42,9 +45,11 @@ def feasible(cluster: Snapshot | World, gang: Gang, memo: Memo | None = None) ->
         index = memo.lend(nodes) if memo else None
     sight = Known(index) if index and index.counts(ask) else Plain(nodes=nodes)
     never = why_never(sight, ask)
-    if never is not None or tree is None:
-        return never
-    return Power(tree, nodes).never(ask, ground(nodes, ask).ever_N)
+    if never is None and tree is not None:
+        never = Power(tree, nodes).never(ask, ground(nodes, ask).ever_N)
+    if never is None and isinstance(cluster, Snapshot):
+        never = beyond_limits(cluster.shares, gang)
+    return never
 
 
 def what_if(

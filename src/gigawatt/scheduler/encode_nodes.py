@@ -8,7 +8,7 @@ from gigawatt.model.node import Node
 from gigawatt.scheduler.encode_uses import UseRows, no_uses
 from gigawatt.scheduler.facts import Footprint, domain_paths
 from gigawatt.scheduler.index import Memo
-from gigawatt.scheduler.loads import Load, Loads
+from gigawatt.scheduler.loads import Load, Loads, Seat, loads_of
 from gigawatt.scheduler.snapshot import (
     LEVELS,
     NODE_DYNAMIC,
@@ -37,6 +37,7 @@ class NodeRows:
     _states: Table = field(default_factory=lambda: Table({STATE: NODE_DYNAMIC[STATE]}))
     _held: dict[str, Footprint] = field(default_factory=dict[str, Footprint])  # by gang
     _loads: Loads = field(default_factory=Loads)
+    _seats: dict[str, Seat] = field(default_factory=dict[str, Seat])  # of nodes in `_row`
     _noted: dict[str, list[Load]] = field(default_factory=dict[str, list[Load]])  # by gang
     _uses: UseRows | None = None  # while they are asked for
     _domains: tuple[Vocabulary[tuple[str, ...]], ...] = field(
@@ -116,30 +117,44 @@ class NodeRows:
     def _touch(self, node: str) -> None:
         self._touched.add(node)
         self._noted.clear()
+        self._seats.pop(node, None)
         if self._uses is not None:
             self._uses.touch(node)
 
     def _of(self, use: Footprint) -> list[Load]:
         """What it takes of the nodes that are there, but for those that are to be added up anew."""
-        rows, touched = self._row, self._touched
+        seats, touched = self._seats, self._touched
+        known = [seats.get(node) or self._seat(node) for node in use.nodes]
         if touched:
-            rows = {node: rows[node] for node in use.nodes if node in rows and node not in touched}
-        return self._loads.loads(use, rows, self._nodes)
+            pairs = zip(known, use.nodes, strict=True)
+            known = [None if node in touched else seat for seat, node in pairs]
+        return loads_of(use, known)
+
+    def _seat(self, node: str) -> Seat | None:
+        row, there = self._row.get(node), self._nodes.get(node)
+        if row is None or there is None:
+            return None
+        uuids = tuple([gpu.uuid for gpu in there.report.gpus])
+        seat = self._seats[node] = Seat(row=row, uuids=uuids)
+        return seat
 
     def _moved(self) -> None:
         """Nodes came or went: what was added up goes with its rows."""
+        self._seats.clear()
         before, self._row = self._row, {node: row for row, node in enumerate(self._static.keys)}
         source: Rows = np.array([before.get(node, NONE) for node in self._row], dtype=np.intp)
         self._loads.resize(source)
 
     def _load_anew(self) -> None:
-        there = {node: self._row[node] for node in self._touched if node in self._nodes}
+        there = {node for node in self._touched if node in self._nodes}
         self._touched.clear()
+        self._seats.clear()
         self._loads.widen(max((len(self._nodes[node].report.gpus) for node in there), default=0))
-        self._loads.clear(there.values())
+        self._loads.clear([self._row[node] for node in there])
         for use in self._held.values():
-            if not there.keys().isdisjoint(use.nodes):
-                self._loads.note(self._loads.loads(use, there, self._nodes), 1)
+            if not there.isdisjoint(use.nodes):
+                seats = [self._seat(node) if node in there else None for node in use.nodes]
+                self._loads.note(loads_of(use, seats), 1)
         self._loads.settle()
 
     def _made(

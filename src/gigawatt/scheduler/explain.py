@@ -2,7 +2,7 @@
 
 A change is found by asking the round itself, at the gang's own turn, with one field of what it asks for changed. Changes
 are tried from what costs a person least: where the nodes are, then which kind of GPU, then the smallest cut among
-cores, memory, GPUs and nodes.
+cores, memory, GPUs, nodes and the limit. A limit that gangs alike hardly ever reach costs nothing, so it comes first.
 """
 
 from bisect import bisect_left
@@ -22,7 +22,9 @@ from gigawatt.scheduler.fair import FairLine
 from gigawatt.scheduler.index import Memo
 from gigawatt.scheduler.policy import Policy
 from gigawatt.scheduler.reasons import Reasons
+from gigawatt.scheduler.resubmitted import starts_anew
 from gigawatt.scheduler.round import Round
+from gigawatt.scheduler.shorter import shorter_limit_ms
 from gigawatt.scheduler.snapshot import (
     CPU,
     DEVICE_MILLI,
@@ -41,7 +43,9 @@ Value = int | float | str | tuple[str, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheapestChange:
-    """`field` of the job file from `before` to `after`, in its own unit: cores, GPUs, bytes, nodes, a level, kinds."""
+    """`field` of the job file from `before` to `after`, in its own unit: cores, GPUs, bytes, nodes, seconds, a level,
+    kinds. `start` is now, or when it starts nine times of ten.
+    """
 
     field: str
     before: Value
@@ -61,11 +65,17 @@ class Explanation:
 
 
 def explain(
-    snapshot: Snapshot, gang: str, policy: Policy, memo: Memo | None = None
+    snapshot: Snapshot,
+    gang: str,
+    policy: Policy,
+    memo: Memo | None = None,
+    *,
+    likely_ms: int = 0,
 ) -> Explanation | None:
     """What the next decision says of the gang, and what would start it; None if no gang of that id waits.
 
-    A memo is of the snapshot's nodes, as in `decide.finish`.
+    A memo is of the snapshot's nodes, as in `decide.finish`. `likely_ms` is what nine tenths of gangs like it take at
+    most; 0 where that is not known.
     """
     row = snapshot.gangs.row(gang)
     if row == NONE:
@@ -77,10 +87,16 @@ def explain(
     ask, ranks = turn.asks[int(turn.ask_G[row])], int(snapshot.gangs.ranks_G[row])
     duration_ms = int(snapshot.gangs.duration_ms_G[row])
     tried = not spent and not turn.blocked and not turn.awaited(row)
-    change = cheapest_change(turn, ask, ranks, duration_ms, row=row) if tried else None
+    change = None
+    if tried:
+        change = cheapest_change(turn, ask, ranks, duration_ms, row=row, likely_ms=likely_ms)
     turn.advance(rest)
     if row in turn.starts:
         return Explanation(gang=gang, start=turn.starts[row])
+    if change is not None and (turn.holds or turn.hold):
+        # What is kept for others behind it would be in the way of one that comes anew.
+        anew = starts_anew(snapshot, row, change.field, change.after, policy)
+        change = change if anew else None
     wait = Reasons(turn).of(line(), row)
     return Explanation(
         gang=gang, position=wait.position, reason=wait.reason, cheapest_change=change
@@ -88,7 +104,13 @@ def explain(
 
 
 def cheapest_change(
-    turn: Round, ask: Ask, ranks: int, duration_ms: int = 0, *, row: int = NONE
+    turn: Round,
+    ask: Ask,
+    ranks: int,
+    duration_ms: int = 0,
+    *,
+    row: int = NONE,
+    likely_ms: int = 0,
 ) -> CheapestChange | None:
     """The change of one field with which `ask` would start if it were its turn now; None if it starts, or none does.
 
@@ -101,6 +123,9 @@ def cheapest_change(
 
     if not ask.may_run(turn.snapshot.now_ms) or starts(ask):
         return None
+    shorter_ms = shorter_limit_ms(turn, ask, duration_ms) if turn.allowed(row, ask) else None
+    if shorter_ms and 0 < likely_ms <= shorter_ms:
+        return _shorter(duration_ms, shorter_ms)
     for changed, change in (
         *_looser(ask, keeps=_keeps(turn, ask)),
         *_farther(ask),
@@ -114,9 +139,15 @@ def cheapest_change(
         if (value := _largest(starts, cut)) is not None
     ]
     if not found:
-        return None
+        if likely_ms or not shorter_ms:  # a limit that most gangs like it reach is no help
+            return None
+        return _shorter(duration_ms, shorter_ms)
     cut, value = min(found, key=lambda each: Fraction(each[0].need - each[1], each[0].need))
     return CheapestChange(field=cut.field, before=cut.printed(cut.need), after=cut.printed(value))
+
+
+def _shorter(duration_ms: int, shorter_ms: int) -> CheapestChange:
+    return CheapestChange(field="timeout", before=duration_ms // 1000, after=shorter_ms // 1000)
 
 
 def _parted(

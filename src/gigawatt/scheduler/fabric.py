@@ -34,6 +34,9 @@ class Fabric:
     innermost: int  # of `levels`
     members_DM: Rows  # rows of each innermost domain, ascending; filled up with the number of nodes
     rank_N: Rows  # the place of each node when neighbours stand together
+    rank: list[int]  # the same
+    domain_of: list[int]  # the innermost domain of each row
+    members: list[list[int]]  # the rows of each innermost domain, ascending
 
 
 def fabric_of(nodes: NodeColumns) -> Fabric | None:
@@ -48,7 +51,8 @@ def fabric_of(nodes: NodeColumns) -> Fabric | None:
         if not unknown and len(nodes.domains[depth]) < count:
             levels[depth] = _level(codes_N, len(nodes.domains[depth]))
     innermost = max(levels)
-    members_DM = _members(levels[innermost])
+    inner = levels[innermost]
+    members_DM = _members(inner)
     if members_DM.shape[1] > MEMBERS_MAX:
         return None
     order = np.lexsort(
@@ -56,7 +60,15 @@ def fabric_of(nodes: NodeColumns) -> Fabric | None:
     )
     rank_N = np.empty(count, dtype=np.intp)
     rank_N[order] = np.arange(count)
-    return Fabric(levels=levels, innermost=innermost, members_DM=members_DM, rank_N=rank_N)
+    return Fabric(
+        levels=levels,
+        innermost=innermost,
+        members_DM=members_DM,
+        rank_N=rank_N,
+        rank=rank_N.tolist(),
+        domain_of=inner.codes_N.tolist(),
+        members=[inner.rows(code).tolist() for code in range(inner.domains)],
+    )
 
 
 def domains_of(nodes: NodeColumns, ids: Sequence[str]) -> tuple[tuple[str, tuple[str, ...]], ...]:

@@ -27,7 +27,7 @@ class Footprint:
 
     nodes: tuple[str, ...]
     per_node: Resources
-    devices: tuple[tuple[str, ...], ...]  # on each node, sorted uuids; () where no GPU is asked
+    devices: tuple[tuple[str, ...], ...]  # uuids by node, by rank; () where no GPU is asked
     sealed: bool  # nothing else may run on its nodes
     end_ms: int  # when it must have ended; NEVER_MS where that is not known
     places: Mapping[str, int]
@@ -198,10 +198,10 @@ def _shape(work: Work) -> tuple[Shape, Isolation]:
 def _devices(attempt: Attempt) -> tuple[tuple[str, ...], ...]:
     """Those on each of its nodes, and on each of its spares."""
     nodes, ranks = attempt.nodes, attempt.ranks
-    kept = tuple([tuple(sorted(spare.gpus)) for spare in attempt.spares])
+    kept = tuple([spare.gpus for spare in attempt.spares])
     if tuple([rank.node for rank in ranks]) == nodes:  # one on each
-        return (*[tuple(sorted(rank.gpus)) for rank in ranks], *kept)
-    on: dict[str, set[str]] = {}
+        return (*[rank.gpus for rank in ranks], *kept)
+    on: dict[str, dict[str, None]] = {node: {} for node in nodes}
     for rank in ranks:
-        on.setdefault(rank.node, set()).update(rank.gpus)
-    return (*[tuple(sorted(on.get(node, ()))) for node in nodes], *kept)
+        on[rank.node].update(dict.fromkeys(rank.gpus))
+    return (*[tuple(on[node]) for node in nodes], *kept)

@@ -14,8 +14,10 @@ from gigawatt.model.reason import Reason
 from gigawatt.scheduler.ask import Ask, Demand
 from gigawatt.scheduler.fabric import EVERYWHERE, Fabric, fabric_of
 from gigawatt.scheduler.ground import usable_N
+from gigawatt.scheduler.log import Log
 from gigawatt.scheduler.place import near
 from gigawatt.scheduler.room import Rest, largest_K
+from gigawatt.scheduler.shelf import COUNT_BITS
 from gigawatt.scheduler.snapshot import (
     CPU,
     GPU,
@@ -28,7 +30,7 @@ from gigawatt.scheduler.snapshot import (
     Rows,
 )
 from gigawatt.scheduler.states import FREE, GPU_KIND, READY, STATE, States
-from gigawatt.scheduler.view import COUNT_BITS, Log, View
+from gigawatt.scheduler.view import View
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -36,7 +38,6 @@ V = TypeVar("V")
 VIEWS_MAX = 512  # demands that are kept; beyond it the oldest is forgotten and worked out again
 STATES_MAX = 1 << 18  # beyond it all is forgotten
 KEPT_MAX = 256  # asks of which it is known how many empty nodes would hold them
-LOG_MAX = 1 << 22  # changes that are kept; beyond it all is forgotten
 
 
 @dataclass(slots=True, kw_only=True)
@@ -54,10 +55,10 @@ class Index:
         self._fabric = fabric
         self.states = States(nodes.device_free_ND.shape[1])
         self._largest_K = largest_K(nodes)
-        self._log = Log(self.states.codes(nodes, np.arange(len(nodes.ids))))
+        self._log = Log(self.states.codes(nodes, np.arange(len(nodes.ids))), fabric.domain_of)
         self._views: dict[tuple[Demand, int | None], View] = {}
         self._nodes = nodes
-        self._taken: list[Rows] = []  # since the last rebase
+        self._taken: list[int] = []  # since the last rebase
         self._standing = Standing()
         self.stamp = 0  # another one whenever it may answer otherwise
         self._counted: tuple[int, Rows] = (-1, np.empty(0, dtype=np.intp))  # at a stamp
@@ -76,19 +77,20 @@ class Index:
     @property
     def full(self) -> bool:
         """Whether it has come to its limits, and a new one is due."""
-        return self.states.count > STATES_MAX or self._log.count > LOG_MAX
+        return self.states.count > STATES_MAX
 
     def rebase(self, nodes: NodeColumns, changed: Sequence[Rows]) -> None:
         """Take `nodes` as they are, which differ from those of the last rebase in the rows `changed`."""
         self._nodes = nodes
-        rows = np.unique(np.concatenate([*changed, *self._taken, np.empty(0, dtype=np.intp)]))
+        rows = np.unique(np.concatenate([*changed, np.array(self._taken, dtype=np.intp)]))
         self._taken.clear()
         codes = self.states.codes(nodes, rows)
         old = self._log.codes[rows]
         moved = codes != old
         if not self.states.stands(old[moved], codes[moved]):
             self._standing = Standing()
-        self._log.put(rows[moved], codes[moved])
+        self._log.put(rows[moved].tolist(), codes[moved].tolist())
+        self._log.trim()
         self.stamp += 1
 
     def answers(self, ask: Ask) -> bool:
@@ -113,15 +115,18 @@ class Index:
         """Nodes for the whole gang, in rank order; None where it cannot be held whole."""
         for kind in self.kinds(ask):
             view = self._view(ask.demand, kind)
+            if ask.nodes_min == ask.nodes_max:
+                found = self._neighbours(view, ask.nodes_min)
+                if found is not None:
+                    return np.array(found)
+                if ask.nodes_min == 1 or ask.same == self._fabric.innermost:
+                    continue
             level = EVERYWHERE if ask.same == NONE else ask.same
             have = int(view.keys(level).max()) >> COUNT_BITS
             count = min(ask.nodes_max, have)
             if count >= ask.nodes_min:
-                if count == 1:
-                    row = view.lone()
-                    assert row is not None
-                    return np.array([row])
-                return self._together(view, ask, count)
+                found = self._neighbours(view, count)
+                return self._together(view, ask, count) if found is None else np.array(found)
         return None
 
     def now(self, ask: Ask) -> int:
@@ -187,21 +192,17 @@ class Index:
 
     def take(self, demand: Demand, rows: Rows) -> tuple[tuple[int, ...], ...]:
         """Give one node's worth of `demand` on each of `rows`; the devices given on each, () where none is asked."""
-        known, states = self.states.taker(demand), self.states
-        new: list[int] = []
-        devices: list[tuple[int, ...]] = []
-        for code in self._log.codes[rows].tolist():
-            after, places = known.get(code) or states.take(demand, code)
-            new.append(after)
-            devices.append(places)
-        self._log.put(rows, np.array(new, dtype=np.int32))
-        self._taken.append(rows)
+        known, states, code = self.states.taker(demand), self.states, self._log.code
+        at: list[int] = rows.tolist()
+        given = [known.get(code[row]) or states.take(demand, code[row]) for row in at]
+        self._log.put(at, [after for after, _ in given])
+        self._taken += at
         self.stamp += 1
-        return tuple(devices) if demand.milli_gpu else ()
+        return tuple([devices for _, devices in given]) if demand.milli_gpu else ()
 
     def rest(self) -> Rest:
         """What is left of the nodes from which something was taken since the last rebase."""
-        rows = np.unique(np.concatenate([*self._taken, np.empty(0, dtype=np.intp)]))
+        rows = np.unique(np.array(self._taken, dtype=np.intp))
         return self.states.rest(rows, self._log.codes[rows])
 
     def left(self, demand: Demand, rows: Rows) -> Amounts:
@@ -215,6 +216,14 @@ class Index:
     @property
     def nodes(self) -> NodeColumns:
         return self._nodes
+
+    def _neighbours(self, view: View, count: int) -> list[int] | None:
+        """So many nodes of one innermost domain, in rank order; None where none has them."""
+        if count == 1:
+            row = view.lone()
+            return None if row is None else [row]
+        found = view.neighbours(count)
+        return found and sorted(found, key=self._fabric.rank.__getitem__)
 
     def _together(self, view: View, ask: Ask, count: int) -> Rows:
         """Out of the innermost domain that holds them, of several the one with the fewest to spare and the least free."""

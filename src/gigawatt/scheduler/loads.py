@@ -5,17 +5,20 @@ K  kinds of resource
 D  devices of a node
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
-from gigawatt.model.node import Node
 from gigawatt.model.resources import KINDS
-from gigawatt.scheduler.facts import Footprint, devices_of, named_devices
+from gigawatt.scheduler.facts import Footprint, devices_of
 from gigawatt.scheduler.snapshot import DEVICE_MILLI, Amounts, Codes, Flags, Rows
 
+WHOLE = tuple(
+    tuple(range(count)) for count in range(17)
+)  # the devices of nodes that are given whole
 GANGS, SEALS, UNKNOWN = range(
     3
 )  # counts: attempts, those that seal it, those whose devices are not known
@@ -23,15 +26,23 @@ GANGS, SEALS, UNKNOWN = range(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """What an attempt takes of each of these rows, and a share of each of the devices at `slots` (`Loads.slot`)."""
+    """What an attempt takes of each of these rows, and of each of these devices there."""
 
     rows: tuple[int, ...]
-    slots: tuple[int, ...]
+    devices: tuple[int, ...]
     each: tuple[int, ...]  # in the order of KINDS, then of the counts, then of one device
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seat:
+    """The row of a node, and the uuids of its devices in the order of its report."""
+
+    row: int
+    uuids: tuple[str, ...]
+
+
 class Loads:
-    """`note` what changes, then `settle`. What a slot is changes with `resize` and `widen`."""
+    """`note` what changes, then `settle`."""
 
     def __init__(self) -> None:
         self._taken_KN: Amounts = np.zeros((len(KINDS), 0), dtype=np.int64)
@@ -50,28 +61,6 @@ class Loads:
         """Nodes have up to so many devices."""
         more = max(0, width - len(self._device_DN))
         self._device_DN = np.pad(self._device_DN, ((0, more), (0, 0)))
-
-    def loads(
-        self, use: Footprint, rows: Mapping[str, int], nodes: Mapping[str, Node]
-    ) -> list[Load]:
-        """What an attempt takes of those of its nodes that have a row: alike on most, so that it is mostly one load."""
-        count, width = self._device_DN.shape[-1], devices_of(use.per_node.milli_gpu)
-        found: dict[tuple[int, bool], tuple[list[int], list[int]]] = {}
-        devices = use.devices or ((),) * len(use.nodes)
-        for node, uuids in zip(use.nodes, devices, strict=True):
-            row = rows.get(node)
-            if row is None:
-                continue
-            places = use.places.get(node, 1) if use.places else 1
-            named = named_devices(nodes[node], uuids) if width else ()
-            alike = places, len(named) < width * places
-            of_rows, slots = found.setdefault(alike, ([], []))
-            of_rows.append(row)
-            slots += [device * count + row for device in named]
-        return [
-            Load(rows=tuple(of_rows), slots=tuple(slots), each=_each(use, *alike))
-            for alike, (of_rows, slots) in found.items()
-        ]
 
     def note(self, loads: Iterable[Load], sign: int) -> None:
         """It takes this; with a `sign` of -1 it gives it back."""
@@ -93,15 +82,23 @@ class Loads:
         each = np.array([load.each for load, _ in noted]) * np.array(
             [sign for _, sign in noted]
         ).reshape(-1, 1)
-        rows = np.array([row for load, _ in noted for row in load.rows], dtype=np.intp)
-        counts = np.array([len(load.rows) for load, _ in noted])
+        rows = np.array(list(chain.from_iterable([load.rows for load, _ in noted])), dtype=np.intp)
+        each = np.repeat(each, [len(load.rows) for load, _ in noted], axis=0)
         for kind, sums in enumerate((*self._taken_KN, *self._counts_N)):
-            np.add.at(sums, rows, np.repeat(each[:, kind].astype(sums.dtype), counts))
-        slots = np.array([slot for load, _ in noted for slot in load.slots], dtype=np.intp)
-        counts = np.array([len(load.slots) for load, _ in noted])
-        shares = np.repeat(each[:, -1].astype(np.int32), counts)
-        np.add.at(self._device_DN.reshape(-1), slots, shares)
+            np.add.at(sums, rows, each[:, kind].astype(sums.dtype))
+        self._settle_devices(noted, rows, each[:, -1])
         return np.unique(rows)
+
+    def _settle_devices(self, noted: list[tuple[Load, int]], rows: Rows, share: Amounts) -> None:
+        """Few sets of devices are given: each row is told by which of them its own is."""
+        sets: dict[tuple[int, ...], int] = {}
+        given = [sets.setdefault(load.devices, len(sets)) for load, _ in noted]
+        has_SD = np.zeros((len(sets), len(self._device_DN)), dtype=np.int64)
+        for devices, index in sets.items():
+            has_SD[index, list(devices)] = 1
+        of = np.repeat(given, [len(load.rows) for load, _ in noted])
+        for device, sums in enumerate(self._device_DN):
+            np.add.at(sums, rows, (has_SD[of, device] * share).astype(np.int32))
 
     def free_NK(self, total_NK: Amounts) -> Amounts:
         """What is left of these totals."""
@@ -122,10 +119,39 @@ class Loads:
         return self._counts_N[SEALS] > 0
 
 
-def _each(use: Footprint, places: int, unknown: bool) -> tuple[int, ...]:
+def loads_of(use: Footprint, seats: Iterable[Seat | None]) -> list[Load]:
+    """What an attempt takes of its nodes, of which each has a seat or None: alike on most, so that it is mostly one load."""
     gpu, cpu, memory = use.per_node.vector()
-    amounts = gpu * places, cpu * places, memory * places
-    return (*amounts, 1, use.sealed, unknown, min(gpu, DEVICE_MILLI))
+    width = devices_of(gpu)
+    found: dict[tuple[int, tuple[int, ...]], list[int]] = {}
+    devices = use.devices or ((),) * len(use.nodes)
+    for node, seat, uuids in zip(use.nodes, seats, devices, strict=True):
+        if seat is not None:
+            places = use.places.get(node, 1) if use.places else 1
+            found.setdefault((places, _named(seat, uuids) if width else ()), []).append(seat.row)
+    return [
+        Load(
+            rows=tuple(rows),
+            devices=named,
+            each=(
+                gpu * places,
+                cpu * places,
+                memory * places,
+                1,
+                use.sealed,
+                len(named) < width * places,
+                min(gpu, DEVICE_MILLI),
+            ),
+        )
+        for (places, named), rows in found.items()
+    ]
+
+
+def _named(seat: Seat, uuids: tuple[str, ...]) -> tuple[int, ...]:
+    """The places in the node's report of these devices, as `facts.named_devices` has them."""
+    if uuids == seat.uuids:
+        return WHOLE[len(uuids)] if len(uuids) < len(WHOLE) else tuple(range(len(uuids)))
+    return tuple([place for place, uuid in enumerate(seat.uuids) if uuid in uuids])
 
 
 def _moved(sums_XN: Any, source: Rows) -> Any:

@@ -7,35 +7,29 @@ elsewhere now moves. All of it is kept from then on (`claims`), so nothing of it
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import numpy as np
 
 from gigawatt.model.plan import Claim, Plan, Victim
-from gigawatt.scheduler.apart import Apart
 from gigawatt.scheduler.ask import Ask, ask_at
-from gigawatt.scheduler.claims import Claims, Lot, keep
-from gigawatt.scheduler.ground import reach
-from gigawatt.scheduler.levels import Yield, crossing_ms, levels
+from gigawatt.scheduler.claims import Lot, keep
+from gigawatt.scheduler.levels import Yield, crossing_ms
 from gigawatt.scheduler.place import Spot, choose
 from gigawatt.scheduler.policy import Policy
 from gigawatt.scheduler.power import Power
+from gigawatt.scheduler.prospects import Prospects, Turn
 from gigawatt.scheduler.reclaim import Reclaim
 from gigawatt.scheduler.released import copied, released
 from gigawatt.scheduler.rights import Claimant, Consolidate, Preempt, Right, beyond, protected
 from gigawatt.scheduler.room import Room
-from gigawatt.scheduler.running import UNKNOWN_DEVICES, RunningColumns
-from gigawatt.scheduler.share import Shares
+from gigawatt.scheduler.running import RunningColumns
 from gigawatt.scheduler.snapshot import (
     CPU,
     GPU,
     NEVER_MS,
     NONE,
     Amounts,
-    Codes,
     Flags,
-    Rows,
-    Snapshot,
 )
 from gigawatt.scheduler.victims import Search, pick
 
@@ -54,42 +48,6 @@ RIGHTS: tuple[Right, ...] = (
 """In the order in which they are tried: to move is better than to stop, and to stop others than one's own."""
 
 Devices = tuple[tuple[int, ...], ...]
-
-
-class Turn(Protocol):
-    """What a plan needs of the round."""
-
-    @property
-    def snapshot(self) -> Snapshot: ...
-
-    @property
-    def policy(self) -> Policy: ...
-
-    @property
-    def ask_G(self) -> Rows: ...
-
-    @property
-    def room(self) -> Room: ...
-
-    @property
-    def shares(self) -> Shares | None: ...
-
-    @property
-    def claims(self) -> Claims: ...
-
-    @property
-    def power(self) -> Power | None: ...
-
-    @property
-    def apart(self) -> Apart | None: ...
-
-    @property
-    def holds(self) -> int: ...
-
-    @property
-    def holder_N(self) -> Codes: ...
-
-    def allowed_N(self, ask: Ask) -> Flags: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +87,9 @@ class Planner:
         self._running = running
         self._costs: Costs | None = None
         self._ending_R = ~running.stoppable_R
-        self._known_N = _known(turn.snapshot, running)
+        self._prospects = Prospects(turn, running, self._ending_R)
+        self._beyond_R = beyond(running, turn.policy)
+        self._protected_R = protected(running, turn.policy, turn.snapshot.now_ms)
         self._failed: set[tuple[int, int, int, int, int]] = set()
         self._made = 0
         self.again_ms: set[int] = set()
@@ -144,9 +104,7 @@ class Planner:
         if until_ms > now_ms or not ask.may_run(now_ms):
             return None
         asked = int(turn.ask_G[row])
-        level = int(levels(gangs.attained_ms_G[row : row + 1], turn.policy)[0])
-        whose = int(gangs.tenant_G[row]), int(gangs.project_G[row])
-        key = asked, *whose, int(gangs.priority_G[row]), level
+        key = asked, *self._prospects.kind_of(row)
         if key in self._failed:
             return None
         made = self._first(row, ask)
@@ -155,6 +113,7 @@ class Planner:
             self._wake_at_crossing()
             return None
         self._made += 1
+        self._prospects.planned()
         ids = {victim.gang for victim in made.plan.victims}
         for gang in ids:
             self._ending_R[self._running.gangs.row(gang)] = True
@@ -171,19 +130,24 @@ class Planner:
             shares=turn.shares,
             policy=turn.policy,
             lost_ms_R=costs.lost_ms_R,
+            books=self._prospects.books,
         )
-        never_R = beyond(running, turn.policy) | self._ending_R
-        now_R = ~(never_R | protected(running, turn.policy, now_ms))
+        never_R = self._beyond_R | self._ending_R
+        now_R = ~(never_R | self._protected_R)
         wanted: _Wanted | None = None
         for right in RIGHTS:
-            may_R = right.may_take(claimant, running)
+            may_R = self._prospects.may_take(right, claimant)
+            if may_R is None:
+                continue
             self._wake(may_R & ~never_R & ~now_R)
-            may_R &= now_R
+            may_R = may_R & now_R
             if not may_R.any():
                 continue
             wanted = wanted or self._wanted(row, ask)
             if wanted is None:
                 return None
+            if not self._prospects.enough(wanted.search, may_R):
+                continue
             made = self._by(right, wanted, may_R)
             if made is not None:
                 return made
@@ -191,25 +155,9 @@ class Planner:
 
     def _wanted(self, row: int, ask: Ask) -> _Wanted | None:
         """None where it will fit once those have gone that are being stopped already."""
-        turn, room = self._turn, self._turn.room
-        mask_N = turn.allowed_N(ask) & self._known_N
-        if turn.holds:
-            mask_N &= turn.holder_N == NONE
-        base = room
-        if self._ending_R.any():
-            base = released(room, self._running, self._ending_R)
-        fits_N = mask_N & base.fits_N(ask.demand)
-        if reach(turn.snapshot.nodes, ask, fits_N) >= ask.nodes_min:
-            return None
         assert self._costs is not None
-        search = Search(
-            room=base,
-            running=self._running,
-            ask=ask,
-            mask_N=mask_N,
-            price_R=self._costs.price_R,
-        )
-        return _Wanted(row=row, search=search)
+        search = self._prospects.search(int(self._turn.ask_G[row]), ask, self._costs.price_R)
+        return None if search is None else _Wanted(row=row, search=search)
 
     def _by(self, right: Right, wanted: _Wanted, may_R: Flags) -> Made | None:
         """A plan by one right: victims, the proof, and new places for those that move."""
@@ -354,14 +302,6 @@ def _costs(running: RunningColumns, policy: Policy, now_ms: int) -> Costs:
     return Costs(
         lost_ms_R=lost_ms_R, lost_R=lost_ms_R * weight_R, restart_R=policy.restart_ms * weight_R
     )
-
-
-def _known(snapshot: Snapshot, running: RunningColumns) -> Flags:
-    """Nodes of which every device can be told: elsewhere what would be free is not known."""
-    known_N = np.ones(len(snapshot.nodes.ids), dtype=np.bool_)
-    unknown = running.node_M[running.devices_M == UNKNOWN_DEVICES]
-    known_N[unknown[unknown != NONE]] = False
-    return known_N
 
 
 def _lot(ask: Ask, spot: Spot, devices: Devices) -> Lot:

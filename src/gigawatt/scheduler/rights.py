@@ -11,6 +11,7 @@ import numpy as np
 
 from gigawatt.model.gang import GangKind
 from gigawatt.model.plan import Taking
+from gigawatt.scheduler.books import Books
 from gigawatt.scheduler.policy import Policy
 from gigawatt.scheduler.running import GANG_KINDS, RunningColumns
 from gigawatt.scheduler.share import Shares
@@ -31,6 +32,7 @@ class Claimant:
     shares: Shares | None
     policy: Policy
     lost_ms_R: Amounts
+    books: Books | None = None  # where there are shares
 
 
 class Right(Protocol):

@@ -280,9 +280,10 @@ class Round:
             )
         )
         gang, ids = self.snapshot.gangs.ids[row], self.snapshot.nodes.ids
+        rows: list[int] = spot.rows.tolist()
         if self.hold is not None and self.hold.gang == gang:
             self.hold = None
-        nodes = tuple([ids[int(node)] for node in spot.rows])
+        nodes = tuple([ids[node] for node in rows])
         own = len(nodes) - spot.spares
         return Start(
             gang=gang,

@@ -98,9 +98,10 @@ class Table:
         old = len(self.keys)
         # Where each row comes from, worked out once for all columns.
         order = np.insert(np.arange(old), places, np.arange(old, old + len(new)))
-        for index, (name, column) in enumerate(self._columns.items()):
+        by_column = zip(*[values for _, values in new], strict=True)
+        for (name, column), values in zip(self._columns.items(), by_column, strict=True):
             rows = np.zeros((len(new), *column.shape[1:]), dtype=column.dtype)
-            rows[:] = [values[index] for _, values in new]
+            rows[:] = values
             self._columns[name] = np.concatenate((column, rows))[order]
         self.keys.extend(key for key, _ in new)
         self.keys.sort()

@@ -10,39 +10,10 @@ import numpy as np
 
 from gigawatt.scheduler.ask import Demand
 from gigawatt.scheduler.fabric import Fabric
-from gigawatt.scheduler.snapshot import Amounts, Codes, Flags, Rows
+from gigawatt.scheduler.log import Log
+from gigawatt.scheduler.shelf import COUNT_BITS, NEVER, Shelf
+from gigawatt.scheduler.snapshot import Amounts, Flags, Rows
 from gigawatt.scheduler.states import States
-
-COUNT_BITS = 40  # a domain's key: how many of its nodes fit, then what is free on them, below 2**40
-NEVER = np.iinfo(np.int64).max
-
-
-class Log:
-    """Every change of a node's state since this was made, in order."""
-
-    def __init__(self, codes: Codes) -> None:
-        self.codes: Codes = np.append(codes, np.int32(0))  # of each node, and of none
-        self._rows: Rows = np.empty(1024, dtype=np.intp)
-        self._old: Codes = np.empty(1024, dtype=np.int32)
-        self._new: Codes = np.empty(1024, dtype=np.int32)
-        self.count = 0
-
-    def put(self, rows: Rows, new: Codes) -> None:
-        """`rows`, each once, are in these states now."""
-        start, self.count = self.count, self.count + len(rows)
-        while self.count > len(self._rows):
-            self._rows = np.concatenate([self._rows, self._rows])
-            self._old = np.concatenate([self._old, self._old])
-            self._new = np.concatenate([self._new, self._new])
-        self._rows[start : self.count] = rows
-        self._old[start : self.count] = self.codes[rows]
-        self._new[start : self.count] = new
-        self.codes[rows] = new
-
-    def since(self, seen: int) -> tuple[Rows, Codes, Codes]:
-        """Rows, the state that each left, and the one that it came to."""
-        part = slice(seen, self.count)
-        return self._rows[part], self._old[part], self._new[part]
 
 
 @dataclass(slots=True)
@@ -74,16 +45,16 @@ class View:
         self._worth_S: Amounts = np.empty(0, dtype=np.int64)  # of a node to its domain's key
         self._left_S: Amounts = np.empty(0, dtype=np.int64)  # NEVER where it does not fit
         self._levels: dict[int, _Kept] = {}
-        self._least_D: Amounts = np.empty(0, dtype=np.int64)
-        self._least_seen = -1
-        self._least_row_D: Rows = np.empty(0, dtype=np.intp)
+        self._worth: list[int] = []
+        self._left: list[int] = []
+        self._shelf = Shelf(fabric, log, self._worth, self._left)
 
     def keys(self, level: int) -> Amounts:
         """Of each domain: how many nodes fit, shifted by COUNT_BITS, plus what is free on these."""
         self._meet()
         kept = self._levels.get(level)
         of = self._fabric.levels[level]
-        if kept is None or self._log.count - kept.seen > len(of.codes_N):
+        if kept is None or self._log.lost(kept.seen):
             keys = np.zeros(of.domains, dtype=np.int64)
             np.add.at(keys, of.codes_N, self._worth_S[self._log.codes[:-1]])
             kept = self._levels[level] = _Kept(keys, self._log.count)
@@ -106,36 +77,14 @@ class View:
 
     def lone(self) -> int | None:
         """The node that is left most full; of equal ones the first whose innermost domain has the fewest that fit."""
-        least_D = self._least()
-        least = least_D.min()
-        if least == NEVER:
-            return None
-        best = np.flatnonzero(least_D == least)
-        if len(best) > 1:
-            counts = self.keys(self._fabric.innermost)[best] >> COUNT_BITS
-            best = best[counts == counts.min()]
-        return int(self._least_row_D[best].min())
-
-    def _least(self) -> Amounts:
-        """Of each innermost domain the least that a node is left with."""
         self._meet()
-        log, fabric = self._log, self._fabric
-        if self._least_seen == log.count:
-            return self._least_D
-        if self._least_seen < 0 or log.count - self._least_seen > len(log.codes):
-            changed: Rows | slice = slice(None)
-            self._least_D = np.empty(len(fabric.members_DM), dtype=np.int64)
-            self._least_row_D = np.empty(len(fabric.members_DM), dtype=np.intp)
-        else:
-            changed = fabric.levels[fabric.innermost].codes_N[log.since(self._least_seen)[0]]
-        self._least_seen = log.count
-        members = fabric.members_DM[changed]
-        left = self._left_S[log.codes[members]]
-        first = left.argmin(axis=1)
-        at = np.arange(len(first))
-        self._least_D[changed] = left[at, first]
-        self._least_row_D[changed] = members[at, first]
-        return self._least_D
+        return self._shelf.lone()
+
+    def neighbours(self, count: int) -> list[int] | None:
+        """So many nodes of the innermost domain that has the fewest to spare; None where none has as many."""
+        self._meet()
+        domain = self._shelf.best(count)
+        return None if domain is None else self._shelf.pick(domain, count)
 
     def _meet(self) -> None:
         """Work out what it makes of states that are new."""
@@ -148,3 +97,5 @@ class View:
         self._fits_S = np.concatenate([self._fits_S, fits])
         self._worth_S = np.concatenate([self._worth_S, worth])
         self._left_S = np.concatenate([self._left_S, left])
+        self._worth += worth.tolist()
+        self._left += left.tolist()

@@ -115,6 +115,11 @@ class AttemptView(TypedDict):
     ranks: list[RankView]
 
 
+class EstimateView(TypedDict):
+    p50: int
+    p90: int
+
+
 class JobView(TypedDict):
     id: str
     name: str
@@ -129,6 +134,7 @@ class JobView(TypedDict):
     message: str
     reason: ReasonView | None
     position: int | None
+    estimate: EstimateView | None
     progress: ProgressView | None
     checkpoint: CheckpointView | None
     model_version: str
@@ -159,11 +165,6 @@ class DryRunView(TypedDict):
     placements: list[PlacementView]
     reason: ReasonView | None
     spec: dict[str, Any]
-
-
-class EstimateView(TypedDict):
-    p50: int
-    p90: int
 
 
 class ExplanationView(TypedDict):

@@ -7,6 +7,7 @@ from gigawatt.model.tenant import Caller
 from gigawatt.service.permissions import home, verb
 from gigawatt.service.services import Services
 from gigawatt.service.views.asking import AskView, Starts
+from gigawatt.service.views.estimates import estimate_view
 from gigawatt.service.views.explain import change_fields
 from gigawatt.service.views.jobs import reason_view
 from gigawatt.spec.asking import Question
@@ -37,12 +38,14 @@ async def ask(caller: Caller, services: Services, question: Question, *, project
     found = told.explanation
     if found is None:
         return AskView(starts=Starts.NOW, nodes=told.nodes, domains=dict(told.domains))
+    estimate = None if never else await services.leader.estimate_asked(gang, user=caller.name)
     return AskView(
         starts=Starts.NEVER if never else Starts.LATER,
         domains={},
         position=None if never else found.position,
         reason=reason_view(never or found.reason),
         cheapest_change=change_fields(found.change) if found.change else None,
+        estimate=estimate_view(estimate),
     )
 
 

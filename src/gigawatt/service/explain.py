@@ -8,6 +8,7 @@ from gigawatt.service.jobs import live_view
 from gigawatt.service.lookup import find_job
 from gigawatt.service.permissions import verb
 from gigawatt.service.services import Services
+from gigawatt.service.views.estimates import estimate_view
 from gigawatt.service.views.explain import ExplanationView, advice_view, change_fields
 from gigawatt.service.views.jobs import evidence_view, reason_view
 
@@ -19,7 +20,11 @@ async def explain(
     """The reason, the place in the line and the way out of it; or the verdict and its evidence."""
     job = await find_job(caller, services, reference, project)
     view = live_view(services, job)
-    found = services.leader.explain(job.id) if job.phase is JobPhase.QUEUED else None
+    leader, found, estimate, change = services.leader, None, None, None
+    if job.phase is JobPhase.QUEUED:
+        found = leader.explain(job.id)
+        estimate = await leader.estimate(job.id)
+        change = found.change if found and found.change else await leader.sooner(job.id)
     attempt = job.attempt
     ended = attempt is not None and not attempt.live
     judged = next((each for each in reversed(job.attempts) if each.verdict), None)
@@ -29,8 +34,8 @@ async def explain(
         phase=job.phase.value,
         reason=reason_view(found.reason) if found else view.reason,
         position=found.position if found else view.position,
-        estimate=None,  # dated estimates need the calendar, which this version does not have
-        cheapest_change=change_fields(found.change) if found and found.change else None,
+        estimate=estimate_view(estimate),
+        cheapest_change=change_fields(change) if change else None,
         attempt=judged.n if judged else None,
         verdict=judged.verdict.value if judged and judged.verdict else None,
         charged_to=judged.charged_to if judged else "",

@@ -49,6 +49,7 @@ async def figures(services: Services) -> list[Sample]:
         Sample(metric=names.INFO, labels=(__version__,), value=1),
         Sample(metric=names.LEADER_EPOCH, value=services.leader.epoch),
         *_jobs(services.leader, stored),
+        *_estimates(services.leader),
         *_nodes(services.leader, stored),
         *(_ledger(stored.sums) if stored.sums else ()),
         *_endpoints(stored),
@@ -116,6 +117,20 @@ def _waiting(leader: Leader, stored: _Stored) -> list[Sample]:
         Sample(metric=names.JOBS_WAITING, labels=(reason,), value=count)
         for reason, count in sorted(reasons.items())
     ]
+
+
+def _estimates(leader: Leader) -> list[Sample]:
+    """How well starts were foretold; nothing more than their number before the first."""
+    score = leader.score()
+    samples = [Sample(metric=names.ESTIMATES_SCORED, value=score.count)]
+    for quantile, covered in (("p50", score.coverage_p50), ("p90", score.coverage_p90)):
+        if covered is not None:
+            samples.append(
+                Sample(metric=names.ESTIMATES_COVERED, labels=(quantile,), value=covered)
+            )
+    if score.pinball is not None:
+        samples.append(Sample(metric=names.ESTIMATES_PINBALL, value=score.pinball))
+    return samples
 
 
 def _nodes(leader: Leader, stored: _Stored) -> list[Sample]:

@@ -155,7 +155,12 @@ def live_view(services: Services, job: Job) -> JobView:
     if job.ended:
         return job_view(job)
     leader = services.leader
-    return job_view(job, waiting=leader.waiting(job.id), progress=leader.progress(job.id))
+    return job_view(
+        job,
+        waiting=leader.waiting(job.id),
+        estimate=leader.estimated(job.id),
+        progress=leader.progress(job.id),
+    )
 
 
 def what_if_view(services: Services, gang: Gang, fields: dict[str, object]) -> DryRunView:

@@ -18,6 +18,7 @@ from gigawatt.model.reason import Reason
 from gigawatt.model.resources import Resources
 from gigawatt.model.retention import Kind, Retention
 from gigawatt.model.workspace import Workspace
+from gigawatt.scheduler.scores import Estimate, Score
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,6 +179,26 @@ class Leader(Protocol):
         ...
 
     def explain(self, gang: str) -> Explanation | None: ...
+
+    def estimated(self, gang: str) -> Estimate | None:
+        """When a gang that waits will start, as it was last worked out; None where it was not yet, or nothing lets it."""
+        ...
+
+    async def estimate(self, gang: str) -> Estimate | None:
+        """As `estimated`, worked out now where it was not yet."""
+        ...
+
+    async def estimate_asked(self, gang: Gang, *, user: str) -> Estimate | None:
+        """When a gang would start that this user would submit now."""
+        ...
+
+    async def sooner(self, gang: str) -> CheapestChange | None:
+        """A dated change with which a gang that waits would start well before it does without."""
+        ...
+
+    def score(self) -> Score:
+        """How well this leader's estimates came true."""
+        ...
 
     def feasible(self, gang: Gang) -> Reason | None:
         """Why this cluster could never hold the gang, even empty; None where it could."""

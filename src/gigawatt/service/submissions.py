@@ -29,7 +29,8 @@ from gigawatt.service.services import Services
 from gigawatt.service.views.text import sentence
 from gigawatt.store.base import Query
 
-NEVER = frozenset({ReasonCode.IMPOSSIBLE, ReasonCode.GPU_KIND})
+OVER = frozenset({ReasonCode.LIMIT, ReasonCode.QUOTA_EXCEEDED})
+NEVER = frozenset({ReasonCode.IMPOSSIBLE, ReasonCode.GPU_KIND}) | OVER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +123,7 @@ async def resolve_after(
 
 
 def check_feasible(services: Services, gang: Gang) -> None:
-    """Refuse a gang that this cluster could never hold. One without any node yet may get some."""
+    """Refuse a gang that this cluster could never hold, or its project never use. One without any node yet may get some."""
     reason = services.leader.feasible(gang)
     if reason is not None and reason.code in NEVER:
         raise impossible(reason)
@@ -140,6 +141,12 @@ def impossible(reason: Reason) -> RefusalError:
     if reason.code is ReasonCode.GPU_KIND:
         field = "gang.gpu_kinds"
     hint = "ask for less of it, or add nodes; `gw nodes` shows what there is"
+    if reason.code in OVER:
+        hint = "ask for less of it, or have the project's allowance raised; `gw quota` shows it"
+    elif reason.resource == "nodes" and reason.have:
+        hint = (
+            f"this cluster holds {reason.have} of its nodes at most; ask for so many, or add nodes"
+        )
     return RefusalError(RefusalCode.IMPOSSIBLE, sentence(reason), field=field, hint=hint)
 
 

@@ -11,6 +11,7 @@ from gigawatt.model.power import CAP_MILLIWATTS_MAX
 from gigawatt.spec import limits, names
 from gigawatt.spec.cards import CardError, card_metadata
 from gigawatt.spec.faults import wrong
+from gigawatt.spec.times import TIME_MS_MAX, time_ms
 from gigawatt.spec.units import (
     UnitError,
     duration_ms,
@@ -185,6 +186,19 @@ Milliwatts = Annotated[
     int,
     in_units(milliwatts, at_least=0, at_most=CAP_MILLIWATTS_MAX),
     WithJsonSchema(WATTS_SCHEMA),
+]
+Moment = Annotated[
+    int,
+    in_units(time_ms, at_least=0, at_most=TIME_MS_MAX),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 0, "maximum": TIME_MS_MAX},
+                {"type": "string", "format": "date-time"},
+            ],
+            "examples": ["2026-12-24T18:00:00Z"],
+        }
+    ),
 ]
 Count = Annotated[int, Field(ge=1)]
 Text = Annotated[str, Field(max_length=limits.TEXT_CHARS_MAX), AfterValidator(_without_nul)]

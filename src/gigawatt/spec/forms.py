@@ -15,6 +15,7 @@ from gigawatt.spec.fields import (
     GraceSeconds,
     HangSteps,
     Labels,
+    Moment,
     Name,
     RelativePath,
     Seconds,
@@ -237,6 +238,7 @@ class JobForm(BaseModel):
     env: Env = {}
     priority: Annotated[int, Field(ge=-limits.PRIORITY_MAX, le=limits.PRIORITY_MAX)] = 0
     timeout: Seconds = 0
+    start_after: Moment = 0
     grace: GraceSeconds = 10
     retries: RetriesForm = Field(default_factory=RetriesForm)
     after: Annotated[list[Text], Field(max_length=limits.AFTER_MAX)] = []

@@ -14,6 +14,7 @@ from gigawatt.model.array import ArraySpec
 from gigawatt.model.checkpoint import KeepBest, KeepPolicy, MetricMode
 from gigawatt.model.endpoint import ENDPOINT_LABEL, EndpointSpec, Readiness
 from gigawatt.model.environment import EnvironmentSpec
+from gigawatt.model.gang import Window
 from gigawatt.model.job import JobSpec, ModelOutput
 from gigawatt.model.refusal import Fault, RefusalError
 from gigawatt.spec import limits, names
@@ -113,6 +114,7 @@ def job_draft(form: JobForm) -> JobDraft:
         env=pairs(form.env),
         priority=form.priority,
         timeout_s=form.timeout,
+        windows=(Window(start_ms=form.start_after),) if form.start_after else (),
         grace_s=form.grace,
         retries_user=form.retries.user,
         retries_infrastructure=form.retries.infrastructure,

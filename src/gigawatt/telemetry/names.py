@@ -73,6 +73,22 @@ JOBS_WAITING = Metric(
     help="Jobs in line for nodes, by the reason of the last cycle; other for those not told apart.",
     labels=("reason",),
 )
+ESTIMATES_SCORED = Metric(
+    name="gigawatt_estimates_scored_total",
+    kind="counter",
+    help="Starts of gangs of which this leader had said when they would start.",
+)
+ESTIMATES_COVERED = Metric(
+    name="gigawatt_estimates_covered_ratio",
+    kind="gauge",
+    help="Of these, the part that had started by the estimate; near 0.5 for p50 and 0.9 for p90 if estimates hold.",
+    labels=("quantile",),
+)
+ESTIMATES_PINBALL = Metric(
+    name="gigawatt_estimates_pinball_seconds",
+    kind="gauge",
+    help="Of these, the mean pinball loss of both quantiles: the less, the sharper.",
+)
 NODES = Metric(name="gigawatt_nodes", kind="gauge", help="Nodes by state.", labels=("state",))
 NODE_INSTALLED = Metric(
     name="gigawatt_node_installed",
@@ -189,6 +205,9 @@ TABLE: tuple[Metric, ...] = (
     API_SECONDS,
     JOBS,
     JOBS_WAITING,
+    ESTIMATES_SCORED,
+    ESTIMATES_COVERED,
+    ESTIMATES_PINBALL,
     NODES,
     NODE_INSTALLED,
     NODE_FREE,

@@ -3,9 +3,10 @@
 import hashlib
 import json
 from array import array
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 
 from gigawatt.model.ledger import TimeClass
+from gigawatt.scheduler.scores import NO_SCORE, Score
 from gigawatt.twin.serving import Served
 from gigawatt.twin.tally import UNITS, Tally
 
@@ -32,16 +33,6 @@ class Spread:
     p50: float | None
     p90: float | None
     p99: float | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Estimates:
-    """How well starts were foretold. Of a policy that foretells none, the count is 0 and nothing else is known."""
-
-    count: int = 0
-    coverage_p50: float | None = None
-    coverage_p90: float | None = None
-    pinball: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,13 +78,13 @@ class Report:
     checkpointing_s: float  # device time that stood still to save, in GPU- or core-seconds
     lost_work_gpu_s: float
     lost_work_core_s: float
-    estimates: Estimates = field(default_factory=Estimates)
+    estimates: Score  # of starts that were foretold; the count is 0 where none were
     decisions: int
     cycles: int
 
 
-def report_of(tally: Tally, asked: Asked) -> Report:
-    """The report of a closed tally."""
+def report_of(tally: Tally, asked: Asked, score: Score | None = None) -> Report:
+    """The report of a closed tally, and of how well starts were foretold."""
     installed, allocated = tally.total(), tally.total(*ALLOCATED)
     up = installed - tally.total(*AWAY)
     useful = tally.total(TimeClass.USEFUL, TimeClass.SERVING)
@@ -119,6 +110,7 @@ def report_of(tally: Tally, asked: Asked) -> Report:
         checkpointing_s=asked.saving_ms / 1_000_000,
         lost_work_gpu_s=_lost_s(tally, UNITS[0]),
         lost_work_core_s=_lost_s(tally, UNITS[1]),
+        estimates=score or NO_SCORE,
         decisions=tally.decisions,
         cycles=tally.cycles,
     )

@@ -22,9 +22,11 @@ from gigawatt.reconcile.adopt import Found
 from gigawatt.reconcile.turn import Site
 from gigawatt.scheduler.dry_run import feasible
 from gigawatt.scheduler.encode import Encoder
+from gigawatt.scheduler.estimates import Estimates
 from gigawatt.scheduler.policy import Policy
 from gigawatt.twin.events import Events
 from gigawatt.twin.failures import Failures
+from gigawatt.twin.foreteller import Foreteller
 from gigawatt.twin.history import History
 from gigawatt.twin.invariants import Invariants
 from gigawatt.twin.machines import Event, Machines, Timing
@@ -55,6 +57,7 @@ class Scenario:
     faults: Iterable[tuple[int, Event]] = ()
     failures: Failures | None = None
     check: bool = True
+    estimates: bool = False  # foretell starts, and keep score
     loads: tuple[Load, ...] = ()
     projects: tuple[tuple[str, Entitlement], ...] = ()  # each after those that it is part of
     feeds: tuple[Feed, ...] = ()  # each after the one that carries it
@@ -91,8 +94,10 @@ class Twin:
             encoder=Encoder.of(world, plans=scenario.policy.plans),
             site=SITE,
             policy=scenario.policy,
+            estimates=Estimates() if scenario.estimates else None,
         )
         self.tally = Tally()
+        self._foreteller = Foreteller() if scenario.estimates else None
         self._invariants = Invariants() if scenario.check else None
         self._submitted = 0
         self._impossible = 0
@@ -122,6 +127,8 @@ class Twin:
         while True:
             seen = self._cycle(inputs)
             if not seen:
+                if self._foreteller is not None:
+                    self._foreteller.step(self.state, now_ms=self.now_ms)
                 return True
             inputs = [*seen]
 
@@ -138,7 +145,8 @@ class Twin:
             served=self._serving.served(),
             saving_ms=self.machines.saving_ms.get(self.tally.unit, 0),
         )
-        return report_of(self.tally, asked)
+        estimates = self.state.estimates
+        return report_of(self.tally, asked, estimates.score() if estimates else None)
 
     def _open(self) -> None:
         """The first cycle of a leader, which finds the site's nodes."""
@@ -210,7 +218,8 @@ class Twin:
         name = f"job-{self._submitted:09d}"
         self.machines.expect(name, work.run_ms)
         spec = work.spec("job")
-        return SubmitJob(id=name, tenant=DEFAULT_TENANT, project=work.project, by=BY, spec=spec)
+        by = work.user or BY
+        return SubmitJob(id=name, tenant=DEFAULT_TENANT, project=work.project, by=by, spec=spec)
 
     def _fits(self, shape: Shape) -> bool:
         """Whether the site could hold it at all; asked once for each shape."""
@@ -234,6 +243,8 @@ class Twin:
     def _conclude(self, outcome: cycle.Outcome) -> list[Observation]:
         """Commit to the tally, then act; what is seen of it at once."""
         self.tally.took(outcome, now_ms=self.now_ms)
+        if self._foreteller is not None and outcome.snapshot is not None:
+            self._foreteller.decided(len(outcome.snapshot.gangs.ids))
         if self._history is not None:
             self._history.took(outcome, now_ms=self.now_ms)
         seen: list[Observation] = []

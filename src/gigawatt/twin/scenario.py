@@ -169,7 +169,9 @@ class ScenarioForm(_Form):
     power: list[FeedForm] = Field(default=[], max_length=FEEDS_MAX)
 
 
-def read_scenario(file: Path, *, check: bool = True, policy: str = "") -> Scenario:
+def read_scenario(
+    file: Path, *, check: bool = True, policy: str = "", estimates: bool = False
+) -> Scenario:
     """A scenario as its file says, under another policy where one is named. Raises RefusalError."""
     form = _parsed(file)
     policy = policy or form.policy
@@ -195,6 +197,7 @@ def read_scenario(file: Path, *, check: bool = True, policy: str = "") -> Scenar
         failures=_failures(file, form, nodes),
         loads=_loads(file, form),
         check=check,
+        estimates=estimates,
         projects=_projects(file, form),
         feeds=_feeds(file, form),
     )

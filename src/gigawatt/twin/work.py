@@ -19,6 +19,7 @@ class Work:
     shape: Shape
     limit_ms: int = 0  # what its owner asked for, which is all that a policy may know; 0 is none
     project: str = DEFAULT_PROJECT
+    user: str = ""  # who submits it; empty where that is not known
 
     def spec(self, name: str) -> JobSpec:
         """What is submitted. A job that ran past its limit is given what it took: the trace's site let it."""

@@ -40,7 +40,11 @@ def test_a_gang_starts_once_its_cheapest_change_is_made(world: World, policy: Po
         told = explain(snapshot, gang.id, policy)
         assert told
         if told.cheapest_change is not None:
-            changed = replace(gang, shape=with_change(gang.shape, told.cheapest_change))
+            change = told.cheapest_change
+            changed = replace(gang, shape=with_change(gang.shape, change))
+            if change.field == "timeout":
+                assert isinstance(change.after, int)
+                changed = replace(gang, duration_ms=1000 * change.after)
             assert isinstance(what_if(snapshot, changed, policy), Start)
 
 
@@ -91,5 +95,7 @@ def with_change(shape: Shape, change: CheapestChange) -> Shape:
             return replace(shape, per_node=replace(shape.per_node, milli_cpu=round(amount * 1000)))
         case "gang.gpus", int(amount) | float(amount):
             return replace(shape, per_node=replace(shape.per_node, milli_gpu=round(amount * 1000)))
+        case "timeout", int():
+            return shape
         case _:
             raise AssertionError(change)

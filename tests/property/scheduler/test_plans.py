@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,7 +15,10 @@ from gigawatt.model.world import World
 from gigawatt.scheduler.decide import decide
 from gigawatt.scheduler.encode import encode_cold
 from gigawatt.scheduler.policy import Line, Policy
+from gigawatt.scheduler.prospects import Prospects
 from gigawatt.scheduler.record import decision_bytes, dump, load
+from gigawatt.scheduler.round import Round
+from gigawatt.scheduler.victims import pick
 from tests.property.scheduler.checks import faults
 from tests.property.scheduler.plan_checks import (
     over_freed,
@@ -103,6 +107,23 @@ def crowded(draw: st.DrawFn) -> World:
 
 
 plannable = st.one_of(packed(), crowded())
+
+
+@given(world=plannable, data=st.data())
+def test_victims_are_found_exactly_where_enough_would_be_free(
+    world: World, data: st.DataObject
+) -> None:
+    snapshot = encode_cold(world, NOW_MS, plans=True)
+    running, turn = snapshot.running, Round(snapshot, Policy())
+    assert running is not None
+    prospects = Prospects(turn, running, ~running.stoppable_R)
+    price_R = np.ones(len(running.gangs.ids), dtype=np.int64)
+    may = st.lists(st.booleans(), min_size=len(price_R), max_size=len(price_R))
+    for asked, ask in enumerate(turn.asks):
+        search = prospects.search(asked, ask, price_R)
+        may_R = np.array(data.draw(may), dtype=np.bool_) & running.stoppable_R
+        if search is not None and not ask.stacked:
+            assert prospects.enough(search, may_R) is (pick(search, may_R) is not None)
 
 
 @given(world=plannable, policy=policies)

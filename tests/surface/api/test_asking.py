@@ -109,7 +109,7 @@ def test_the_limit_of_a_project_is_heeded(play: Play) -> None:
         response = await site.call("PUT", "/v1/projects/default/quota", {"limit": {"cpus": 1}})
         assert response.status_code == 200
         answer = await asked(site, {"nodes": 2})
-        assert (answer["starts"], answer["reason"]["code"]) == ("later", "limit")
+        assert (answer["starts"], answer["reason"]["code"]) == ("never", "limit")
         assert (answer["cheapest_change"]["field"], answer["cheapest_change"]["to"]) == (
             "gang.nodes",
             "1",

@@ -48,3 +48,20 @@ def test_who_may_set_a_quota_and_what_is_refused(play: Play) -> None:
         assert (shown.status_code, shown.json()["weight"]) == (200, 1)
 
     play(story)
+
+
+def test_what_a_limit_never_lets_run_is_refused_at_submit_with_both_numbers(play: Play) -> None:
+    async def story(site: Site) -> None:
+        await entitled(site, "default", limit={"cpus": 1.5})
+        wide = {"command": "true", "gang": {"nodes": 2, "cpus": 1}}
+        refused = await site.call("POST", "/v1/jobs", wide)
+        told = refused.json()
+        assert (refused.status_code, told["field"]) == (422, "gang.cpus")
+        assert "all that the limit of default/default allows" in told["detail"]
+        assert "it needs 2 CPU and can have 1.5 CPU" in told["detail"]
+        answer = (await site.call("POST", "/v1/ask", {"gang": wide["gang"]})).json()
+        assert (answer["starts"], answer["reason"]["code"]) == ("never", "limit")
+        await entitled(site, "default", limit={"cpus": 2})
+        assert (await site.call("POST", "/v1/jobs", wide)).status_code == 201
+
+    play(story)

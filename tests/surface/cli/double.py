@@ -122,6 +122,7 @@ def a_job(**changes: Any) -> dict[str, Any]:
         "message": "",
         "reason": None,
         "position": None,
+        "estimate": None,
         "progress": {
             "at_ms": NOW_MS + 9_000,
             "step": 120,

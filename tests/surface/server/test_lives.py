@@ -78,6 +78,8 @@ def test_a_frozen_rank_is_found_with_its_stack_and_the_job_goes_on_elsewhere(
     assert took_s <= HANG_STEPS * STEP_S + 10
     told = json.loads(gw(instance, "explain", job["id"], "-o", "json").stdout)
     assert (told["attempt"], told["verdict"]) == (1, "hang")
+    shown = gw(instance, "explain", job["id"]).stdout
+    assert all(word in shown for word in ("hang (attempt 1)", "no progress after step", "<string>"))
     api.call("POST", f"/v1/jobs/{job['id']}/cancel")
     wait_phase(api, job, "cancelled")
 

@@ -128,6 +128,16 @@ def test_by_default_what_was_silent_for_long_before_may_be_so_again() -> None:
     assert loop.job().attempts[0].verdict is Verdict.HANG
 
 
+def test_a_machine_that_was_suspended_takes_nobody_to_hang() -> None:
+    loop = a_gang()
+    steps(loop, 10)
+    loop.later(8 * 3_600_000)
+    loop.step()
+    assert loop.job().phase is JobPhase.RUNNING
+    wait(loop, 10 * STEP_MS + 5_000)
+    assert loop.job().attempts[0].verdict is Verdict.HANG
+
+
 def test_programs_that_report_no_steps_are_left_alone() -> None:
     loop = a_gang()
     wait(loop, 24 * 3_600_000)

@@ -56,9 +56,10 @@ def ask(loop: Loop, state: NodeState, node: str = "n1", *, by_ms: int = 0) -> No
     return reply
 
 
-def told(loop: Loop, outcome: Outcome, name: str = "xid", *, node: str = "n1") -> None:
-    result = CheckResult(name=name, outcome=outcome, at_ms=loop.now_ms, detail="Xid 79")
-    loop.step([NodeChecked(at_ms=loop.now_ms, node=node, results=(result,))])
+def told(loop: Loop, outcome: Outcome, *, node: str = "n1", level: str = "quick") -> None:
+    result = CheckResult(name="xid", outcome=outcome, at_ms=loop.now_ms, detail="Xid 79")
+    seen = NodeChecked(at_ms=loop.now_ms, node=node, results=(result,), level=level)
+    loop.step([seen])
 
 
 def state(loop: Loop, node: str = "n1") -> NodeState:
@@ -83,6 +84,22 @@ def test_a_node_that_joins_takes_gangs_once_its_checks_are_well() -> None:
     told(loop, Outcome.WARN)
     assert (state(loop), loop.job().phase) == (NodeState.READY, JobPhase.RUNNING)
     assert loop.world.nodes["n1"].checks[0].detail == "Xid 79"
+
+
+def test_a_look_that_was_under_way_is_no_pass_of_its_checks() -> None:
+    loop = checked_site("n1")
+    told(loop, Outcome.OK, level="watch")
+    assert state(loop) is NodeState.CHECKING
+
+
+def test_a_drain_can_be_given_another_time() -> None:
+    loop = Loop.of(a_report("n1"))
+    loop.submit(a_spec())
+    ask(loop, NodeState.DRAINING, by_ms=loop.now_ms + 60 * MINUTE_MS)
+    ask(loop, NodeState.DRAINING, by_ms=loop.now_ms + MINUTE_MS)
+    loop.later(MINUTE_MS)
+    loop.step()
+    assert state(loop) is NodeState.EMPTY
 
 
 def test_a_node_whose_checks_fail_is_cordoned_with_what_failed() -> None:
@@ -208,6 +225,24 @@ def test_a_retired_node_counts_for_nothing_until_it_is_opened_again() -> None:
     assert ask(loop, NodeState.READY).state is NodeState.READY
     assert loop.world.accounts["n1"].installed == 2_000
     assert loop.unaccounted() == 0
+
+
+def test_an_elastic_gang_goes_on_from_its_checkpoint_on_the_nodes_that_are_left() -> None:
+    loop = Loop.of(*(a_report(f"n{number}", milli_cpu=500) for number in range(1, 5)))
+    shape = replace(a_spec().shape, nodes_min=2, nodes_max=4)
+    loop.submit(replace(a_spec(), shape=shape))
+    assert len(loop.job().attempts[0].nodes) == 4
+    loop.machines.checkpoint(first(), 10)
+    loop.step()
+    loop.machines.lose("n2")
+    loop.step()
+    job = loop.job()
+    assert (job.phase, job.attempts[0].verdict) == (JobPhase.RUNNING, Verdict.INFRASTRUCTURE)
+    assert job.attempts[1].nodes == ("n1", "n3", "n4")
+    assert [rank.node for rank in job.attempts[1].ranks] == ["n1", "n3", "n4"]
+    resumed = job.attempts[1].resumed_from
+    assert resumed is not None
+    assert resumed.step == 10
 
 
 def test_checks_that_a_person_asks_for_leave_a_node_open() -> None:

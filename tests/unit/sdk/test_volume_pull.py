@@ -47,9 +47,11 @@ def held(directory: Path) -> dict[str, bytes]:
 
 def test_every_file_comes_whole_and_progress_tells_of_all(tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
-    untold = pull_listed(listing(), read, tmp_path, progress=lambda *through: told.append(through))
-    total = sum(map(len, DATA.values()))
-    assert (untold, held(tmp_path), told[-1]) == (0, DATA, (total, total))
+    untold = pull_listed(
+        listing(), read, tmp_path, progress=lambda through, total: told.append((through, total))
+    )
+    whole = sum(map(len, DATA.values()))
+    assert (untold, held(tmp_path), told[-1]) == (0, DATA, (whole, whole))
 
 
 def test_files_come_side_by_side(tmp_path: Path) -> None:

@@ -77,6 +77,7 @@ ENDED_AS_JSON: dict[str, Any] = {
     "message": "no more retries",
     "reason": None,
     "position": None,
+    "estimate": None,
     "progress": {
         "at_ms": 8,
         "step": 5,

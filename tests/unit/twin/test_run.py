@@ -111,6 +111,7 @@ def test_nodes_of_a_site_stand_in_racks_and_leaves() -> None:
 
 BUSY = """
 import sys
+from dataclasses import replace
 from tests.unit.twin.test_run import busy
 sys.stdout.buffer.write(busy())
 """
@@ -142,6 +143,23 @@ def test_the_same_scenario_gives_the_same_bytes_under_any_hash_seed() -> None:
         for seed in ("0", "1", "2")
     }
     assert reports == {busy()}
+
+
+def test_starts_are_foretold_and_scored() -> None:
+    works = [gpu_work(10 * at, 100 + 37 * (at % 5), limit_s=600) for at in range(60)]
+    report = run(Scenario(nodes=gpu_site(2), workload=works, estimates=True))
+    assert report.estimates.count > 20
+    assert report.estimates.coverage_p90 is not None
+    assert report.estimates.coverage_p90 >= (report.estimates.coverage_p50 or 0)
+    again = run(Scenario(nodes=gpu_site(2), workload=works, estimates=True))
+    assert report_bytes(again) == report_bytes(report)
+
+
+def test_foretelling_changes_nothing_that_happens() -> None:
+    works = [gpu_work(10 * at, 100 + 37 * (at % 5), limit_s=600) for at in range(60)]
+    silent = run(Scenario(nodes=gpu_site(2), workload=works))
+    told = run(Scenario(nodes=gpu_site(2), workload=works, estimates=True))
+    assert replace(told, estimates=silent.estimates) == silent
 
 
 def test_a_rack_that_fails_takes_all_of_its_nodes_and_they_are_back_together() -> None:

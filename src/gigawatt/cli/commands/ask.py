@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gigawatt.cli import format as form
 from gigawatt.cli.commands.run_spec import node_range
 from gigawatt.cli.failure import FAILED
 from gigawatt.cli.session import Session, with_project, with_session
@@ -45,12 +46,12 @@ def ask(session: Session, *, priority: int, limit: str | None, **given: Any) -> 
     if session.as_json:
         session.show_json(view)
     else:
-        click.echo("\n".join(told(view)))
+        click.echo("\n".join(told(view, session.now_ms)))
     if view["starts"] == "never":
         raise click.exceptions.Exit(FAILED)
 
 
-def told(view: "AskView") -> list[str]:
+def told(view: "AskView", now_ms: int = 0) -> list[str]:
     """The answer in a few lines."""
     reason, change, nodes = view["reason"], view["cheapest_change"], view["nodes"]
     if view["starts"] == "now":
@@ -60,10 +61,12 @@ def told(view: "AskView") -> list[str]:
     lines = [f"It would wait at place {view['position']}: {because}."]
     if view["starts"] == "never":
         lines = [f"It can never start here: {because}."]
+    if estimate := view["estimate"]:
+        lines.append(f"It would start {form.estimate(estimate['p50'], estimate['p90'], now_ms)}.")
     if change:
         before, after = change["from"] or "none", change["to"] or "none"
         lines.append(
-            f"It would start {change['start']} with {change['field']} {after} instead of {before}."
+            f"It would start {form.start(change['start'])} with {change['field']} {after} instead of {before}."
         )
     return lines
 

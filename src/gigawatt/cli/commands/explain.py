@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from gigawatt.sdk.views import ExplanationView, JobView
 
 LINES_SHOWN = 8
+STACKS, STACK_LINES_SHOWN = "stacks", 40
 ENDED_BADLY = {"failed", "cancelled"}
 
 
@@ -46,10 +47,10 @@ def fields(view: "ExplanationView", name: str, now_ms: int) -> list[tuple[str, s
         ("because", reason["message"] if reason else ""),
         ("reason", reason["code"] if reason else ""),
         ("position", f"{position} in the line" if position else ""),
-        ("starts", _estimate(estimate["p50"], estimate["p90"], now_ms) if estimate else ""),
+        ("starts", form.estimate(estimate["p50"], estimate["p90"], now_ms) if estimate else ""),
         (
             "change",
-            f"{change['field']} from {change['from']} to {change['to']}: starts {change['start']}"
+            f"{change['field']} from {change['from']} to {change['to']}: starts {form.start(change['start'])}"
             if change
             else "",
         ),
@@ -79,11 +80,6 @@ def _saving(view: "ExplanationView") -> str:
     )
 
 
-def _estimate(p50_ms: int, p90_ms: int, now_ms: int) -> str:
-    likely, surely = form.duration(max(0, p50_ms - now_ms)), form.duration(max(0, p90_ms - now_ms))
-    return f"in {likely} as likely as not, in {surely} nine times of ten"
-
-
 def _show_evidence(view: "ExplanationView") -> None:
     from gigawatt.cli.style import DIM, Column, show_heading, show_table
 
@@ -101,11 +97,26 @@ def _show_evidence(view: "ExplanationView") -> None:
             fact["what"],
             form.NOTHING if fact["rank"] is None else str(fact["rank"]),
             fact["node"] or form.NOTHING,
-            fact["detail"],
+            "below" if fact["what"] == STACKS else fact["detail"],
         ]
         for fact in view["evidence"]
     ]
     show_table(columns, rows)
+    for fact in view["evidence"]:
+        if fact["what"] == STACKS:
+            _show_stacks(fact["detail"])
+
+
+def _show_stacks(text: str) -> None:
+    """Where ranks were when they made no progress any more; all of it is in the JSON."""
+    from gigawatt.cli.style import show_heading
+
+    lines = text.splitlines()
+    show_heading("stacks")
+    for line in lines[:STACK_LINES_SHOWN]:
+        click.echo(f"  {line}")
+    if len(lines) > STACK_LINES_SHOWN:
+        click.echo(f"  … {len(lines) - STACK_LINES_SHOWN} more lines with -o json")
 
 
 def _show_last_lines(job: "JobView") -> None:

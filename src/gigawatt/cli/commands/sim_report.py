@@ -117,6 +117,10 @@ def show_report(shown: dict[str, Any]) -> None:
     ):
         if shown[key]:
             fields.insert(2, (name, str(shown[key])))
+    if (starts := shown["estimates"])["count"]:
+        covered = f"P50 {_percent(starts['coverage_p50'])}, P90 {_percent(starts['coverage_p90'])}"
+        told = f"{starts['count']} starts foretold; came true: {covered}"
+        fields.append(("estimates", f"{told}; pinball {_seconds(starts['pinball'])} s"))
     if shown["failures"]:
         told = ", ".join(f"{count} {cause}" for cause, count in shown["failures"])
         fields.append(("failures", told))

@@ -8,6 +8,11 @@ import click
 _CHECK = click.option(
     "--check/--no-check", default=True, help="Check at every event that nothing is given twice."
 )
+_ESTIMATES = click.option(
+    "--estimates/--no-estimates",
+    default=True,
+    help="Say when what waits will start, and keep score; a tenth of the work of deciding.",
+)
 _OUTPUT = click.option(
     "-o",
     "--output",
@@ -26,15 +31,17 @@ HTML = click.option(
 @click.command("run")
 @click.argument("scenario", type=click.Path(path_type=Path))
 @_CHECK
+@_ESTIMATES
 @HTML
 @_OUTPUT
-def run(scenario: Path, check: bool, html: Path | None, output: str) -> None:
+def run(scenario: Path, check: bool, estimates: bool, html: Path | None, output: str) -> None:
     """Play SCENARIO, a TOML file: a site, a workload, a policy, failures. The same file gives the same report."""
     from gigawatt.cli.commands.sim_report import Pages, show_report
     from gigawatt.twin.scenario import read_scenario
 
     pages = Pages(html)
-    shown = pages.measured(read_scenario(scenario, check=check), scenario.name)
+    read = read_scenario(scenario, check=check, estimates=estimates)
+    shown = pages.measured(read, scenario.name)
     pages.write(f"Twin: {scenario.name}")
     if output == "json":
         click.echo(json.dumps(shown, indent=2))
@@ -52,14 +59,15 @@ def run(scenario: Path, check: bool, html: Path | None, output: str) -> None:
     help="Play each scenario under this policy in place of its own; repeatable.",
 )
 @_CHECK
+@_ESTIMATES
 @HTML
 @_OUTPUT
 def compare(
     scenarios: tuple[Path, ...],
     policies: tuple[str, ...],
-    check: bool,
     html: Path | None,
     output: str,
+    **how: bool,
 ) -> None:
     """Play several SCENARIOS, or one under several policies, and put their reports side by side."""
     from gigawatt.cli.commands.sim_report import Pages, show_compared
@@ -68,7 +76,7 @@ def compare(
     pages = Pages(html)
     reports = {
         _name(scenario, policy): pages.measured(
-            read_scenario(scenario, check=check, policy=policy), _name(scenario, policy)
+            read_scenario(scenario, policy=policy, **how), _name(scenario, policy)
         )
         for scenario in scenarios
         for policy in policies or ("",)

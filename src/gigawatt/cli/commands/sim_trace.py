@@ -42,6 +42,11 @@ FORMATS = ("swf", "philly", "csv", "journal")
 )
 @HTML
 @click.option(
+    "--estimates/--no-estimates",
+    default=True,
+    help="Say when what waits will start, and keep score; a tenth of the work of deciding.",
+)
+@click.option(
     "-o",
     "--output",
     type=click.Choice(["table", "json"]),
@@ -71,6 +76,7 @@ def trace(file: Path, cluster: str, policy: str, output: str, **options: Any) ->
         policy=named_policy(policy),
         policy_name=policy,
         check=options["check"],
+        estimates=options["estimates"],
     )
     pages = Pages(options["html"])
     shown = pages.measured(scenario, f"{file.name} {policy}")

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from gigawatt.engine.conformance import (
     checkpoints,
+    checks,
     faults,
     fencing,
     isolation,
@@ -49,6 +50,8 @@ CASES: dict[str, Callable[[Bench], Awaitable[str]]] = {
     "port-is-reached": talks.port_is_reached,
     "rank-is-attached-to": talks.rank_is_attached_to,
     "terminal-of-a-rank-is-talked-to": talks.terminal_of_a_rank_is_talked_to,
+    "checks-say-how-a-node-is": checks.checks_say_how_a_node_is,
+    "checks-give-way-to-gangs": checks.checks_give_way_to_gangs,
     "adoption-keeps-processes": restarts.adoption_keeps_processes,
     "exit-while-nobody-leads-is-told": restarts.exit_while_nobody_leads_is_told,
     "released-attempts-are-not-told": restarts.released_attempts_are_not_told,

@@ -198,11 +198,9 @@ class SlurmEngine:
             self._barred[node] = f"node {node} is {state.value}: {reason}"
 
     async def check(self, node: str, level: str) -> tuple[CheckResult, ...]:
-        """None: Slurm's HealthCheckProgram checks its nodes, and what it drains is closed here. Raises RefusalError."""
-        if node not in self._fleet.slurm:
-            raise RefusalError(RefusalCode.NOT_FOUND, f"Slurm has no node {node}")
-        log.debug("checks of %s on %s are left to Slurm", level, node)
-        return ()
+        """Slurm's own HealthCheckProgram checks its nodes, and what it drains is closed here."""
+        detail = f"{level} checks of {node} are left to Slurm's HealthCheckProgram"
+        raise RefusalError(RefusalCode.UNSUPPORTED, detail)
 
     async def prepare(self, node: str, digests: tuple[str, ...]) -> None:
         """Have these bundles unpacked, where every node sees them. Raises RefusalError."""

@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from gigawatt.service.views.explain import EstimateView
+from gigawatt.service.views.estimates import EstimateView
 from gigawatt.service.views.jobs import ReasonView
 
 
 class Starts(StrEnum):
     NOW = "now"
     LATER = "later"  # it would wait in the line
-    NEVER = "never"  # this cluster could not hold it, even if all of it were empty and open
+    NEVER = "never"  # this cluster could not hold it, even if all of it were empty and open, or its project may not
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,15 +5,8 @@ from dataclasses import dataclass
 
 from gigawatt.ledger.intervals import Advice
 from gigawatt.service.ports import CheapestChange
+from gigawatt.service.views.estimates import EstimateView
 from gigawatt.service.views.jobs import EvidenceView, ReasonView
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EstimateView:
-    """Milliseconds since the epoch by which it starts, with a probability of one half and of nine tenths."""
-
-    p50: int
-    p90: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,8 @@ from gigawatt.model.gang import Shape
 from gigawatt.model.job import Job, JobPhase
 from gigawatt.model.launch import Placement
 from gigawatt.model.reason import Reason, ReasonCode
+from gigawatt.scheduler.scores import Estimate
+from gigawatt.service.views.estimates import EstimateView, estimate_view
 from gigawatt.service.views.text import sentence
 from gigawatt.service.views.volumes import MountView, mount_view
 
@@ -120,7 +122,7 @@ class CauseView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobView:
-    """A job. `reason` and `position` while it waits; `array` and `index` if it is the task of one."""
+    """A job. `reason`, `position` and `estimate` while it waits; `array` and `index` if it is the task of one."""
 
     id: str
     name: str
@@ -135,6 +137,7 @@ class JobView:
     message: str
     reason: ReasonView | None
     position: int | None
+    estimate: EstimateView | None
     progress: ProgressView | None
     checkpoint: CheckpointView | None
     model_version: str
@@ -180,9 +183,13 @@ class DryRunView:
 
 
 def job_view(
-    job: Job, *, waiting: tuple[int, Reason] | None = None, progress: Progress | None = None
+    job: Job,
+    *,
+    waiting: tuple[int, Reason] | None = None,
+    estimate: Estimate | None = None,
+    progress: Progress | None = None,
 ) -> JobView:
-    """`waiting` and `progress` are the leader's live ones, where it has any."""
+    """`waiting`, `estimate` and `progress` are the leader's live ones, where it has any."""
     spec = job.spec
     position, reason = _waiting(job, waiting)
     newest = progress or job.progress
@@ -200,6 +207,7 @@ def job_view(
         message=job.message,
         reason=reason_view(reason) if reason else None,
         position=position,
+        estimate=estimate_view(estimate if job.phase is JobPhase.QUEUED else None),
         progress=_progress_view(newest) if newest else None,
         checkpoint=_checkpoint_view(job.checkpoint) if job.checkpoint else None,
         model_version=job.model_version,

@@ -22,6 +22,7 @@ def job_spec_fields(spec: JobSpec, environment: EnvironmentSpec) -> dict[str, An
         "env": dict(spec.env),
         "priority": spec.priority,
         "timeout": spec.timeout_s,
+        "start_after": spec.windows[0].start_ms if spec.windows else 0,
         "grace": spec.grace_s,
         "retries": {"user": spec.retries_user, "infrastructure": spec.retries_infrastructure},
         "after": list(spec.after),

@@ -72,6 +72,7 @@ class _Reader:
                 run_ms=run_s * 1000,
                 limit_ms=max(limit_s, 0) * 1000,
                 shape=self._shape(processors, max(memory, 0)),
+                user=f"user-{row[11]}" if row[11] >= 0 else "",
             )
 
     def _row(self, number: int, line: str) -> tuple[int, ...]:

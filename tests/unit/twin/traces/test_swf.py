@@ -23,7 +23,9 @@ def test_a_job_is_places_of_a_core_each_with_what_was_asked_for(tmp_path: Path) 
     trace = read_swf(written(tmp_path, HEADER + ONE))
     core = Resources(milli_cpu=1000, memory_bytes=2000 * 1024)
     shape = Shape(nodes_min=3, nodes_max=3, stacked=True, per_node=core)
-    assert trace.works == (Work(at_ms=0, run_ms=50_000, limit_ms=600_000, shape=shape),)
+    assert trace.works == (
+        Work(at_ms=0, run_ms=50_000, limit_ms=600_000, shape=shape, user="user-7"),
+    )
 
 
 def test_where_nothing_was_asked_for_what_was_used_counts(tmp_path: Path) -> None:
