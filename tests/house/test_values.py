@@ -4,12 +4,14 @@ import ast
 
 from tests.house.files import PURE, Source, expect_none, sample, sources
 
-# What changes in place, by design: the world that the leader alone writes with what it remembers of runs, what one turn or one round gathers, and rows
-# that are kept up to date from cycle to cycle.
+# What changes in place, by design: the world that the leader alone writes with what it remembers of runs, what one turn
+# or one round gathers or has worked out already, and rows that are kept up to date from cycle to cycle.
 MUTABLE = {
     "src/gigawatt/reconcile/turn.py": {"Turn"},
     "src/gigawatt/scheduler/encode_nodes.py": {"NodeRows"},
+    "src/gigawatt/scheduler/index.py": {"Standing"},
     "src/gigawatt/scheduler/round.py": {"Refused"},
+    "src/gigawatt/scheduler/sight.py": {"Plain"},
     "src/gigawatt/model/change.py": {"Batch"},
     "src/gigawatt/model/pace.py": {"Pace", "RankPace"},
     "src/gigawatt/model/trial.py": {"Trials"},

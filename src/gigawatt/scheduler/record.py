@@ -29,7 +29,7 @@ from gigawatt.scheduler.snapshot import (
     Snapshot,
 )
 
-MAGIC = b"gigawatt cycle 2\n"
+MAGIC = b"gigawatt cycle 3\n"
 LENGTH_BYTES = 8
 DIGEST_BYTES = 32
 

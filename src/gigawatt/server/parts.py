@@ -2,7 +2,7 @@
 
 import platform
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -78,6 +78,8 @@ class Parts:
 
 def build(settings: Settings, instance: Instance, *, gateway_port: int, proxy_url: str) -> Parts:
     """The parts of one instance, each given what it needs of the others."""
+    if settings.engine == "slurm":  # which checks its nodes by itself
+        settings = replace(settings, node_watch_s=0, node_burn_s=0, node_checks="off")
     stores = _stores(settings)
     engine = _engine(settings, instance, stores)
     leader = Leader(store=stores.store, engine=engine, config=_config(settings, instance))

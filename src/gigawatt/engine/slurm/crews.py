@@ -87,7 +87,7 @@ class Crews:
         if crew is None:
             loop = asyncio.get_running_loop()
             posts = {node: Post(node=node, arrived=loop.create_future()) for node in spec.addresses}
-            crew = Crew(spec=spec, posts=posts, number=number)
+            crew = Crew(spec=spec, posts=posts, number=number, waiting_since_s=monotonic_s())
             self.all[spec.key] = crew
             self.plans[spec.key] = plan
         return crew
@@ -129,7 +129,7 @@ class Crews:
         if verb == "release":
             return await self._release(crew, post, fields)
         crew.stopped = crew.stopped or verb in {"abort", "stop"}
-        if crew.stopped and not crew.arrived:
+        if crew.stopped and crew.submitting is not None and not crew.arrived:
             crew.cancelled = True
             crew.fail("it was stopped before Slurm had started it")
         if post.gone or (crew.over and not post.up):

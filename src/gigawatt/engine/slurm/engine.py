@@ -29,7 +29,7 @@ from gigawatt.engine.slurm.files import Files
 from gigawatt.engine.slurm.fleet import OURS, Fleet, Plan, drained_by_us
 from gigawatt.engine.slurm.post import Crew
 from gigawatt.engine.slurm.recovery import find_crews
-from gigawatt.engine.slurm.site import meet, silent
+from gigawatt.engine.slurm.site import PATIENCE_S, meet, silent
 from gigawatt.engine.slurm.topology import Group
 from gigawatt.engine.slurm.watch import Parts, Watch
 from gigawatt.engine.supervisor.rank_module import put_beside_ranks
@@ -50,12 +50,15 @@ STOP_GRACE_S = 10.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlurmOptions:
-    """`options` are added to each sbatch: --account=…, --qos=…. `orphan_s` is how long ranks run without a leader."""
+    """`options` are added to each sbatch: --account=…, --qos=…. `orphan_s` is how long ranks run without a leader,
+    `patience_s` how long a controller that does not answer is waited for at the start.
+    """
 
     partition: str = ""
     options: tuple[str, ...] = ()
     orphan_s: float = 86_400.0
     topology: tuple[Group, ...] = ()  # in place of what Slurm tells
+    patience_s: float = PATIENCE_S
 
 
 class SlurmEngine:
@@ -195,11 +198,9 @@ class SlurmEngine:
             self._barred[node] = f"node {node} is {state.value}: {reason}"
 
     async def check(self, node: str, level: str) -> tuple[CheckResult, ...]:
-        """None: Slurm's HealthCheckProgram checks its nodes, and what it drains is closed here. Raises RefusalError."""
-        if node not in self._fleet.slurm:
-            raise RefusalError(RefusalCode.NOT_FOUND, f"Slurm has no node {node}")
-        log.debug("checks of %s on %s are left to Slurm", level, node)
-        return ()
+        """Slurm's own HealthCheckProgram checks its nodes, and what it drains is closed here."""
+        detail = f"{level} checks of {node} are left to Slurm's HealthCheckProgram"
+        raise RefusalError(RefusalCode.UNSUPPORTED, detail)
 
     async def prepare(self, node: str, digests: tuple[str, ...]) -> None:
         """Have these bundles unpacked, where every node sees them. Raises RefusalError."""
@@ -290,7 +291,8 @@ class SlurmEngine:
 
     async def _meet_slurm(self) -> None:
         """Its facts and its nodes, once its controller answers. Raises RefusalError."""
-        site = await meet(self._slurm, self._options.topology)
+        options = self._options
+        site = await meet(self._slurm, options.topology, patience_s=options.patience_s)
         self._lost_after_s = site.silent_s + NOTICED_S
         self._fleet = Fleet(site)
         parts = Parts(

@@ -12,7 +12,7 @@ from gigawatt.engine.slurm.client import Slurm, SlurmRefusedError, SlurmUnavaila
 from gigawatt.engine.slurm.topology import Group, Topology, parse_document, parse_lines
 from gigawatt.model.refusal import RefusalCode, RefusalError
 
-OPEN_S = 30.0  # for the controller to answer when we begin
+PATIENCE_S = 30.0  # for the controller to answer when we begin
 ASK_AGAIN_S = 1.0
 
 
@@ -26,9 +26,11 @@ class Site:
     silent_s: float
 
 
-async def meet(slurm: Slurm, topology: tuple[Group, ...] = ()) -> Site:
+async def meet(
+    slurm: Slurm, topology: tuple[Group, ...] = (), *, patience_s: float = PATIENCE_S
+) -> Site:
     """Once the controller answers. Nodes have the system of this machine. Raises RefusalError (unavailable)."""
-    deadline_s = monotonic_s() + OPEN_S
+    deadline_s = monotonic_s() + patience_s
     while True:
         try:
             facts = await slurm.facts()

@@ -142,9 +142,11 @@ class Watch:
             self._parts.outbox.put(LaunchPreparing(at_ms=now_ms(), key=parse_key(crew.key)))
         if not job.waits:
             crew.waiting_since_s = asked_s
-            for node in crew.posts:  # its call was perhaps not heard; the file says where it is
-                if not crew.posts[node].arrived.done():
-                    self._parts.crews.arrive(crew, node)
+            for (
+                post
+            ) in crew.posts.values():  # its call was perhaps not heard; a file says where it is
+                if not post.arrived.done() and post.calling is None:
+                    self._parts.crews.arrive(crew, post.node)
         elif asked_s - crew.waiting_since_s > START_S:
             crew.cancelled = True
             crew.fail(f"Slurm did not start it in {START_S:g} s: {job.reason}")

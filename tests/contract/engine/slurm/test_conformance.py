@@ -23,7 +23,8 @@ TALKS = {
     "rank-is-attached-to",
     "terminal-of-a-rank-is-talked-to",
 }
-NOT_CLAIMED = {"isolation-user", "isolation-node"} | TALKS
+CHECKS = {"checks-say-how-a-node-is", "checks-give-way-to-gangs"}
+NOT_CLAIMED = {"isolation-user", "isolation-node"} | TALKS | CHECKS
 
 
 @pytest.fixture(scope="module")

@@ -122,14 +122,12 @@ def test_only_the_nodes_of_the_partition_are_told(cluster: SlurmCluster, data: P
     assert asyncio.run(tried()) == ("n1", "n2")
 
 
-def test_without_a_controller_nothing_is_opened(
-    cluster: SlurmCluster, data: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("gigawatt.engine.slurm.site.OPEN_S", 0.0)
+def test_without_a_controller_nothing_is_opened(cluster: SlurmCluster, data: Path) -> None:
     text = Path(cluster.environ["SLURM_CONF"]).read_text()
     conf = data / "slurm.conf"
     conf.write_text(re.sub(r"(?m)^SlurmctldPort=.*$", "SlurmctldPort=1", text))
-    engine = SlurmEngine(data, SlurmCommands({"SLURM_CONF": str(conf)}))
+    slurm, options = SlurmCommands({"SLURM_CONF": str(conf)}), SlurmOptions(patience_s=0)
+    engine = SlurmEngine(data, slurm, options=options)
     with pytest.raises(RefusalError, match="Slurm does not answer"):
         asyncio.run(engine.open(epoch=1))
 
