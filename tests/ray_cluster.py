@@ -230,6 +230,8 @@ def running_ray(*names: str, dashboard: bool = False) -> Generator[RayCluster]:
 def _missing() -> str:
     if find_spec("ray") is None:
         return "Ray is not installed: the extra gigawatt[ray]"
+    if not shutil.which("ip"):
+        return "network namespaces are made by ip (Debian: iproute2)"
     if os.geteuid() != 0:
         return "several Ray nodes on one machine need network namespaces, and those need root"
     name = f"gwr{os.getpid()}-try"

@@ -85,7 +85,7 @@ def test_an_instance_runs_jobs_on_the_cluster_until_it_is_stopped(ray: RayCluste
 @pytest.fixture(scope="module")
 def report(ray: RayCluster) -> Report:
     """One run of the whole suite."""
-
+    asyncio.run(_meet(ray))
     suite = run(
         lambda: _engine(ray), faults=_faults(ray), first_epoch=next(EPOCHS), scratch=ray.data
     )

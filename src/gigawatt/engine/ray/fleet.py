@@ -23,7 +23,8 @@ class RayAccess:
     async def reach(self, link: Link) -> None:
         """Raises OSError, LinkLostError, RefusedError."""
         async with asyncio.timeout(REACH_S):
-            await link.dial(self.facts.host, self.facts.port, token=self.token)
+            ours = await link.dial(self.facts.host, self.facts.port, token=self.token)
+            await link.ask("prove", mac=ours)
 
     def ended(self) -> None:
         """Nothing of it is ours."""
