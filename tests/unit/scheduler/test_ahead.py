@@ -4,8 +4,7 @@ from dataclasses import replace
 
 from gigawatt.model.job import Job, JobPhase
 from gigawatt.model.node import Node
-from gigawatt.model.quota import Entitlement
-from gigawatt.model.resources import Resources
+from gigawatt.model.quota import Bounds, Entitlement
 from gigawatt.model.tenant import Project
 from gigawatt.model.world import World
 from gigawatt.scheduler.encode import encode_cold
@@ -89,7 +88,7 @@ def test_a_limit_of_the_project_holds_in_a_play_too() -> None:
     node = make_node("n", cpus=8)
     jobs = [waiting(name, 4000, minutes=10, after=place) for place, name in enumerate("abc")]
     world = make_world([node], jobs)
-    most = Entitlement(limit=Resources(milli_gpu=-1, milli_cpu=4000, memory_bytes=-1))
+    most = Entitlement(limit=Bounds(milli_cpu=4000))
     world.put(
         Project(
             id="default/default", tenant="default", name="default", created_ms=0, entitlement=most
