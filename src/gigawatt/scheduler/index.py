@@ -40,7 +40,7 @@ STATES_MAX = 1 << 18  # beyond it all is forgotten
 KEPT_MAX = 256  # asks of which it is known how many empty nodes would hold them
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """What follows from what nodes are, and whether they take gangs, whatever runs there."""
 

@@ -39,6 +39,11 @@ class Shelf:
         self._lones: list[Lone] = []
         self._stale: set[int] = set()  # domains whose `_lone_D` is not known
 
+    def keys(self) -> list[int]:
+        """Of each domain: how many nodes fit, shifted by COUNT_BITS, plus what is free on these. To be read."""
+        self._read()
+        return self._keys
+
     def best(self, count: int) -> int | None:
         """The domain with the fewest nodes to spare for so many, of equal ones the least free, then the first."""
         self._read()

@@ -73,7 +73,7 @@ class Sight(Protocol):
         ...
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plain:
     """By whole columns. Without a `room` only what empty nodes would hold can be asked; `held_N` is kept for gangs ahead."""
 
@@ -114,7 +114,8 @@ class Plain:
 
     def _ground(self, ask: Ask) -> Ground:
         if ask not in self._land:
-            self._land = {ask: ground(self.nodes, ask)}
+            self._land.clear()  # one ask after another is asked about
+            self._land[ask] = ground(self.nodes, ask)
         return self._land[ask]
 
     def _with_room(self, ask: Ask, mask_N: Flags) -> int:

@@ -56,7 +56,8 @@ class View:
         of = self._fabric.levels[level]
         if kept is None or self._log.lost(kept.seen):
             keys = np.zeros(of.domains, dtype=np.int64)
-            np.add.at(keys, of.codes_N, self._worth_S[self._log.codes[:-1]])
+            outer_D = of.codes_N[self._fabric.members_DM[:, 0]]  # where each innermost one lies
+            np.add.at(keys, outer_D, np.array(self._shelf.keys(), dtype=np.int64))
             kept = self._levels[level] = _Kept(keys, self._log.count)
         elif kept.seen < self._log.count:
             rows, old, new = self._log.since(kept.seen)
