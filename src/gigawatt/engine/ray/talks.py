@@ -104,6 +104,7 @@ async def _files(access: RayAccess, tickets: list[str]) -> list[int]:
             line = await _proven(access)
             found.append(line.sock)
             await _granted(line, {"verb": "take", "ticket": ticket})
+            await asyncio.get_running_loop().sock_sendall(line.sock, b"\n")
     except BaseException:
         for sock in found:
             sock.close()

@@ -42,7 +42,10 @@ class Relay:
         return ticket
 
     def take(self, message: Message, connection: Connection) -> None:
-        """From the answer on, the connection is the file. Raises RequestError, OSError."""
+        """From the answer on, and one byte that says that it has come, the connection is the file.
+
+        Raises RequestError, OSError.
+        """
         held = self._held.pop(str(message["ticket"]), None)
         if held is None:
             raise RequestError("unknown", "there is no such ticket, or it came too late")
@@ -52,7 +55,7 @@ class Relay:
         try:
             in_child(
                 self._loop,
-                lambda: copy_bytes(sock.fileno(), held.fd, written=held.written),
+                lambda: _copy_when_told(sock.fileno(), held.fd, written=held.written),
                 lambda _: None,
             )
         finally:
@@ -108,6 +111,13 @@ def copy_bytes(peer: int, file: int, *, written: bool = False) -> None:
         _copy(ways, peer, file, half=half, hears=mode == os.O_RDONLY)
     except OSError:
         return  # one of them takes no more: that is the end of it
+
+
+def _copy_when_told(peer: int, file: int, *, written: bool) -> None:
+    """What came right behind the answer would be taken for a part of it."""
+    os.set_blocking(peer, True)
+    if os.read(peer, 1):
+        copy_bytes(peer, file, written=written)
 
 
 def _copy(ways: list[Way], peer: int, file: int, *, half: bool, hears: bool) -> None:
