@@ -216,6 +216,8 @@ def log(data: bytes, *, offset: int = 0, cut: bool = False) -> Answer:
 def _install(api: ApiDouble) -> None:
     api.on("HEAD", "/v1/artifacts/[^/]+", lambda request: _has(api, request))
     api.on("PUT", "/v1/artifacts/[^/]+", lambda request: _store(api, request))
+    api.on("POST", "/v1/packs/missing", lambda request: _missing(api, request))
+    api.on("PUT", "/v1/packs", lambda request: _unpack(api, request))
     api.on("POST", "/v1/jobs", lambda request: _submit(api, request))
     api.on("GET", "/v1/jobs", lambda request: _page(api, request))
     api.on("GET", "/v1/arrays", Answer(body={"items": [], "next": ""}))
@@ -230,6 +232,19 @@ def _store(api: ApiDouble, request: Request) -> Answer:
     digest = request.path.rsplit("/", 1)[1]
     api.artifacts[digest] = request.body
     return Answer(status=201, body={"digest": digest, "size_bytes": len(request.body)})
+
+
+def _missing(api: ApiDouble, request: Request) -> Answer:
+    asked: list[str] = request.json["digests"]
+    return Answer(body={"missing": [each for each in asked if each not in api.artifacts]})
+
+
+def _unpack(api: ApiDouble, request: Request) -> Answer:
+    line, _, data = request.body.partition(b"\n")
+    listed: list[dict[str, Any]] = json.loads(line)["files"]
+    for file in listed:
+        api.artifacts[file["digest"]], data = data[: file["size"]], data[file["size"] :]
+    return Answer(status=201, body={"files": len(listed), "new": len(listed)})
 
 
 def _submit(api: ApiDouble, request: Request) -> Answer:

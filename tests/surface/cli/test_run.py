@@ -16,6 +16,10 @@ gang: {nodes: 2, cpus: 0.5}
 """
 
 
+def sha256(data: bytes) -> str:
+    return f"sha256:{hashlib.sha256(data).hexdigest()}"
+
+
 def sent(api: ApiDouble) -> list[Any]:
     return [request.json for request in api.sent("POST", "/v1/jobs")]
 
@@ -38,7 +42,7 @@ def test_a_command_is_sent_as_argv_with_the_code_around_it(gw: Gw, api: ApiDoubl
         "bundle": archive.digest,
     }
     assert api.artifacts == {archive.digest: archive.path.read_bytes()}
-    assert f"sha256:{hashlib.sha256(api.artifacts[archive.digest]).hexdigest()}" == archive.digest
+    assert sha256(api.artifacts[archive.digest]) == archive.digest
     assert result.stdout == "job-1mfsxp000abcdefgh\n"
     assert "train is queued: `gw logs -f train`" in result.stderr
 
@@ -245,20 +249,23 @@ def test_a_model_is_served_by_a_command(gw: Gw, api: ApiDouble) -> None:
     assert result.stderr == ("tiny-gpt is zero at http://127.0.0.1:8485/v1, model tiny-gpt:3\n")
 
 
-def test_a_model_is_pushed_file_by_file_and_then_registered(gw: Gw, api: ApiDouble) -> None:
+def test_the_files_of_a_model_are_pushed_together_and_then_registered(
+    gw: Gw, api: ApiDouble
+) -> None:
     Path("out/deep").mkdir(parents=True)
     Path("out/a.dat").write_bytes(b"a")
     Path("out/deep/b.dat").write_bytes(b"b")
     version = {"ref": "tiny:1", "size_bytes": 2, "digest": "sha256:0"}
     api.on("POST", "/v1/models", Answer(status=201, body=version))
     result = gw("models", "push", "tiny", "out", "--alias", "prod", "--metric", "loss=2.5")
-    kinds = [each.query["kind"][0] for each in api.requests if each.method == "PUT"]
+    puts = [each.path.split("/")[2] for each in api.requests if each.method == "PUT"]
     manifest = list(api.artifacts.values())[-1]
-    assert kinds == ["file", "file", "tree"]
+    assert puts == ["packs", "artifacts"]
+    assert [api.artifacts[sha256(data)] for data in (b"a", b"b")] == [b"a", b"b"]
     assert [file["path"] for file in json.loads(manifest)["files"]] == ["a.dat", "deep/b.dat"]
     assert api.requests[-1].json == {
         "name": "tiny",
-        "digest": f"sha256:{hashlib.sha256(manifest).hexdigest()}",
+        "digest": sha256(manifest),
         "aliases": ["prod"],
         "metrics": {"loss": 2.5},
     }
