@@ -149,7 +149,7 @@ def test_it_is_paused_resumed_and_deleted_by_those_who_saw_it_last(play: Play) -
         ("deadline", "soon", "is not a duration", ""),
         ("job", None, "one of job and template says what is submitted", ""),
         ("job", {**JOB, "after": ["other"]}, "cannot come after another", "second schedule"),
-        ("job", {**JOB, "gang": {"nodes": 9}}, "no cluster of this size", "ask for less"),
+        ("job", {**JOB, "gang": {"nodes": 9}}, "no cluster of this size", "ask for so many"),
         ("job", {"comand": ["x"]}, "is not a known field", "did you mean 'command'?"),
     ],
 )

@@ -115,7 +115,9 @@ def put_back(instance: Instance, name: str, due_ms: int) -> None:
     """While nothing leads: as if this time had been ahead when the schedule was looked at last."""
     store = open_store(f"sqlite:///{instance.data / 'gigawatt.db'}")
     now_ms = time.time_ns() // 1_000_000
-    epoch = store.lead(holder=str(instance.data), now_ms=now_ms, lease_ms=1)
+    lease = store.lease()
+    assert lease is not None
+    epoch = store.lead(holder=lease.holder, now_ms=now_ms, lease_ms=1)
     held = store.read_named(Schedule, tenant="default", project="default", name=name)
     assert held is not None
     store.commit(Batch(puts=[replace(held, next_ms=due_ms)]), epoch=epoch, now_ms=now_ms)

@@ -49,10 +49,11 @@ async def gang_is_atomic(bench: Bench) -> str:
 async def same_attempt_twice_starts_once(bench: Bench) -> str:
     """The same attempt launched twice, at once and again later, runs once."""
     trace = bench.shared_directory() / "started"
-    launch = bench.build("sh", "-c", f"echo $$ >> {trace}; sleep 300")
+    launch = bench.build("sh", "-c", f"echo $$ >> {trace}; echo there; sleep 300")
     await asyncio.gather(bench.launch(launch), bench.launch(launch))
     key = await bench.launch(launch)
     started = await bench.wait(RankStarted, key=key)
+    await bench.wait_for_output(key, "there")
     await asyncio.sleep(QUIET_S)
     pids = {seen.pid for seen in bench.told(RankStarted, key)}
     check(pids == {started.pid}, f"ranks with pids {pids} were told")
