@@ -21,6 +21,7 @@ import pytest
 from gigawatt.engine.ray import Cluster, Head, Member
 from gigawatt.engine.ray.heads import WITHOUT_DASHBOARD, read_head, session_of
 from gigawatt.engine.ray.scout import ray_environ
+from tests.processes import marked, send
 from tests.waiting import until
 
 MARKER = "GW_TEST_RAY"
@@ -88,14 +89,14 @@ class RayCluster:
         known = read_head(self.record)
         assert known is not None
         for pid in session_of(known.pid):
-            _send(pid, signal.SIGKILL)
+            send(pid, signal.SIGKILL)
         until(lambda: read_head(self.record) is None, timeout_s=10, what="the head to end")
 
     def pause_head(self, *, resume: bool = False) -> None:
         known = read_head(self.record)
         assert known is not None
         for pid in session_of(known.pid):
-            _send(pid, signal.SIGCONT if resume else signal.SIGSTOP)
+            send(pid, signal.SIGCONT if resume else signal.SIGSTOP)
 
     def add(self, name: str, *, far: bool = False) -> None:
         """A node more, which does not see our directory if it is `far`."""
@@ -116,14 +117,14 @@ class RayCluster:
         _ip("-n", self._space(name), "link", "set", "eth0", "up" if restore else "down")
 
     def kill_raylet(self, name: str) -> None:
-        for pid in _marked(f"{MARKER}={self.base}"):
+        for pid in marked(f"{MARKER}={self.base}"):
             words = _words(pid)
             if (
                 words[:1]
                 and words[0].endswith("/raylet")
                 and f"{self.base}/{name}/" in " ".join(words)
             ):
-                _send(pid, signal.SIGKILL)
+                send(pid, signal.SIGKILL)
                 return
         raise AssertionError(f"{name} has no raylet")
 
@@ -133,7 +134,7 @@ class RayCluster:
             ["ip", "netns", "pids", self._space(name)], capture_output=True, text=True, check=True
         )
         for pid in inside.stdout.split():
-            _send(int(pid), signal.SIGKILL)
+            send(int(pid), signal.SIGKILL)
         self._joined.pop(name).wait(30)
 
     def wait_for_nodes(self) -> None:
@@ -155,9 +156,9 @@ class RayCluster:
 
     def _ended(self) -> bool:
         """Whether nothing of it is left; what is, is killed."""
-        left = _marked(f"{MARKER}={self.base}")
+        left = marked(f"{MARKER}={self.base}")
         for pid in left:
-            _send(pid, signal.SIGKILL)
+            send(pid, signal.SIGKILL)
         for process in self._joined.values():
             process.poll()
         read_head(self.record)
@@ -246,30 +247,8 @@ def _ip(*words: str, check: bool = True) -> None:
     subprocess.run(["ip", *words], check=check, capture_output=True)
 
 
-def _marked(variable: str) -> list[int]:
-    """Processes with this in the environment that they were started with."""
-    found: list[int] = []
-    for path in Path("/proc").iterdir():
-        if not path.name.isdigit() or int(path.name) == os.getpid():
-            continue
-        try:
-            lives = (path / "stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-            if lives and variable.encode() in (path / "environ").read_bytes().split(b"\0"):
-                found.append(int(path.name))
-        except OSError:
-            continue
-    return found
-
-
 def _words(pid: int) -> list[str]:
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
     except OSError:
         return []
-
-
-def _send(pid: int, number: int) -> None:
-    try:
-        os.kill(pid, number)
-    except ProcessLookupError:
-        return

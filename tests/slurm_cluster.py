@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from tests.processes import marked, send
 from tests.waiting import until
 
 REQUIRED = "GIGAWATT_REQUIRE_SLURM"  # "1": a missing Slurm is a failure, not a skip
@@ -248,29 +249,7 @@ def _free_ports(count: int) -> list[int]:
 
 def _kill_marked(variable: str) -> bool:
     """Whether none was left."""
-    left = _marked(variable)
+    left = marked(variable)
     for pid in left:
-        _send(pid, signal.SIGKILL)
+        send(pid, signal.SIGKILL)
     return not left
-
-
-def _marked(variable: str) -> list[int]:
-    """Processes with this in the environment that they were started with."""
-    found: list[int] = []
-    for path in Path("/proc").iterdir():
-        if not path.name.isdigit() or int(path.name) == os.getpid():
-            continue
-        try:
-            lives = (path / "stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-            if lives and variable.encode() in (path / "environ").read_bytes().split(b"\0"):
-                found.append(int(path.name))
-        except OSError:
-            continue
-    return found
-
-
-def _send(pid: int, number: int) -> None:
-    try:
-        os.kill(pid, number)
-    except ProcessLookupError:
-        return

@@ -2,14 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from gigawatt.clock import now_ms
-from gigawatt.engine import checkpoints
-from gigawatt.engine.base import EXEC_S, Capabilities, ExecResult, Inventory, LogChunk, LogStream
-from gigawatt.engine.local import asking, logs
+from gigawatt.engine.base import Capabilities, Inventory, LogChunk, LogStream
+from gigawatt.engine.local import logs
 from gigawatt.engine.local.attempts import Attempts
 from gigawatt.engine.local.bundles import Archive, Unpack
 from gigawatt.engine.local.datasets import Datasets
@@ -21,6 +19,7 @@ from gigawatt.engine.local.nodes import Nodes
 from gigawatt.engine.local.outbox import Outbox
 from gigawatt.engine.local.provisions import Provisions
 from gigawatt.engine.local.shutdown import shut_down_others
+from gigawatt.engine.local.supervised import Supervised
 from gigawatt.engine.local.talks import (
     Line,
     LocalAttachment,
@@ -30,7 +29,6 @@ from gigawatt.engine.local.talks import (
 )
 from gigawatt.engine.local.translate import check_result, key_of, nodes_of
 from gigawatt.engine.talk import Attachment, ByteStream, Command, WindowSize
-from gigawatt.model.checkpoint import Candidate, Finding
 from gigawatt.model.gang import Isolation
 from gigawatt.model.health import CheckResult
 from gigawatt.model.launch import AttemptKey, Launch
@@ -43,7 +41,7 @@ STOP_GRACE_S = 10.0  # for gangs when the whole engine is shut down
 CHECK_S = 960.0  # more than a supervisor gives them
 
 
-class LocalEngine:
+class LocalEngine(Supervised):
     """`nodes` is a number of even shares of this machine, or the shares. `unpack` is needed for bundles, and `datasets`
     that can lay out trees for data. `archive` has the bundles where they are not below `data`.
     """
@@ -61,6 +59,7 @@ class LocalEngine:
         archive: Archive | None = None,
         datasets: Datasets | None = None,
     ) -> None:
+        super().__init__()
         machine = look_at_machine()
         specs = share_machine(nodes, machine) if isinstance(nodes, int) else nodes
         site = Site(data=data, instance=instance_id(data), orphan_s=orphan_s)
@@ -73,7 +72,6 @@ class LocalEngine:
         self._nodes = Nodes(specs, machine, site, hooks)
         self._attempts = Attempts(self._nodes, self._outbox, now_ms)
         self._epoch = 0
-        self._reading = asyncio.Lock()
 
     def capabilities(self) -> Capabilities:
         """A supervisor's end is noticed at once; `node_lost_after_s` is for one that hangs."""
@@ -172,27 +170,6 @@ class LocalEngine:
 
     async def release(self, key: AttemptKey, *, epoch: int) -> None:
         await self._attempts.release(key, epoch=epoch)
-
-    async def notify(self, key: AttemptKey, *, checkpoint_by_ms: int) -> None:
-        await self._attempts.notify(key, by_ms=checkpoint_by_ms)
-
-    async def check_checkpoint(self, candidate: Candidate, *, contents: bool) -> Finding:
-        async with self._reading if contents else nullcontext():  # whole ones one at a time
-            return await asyncio.to_thread(checkpoints.look_again, candidate, contents=contents)
-
-    async def remove_checkpoints(self, within: str, paths: tuple[str, ...]) -> tuple[Finding, ...]:
-        return await asyncio.to_thread(
-            lambda: tuple(checkpoints.remove(within, path) for path in paths)
-        )
-
-    async def probe(self, key: AttemptKey, rank: int) -> str:
-        return await asking.probe(self._attempts, key, rank)
-
-    async def exec(
-        self, key: AttemptKey, rank: int, command: tuple[str, ...], *, timeout_s: float = EXEC_S
-    ) -> ExecResult:
-        """With at most 1 MiB of each stream. Raises also RefusalError (invalid)."""
-        return await asking.execute(self._attempts, key, rank, command, timeout_s=timeout_s)
 
     async def run(
         self, key: AttemptKey, rank: int, command: tuple[str, ...], *, window: WindowSize | None

@@ -1,7 +1,7 @@
 """The nodes of an instance, each with a supervisor for itself, and the ways to speak to those."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,21 @@ class Told:
 
     answers: dict[str, Message]
     unreached: tuple[str, ...]
+
+
+async def told(asked: Mapping[str, Awaitable[Message]]) -> Told:
+    """What nodes answer; what one refuses is no answer of it. Raises StaleEpochError."""
+    results = await asyncio.gather(*asked.values(), return_exceptions=True)
+    answers: dict[str, Message] = {}
+    unreached: list[str] = []
+    for node, result in zip(asked, results, strict=True):
+        if isinstance(result, LinkLostError | RefusedError):
+            unreached.append(node)
+        elif isinstance(result, BaseException):
+            raise result
+        else:
+            answers[node] = result
+    return Told(answers=answers, unreached=tuple(unreached))
 
 
 class Keepers:
@@ -58,19 +73,7 @@ class Keepers:
     async def tell(self, nodes: Iterable[str], verb: str, **fields: Any) -> Told:
         """Tell every one of them that is ours; what one refuses is no answer of it. Raises StaleEpochError."""
         names = [node for node in nodes if node in self.specs]
-        results = await asyncio.gather(
-            *(self.ask(node, verb, **fields) for node in names), return_exceptions=True
-        )
-        answers: dict[str, Message] = {}
-        unreached: list[str] = []
-        for node, result in zip(names, results, strict=True):
-            if isinstance(result, LinkLostError | RefusedError):
-                unreached.append(node)
-            elif isinstance(result, BaseException):
-                raise result
-            else:
-                answers[node] = result
-        return Told(answers=answers, unreached=tuple(unreached))
+        return await told({node: self.ask(node, verb, **fields) for node in names})
 
     def _add(self, spec: NodeSpec, keeper: Keeper) -> None:
         self.specs[spec.id] = spec

@@ -8,23 +8,18 @@ import asyncio
 import base64
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from gigawatt.clock import now_ms
-from gigawatt.engine import checkpoints
 from gigawatt.engine.base import (
-    EXEC_S,
     Capabilities,
-    ExecResult,
     Inventory,
     LogChunk,
     LogStream,
     UnknownAttemptError,
 )
-from gigawatt.engine.local import asking
 from gigawatt.engine.local.attempts import Attempts
 from gigawatt.engine.local.bundles import Archive, Unpack
 from gigawatt.engine.local.datasets import Datasets
@@ -34,6 +29,7 @@ from gigawatt.engine.local.launching import Part
 from gigawatt.engine.local.link import LinkLostError, Message, RefusedError
 from gigawatt.engine.local.outbox import Outbox
 from gigawatt.engine.local.provisions import Provisions
+from gigawatt.engine.local.supervised import Supervised
 from gigawatt.engine.local.talks import stream_of
 from gigawatt.engine.local.translate import check_result, key_of, nodes_of
 from gigawatt.engine.ray.carry import Carrier, NotCarriedError
@@ -44,7 +40,6 @@ from gigawatt.engine.ray.heads import Head, end_head
 from gigawatt.engine.ray.scout import Cluster, Scout
 from gigawatt.engine.ray.talks import FarAttachment, FarCommand, FarLine, open_far_line
 from gigawatt.engine.talk import Attachment, ByteStream, Command, WindowSize
-from gigawatt.model.checkpoint import Candidate, Finding
 from gigawatt.model.gang import Isolation
 from gigawatt.model.health import CheckResult
 from gigawatt.model.launch import AttemptKey, Launch
@@ -73,7 +68,7 @@ class RayOptions:
     pulse: Pulse = PULSE
 
 
-class RayEngine:
+class RayEngine(Supervised):
     """`unpack` is needed for bundles, and `datasets` that can lay out trees for data. `archive` has the bundles where they
     are not below `data`.
     """
@@ -91,6 +86,7 @@ class RayEngine:
         archive: Archive | None = None,
         datasets: Datasets | None = None,
     ) -> None:
+        super().__init__()
         self._options = options or RayOptions()
         self._outbox = Outbox()
         self._files = Files(data)
@@ -107,7 +103,6 @@ class RayEngine:
         self._places: OrderedDict[tuple[str, int], str] = OrderedDict()
         self._given_time: list[asyncio.Task[None]] = []
         self._epoch = 0
-        self._reading = asyncio.Lock()
 
     def capabilities(self) -> Capabilities:
         """What is shared is known once nodes are: every one must see the control plane's directory."""
@@ -237,28 +232,6 @@ class RayEngine:
     async def release(self, key: AttemptKey, *, epoch: int) -> None:
         await self._attempts.release(key, epoch=epoch)
         await asyncio.to_thread(self._files.forget_attempt, key)
-
-    async def notify(self, key: AttemptKey, *, checkpoint_by_ms: int) -> None:
-        await self._attempts.notify(key, by_ms=checkpoint_by_ms)
-
-    async def check_checkpoint(self, candidate: Candidate, *, contents: bool) -> Finding:
-        """On a file system that is shared."""
-        async with self._reading if contents else nullcontext():  # whole ones one at a time
-            return await asyncio.to_thread(checkpoints.look_again, candidate, contents=contents)
-
-    async def remove_checkpoints(self, within: str, paths: tuple[str, ...]) -> tuple[Finding, ...]:
-        return await asyncio.to_thread(
-            lambda: tuple(checkpoints.remove(within, path) for path in paths)
-        )
-
-    async def probe(self, key: AttemptKey, rank: int) -> str:
-        return await asking.probe(self._attempts, key, rank)
-
-    async def exec(
-        self, key: AttemptKey, rank: int, command: tuple[str, ...], *, timeout_s: float = EXEC_S
-    ) -> ExecResult:
-        """With at most 1 MiB of each stream. Raises also RefusalError (invalid)."""
-        return await asking.execute(self._attempts, key, rank, command, timeout_s=timeout_s)
 
     async def run(
         self, key: AttemptKey, rank: int, command: tuple[str, ...], *, window: WindowSize | None

@@ -14,7 +14,7 @@ from gigawatt.clock import monotonic_s
 from gigawatt.engine.base import StaleEpochError
 from gigawatt.engine.local.link import Link, LinkLostError, Message, RefusedError
 from gigawatt.engine.local.machine import NodeSpec
-from gigawatt.engine.local.nodes import Told
+from gigawatt.engine.local.nodes import Told, told
 from gigawatt.engine.slurm.client import SlurmRefusedError, SlurmUnavailableError
 from gigawatt.engine.slurm.files import Files
 from gigawatt.engine.slurm.fleet import Plan
@@ -143,21 +143,9 @@ class Crews:
         raise LinkLostError(f"the supervisor on {node} does not answer")
 
     async def tell(self, nodes: Iterable[str], verb: str, **fields: Any) -> Told:
-        """As `Nodes.tell`; nodes that the attempt is not on have nothing of it."""
+        """As `Keepers.tell`; nodes that the attempt is not on have nothing of it."""
         names = [node for node in nodes if node in self.specs]
-        results = await asyncio.gather(
-            *(self.ask(node, verb, **fields) for node in names), return_exceptions=True
-        )
-        answers: dict[str, Message] = {}
-        unreached: list[str] = []
-        for node, result in zip(names, results, strict=True):
-            if isinstance(result, LinkLostError | RefusedError):
-                unreached.append(node)
-            elif isinstance(result, BaseException):
-                raise result
-            else:
-                answers[node] = result
-        return Told(answers=answers, unreached=tuple(unreached))
+        return await told({node: self.ask(node, verb, **fields) for node in names})
 
     def arrive(self, crew: Crew, node: str) -> None:
         """A supervisor has called: reach it."""

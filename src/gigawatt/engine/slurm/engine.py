@@ -3,15 +3,13 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from gigawatt.clock import entropy, now_ms
-from gigawatt.engine import checkpoints
-from gigawatt.engine.base import EXEC_S, Capabilities, ExecResult, Inventory, LogChunk, LogStream
-from gigawatt.engine.local import asking, logs
+from gigawatt.engine.base import Capabilities, Inventory, LogChunk, LogStream
+from gigawatt.engine.local import logs
 from gigawatt.engine.local.attempts import Attempts
 from gigawatt.engine.local.bundles import Archive, Unpack
 from gigawatt.engine.local.datasets import Datasets
@@ -19,6 +17,7 @@ from gigawatt.engine.local.files import instance_id
 from gigawatt.engine.local.link import Message
 from gigawatt.engine.local.outbox import Outbox
 from gigawatt.engine.local.provisions import Provisions
+from gigawatt.engine.local.supervised import Supervised
 from gigawatt.engine.local.translate import key_of, nodes_of, parse_key
 from gigawatt.engine.slurm import jobs
 from gigawatt.engine.slurm.batch import share_of
@@ -34,7 +33,6 @@ from gigawatt.engine.slurm.topology import Group
 from gigawatt.engine.slurm.watch import Parts, Watch
 from gigawatt.engine.supervisor.rank_module import put_beside_ranks
 from gigawatt.engine.talk import Attachment, ByteStream, Command, WindowSize
-from gigawatt.model.checkpoint import Candidate, Finding
 from gigawatt.model.gang import Isolation
 from gigawatt.model.health import CheckResult
 from gigawatt.model.launch import AttemptKey, Launch
@@ -61,7 +59,7 @@ class SlurmOptions:
     patience_s: float = PATIENCE_S
 
 
-class SlurmEngine:
+class SlurmEngine(Supervised):
     """`data` is on a file system that all nodes see, at the same path, like the Python that runs this.
 
     `unpack` is needed for bundles, and `datasets` that can lay out trees for data. `archive` has the bundles where they
@@ -81,6 +79,7 @@ class SlurmEngine:
         archive: Archive | None = None,
         datasets: Datasets | None = None,
     ) -> None:
+        super().__init__()
         self._data = data
         self._slurm = slurm
         self._options = options or SlurmOptions()
@@ -95,7 +94,6 @@ class SlurmEngine:
         self._attempts = Attempts(self._crews, self._outbox, now_ms)
         self._calls = CallBox(self._token_of, self._came)
         self._barred: dict[str, str] = {}
-        self._reading = asyncio.Lock()
         self._lost_after_s = 300.0
         self._watching: asyncio.Task[None] | None = None
         self._fleet: Fleet
@@ -232,27 +230,6 @@ class SlurmEngine:
     async def release(self, key: AttemptKey, *, epoch: int) -> None:
         await asyncio.to_thread(self._files.check_epoch, epoch)
         await self._attempts.release(key, epoch=epoch)
-
-    async def notify(self, key: AttemptKey, *, checkpoint_by_ms: int) -> None:
-        await self._attempts.notify(key, by_ms=checkpoint_by_ms)
-
-    async def check_checkpoint(self, candidate: Candidate, *, contents: bool) -> Finding:
-        async with self._reading if contents else nullcontext():  # whole ones one at a time
-            return await asyncio.to_thread(checkpoints.look_again, candidate, contents=contents)
-
-    async def remove_checkpoints(self, within: str, paths: tuple[str, ...]) -> tuple[Finding, ...]:
-        return await asyncio.to_thread(
-            lambda: tuple(checkpoints.remove(within, path) for path in paths)
-        )
-
-    async def probe(self, key: AttemptKey, rank: int) -> str:
-        return await asking.probe(self._attempts, key, rank)
-
-    async def exec(
-        self, key: AttemptKey, rank: int, command: tuple[str, ...], *, timeout_s: float = EXEC_S
-    ) -> ExecResult:
-        """With at most 1 MiB of each stream. Raises also RefusalError (invalid)."""
-        return await asking.execute(self._attempts, key, rank, command, timeout_s=timeout_s)
 
     async def run(
         self, key: AttemptKey, rank: int, command: tuple[str, ...], *, window: WindowSize | None
