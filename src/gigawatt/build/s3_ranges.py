@@ -1,12 +1,13 @@
 """Bytes of one object: a range that is asked for again where its body breaks off, and all of it in ranges side by side."""
 
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 from gigawatt.build.s3_client import SIDE_BY_SIDE
+from gigawatt.sdk.ahead import ahead
 
 TRIES = 4  # of one request, with growing pauses between them
 PAUSE_S = 0.2  # before a range is asked for again; doubled each time
@@ -58,14 +59,5 @@ def side_by_side(
         yield from (read(start, end) for start, end in ranges)
         return
     with ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix="s3-read") as threads:
-        coming: deque[Future[Range]] = deque()
-        try:
-            for start, end in ranges:
-                coming.append(threads.submit(read, start, end))
-                if len(coming) == SIDE_BY_SIDE:
-                    yield coming.popleft().result()
-            while coming:
-                yield coming.popleft().result()
-        finally:
-            for each in coming:
-                each.cancel()
+        calls = (partial(read, start, end) for start, end in ranges)
+        yield from ahead(threads, calls, count=SIDE_BY_SIDE)

@@ -3,14 +3,15 @@
 One connection is rarely as fast as the line is. What is in memory is RANGE_BYTES * SIDE_BY_SIDE at most.
 """
 
-from collections import deque
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import httpx2
 
 from gigawatt.model.refusal import RefusalCode, RefusalError
+from gigawatt.sdk.ahead import ahead
 from gigawatt.sdk.transport import Transport
 
 RANGE_BYTES = 16 * 1024 * 1024
@@ -34,20 +35,12 @@ def in_order(transport: Transport, wanted: Wanted) -> Iterator[bytes]:
 
     Raises ApiError; UnreachableError; RefusalError (invalid) where what answers knows no ranges.
     """
-    starts = range(wanted.start, wanted.end, RANGE_BYTES)
+    calls = (
+        partial(_range, transport, wanted, start, min(start + RANGE_BYTES, wanted.end))
+        for start in range(wanted.start, wanted.end, RANGE_BYTES)
+    )
     with ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix="range") as threads:
-        coming: deque[Future[bytes]] = deque()
-        try:
-            for start in starts:
-                end = min(start + RANGE_BYTES, wanted.end)
-                coming.append(threads.submit(_range, transport, wanted, start, end))
-                if len(coming) == SIDE_BY_SIDE:
-                    yield coming.popleft().result()
-            while coming:
-                yield coming.popleft().result()
-        finally:
-            for each in coming:
-                each.cancel()
+        yield from ahead(threads, calls, count=SIDE_BY_SIDE)
 
 
 def _range(transport: Transport, wanted: Wanted, start: int, end: int) -> bytes:

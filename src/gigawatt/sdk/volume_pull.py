@@ -6,12 +6,13 @@ must be the same both times. One that is there with the right bytes stays as it 
 
 import hashlib
 import re
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from gigawatt.model.refusal import RefusalCode, RefusalError
+from gigawatt.sdk.ahead import ahead
 from gigawatt.sdk.artifacts import Progress
 from gigawatt.sdk.volume_views import VolumeFileView
 
@@ -102,18 +103,12 @@ class _Source:
 
     def _pieces(self, file: VolumeFileView) -> Iterator[bytes]:
         """Its bytes in order, of which several pieces are on their way."""
-        coming: deque[Future[bytes]] = deque()
-        try:
-            for start in range(0, file["size_bytes"], PIECE_BYTES):
-                end = min(start + PIECE_BYTES, file["size_bytes"])
-                coming.append(self._readers.submit(self._read, file["path"], start, end))
-                if len(coming) == PIECES_OF_ONE:
-                    yield coming.popleft().result()
-            while coming:
-                yield coming.popleft().result()
-        finally:
-            for each in coming:
-                each.cancel()
+        path, size = file["path"], file["size_bytes"]
+        calls = (
+            partial(self._read, path, start, min(start + PIECE_BYTES, size))
+            for start in range(0, size, PIECE_BYTES)
+        )
+        yield from ahead(self._readers, calls, count=PIECES_OF_ONE)
 
 
 def _is_of(file: VolumeFileView, path: Path) -> bool:
