@@ -41,8 +41,12 @@ class Peer:
         self._sock.close()
 
     def ask(self, verb: str, **fields: Any) -> dict[str, Any]:
-        self._sock.sendall(json.dumps({"id": 1, "verb": verb, **fields}).encode() + b"\n")
-        line = self._lines.readline()
+        """{} where it has hung up, before or after it was asked."""
+        try:
+            self._sock.sendall(json.dumps({"id": 1, "verb": verb, **fields}).encode() + b"\n")
+            line = self._lines.readline()
+        except (ConnectionResetError, BrokenPipeError):
+            return {}
         return json.loads(line) if line else {}
 
     def prove(self) -> "Peer":

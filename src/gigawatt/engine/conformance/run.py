@@ -2,6 +2,7 @@
 
 import asyncio
 import tempfile
+import traceback
 from collections.abc import Collection
 from pathlib import Path
 
@@ -55,6 +56,12 @@ async def _run_case(bench: Bench, name: str) -> Case:
     except TimeoutError:
         case = Case(name=name, result="failed", evidence=f"not over in {CASE_S_MAX:g} s")
     except Exception as error:  # noqa: BLE001 - whatever an engine raises is a result here
-        case = Case(name=name, result="failed", evidence=f"it raised {error!r}")
+        case = Case(name=name, result="failed", evidence=_raised(error))
     await bench.finish()
     return case
+
+
+def _raised(error: Exception) -> str:
+    """With the place, without which a FileNotFoundError says little."""
+    *_, last = traceback.extract_tb(error.__traceback__)
+    return f"it raised {error!r} in {Path(last.filename).name}:{last.lineno} ({last.name})"

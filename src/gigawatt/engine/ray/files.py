@@ -13,6 +13,7 @@ import contextlib
 import hashlib
 import hmac
 import json
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,7 @@ class Files:
         self._secret = self.root / "secret"
         self._nodes = self.root / "nodes"
         self._sent = nodes_dir(data)
+        self._noting = threading.Lock()
 
     def make(self) -> None:
         for path in (self.root, self._nodes, self._sent):
@@ -76,21 +78,23 @@ class Files:
             path.unlink()
 
     def note_attempt(self, key: AttemptKey, parts: Mapping[str, Part]) -> None:
-        """Before any of its nodes is asked."""
-        for node, part in parts.items():
-            layout = Layout(self._sent / node)
-            layout.make()
-            directory = layout.attempts / str(key)
-            directory.mkdir(exist_ok=True, mode=0o700)
-            spec = {"key": str(key), "nodes": part["nodes"], "volumes": part["volumes"]}
-            entry = {"kind": "going", "spec": spec, "master_port": 0, "port": 0}
-            write_whole(directory / "journal", json.dumps(entry).encode() + b"\n")
-            (layout.live / str(key)).touch()
+        """Before any of its nodes is asked; also twice at once."""
+        with self._noting:
+            for node, part in parts.items():
+                layout = Layout(self._sent / node)
+                layout.make()
+                directory = layout.attempts / str(key)
+                directory.mkdir(exist_ok=True, mode=0o700)
+                spec = {"key": str(key), "nodes": part["nodes"], "volumes": part["volumes"]}
+                entry = {"kind": "going", "spec": spec, "master_port": 0, "port": 0}
+                write_whole(directory / "journal", json.dumps(entry).encode() + b"\n")
+                (layout.live / str(key)).touch()
 
     def forget_attempt(self, key: AttemptKey) -> None:
-        for live in self._sent.glob(f"*/live/{key}"):
-            remove_tree(live.parents[1] / "attempts" / str(key))
-            live.unlink(missing_ok=True)
+        with self._noting:
+            for live in self._sent.glob(f"*/live/{key}"):
+                remove_tree(live.parents[1] / "attempts" / str(key))
+                live.unlink(missing_ok=True)
 
     def openings(self, node: str) -> list[dict[str, Any]]:
         """What may run on a node that does not answer, as the first entries of its journals would say."""

@@ -1,5 +1,6 @@
 """What the engine keeps of a Ray cluster: its nodes, and where attempts may run."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from gigawatt.engine.local.remains import logs_of
@@ -36,6 +37,17 @@ def test_an_attempt_may_run_on_its_nodes_until_it_is_forgotten(tmp_path: Path) -
     files.forget_attempt(key)
     assert files.openings("n2") == []
     assert logs_of(tmp_path) == {}
+
+
+def test_an_attempt_that_is_launched_more_than_once_at_a_time_is_noted(tmp_path: Path) -> None:
+    files = Files(tmp_path)
+    files.make()
+    parts = {"n1": {"nodes": ("n1",), "volumes": []}}
+    keys = [AttemptKey(gang=f"job-{number}", attempt=1) for number in range(50)]
+    with ThreadPoolExecutor(8) as threads:
+        for key in keys:
+            list(threads.map(lambda _, key=key: files.note_attempt(key, parts), range(8)))
+    assert len(files.openings("n1")) == len(keys)
 
 
 def test_each_node_has_a_token_of_its_own_that_stays(tmp_path: Path) -> None:
