@@ -16,6 +16,7 @@ from gigawatt.service.networks import parse_networks
 FILES = (
     "artifacts_credentials",
     "ray_token",
+    "slurm_token",
     "slurm_topology",
     "notify_ca_file",
     "mail_password_file",
@@ -95,6 +96,14 @@ class Settings:
     ] = ""
     slurm_options: Annotated[
         str, "More options for every sbatch, as in a shell: --account=ai --qos=high."
+    ] = ""
+    slurm_rest: Annotated[
+        str,
+        "Where slurmrestd is: http://login1:6820, or unix:/run/slurmrestd.sock; empty for Slurm's commands.",
+    ] = ""
+    slurm_token: Annotated[
+        str,
+        "A file with a token of Slurm's for that, which somebody renews; empty to ask scontrol for one.",
     ] = ""
     slurm_topology: Annotated[
         str, "A topology.conf or topology.yaml in place of what Slurm tells; empty for that."

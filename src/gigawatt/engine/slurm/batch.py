@@ -23,6 +23,7 @@ class Batch:
     script: str
     output: str
     options: tuple[str, ...] = ()  # the operator's: --partition=..., --account=...
+    user: str = ""  # whose job it is; ours if empty
 
     @property
     def gres(self) -> str:

@@ -23,7 +23,7 @@ COMMANDS_MAX = 8  # at once
 COMMAND_S = 30.0  # Slurm's own MessageTimeout is shorter
 CANCEL_MAX = 500  # jobs named in one command
 
-_UNREACHABLE = re.compile(
+UNREACHABLE = re.compile(
     r"unable to contact|connection refused|timed out|communication (?:connection )?failure|"
     r"socket|resolve|backup controller|unexpected message|connect failure|invalid protocol",
     re.IGNORECASE,
@@ -79,6 +79,10 @@ class Slurm(Protocol):
     async def drain(self, node: str, reason: str) -> None: ...
 
     async def resume(self, node: str) -> None: ...
+
+    async def close(self) -> None:
+        """Let go of connections, if there are any; it can be asked again."""
+        ...
 
 
 class SlurmCommands:
@@ -138,6 +142,13 @@ class SlurmCommands:
     async def resume(self, node: str) -> None:
         await self._run("scontrol", "update", f"NodeName={node}", "State=RESUME")
 
+    async def close(self) -> None:
+        return
+
+    async def token(self, life_s: int) -> str:
+        """A JSON web token for the user that we are, as `scontrol token` prints it."""
+        return await self._run("scontrol", "token", f"lifespan={life_s}")
+
     async def _run(self, *command: str, given: str = "") -> str:
         """Standard output. What a command is doing when nobody waits any more, it does to its end."""
         async with self._turns:
@@ -165,7 +176,7 @@ class SlurmCommands:
         if process.returncode == 0:
             return stdout.decode(errors="replace")
         said = stderr.decode(errors="replace").strip() or f"{command[0]}: {process.returncode}"
-        if _UNREACHABLE.search(said):
+        if UNREACHABLE.search(said):
             raise SlurmUnavailableError(said)
         raise SlurmRefusedError(said)
 

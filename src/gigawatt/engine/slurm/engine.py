@@ -133,6 +133,7 @@ class SlurmEngine(Supervised):
         await self._calls.close()
         await self._attempts.close()
         await self._crews.close()
+        await self._slurm.close()
         self._provisions.close()
         self._outbox.close()
 

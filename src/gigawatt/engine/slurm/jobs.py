@@ -87,6 +87,7 @@ async def shut_down_jobs(data: Path, slurm: Slurm) -> None:
         return
     try:
         await cancel_all(slurm, prefix(instance_id(data)))
+        await slurm.close()
     except (SlurmUnavailableError, SlurmRefusedError) as error:
         raise RefusalError(
             RefusalCode.UNAVAILABLE,
