@@ -105,6 +105,14 @@ class Settings:
         str,
         "A file with a token of Slurm's for that, which somebody renews; empty to ask scontrol for one.",
     ] = ""
+    slurm_users: Annotated[
+        str,
+        "Whose Slurm's jobs are: empty, all are the control plane's; same, Unix users by the names of users here;"
+        " a file, lines of tenant/user and Unix user.",
+    ] = ""
+    slurm_python: Annotated[
+        str, "The Python that supervisors run with on nodes; empty for the control plane's."
+    ] = ""
     slurm_topology: Annotated[
         str, "A topology.conf or topology.yaml in place of what Slurm tells; empty for that."
     ] = ""

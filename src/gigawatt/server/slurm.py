@@ -1,6 +1,7 @@
 """What the settings say of a Slurm cluster."""
 
 import shlex
+import sys
 from pathlib import Path
 
 from gigawatt.engine.slurm import (
@@ -14,6 +15,7 @@ from gigawatt.engine.slurm import (
 )
 from gigawatt.engine.slurm.shapes import option_fields
 from gigawatt.engine.slurm.site import read_topology
+from gigawatt.engine.slurm.users import read_users
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.settings import Settings
 
@@ -43,12 +45,14 @@ def slurm_of(settings: Settings) -> Slurm:
 
 
 def slurm_options(settings: Settings) -> SlurmOptions:
-    """Raises RefusalError for a topology that cannot be read."""
+    """Raises RefusalError for a file that cannot be read."""
     return SlurmOptions(
         partition=settings.slurm_partition,
         options=_options(settings),
         orphan_s=settings.orphan_s,
         topology=read_topology(Path(settings.slurm_topology)) if settings.slurm_topology else (),
+        users=read_users(settings.slurm_users) if settings.slurm_users else None,
+        python=settings.slurm_python or sys.executable,
     )
 
 

@@ -90,7 +90,9 @@ class SlurmRest:
             body = shapes.submission(batch, self._version)
         except ValueError as error:
             raise SlurmRefusedError(str(error)) from error
-        answer = await self._ask("POST", "job/submit", body, user=batch.user)
+        answer = await self._ask(
+            "POST", "job/submit", body, user=batch.user.name if batch.user else ""
+        )
         return shapes.number(answer["job_id"])
 
     async def cancel(self, jobs: tuple[int, ...]) -> None:

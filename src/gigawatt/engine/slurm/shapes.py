@@ -11,6 +11,7 @@ from typing import Any, cast
 from gigawatt.engine.slurm.batch import Batch
 from gigawatt.engine.slurm.hostlist import expand
 from gigawatt.engine.slurm.tables import ENDED, SlurmJob, SlurmNode, gpu_count, tres_amounts
+from gigawatt.engine.slurm.users import PATH
 
 Raw = dict[str, Any]
 
@@ -35,7 +36,6 @@ SHORT = {
     "-p": "--partition",
     "-q": "--qos",
 }
-PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
 def node_of(raw: Raw) -> SlurmNode:
@@ -144,7 +144,7 @@ def _plain(common: Raw, batch: Batch) -> Raw:
         "nodelist": ",".join(batch.nodes),
         "no_requeue": True,
         "open_mode": "append",
-        "environment": {"PATH": PATH},
+        "environment": _environ(batch),
     }
     if batch.memory_mib:
         job["memory_per_node"] = batch.memory_mib
@@ -160,11 +160,16 @@ def _structured(common: Raw, batch: Batch) -> Raw:
         "required_nodes": list(batch.nodes),
         "requeue": False,
         "open_mode": ["APPEND"],
-        "environment": [f"PATH={PATH}"],
+        "environment": [f"{name}={value}" for name, value in _environ(batch).items()],
     }
     if batch.memory_mib:
         job["memory_per_node"] = {"set": True, "infinite": False, "number": batch.memory_mib}
     return job
+
+
+def _environ(batch: Batch) -> dict[str, str]:
+    """There must be some."""
+    return batch.user.environ if batch.user else {"PATH": PATH}
 
 
 def _state(words: tuple[str, ...]) -> str:
