@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from gigawatt.engine.local import logs
 from gigawatt.engine.local.attempts import Attempts
 from gigawatt.engine.local.bundles import Archive, Unpack
 from gigawatt.engine.local.datasets import Datasets
+from gigawatt.engine.local.far_talks import FarTalks, Place
 from gigawatt.engine.local.files import instance_id
 from gigawatt.engine.local.link import Message
 from gigawatt.engine.local.outbox import Outbox
@@ -37,7 +38,6 @@ from gigawatt.engine.slurm.users import NoUserError, Users
 from gigawatt.engine.slurm.watch import Parts, Watch
 from gigawatt.engine.supervisor.log_reading import find_log
 from gigawatt.engine.supervisor.rank_module import put_beside_ranks
-from gigawatt.engine.talk import Attachment, ByteStream, Command, WindowSize
 from gigawatt.model.gang import Isolation
 from gigawatt.model.health import CheckResult
 from gigawatt.model.launch import AttemptKey, Launch
@@ -67,7 +67,7 @@ class SlurmOptions:
     python: str = sys.executable
 
 
-class SlurmEngine(Supervised):
+class SlurmEngine(FarTalks, Supervised):
     """`data` is on a file system that all nodes see, at the same path, like the Python that runs this.
 
     `unpack` is needed for bundles, and `datasets` that can lay out trees for data. `archive` has the bundles where they
@@ -116,6 +116,7 @@ class SlurmEngine(Supervised):
             ),
             shared_filesystem=True,
             node_lost_after_s=self._lost_after_s,
+            talks=True,
         )
 
     async def open(self, *, epoch: int) -> None:
@@ -245,17 +246,6 @@ class SlurmEngine(Supervised):
         await asyncio.to_thread(self._files.check_epoch, epoch)
         await self._attempts.release(key, epoch=epoch)
 
-    async def run(
-        self, key: AttemptKey, rank: int, command: tuple[str, ...], *, window: WindowSize | None
-    ) -> Command:
-        raise _untalked(key, rank)
-
-    async def attach(self, key: AttemptKey, rank: int) -> Attachment:
-        raise _untalked(key, rank)
-
-    async def connect(self, key: AttemptKey, rank: int, port: int) -> ByteStream:
-        raise _untalked(key, rank)
-
     async def read_log(
         self, key: AttemptKey, rank: int, stream: LogStream, *, offset: int, limit: int
     ) -> LogChunk:
@@ -371,6 +361,12 @@ class SlurmEngine(Supervised):
         except OSError as error:
             raise _Unfit(f"{path} cannot be given to {user}: {error.strerror}") from error
 
+    async def _places(self, key: AttemptKey) -> Iterable[Place]:
+        crew = self._crews.all.get(str(key))
+        if crew is None:
+            return ()
+        return await asyncio.to_thread(self._files.places, crew.spec, crew.there)
+
     def _owned(self, directory: str) -> AbstractContextManager[None]:
         path = Path(directory)
         return as_owner(self._data, path if path.is_relative_to(self._data) else self._data)
@@ -402,11 +398,3 @@ class _Unfit(Exception):  # noqa: N818 - a no with its reason, not a fault
         super().__init__(reason)
         self.node = node
         self.user = user
-
-
-def _untalked(key: AttemptKey, rank: int) -> RefusalError:
-    return RefusalError(
-        RefusalCode.UNSUPPORTED,
-        f"rank {rank} of {key} runs under Slurm, where one cannot talk to ranks yet",
-        hint="gw exec runs a command beside it, and gw stack shows where it is",
-    )

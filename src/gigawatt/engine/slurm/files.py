@@ -17,12 +17,14 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from gigawatt.engine.base import StaleEpochError
+from gigawatt.engine.local.far_talks import Place
 from gigawatt.engine.slurm.batch import Share
 from gigawatt.engine.slurm.fleet import Plan
 from gigawatt.engine.slurm.owners import as_owner, give, let_add, let_pass
@@ -126,6 +128,15 @@ class Files:
         except (OSError, ValueError):
             return None
         return Address(host=str(raw["host"]), port=int(raw["port"]), pid=int(raw["pid"]))
+
+    def places(self, spec: JobSpec, nodes: Iterable[str]) -> list[Place]:
+        """Of its supervisors on these nodes, of those that have come."""
+        found = [(node, self.address(spec, node)) for node in nodes]
+        return [
+            Place(node=node, host=at.host, port=at.port, token=spec.token)
+            for node, at in found
+            if at is not None
+        ]
 
     def said(self, spec: JobSpec) -> str:
         """The end of what a job's script wrote."""
