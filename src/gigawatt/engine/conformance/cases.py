@@ -16,6 +16,7 @@ from gigawatt.engine.conformance import (
     scale,
     stops,
     talks,
+    times,
 )
 from gigawatt.engine.conformance.bench import Bench
 
@@ -41,6 +42,7 @@ CASES: dict[str, Callable[[Bench], Awaitable[str]]] = {
         checkpoints.checkpoints_are_removed_within_their_directory
     ),
     "rank-is-told-where-to-resume": checkpoints.rank_is_told_where_to_resume,
+    "times-are-the-leaders": times.times_are_the_leaders,
     "log-is-kept-to-its-limit": output.log_is_kept_to_its_limit,
     "log-is-read-after-release": output.log_is_read_after_release,
     "command-is-talked-to": talks.command_is_talked_to,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from gigawatt.clock import monotonic_s
+from gigawatt.clock import monotonic_s, now_ms
 from gigawatt.engine.base import StaleEpochError
 from gigawatt.engine.local.files import nodes_dir, socket_of
 from gigawatt.engine.local.link import Link, LinkLostError, Message, RefusedError
@@ -182,7 +182,7 @@ class Keeper:
         )
         try:
             await self._access.reach(link)
-            facts = await link.ask("hello", epoch=self._epoch, timeout_s=HELLO_S)
+            facts = await link.ask("hello", epoch=self._epoch, now_ms=now_ms(), timeout_s=HELLO_S)
             _check_protocol(self.node, facts["protocol"])
             _check_alive(link)
         except BaseException:
@@ -221,7 +221,7 @@ class Keeper:
 
     async def _ping(self) -> None:
         try:
-            await self.ask("ping", timeout_s=self._pulse.hung_after_s)
+            await self.ask("ping", now_ms=now_ms(), timeout_s=self._pulse.hung_after_s)
         except LinkLostError as error:
             if self._link is not None:
                 self._link.lose(str(error))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
-from gigawatt.clock import monotonic_s
+from gigawatt.clock import monotonic_s, now_ms
 from gigawatt.engine.base import StaleEpochError
 from gigawatt.engine.local.link import Link, LinkLostError, Message, RefusedError
 from gigawatt.engine.local.machine import NodeSpec
@@ -163,7 +163,7 @@ class Crews:
         if link is None:
             return
         try:
-            await link.ask("ping", timeout_s=HUNG_AFTER_S)
+            await link.ask("ping", now_ms=now_ms(), timeout_s=HUNG_AFTER_S)
         except LinkLostError as error:
             link.lose(str(error))
         except RefusedError as error:
@@ -314,7 +314,7 @@ class Crews:
             mac = await link.dial(address.host, address.port, token=crew.spec.token)
             _, _, inventory = await asyncio.gather(  # sent at once, answered in order
                 link.ask("prove", mac=mac),
-                link.ask("hello", epoch=self._epoch, timeout_s=HELLO_S),
+                link.ask("hello", epoch=self._epoch, now_ms=now_ms(), timeout_s=HELLO_S),
                 link.ask("inventory"),
             )
         except BaseException:

@@ -10,14 +10,18 @@ import time
 from collections.abc import Callable
 
 from gigawatt.engine.supervisor.notes import Notes
+from gigawatt.engine.supervisor.times import Clock
 
 READ = selectors.EVENT_READ
 WRITE = selectors.EVENT_WRITE
 
 
+CLOCK = Clock()  # of this process
+
+
 def now_ms() -> int:
-    """Milliseconds since the Unix epoch."""
-    return time.time_ns() // 1_000_000
+    """Milliseconds since the Unix epoch, as the leader has it."""
+    return CLOCK.now_ms()
 
 
 class Timer:

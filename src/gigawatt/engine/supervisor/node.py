@@ -12,7 +12,7 @@ from gigawatt.engine.supervisor.attempt import Attempt, Phase
 from gigawatt.engine.supervisor.host import Host
 from gigawatt.engine.supervisor.job import with_devices
 from gigawatt.engine.supervisor.layout import Journal, write_whole
-from gigawatt.engine.supervisor.loop import Timer
+from gigawatt.engine.supervisor.loop import CLOCK, Timer
 from gigawatt.engine.supervisor.rank import Rank
 from gigawatt.engine.supervisor.record import Record
 from gigawatt.engine.supervisor.spec import StageSpec, parse_stage
@@ -70,6 +70,13 @@ class Node:
             self._host.layout.write_epoch(epoch)
             self.epoch = epoch
             self._state, self._why = TAKES_GANGS, ""  # a new leader says it anew
+
+    def ping(self, message: Message) -> dict[str, Any]:
+        """The leader says what time it is, unless it is of an earlier version."""
+        wrong_ms = CLOCK.heed(int(message["now_ms"])) if "now_ms" in message else 0
+        if wrong_ms:
+            self._host.notes.note("the clock was wrong", by_ms=wrong_ms)
+        return {}
 
     def inventory(self) -> dict[str, Any]:
         return {"attempts": [record.view() for record in self._records.values()]}

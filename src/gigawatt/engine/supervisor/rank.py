@@ -14,7 +14,7 @@ from gigawatt.engine.supervisor.host import Host
 from gigawatt.engine.supervisor.layout import Entry
 from gigawatt.engine.supervisor.limits import Cell
 from gigawatt.engine.supervisor.logs import SegmentedLog
-from gigawatt.engine.supervisor.loop import now_ms
+from gigawatt.engine.supervisor.loop import CLOCK, now_ms
 from gigawatt.engine.supervisor.process import Output, Program, StartError, Stdio, spawn
 from gigawatt.engine.supervisor.spec import RankSpec, StageSpec
 from gigawatt.engine.supervisor.tail import Tail
@@ -151,7 +151,7 @@ class Rank:
                 "kind": "progress",
                 "at_ms": now_ms(),
                 "rank": self.number,
-                "progress": raw,
+                "progress": _in_our_time(raw),
             }
         now_s = time.monotonic()
         is_time = all_of_it or bool(checkpoints) or now_s - self._said_s >= PROGRESS_EVERY_S
@@ -170,7 +170,7 @@ class Rank:
         path, step = raw.get("path"), raw.get("step")
         if not isinstance(path, str) or not isinstance(step, int):
             return None
-        found = {**raw, "size_bytes": 0, "files": 0, "manifest": ""}
+        found = {**_in_our_time(raw), "size_bytes": 0, "files": 0, "manifest": ""}
         if not self._of.checkpoint_dir:
             return found if Path(path).exists() else None
         try:
@@ -214,3 +214,9 @@ class Rank:
             self._host.notes.note(
                 "output dropped", key=self._of.key, rank=self.number, bytes=dropped
             )
+
+
+def _in_our_time(raw: dict[str, Any]) -> dict[str, Any]:
+    """What a program has reported, with the host's time in ours."""
+    at_ms = raw.get("at_ms")
+    return {**raw, "at_ms": CLOCK.of_host(at_ms)} if isinstance(at_ms, int) else raw

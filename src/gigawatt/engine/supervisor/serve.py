@@ -199,7 +199,7 @@ class Server:
     def _answer(self, verb: str, message: Message, connection: Connection, reply: Reply) -> None:
         now: dict[str, Callable[[Message], dict[str, Any]]] = {
             "hello": self._hello,
-            "ping": lambda _: {},
+            "ping": self._node.ping,
             "inventory": lambda _: self._subscribe(connection),
             "state": self._node.set_state,
             "abort": self._node.abort,
@@ -254,6 +254,7 @@ class Server:
 
     def _hello(self, message: Message) -> dict[str, Any]:
         self._node.check_epoch(int(message["epoch"]))
+        self._node.ping(message)
         return {
             "protocol": PROTOCOL,
             "node": self._options.node,

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from gigawatt.engine.conformance import run
 from gigawatt.engine.conformance.bench import NO_FAULTS, Bench
 from gigawatt.engine.slurm import SlurmCommands, SlurmEngine, SlurmOptions, shut_down_jobs
 from gigawatt.model.observation import AttemptGone, LaunchAccepted, LaunchFailed, RankStarted
@@ -16,6 +17,7 @@ from gigawatt.model.refusal import RefusalError
 from gigawatt.model.resources import Resources
 from tests.slurm_cluster import SlurmCluster
 from tests.waiting import until
+from tests.wrong_clock import wrong_by
 
 pytestmark = pytest.mark.slow
 
@@ -145,3 +147,17 @@ def test_gangs_that_end_leave_nothing_of_theirs_behind(cluster: SlurmCluster, da
     asyncio.run(tried())
     assert list(data.glob("nodes/*/alone/*")) == []
     assert list(data.glob("nodes/*/live/*")) == []
+
+
+@pytest.mark.parametrize("seconds", [-180, 180])
+def test_nodes_whose_clocks_are_wrong_tell_what_happened_in_the_leaders_time(
+    cluster: SlurmCluster, data: Path, seconds: int
+) -> None:
+    slurm = SlurmCommands({**cluster.environ, **wrong_by(seconds)})
+    report = asyncio.run(
+        run(lambda: SlurmEngine(data, slurm), only=("times-are-the-leaders",), scratch=data)
+    )
+    assert report.passed, report
+    (case,) = report.cases
+    (found,) = re.findall(r"up to ([\d.]+) s off", case.evidence)
+    assert abs(float(found) - abs(seconds)) < 30  # the clocks were indeed wrong
