@@ -56,6 +56,7 @@ class Ask:
     stacked: bool = False  # places are counted, and a node may hold several
     terms: Terms = NO_TERMS  # what few gangs ask
     wear: int = NONE  # index into `ApartColumns.wears`, where it matters to others or others to it
+    reserved: int = NONE  # which reservations bar it nodes, as `reserved.Reserved` has them
 
     def may_run(self, now_ms: int) -> bool:
         """Whether one of its windows includes now."""

@@ -20,6 +20,7 @@ from gigawatt.scheduler.power import Power
 from gigawatt.scheduler.prospects import Prospects, Turn
 from gigawatt.scheduler.reclaim import Reclaim
 from gigawatt.scheduler.released import copied, released
+from gigawatt.scheduler.reserved import project_at
 from gigawatt.scheduler.rights import Claimant, Consolidate, Preempt, Right, beyond, protected
 from gigawatt.scheduler.room import Room
 from gigawatt.scheduler.running import RunningColumns
@@ -210,9 +211,14 @@ class Planner:
 
     def _asked(self, gang: int) -> Ask:
         """What the running gang of that row asks for."""
-        gangs, apart = self._running.gangs, self._turn.apart
+        gangs, turn = self._running.gangs, self._turn
         ask = ask_at(gangs, gang)
-        return ask if apart is None else replace(ask, wear=apart.wearing(gangs.ids[gang]))
+        if turn.apart is not None:
+            ask = replace(ask, wear=turn.apart.wearing(gangs.ids[gang]))
+        if turn.reserved is not None:
+            bar = turn.reserved.bar(project_at(gangs, gang), int(gangs.duration_ms_G[gang]))
+            ask = replace(ask, reserved=bar)
+        return ask
 
     def _moves(
         self, left: Room, gone_R: Flags, power: Power | None

@@ -19,6 +19,7 @@ from gigawatt.scheduler.place import Spot, choose
 from gigawatt.scheduler.plan import Planner
 from gigawatt.scheduler.policy import Line, Policy
 from gigawatt.scheduler.power import power_of
+from gigawatt.scheduler.reserved import reserved_of
 from gigawatt.scheduler.room import Rest, Room
 from gigawatt.scheduler.share import amounts, shares_of
 from gigawatt.scheduler.snapshot import NEVER_MS, NONE, Codes, Flags, Rows, Snapshot
@@ -49,8 +50,10 @@ class Round:
         self.asks, self.ask_G = distinct_asks(snapshot.gangs)
         self.apart = apart_of(snapshot)
         if self.apart is not None:
-            told_apart = self.apart.told_apart(snapshot.gangs.ids, self.asks, self.ask_G)
-            self.asks, self.ask_G = told_apart
+            self.asks, self.ask_G = self.apart.told_apart(snapshot.gangs, self.asks, self.ask_G)
+        self.reserved = reserved_of(snapshot)
+        if self.reserved is not None:
+            self.asks, self.ask_G = self.reserved.told_apart(snapshot.gangs, self.asks, self.ask_G)
         self.starts: dict[int, Start] = {}
         self.steps = 0
         self.resume = ""
@@ -193,11 +196,13 @@ class Round:
         return land
 
     def allowed_N(self, ask: Ask) -> Flags:
-        """Where it may go as things are: not beside those that it keeps apart from."""
+        """Where it may go as things are: not beside those that it keeps apart from, nor where others have reserved."""
         allowed_N = self.ground(ask).allowed_N
-        if self.apart is None or ask.wear == NONE:
-            return allowed_N
-        return allowed_N & ~self.apart.barred_N(ask.wear)
+        if self.apart is not None and ask.wear != NONE:
+            allowed_N = allowed_N & ~self.apart.barred_N(ask.wear)
+        if self.reserved is not None and ask.reserved != NONE:
+            allowed_N = allowed_N & ~self.reserved.barred_N(ask.reserved)
+        return allowed_N
 
     def _awaited_row(self) -> int:
         row = self.snapshot.gangs.row(self.hold.gang) if self.hold else NONE
@@ -291,7 +296,7 @@ class Round:
             spares=nodes[own:],
             gpus=devices,
             places=() if spot.places is None else tuple(spot.places.tolist()),
-            borrows=self._counted(row, ask, _count(spot)),
+            borrows=self._counted(row, ask, spot.count),
         )
 
     def _counted(self, row: int, ask: Ask, count: int) -> str:
@@ -347,7 +352,7 @@ class Round:
         """Hold for the gang the time by which enough must have ended, and, if the policy does, what it needs then."""
         if not ask.may_run(self.snapshot.now_ms):
             return
-        allowed_N, fit = self.allowed_N(ask), self.policy.fit
+        allowed_N, fit = self._lasting_N(row, ask), self.policy.fit
 
         def spot(room: Room) -> Spot | None:
             return choose(room, ask, allowed_N & room.fits_N(ask.demand), fit=fit)
@@ -365,6 +370,16 @@ class Round:
             room.take(ask.demand, taken.rows, taken.places)
             self.spare = room
 
+    def _lasting_N(self, row: int, ask: Ask) -> Flags:
+        """Where it may go whenever that is: where others have nothing set aside, if that is enough for it."""
+        allowed_N = self.allowed_N(ask)
+        if self.reserved is None:
+            return allowed_N
+        lasting_N = allowed_N & ~self.reserved.ever_N(self.snapshot.gangs, row)
+        return (
+            lasting_N if reach(self.snapshot.nodes, ask, lasting_N) >= ask.nodes_min else allowed_N
+        )
+
     def _hold(self, ask: Ask) -> None:
         """Keep every node that it could be given from gangs behind it. What can never start now keeps none."""
         nodes = self.snapshot.nodes
@@ -375,11 +390,6 @@ class Round:
             return
         self.holder_N[usable_N(nodes, ask, allowed_N) & (self.holder_N == NONE)] = self.holds
         self.holds += 1
-
-
-def _count(spot: Spot) -> int:
-    """How many nodes, or places on them, that is."""
-    return len(spot.rows) if spot.places is None else int(spot.places.sum())
 
 
 def _still_held(snapshot: Snapshot, policy: Policy) -> Hold | None:
