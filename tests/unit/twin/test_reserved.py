@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gigawatt.control.cycle import Outcome
-from gigawatt.model.change import Batch
+from gigawatt.model.change import Batch, Entity
 from gigawatt.model.job import Job
 from gigawatt.model.refusal import RefusalError
 from gigawatt.model.reservation import Reservation
@@ -90,7 +90,7 @@ def test_the_books_find_what_starts_in_the_way() -> None:
         job: Job = make_job(
             "j", make_shape(), timeout_s=timeout_s, attempts=(make_attempt([make_node(node)]),)
         )
-        puts = [replace(reservation, holder=holder), job]
+        puts: list[Entity] = [replace(reservation, holder=holder), job]
         return SetAside().check(Outcome(batch=Batch(puts=puts), actions=[], replies={}), NOW_MS)
 
     assert starts(0, "n1") == ["j starts on n1, which r sets aside"]
