@@ -131,7 +131,8 @@ def _apart(
     | RunningColumns
     | ClaimColumns
     | PowerColumns
-    | ApartColumns,
+    | ApartColumns
+    | ReservedColumns,
     arrays: dict[str, npt.NDArray[Any]],
 ) -> dict[str, Any]:
     """The columns that are no arrays; those that are go into `arrays`. Gangs of their own are a part of their own."""

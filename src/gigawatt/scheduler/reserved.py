@@ -46,7 +46,8 @@ class Reserved:
         pairs, place_G = np.unique(np.stack([ask_G, bar_G]), axis=1, return_inverse=True)
         asks = list(asks)
         codes: list[int] = []
-        for index, bar in pairs.T.tolist():
+        distinct: list[list[int]] = pairs.T.tolist()
+        for index, bar in distinct:
             codes.append(index if bar == NONE else len(asks))
             if bar != NONE:
                 asks.append(replace(asks[index], reserved=bar))

@@ -1,5 +1,7 @@
 """Reservations through the API: made, kept to, told where they are why a job waits, and seen by whom they are for."""
 
+from typing import Any
+
 from gigawatt import clock
 from gigawatt.model.tenant import Role
 from tests.surface.api.conftest import Play
@@ -40,7 +42,7 @@ def test_bad_forms_are_refused_with_the_field(play: Play) -> None:
     async def story(site: Site) -> None:
         nodes = [each["id"] for each in (await site.call("GET", "/v1/nodes")).json()["items"]]
         good = {"name": "r", "nodes": nodes[:1], "duration": "4h"}
-        for change, status, field in (
+        changes: tuple[tuple[dict[str, Any], int, str], ...] = (
             ({"nodes": []}, 422, ""),
             ({"duration": 0}, 422, ""),
             ({"end": "2999-01-01"}, 422, ""),
@@ -50,7 +52,8 @@ def test_bad_forms_are_refused_with_the_field(play: Play) -> None:
             ({"nodes": [], "parts": ["rack=none"]}, 404, "parts"),
             ({"holder": "no one"}, 422, "holder"),
             ({"holder": "nobody"}, 404, "holder"),
-        ):
+        )
+        for change, status, field in changes:
             refused = await site.call("POST", PATH, {**good, **change})
             assert (refused.status_code, refused.json().get("field", "")) == (status, field), change
 

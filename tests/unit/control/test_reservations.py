@@ -38,7 +38,7 @@ def a_site(*nodes: str) -> Loop:
 
 def reserve(loop: Loop, *nodes: str, after_ms: int = HOUR_MS, **terms: Any) -> Reservation:
     start_ms = loop.now_ms + after_ms
-    fields = {"id": "r", "end_ms": start_ms + HOUR_MS, "by": "ann", **terms}
+    fields: dict[str, Any] = {"id": "r", "end_ms": start_ms + HOUR_MS, "by": "ann", **terms}
     asked = Reservation(created_ms=0, nodes=nodes, start_ms=start_ms, **fields)
     made = loop.ask(MakeReservation(reservation=asked))
     assert isinstance(made, Reservation)
@@ -167,7 +167,7 @@ def test_what_cannot_be_set_aside_is_refused(
 ) -> None:
     loop = a_site("n1", "n2")
     reserve(loop, "n1")
-    given = {"id": "two", "nodes": ("n1",), **terms}
+    given: dict[str, Any] = {"id": "two", "nodes": ("n1",), **terms}
     with pytest.raises(RefusalError) as refused:
         reserve(loop, *given.pop("nodes"), **given)
     assert (refused.value.code, refused.value.field) == (code, field)
