@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from gigawatt.model.decision import Hold, Wait
 from gigawatt.model.reason import Reason, ReasonCode
+from gigawatt.scheduler import payers
 from gigawatt.scheduler.ask import Ask
 from gigawatt.scheduler.ground import reach
 from gigawatt.scheduler.round import Refused, Round
@@ -48,7 +49,7 @@ class Reasons:
         turn = self._turn
         index, hold = int(turn.ask_G[row]), turn.hold
         if turn.shares is not None and row in turn.shares.over_limit:
-            return turn.shares.reason(row, turn.shares.needs[index])
+            return turn.shares.reason(row, turn.shares.sure[index])
         freed = turn.freed(row)
         if freed is not None:
             return freed
@@ -70,6 +71,11 @@ class Reasons:
     def _why(self, ask: Ask, refused: Refused) -> Reason:
         turn = self._turn
         reason = never(turn, ask)
+        if reason is None and turn.shares is not None and ask.payer != NONE:
+            left = payers.left(turn.shares, ask)
+            if left is None or never(turn, left) is not None:
+                return payers.kind_reason(turn.shares, ask)
+            ask = left
         if reason is None and turn.power is not None:
             reason = turn.power.never(ask, turn.ground(ask).ever_N)
         if reason is None and ask.may_run(turn.snapshot.now_ms):

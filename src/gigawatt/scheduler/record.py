@@ -23,6 +23,7 @@ from gigawatt.scheduler.running import ClaimColumns, RunningColumns
 from gigawatt.scheduler.snapshot import (
     ApartColumns,
     GangColumns,
+    KindColumns,
     NodeColumns,
     PowerColumns,
     ReservedColumns,
@@ -47,6 +48,8 @@ def dump(snapshot: Snapshot, policy: Policy) -> bytes:
         "gangs": _apart("gangs", snapshot.gangs, arrays),
         "shares": _apart("shares", snapshot.shares, arrays) if snapshot.shares else None,
     }
+    if snapshot.kinds is not None:
+        header["kinds"] = _apart("kinds", snapshot.kinds, arrays)
     if snapshot.running is not None:
         header["running"] = _apart("running", snapshot.running, arrays)
         header["runners"] = _apart("runners", snapshot.running.gangs, arrays)
@@ -90,6 +93,7 @@ def load(recorded: bytes) -> tuple[Snapshot, Policy]:
             shares=ShareColumns(**_together("shares", header, arrays))
             if header["shares"]
             else None,
+            kinds=KindColumns(**_together("kinds", header, arrays)) if "kinds" in header else None,
             running=_running(header, arrays),
             claims=ClaimColumns(**_together("claims", header, arrays))
             if "claims" in header
@@ -128,6 +132,7 @@ def _apart(
     columns: NodeColumns
     | GangColumns
     | ShareColumns
+    | KindColumns
     | RunningColumns
     | ClaimColumns
     | PowerColumns

@@ -10,6 +10,7 @@ import numpy as np
 
 from gigawatt.model.reservation import holds_for
 from gigawatt.scheduler.ask import Ask
+from gigawatt.scheduler.ground import reach
 from gigawatt.scheduler.snapshot import (
     NEVER_MS,
     NONE,
@@ -77,9 +78,11 @@ class Reserved:
             self._barred[code] = barred_N
         return self._barred[code]
 
-    def ever_N(self, gangs: GangColumns, row: int) -> Flags:
-        """The nodes that are barred to a gang now, or will be."""
-        return self.barred_N(self.bar(project_at(gangs, row), NEVER_MS))
+    def lasting_N(self, snapshot: Snapshot, row: int, ask: Ask, allowed_N: Flags) -> Flags:
+        """Of these nodes those that others have not set aside for later either, if they are enough; else all."""
+        ever = self.bar(project_at(snapshot.gangs, row), NEVER_MS)
+        lasting_N = allowed_N & ~self.barred_N(ever)
+        return lasting_N if reach(snapshot.nodes, ask, lasting_N) >= ask.nodes_min else allowed_N
 
     def begins(self, code: int) -> list[int]:
         """When those of a set begin that have not, the last first."""

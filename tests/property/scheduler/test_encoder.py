@@ -57,6 +57,7 @@ class History:
             "cancel": self.cancel,
             "repeat": self.repeat,
             "entitle": self.entitle,
+            "entitle by kind": self.entitle_by_kind,
             "accrue": self.accrue,
             "feed": self.feed,
             "state watts": self.state_watts,
@@ -149,6 +150,12 @@ class History:
 
     def entitle(self) -> None:
         self.put(self.draw(entitled(self.draw(st.sampled_from(PROJECTS)))))
+
+    def entitle_by_kind(self) -> None:
+        project = self.draw(entitled(self.draw(st.sampled_from(PROJECTS))))
+        kinds = self.draw(st.sampled_from([(), (("h100", 2000),), (("a100", 1000), ("b200", 0))]))
+        quota = replace(project.entitlement.quota, kinds=kinds)
+        self.put(replace(project, entitlement=replace(project.entitlement, quota=quota)))
 
     def feed(self) -> None:
         self.put(self.draw(feeds(self.draw(st.sampled_from(FEEDS)))))
