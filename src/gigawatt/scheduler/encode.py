@@ -17,6 +17,7 @@ from gigawatt.model.world import World
 from gigawatt.scheduler.cold import cold_gangs, cold_nodes
 from gigawatt.scheduler.encode_apart import ApartRows, cold_apart
 from gigawatt.scheduler.encode_gangs import GangRows
+from gigawatt.scheduler.encode_growing import GrowingRows, cold_growing
 from gigawatt.scheduler.encode_nodes import NodeRows
 from gigawatt.scheduler.encode_power import PowerRows, cold_power
 from gigawatt.scheduler.encode_running import ClaimRows, RunningRows, cold_claims, cold_running
@@ -39,6 +40,7 @@ class Encoder:
         self._claims = ClaimRows()
         self._power = PowerRows()
         self._apart = ApartRows()
+        self._growing = GrowingRows()
         self._running = RunningRows() if plans else None
 
     @property
@@ -68,6 +70,7 @@ class Encoder:
                 if self._running is not None:
                     self._running.put_node(entity)
                 self._power.put_node(entity)
+                self._growing.put_node(entity)
                 return self._nodes.put(entity)
             case Job() | Replica() | Workspace():
                 held, now = self._nodes.held(entity.id), footprint(entity)
@@ -79,6 +82,7 @@ class Encoder:
                 if self._running is not None:
                     self._running.put(entity)
                 moved |= self._claims.put(entity)
+                moved |= self._growing.put(entity)
                 self._apart.put(entity)
                 return self._gangs.put(entity.id, waiting(entity)) or moved
             case Tenant() | Project():
@@ -95,6 +99,7 @@ class Encoder:
         """The node is no longer part of the cluster."""
         self._nodes.remove(node)
         self._power.remove_node(node)
+        self._growing.remove_node(node)
         if self._running is not None:
             self._running.remove_node(node)
 
@@ -130,6 +135,7 @@ class Encoder:
             claims=self._claims.columns(nodes.ids),
             power=self._power.columns(nodes),
             apart=self._apart.columns(nodes.ids, always=labels),
+            growing=self._growing.columns(nodes.ids),
         )
 
 
@@ -166,5 +172,6 @@ def encode_cold(
         running=cold_running(work, world.nodes.values(), nodes.ids) if plans else None,
         claims=cold_claims(work, nodes.ids),
         apart=cold_apart(work, nodes.ids),
+        growing=cold_growing(work, world.nodes.values(), nodes.ids),
         power=cold_power(world.feeds, world.nodes.values(), (use for _, use in held), nodes),
     )

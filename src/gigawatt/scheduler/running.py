@@ -32,6 +32,10 @@ class RunningColumns:
     stops_R: Codes  # how often a plan has stopped it
     stoppable_R: Flags  # not where it is being stopped already
     kind_R: Small  # index into GANG_KINDS
+    start_ms_R: (
+        Amounts  # from its placement to its first step, or to its ranks' start; 0 is not known
+    )
+    asked_ms_R: Amounts  # when it was last asked to save so as to grow; 0 is never
     first_R: Amounts
     node_M: Codes
     places_M: Codes
@@ -70,6 +74,8 @@ RUNNING_NUMBERS = {
     "stops_R": Column(dtype=np.int32),
     "stoppable_R": Column(dtype=np.bool_),
     "kind_R": Column(dtype=np.uint8),
+    "start_ms_R": Column(dtype=np.int64),
+    "asked_ms_R": Column(dtype=np.int64),
 }
 CLAIM_NUMBERS = {
     "per_node_CK": Column(dtype=np.int64, width=3),
