@@ -45,6 +45,7 @@ RANGES = {
     "min_run_s": (0, 1 << 31),
     "preempt_notice_s": (0, 3_600),
     "stops_max": (0, 1 << 31),
+    "grow_every_s": (0, 1 << 31),
     "orphan_s": (1, 1 << 31),
     "node_watch_s": (0, 1 << 31),
     "node_burn_s": (0, 1 << 31),
@@ -174,6 +175,10 @@ class Settings:
     stops_max: Annotated[
         int, "How often one job may be stopped or moved for others; 0 is without limit."
     ] = 5
+    grow_every_s: Annotated[
+        int,
+        "How long an elastic job runs where it is before it may start again on more nodes; 0 is never.",
+    ] = 900
     keep_jobs_s: Annotated[
         int, "How long ended jobs are kept where their project says nothing; 0 is for ever."
     ] = 0

@@ -219,7 +219,7 @@ class Twin:
     def _submission(self, work: Work) -> SubmitJob:
         self._submitted += 1
         name = f"job-{self._submitted:09d}"
-        self.machines.expect(name, work.run_ms)
+        self.machines.expect(name, work.run_ms, work.shape)
         spec = work.spec("job")
         by = work.user or BY
         return SubmitJob(id=name, tenant=DEFAULT_TENANT, project=work.project, by=by, spec=spec)
