@@ -32,6 +32,7 @@ from gigawatt.api.routes import (
     talks,
     templates,
     uploads,
+    usage,
     volumes,
     workspaces,
 )
@@ -55,6 +56,7 @@ ALL_ROUTES: tuple[Routes, ...] = (
     endpoints.ROUTES,
     workspaces.ROUTES,
     site.ROUTES,
+    usage.ROUTES,
     builds.ROUTES,
     uploads.ROUTES,
     environments.ROUTES,

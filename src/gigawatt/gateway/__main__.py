@@ -25,6 +25,7 @@ def main(argv: list[str] | None = None) -> int:
         allow_many_connections()
         settings = Settings(
             config_file=arguments.config,
+            spool_dir=arguments.config.parent / "spool",
             api_url=arguments.api,
             token_file=arguments.token_file,
             host=arguments.host,

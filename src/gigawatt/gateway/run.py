@@ -13,8 +13,10 @@ from gigawatt.gateway.config_file import load_config
 from gigawatt.gateway.control_link import ControlLink
 from gigawatt.gateway.gateway import Gateway, keep_deadlines
 from gigawatt.gateway.limits import Limits
+from gigawatt.gateway.meter import Meter
 from gigawatt.gateway.metrics import Metrics
 from gigawatt.gateway.settings import Settings
+from gigawatt.gateway.shared import Shares, own_table
 from gigawatt.gateway.wiring import Wiring
 from gigawatt.model.ids import RANDOM_BYTES, make_id
 
@@ -28,11 +30,15 @@ log = logging.getLogger(__name__)
 class RunningGateway:
     """A gateway with its listener and its background work; `stop` drains it."""
 
-    def __init__(self, gateway: Gateway, server: asyncio.Server, limits: Limits) -> None:
+    def __init__(
+        self, gateway: Gateway, server: asyncio.Server, limits: Limits, meter: Meter
+    ) -> None:
+        self._meter = meter
         self.gateway = gateway
         self._server = server
         self._limits = limits
         self._tasks: list[asyncio.Task[None]] = []
+        self._link: ControlLink | None = None
 
     @property
     def port(self) -> int:
@@ -41,6 +47,7 @@ class RunningGateway:
     def work(self, link: ControlLink) -> None:
         """Begin the background work."""
         loop = asyncio.get_running_loop()
+        self._link = link
         every_s, idle_s = self._limits.sweep_s, self._limits.report_idle_s
         self._tasks = [
             loop.create_task(keep_deadlines(self.gateway, every_s=every_s, idle_s=idle_s)),
@@ -68,6 +75,9 @@ class RunningGateway:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._meter.close()
+        if self._link is not None:
+            await self._link.finish()
         return whole
 
     async def _flush(self) -> None:
@@ -83,12 +93,15 @@ async def start_gateway(settings: Settings) -> RunningGateway:
     """Listen, serve by the configuration on disk, and keep up with the control plane. Raises OSError for a taken port."""
     loop = asyncio.get_running_loop()
     someone_waits = asyncio.Event()
+    meter = Meter(settings.spool_dir, make_id=_spool_id, wall_ms=clock.now_ms)
     wiring = Wiring(
         limits=settings.limits,
         loop=loop,
         monotonic_s=clock.monotonic_s,
         wall_ms=clock.now_ms,
         metrics=Metrics(),
+        meter=meter,
+        shares=Shares(own_table()),
         report_demand=someone_waits.set,
     )
     entropy = clock.entropy(RANDOM_BYTES)
@@ -98,12 +111,13 @@ async def start_gateway(settings: Settings) -> RunningGateway:
         settings,
         someone_waits=someone_waits,
         monotonic_s=clock.monotonic_s,
+        wall_ms=clock.now_ms,
     )
     _use_file(gateway, settings.config_file)
     server = await loop.create_server(
         gateway.connection, settings.host, settings.port, backlog=BACKLOG, reuse_address=True
     )
-    running = RunningGateway(gateway, server, settings.limits)
+    running = RunningGateway(gateway, server, settings.limits, meter)
     running.work(link)
     log.info(
         "listening", extra={"host": settings.host, "port": running.port, "gateway": gateway.id}
@@ -142,6 +156,10 @@ def allow_many_connections() -> None:
     """Raise the soft limit of open files to the hard one."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _spool_id() -> str:
+    return make_id("spool", now_ms=clock.now_ms(), entropy=clock.entropy(RANDOM_BYTES))
 
 
 def _use_file(gateway: Gateway, path: Path) -> None:

@@ -4,6 +4,7 @@ from gigawatt.model.change import Entity
 from gigawatt.model.order import (
     AdvanceNotification,
     ChangeSchedule,
+    CountTokens,
     CreateNotification,
     CreateSchedule,
     DeleteNotification,
@@ -15,13 +16,14 @@ from gigawatt.model.order import (
     RedeliverMessages,
     RemoveFeed,
     RunSchedule,
+    SetAllowance,
     SetFeed,
 )
-from gigawatt.reconcile import feeds, labels, notifications, schedules, templates
+from gigawatt.reconcile import feeds, labels, notifications, schedules, templates, tokens
 from gigawatt.reconcile.turn import Turn
 
 
-def order(turn: Turn, asked: Order) -> Entity:  # noqa: C901, PLR0911 - one flat table
+def order(turn: Turn, asked: Order) -> Entity:  # noqa: C901, PLR0911, PLR0912 - one flat table
     """The changed or made object. Raises RefusalError, having changed nothing."""
     match asked:
         case PushTemplate():
@@ -48,3 +50,5 @@ def order(turn: Turn, asked: Order) -> Entity:  # noqa: C901, PLR0911 - one flat
             return notifications.record(turn, asked)
         case SetFeed() | RemoveFeed():
             return feeds.command(turn, asked)
+        case CountTokens() | SetAllowance():
+            return tokens.command(turn, asked)
