@@ -9,12 +9,12 @@ that each counts once (`token_reports`).
 import asyncio
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Protocol
 
 from gigawatt.gateway.config import Config, ConfigError, parse_config
 from gigawatt.gateway.config_file import save_config
 from gigawatt.gateway.control_client import ControlClient, ControlError, ControlReply
-from gigawatt.gateway.gateway import Gateway
 from gigawatt.gateway.quotas import allowances
 from gigawatt.gateway.settings import Settings
 from gigawatt.gateway.tally import Counts, EndpointDemand, Tally
@@ -40,10 +40,39 @@ UNCHANGED = frozenset({204, 304})
 log = logging.getLogger(__name__)
 
 
+class Served(Protocol):
+    """What is told and tells: a gateway, or the parent of a gateway's workers."""
+
+    @property
+    def control_up(self) -> bool: ...
+
+    @control_up.setter
+    def control_up(self, up: bool) -> None: ...
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def config(self) -> Config | None: ...
+
+    @property
+    def tallies(self) -> Mapping[str, Tally]: ...
+
+    def take(self, config: Config, body: bytes) -> None:
+        """A new configuration; `body` is what was read."""
+        ...
+
+    def spend(self, spent: Mapping[str, int]) -> None:
+        """What holders of budgets have used."""
+        ...
+
+    def forget_settled(self) -> None: ...
+
+
 class ControlLink:
     def __init__(
         self,
-        gateway: Gateway,
+        gateway: Served,
         settings: Settings,
         *,
         someone_waits: asyncio.Event,
@@ -124,7 +153,7 @@ class ControlLink:
         new = _parsed(reply.body)
         version = (new.instance, new.revision)
         if config is None or version != (config.instance, config.revision):
-            self._gateway.apply(new)
+            self._gateway.take(new, reply.body)
             log.info(
                 "configuration", extra={"revision": new.revision, "endpoints": len(new.endpoints)}
             )
@@ -176,7 +205,7 @@ class ControlLink:
         """Tell what has changed, or how everything stands."""
         told: list[tuple[Tally, Counts]] = []
         demands: list[EndpointDemand] = []
-        for tally in self._gateway.endpoints.tallies.values():
+        for tally in self._gateway.tallies.values():
             counts = tally.counts()
             demand = tally.demand_always(counts) if everything else tally.demand(counts)
             if demand is not None:
@@ -191,7 +220,7 @@ class ControlLink:
         self._check(reply)
         for tally, counts in told:
             tally.acknowledge(counts)
-        self._gateway.endpoints.forget_settled()
+        self._gateway.forget_settled()
 
     # Tokens.
 

@@ -17,6 +17,7 @@ from gigawatt.gateway.request import Request
 from gigawatt.gateway.routes import Action, Route, find_route
 from gigawatt.gateway.shared import Rows
 from gigawatt.gateway.subjects import counted_names
+from gigawatt.gateway.tally import Tally
 from gigawatt.gateway.wiring import Wiring
 
 NEEDS_KEY = frozenset({Action.CALL, Action.MODELS, Action.MODEL})
@@ -52,6 +53,17 @@ class Gateway:
         shares.rows = rows
         self._quotas.apply(config)
         self.endpoints.apply(config.endpoints)
+
+    def take(self, config: Config, body: bytes) -> None:
+        """From the control plane."""
+        self.apply(config)
+
+    @property
+    def tallies(self) -> Mapping[str, Tally]:
+        return self.endpoints.tallies
+
+    def forget_settled(self) -> None:
+        self.endpoints.forget_settled()
 
     def spend(self, spent: Mapping[str, int]) -> None:
         """What holders of budgets have used this month, as far as is known."""

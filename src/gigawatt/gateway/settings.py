@@ -15,3 +15,4 @@ class Settings:
     host: str
     port: int  # 0 for any that is free
     limits: Limits
+    workers: int = 1

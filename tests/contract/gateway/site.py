@@ -210,6 +210,16 @@ class Site:
         """Wait for the event."""
         waiting.until(condition, timeout_s=PATIENCE_S)
 
+    @staticmethod
+    def some(look: Callable[[], list[T]], count: int) -> list[T]:
+        """What `look` finds, once it is as many."""
+
+        def found() -> list[T] | None:
+            there = look()
+            return there if len(there) == count else None
+
+        return waiting.until(found, timeout_s=PATIENCE_S)
+
     async def _make_control(self) -> ControlDouble:
         control = ControlDouble(self.document())
         await control.server.start()
