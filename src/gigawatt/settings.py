@@ -36,6 +36,7 @@ CHOICES = {
 RANGES = {
     "port": (0, 65_535),
     "gateway_port": (0, 65_535),
+    "gateway_workers": (0, 256),
     "ray_port": (1, 65_535),
     "mail_port": (1, 65_535),
     "workspace_port": (0, 65_535),
@@ -80,6 +81,7 @@ class Settings:
     host: Annotated[str, "The address that the API and the gateway listen on."] = "127.0.0.1"
     port: Annotated[int, "The port of the API; 0 takes a free one."] = 8484
     gateway_port: Annotated[int, "The port of the gateway; 0 takes a free one."] = 8485
+    gateway_workers: Annotated[int, "Processes of the gateway; 0 is one for each core."] = 1
     nodes: Annotated[int, "How many virtual nodes this machine is shared out to."] = 1
     engine: Annotated[
         str,

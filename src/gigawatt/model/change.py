@@ -18,6 +18,7 @@ from gigawatt.model.retention import RemovedJob
 from gigawatt.model.schedule import Fire, Schedule
 from gigawatt.model.template import Template, TemplateVersion
 from gigawatt.model.tenant import ApiKey, Project, Tenant
+from gigawatt.model.tokens import TokenSpool, TokenUse
 from gigawatt.model.volume import Volume, VolumeVersion
 from gigawatt.model.workspace import Workspace
 
@@ -50,9 +51,11 @@ Entity = (
     | ProjectUse
     | Feed
     | Reservation
+    | TokenUse
+    | TokenSpool
 )
 
-# What never changes, so the store alone has it.
+# What never changes, or is put whole each time, so the store alone has it.
 Fixed = (
     Artifact
     | ModelVersion
@@ -62,6 +65,7 @@ Fixed = (
     | TemplateVersion
     | Fire
     | VolumeVersion
+    | TokenUse
 )
 
 
