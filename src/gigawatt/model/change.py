@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from gigawatt.model.array import JobArray
 from gigawatt.model.artifact import AliasMove, Artifact, ModelCard, ModelName, ModelVersion
+from gigawatt.model.calibration import Calibration
 from gigawatt.model.endpoint import Endpoint, Replica
 from gigawatt.model.environment import Environment
 from gigawatt.model.event import Event
@@ -48,9 +49,10 @@ Entity = (
     | RemovedJob
     | ProjectUse
     | Feed
+    | Calibration
 )
 
-# What never changes, so the store alone has it.
+# What never changes, or no decision asks for, so the store alone has it.
 Fixed = (
     Artifact
     | ModelVersion
@@ -60,6 +62,7 @@ Fixed = (
     | TemplateVersion
     | Fire
     | VolumeVersion
+    | Calibration
 )
 
 
