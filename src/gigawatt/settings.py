@@ -36,6 +36,7 @@ CHOICES = {
 RANGES = {
     "port": (0, 65_535),
     "gateway_port": (0, 65_535),
+    "gateway_workers": (0, 256),
     "ray_port": (1, 65_535),
     "mail_port": (1, 65_535),
     "workspace_port": (0, 65_535),
@@ -46,6 +47,7 @@ RANGES = {
     "min_run_s": (0, 1 << 31),
     "preempt_notice_s": (0, 3_600),
     "stops_max": (0, 1 << 31),
+    "grow_every_s": (0, 1 << 31),
     "orphan_s": (1, 1 << 31),
     "node_watch_s": (0, 1 << 31),
     "node_burn_s": (0, 1 << 31),
@@ -79,6 +81,7 @@ class Settings:
     host: Annotated[str, "The address that the API and the gateway listen on."] = "127.0.0.1"
     port: Annotated[int, "The port of the API; 0 takes a free one."] = 8484
     gateway_port: Annotated[int, "The port of the gateway; 0 takes a free one."] = 8485
+    gateway_workers: Annotated[int, "Processes of the gateway; 0 is one for each core."] = 1
     nodes: Annotated[int, "How many virtual nodes this machine is shared out to."] = 1
     engine: Annotated[
         str,
@@ -191,6 +194,10 @@ class Settings:
     stops_max: Annotated[
         int, "How often one job may be stopped or moved for others; 0 is without limit."
     ] = 5
+    grow_every_s: Annotated[
+        int,
+        "How long an elastic job runs where it is before it may start again on more nodes; 0 is never.",
+    ] = 900
     keep_jobs_s: Annotated[
         int, "How long ended jobs are kept where their project says nothing; 0 is for ever."
     ] = 0

@@ -194,7 +194,12 @@ def _services(
 
 
 def _gateway(settings: Settings, instance: Instance, port: int) -> GatewayProcess:
-    address = Address(host=settings.host, port=port, api_url=instance.api_url)
+    address = Address(
+        host=settings.host,
+        port=port,
+        api_url=instance.api_url,
+        workers=settings.gateway_workers,
+    )
     return GatewayProcess(settings.data, address)
 
 
