@@ -94,6 +94,7 @@ class SlurmCluster:
     _daemons: "dict[str, subprocess.Popen[Any]]" = field(
         default_factory=dict[str, "subprocess.Popen[Any]"]
     )
+    _rest: str = ""
 
     @property
     def environ(self) -> dict[str, str]:
@@ -126,7 +127,9 @@ class SlurmCluster:
         daemon.wait(STOP_S)
 
     def start_rest(self) -> str:
-        """slurmrestd, as the user nobody, for it refuses to be root; its address."""
+        """slurmrestd, once, as the user nobody, for it refuses to be root; its address."""
+        if self._rest:
+            return self._rest
         if not shutil.which("slurmrestd"):
             _miss("no slurmrestd found (Debian: slurmrestd slurm-wlm-jwt-plugin)")
         (port,) = _free_ports(1)
@@ -137,7 +140,8 @@ class SlurmCluster:
         serves = ("-s", "openapi/v0.0.38" if old else "slurmctld")
         self._spawn("slurmrestd", *nobody, "slurmrestd", "-a", "rest_auth/jwt", *serves, place)
         until(lambda: _listens(port), what="slurmrestd to listen")
-        return f"http://{place}"
+        self._rest = f"http://{place}"
+        return self._rest
 
     def pause(self, name: str, *, resume: bool = False) -> None:
         self._daemons[name].send_signal(signal.SIGCONT if resume else signal.SIGSTOP)
