@@ -33,6 +33,7 @@ class SubmitJob:
     environment: Environment | None = None  # to be built if it is not there; None for the host's
     after_done: tuple[str, ...] = ()
     cause: Cause | None = None
+    expected_ms: int = 0  # how long it should run, by what gangs like it took; 0 is not known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

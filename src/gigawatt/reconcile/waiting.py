@@ -42,6 +42,8 @@ def requeue(turn: Turn, job: Job) -> Job:
         claim=None,
         message="",
     )
+    if job.spec.deadline is not None:
+        again = replace(again, deadline_ms=job.spec.deadline.from_ms(turn.now_ms), deadline_told="")
     return queue(turn, again, kind="job.retried")
 
 

@@ -18,7 +18,7 @@ from gigawatt.model.environment import (
     EnvironmentSpec,
 )
 from gigawatt.model.gang import Gang
-from gigawatt.model.job import Job, JobPhase
+from gigawatt.model.job import Job, JobPhase, JobSpec
 from gigawatt.model.reason import Reason, ReasonCode
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.tenant import Caller
@@ -127,6 +127,16 @@ def check_feasible(services: Services, gang: Gang) -> None:
     reason = services.leader.feasible(gang)
     if reason is not None and reason.code in NEVER:
         raise impossible(reason)
+
+
+def check_times(spec: JobSpec, now_ms: int) -> None:
+    """Refuse what should have started or been done by now. Raises RefusalError."""
+    ends = [window.end_ms for window in spec.windows if window.end_ms]
+    deadline_ms = spec.deadline.at_ms if spec.deadline else 0
+    for field, at_ms in (("start_before", max(ends, default=0)), ("deadline", deadline_ms)):
+        if at_ms and at_ms <= now_ms:
+            detail, hint = f"{field} has passed already", "write a later time"
+            raise RefusalError(RefusalCode.INVALID, detail, field=field, hint=hint)
 
 
 def impossible(reason: Reason) -> RefusalError:

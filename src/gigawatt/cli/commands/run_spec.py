@@ -33,6 +33,10 @@ class Flags:
     priority: int | None = None
     timeout: str | None = None
     start_after: str | None = None
+    start_before: str | None = None
+    deadline: str | None = None
+    finish_within: str | None = None
+    at_deadline: str | None = None
     retries: int | None = None
     after: tuple[str, ...] = ()
     start_from: str | None = None
@@ -56,6 +60,10 @@ class Flags:
             "priority": self.priority,
             "timeout": self.timeout,
             "start_after": self.start_after,
+            "start_before": self.start_before,
+            "deadline": self.deadline,
+            "finish_within": self.finish_within,
+            "at_deadline": self.at_deadline,
             "retries": {"user": self.retries} if self.retries is not None else None,
             "gang": self.gang.fields(),
             "env": pairs(self.env, "--env"),
