@@ -23,7 +23,7 @@ from gigawatt.model.workspace import WorkspaceSpec
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubmitJob:
-    """`after_done` are those of `spec.after` that the store already had as succeeded."""
+    """`after_done` are those of `spec.after` that the store already had as ended, in the way that it asks for."""
 
     id: str
     tenant: str

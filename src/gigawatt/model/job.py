@@ -102,7 +102,9 @@ class JobSpec:
     grace_s: int = 10
     retries_user: int = 0
     retries_infrastructure: int = 3
-    after: tuple[str, ...] = ()  # ids of jobs and arrays that must have succeeded
+    after: tuple[str, ...] = ()  # ids of jobs and arrays that must have ended, and succeeded,
+    after_failed: tuple[str, ...] = ()  # but of these, which must have failed or been cancelled,
+    after_done: tuple[str, ...] = ()  # and of these, of which no matter how
     labels: tuple[tuple[str, str], ...] = ()
     isolation: Isolation = Isolation.PROCESS
     windows: tuple[Window, ...] = ()
@@ -113,6 +115,13 @@ class JobSpec:
     terminal: bool = False  # each rank has one, so that it can be talked to
     deadline: Deadline | None = None
     hang_steps: int = 0  # it hangs after so many median steps without progress; 0 is by default
+
+
+def follows(spec: JobSpec, earlier: str, phase: JobPhase) -> bool:
+    """Whether something of this spec may run once what it comes after has ended in this phase."""
+    if earlier in spec.after_done:
+        return True
+    return (phase is JobPhase.SUCCEEDED) != (earlier in spec.after_failed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

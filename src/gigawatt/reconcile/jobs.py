@@ -41,7 +41,7 @@ PROGRESS_SAVED_EVERY_MS = (
 def submit(turn: Turn, command: SubmitJob) -> Job:
     """Take a job. Refused when its project or a job that it comes after is not there, or failed."""
     check_project(turn, command.tenant, command.project)
-    waiting.check_dependencies(turn, command.spec.after, command.after_done)
+    waiting.check_dependencies(turn, command.spec, command.after_done)
     checkpoints.check_origin(turn, command.spec)
     models.use_artifact(turn, command.tenant, command.spec.bundle)
     volumes.check_mounts(turn, command.tenant, command.project, command.spec.volumes)

@@ -202,11 +202,17 @@ async def resolved(
     environment_id, environment = await wanted_environment(
         services, draft.environment, place, bundle=draft.spec.bundle
     )
-    earlier = await resolve_after(caller, services, draft.spec.after, project)
+    earlier = await resolve_after(caller, services, draft.spec, project)
     mounts = await resolved_mounts(caller, services, draft.spec.volumes, place)
     origin = await resolve_origin(caller, services, draft.start_from, project)
     spec = replace(
-        draft.spec, environment=environment_id, after=earlier.ids, origin=origin, volumes=mounts
+        draft.spec,
+        environment=environment_id,
+        after=earlier.ids,
+        after_failed=earlier.failed,
+        after_done=earlier.anyhow,
+        origin=origin,
+        volumes=mounts,
     )
     return spec, environment, earlier
 

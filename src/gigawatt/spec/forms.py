@@ -188,6 +188,9 @@ Environment = Annotated[
 ]
 
 
+Names = Annotated[list[Text], Field(max_length=limits.AFTER_MAX)]
+
+
 class RetriesForm(BaseModel):
     """How many failures of each kind are answered with another attempt."""
 
@@ -245,7 +248,9 @@ class JobForm(BaseModel):
     at_deadline: Literal["keep", "stop"] = "keep"
     grace: GraceSeconds = 10
     retries: RetriesForm = Field(default_factory=RetriesForm)
-    after: Annotated[list[Text], Field(max_length=limits.AFTER_MAX)] = []
+    after: Names = []
+    after_failed: Names = []
+    after_done: Names = []
     labels: Labels = {}
     volumes: Volumes = []
     model: ModelForm | None = None

@@ -1,4 +1,6 @@
-"""When a job may start and should be done."""
+"""When a job may start and should be done, and what it comes after."""
+
+from collections import Counter
 
 from gigawatt.model.deadline import AtDeadline, Deadline
 from gigawatt.model.gang import Window
@@ -7,8 +9,12 @@ from gigawatt.spec.forms import JobForm
 
 
 def time_faults(form: JobForm) -> list[Fault]:
-    """Times that contradict each other."""
+    """Times that contradict each other, and what it comes after in more ways than one."""
     found: list[Fault] = []
+    ways = Counter([*set(form.after), *set(form.after_failed), *set(form.after_done)])
+    for name in sorted(name for name, count in ways.items() if count > 1):
+        detail = f"{name} is in more than one of after, after_failed and after_done"
+        found.append(Fault(field="after", detail=detail, hint="after_done is however it ends"))
     if form.start_before and form.start_before <= form.start_after:
         detail = "start_before is not later than start_after"
         found.append(Fault(field="start_before", detail=detail))

@@ -75,6 +75,8 @@ _OPTIONS = (
     click.option(
         "--after", multiple=True, metavar="JOB", help="Start when this job has succeeded."
     ),
+    click.option("--after-failed", multiple=True, metavar="JOB", help="Start when it has failed."),
+    click.option("--after-done", multiple=True, metavar="JOB", help="Start however it has ended."),
     click.option(
         "--from",
         "start_from",

@@ -39,6 +39,8 @@ class Flags:
     at_deadline: str | None = None
     retries: int | None = None
     after: tuple[str, ...] = ()
+    after_failed: tuple[str, ...] = ()
+    after_done: tuple[str, ...] = ()
     start_from: str | None = None
     labels: tuple[str, ...] = ()
     volumes: tuple[str, ...] = ()
@@ -69,6 +71,8 @@ class Flags:
             "env": pairs(self.env, "--env"),
             "labels": pairs(self.labels, "--label"),
             "after": list(self.after),
+            "after_failed": list(self.after_failed),
+            "after_done": list(self.after_done),
             "volumes": list(self.volumes),
             "from": self.start_from,
             "environment": environment_fields(self.environment, self.requirements, self.python),
@@ -224,5 +228,8 @@ def _name(ready: "Ready") -> str:
 
 
 def _earlier(ready: "Ready") -> list[str]:
-    after: str | list[str] = ready.fields.get("after") or []
-    return [after] if isinstance(after, str) else after
+    found: list[str] = []
+    for way in ("after", "after_failed", "after_done"):
+        names: str | list[str] = ready.fields.get(way) or []
+        found += [names] if isinstance(names, str) else names
+    return found

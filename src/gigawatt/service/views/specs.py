@@ -30,7 +30,13 @@ def job_spec_fields(spec: JobSpec, environment: EnvironmentSpec) -> dict[str, An
         "at_deadline": spec.deadline.then.value if spec.deadline else AtDeadline.KEEP.value,
         "grace": spec.grace_s,
         "retries": {"user": spec.retries_user, "infrastructure": spec.retries_infrastructure},
-        "after": list(spec.after),
+        "after": [
+            earlier
+            for earlier in spec.after
+            if earlier not in {*spec.after_failed, *spec.after_done}
+        ],
+        "after_failed": list(spec.after_failed),
+        "after_done": list(spec.after_done),
         "labels": dict(spec.labels),
         "volumes": [mount_fields(mount) for mount in spec.volumes],
         "model": _output_fields(spec),
