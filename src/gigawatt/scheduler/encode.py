@@ -11,6 +11,7 @@ from gigawatt.model.job import Job
 from gigawatt.model.node import Node
 from gigawatt.model.power import Feed
 from gigawatt.model.quota import ProjectUse
+from gigawatt.model.reservation import Reservation
 from gigawatt.model.tenant import Project, Tenant
 from gigawatt.model.workspace import Workspace
 from gigawatt.model.world import World
@@ -20,6 +21,7 @@ from gigawatt.scheduler.encode_gangs import GangRows
 from gigawatt.scheduler.encode_kinds import KindRows, cold_kinds
 from gigawatt.scheduler.encode_nodes import NodeRows
 from gigawatt.scheduler.encode_power import PowerRows, cold_power
+from gigawatt.scheduler.encode_reserved import ReservedRows, cold_reserved
 from gigawatt.scheduler.encode_running import ClaimRows, RunningRows, cold_claims, cold_running
 from gigawatt.scheduler.encode_shares import ShareRows, cold_shares
 from gigawatt.scheduler.facts import Footprint, footprint, waiting
@@ -41,6 +43,7 @@ class Encoder:
         self._claims = ClaimRows()
         self._power = PowerRows()
         self._apart = ApartRows()
+        self._reserved = ReservedRows()
         self._running = RunningRows() if plans else None
 
     @property
@@ -55,7 +58,7 @@ class Encoder:
         for table in (world.nodes, world.jobs, world.replicas, world.workspaces):
             for entity in table.values():
                 encoder.apply(entity)
-        for table in (world.tenants, world.projects, world.uses, world.feeds):
+        for table in (world.tenants, world.projects, world.uses, world.feeds, world.reservations):
             for entity in table.values():
                 encoder.apply(entity)
         return encoder
@@ -89,6 +92,8 @@ class Encoder:
                 return self._shares.put(entity)
             case Feed():
                 return self._power.put(entity)
+            case Reservation():
+                return self._reserved.put(entity)
             case ProjectUse():
                 self._shares.keep(entity)
                 return False
@@ -136,6 +141,7 @@ class Encoder:
             claims=self._claims.columns(nodes.ids),
             power=self._power.columns(nodes),
             apart=self._apart.columns(nodes.ids, always=labels),
+            reserved=self._reserved.columns(nodes.ids),
         )
 
 
@@ -170,5 +176,6 @@ def encode_cold(
         running=cold_running(work, world.nodes.values(), nodes.ids) if plans else None,
         claims=cold_claims(work, nodes.ids),
         apart=cold_apart(work, nodes.ids),
+        reserved=cold_reserved(world.reservations.values(), nodes.ids),
         power=cold_power(world.feeds, world.nodes.values(), (use for _, use in held), nodes),
     )

@@ -21,6 +21,7 @@ from gigawatt.scheduler.prospects import Prospects, Turn
 from gigawatt.scheduler.proven import place_without, proven
 from gigawatt.scheduler.reclaim import Reclaim
 from gigawatt.scheduler.released import copied, released
+from gigawatt.scheduler.reserved import project_at
 from gigawatt.scheduler.rights import Claimant, Consolidate, Preempt, Right, beyond, protected
 from gigawatt.scheduler.room import Room
 from gigawatt.scheduler.running import RunningColumns
@@ -234,11 +235,16 @@ class Planner:
 
     def _asked(self, gang: int) -> Ask:
         """What the running gang of that row asks for."""
-        gangs, apart, shares = self._running.gangs, self._turn.apart, self._turn.shares
+        gangs, turn = self._running.gangs, self._turn
         ask = ask_at(gangs, gang)
-        if shares is not None and shares.bounds_kinds:
+        if turn.shares is not None and turn.shares.bounds_kinds:
             ask = replace(ask, kinds=self._kind_of(gang))
-        return ask if apart is None else replace(ask, wear=apart.wearing(gangs.ids[gang]))
+        if turn.apart is not None:
+            ask = replace(ask, wear=turn.apart.wearing(gangs.ids[gang]))
+        if turn.reserved is not None:
+            bar = turn.reserved.bar(project_at(gangs, gang), int(gangs.duration_ms_G[gang]))
+            ask = replace(ask, reserved=bar)
+        return ask
 
     def _kind_of(self, gang: int) -> tuple[str, ...]:
         """The kind of GPU that it has: moving to another could be beyond a limit."""

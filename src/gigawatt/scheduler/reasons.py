@@ -1,5 +1,7 @@
 """Why those wait that a round has not started: asked for once it is over, and only by who wants to know."""
 
+from dataclasses import replace
+
 from gigawatt.model.decision import Hold, Wait
 from gigawatt.model.reason import Reason, ReasonCode
 from gigawatt.scheduler import payers
@@ -85,7 +87,7 @@ class Reasons:
     def _kept_from(self, ask: Ask, holds: int) -> Reason | None:
         """What keeps it from nodes that are free for it: others that it keeps apart from, or the power tree."""
         turn, nodes, index = self._turn, self._turn.snapshot.nodes, self._turn.index
-        barred = turn.apart is not None and ask.wear != NONE
+        barred = ask.wear != NONE or ask.reserved != NONE
         if turn.power is None and not barred:
             return None
         if index is not None and index.answers(ask) and index.now(ask) < ask.nodes_min:
@@ -96,8 +98,10 @@ class Reasons:
         if barred and (have := reach(nodes, ask, fits_N, places_N)) < ask.nodes_min:
             if reach(nodes, ask, free_N & turn.ground(ask).allowed_N, places_N) < ask.nodes_min:
                 return None
-            need = ask.nodes_min
-            return Reason(code=ReasonCode.APART, resource="nodes", need=need, have=have)
+            unreserved_N = free_N & turn.allowed_N(replace(ask, reserved=NONE))
+            reserved = reach(nodes, ask, unreserved_N, places_N) >= ask.nodes_min
+            code = ReasonCode.RESERVED if reserved else ReasonCode.APART
+            return Reason(code=code, resource="nodes", need=ask.nodes_min, have=have)
         return turn.power and turn.power.short(ask, fits_N, places_N)
 
 

@@ -26,6 +26,7 @@ from gigawatt.scheduler.snapshot import (
     KindColumns,
     NodeColumns,
     PowerColumns,
+    ReservedColumns,
     ShareColumns,
     Snapshot,
 )
@@ -58,6 +59,8 @@ def dump(snapshot: Snapshot, policy: Policy) -> bytes:
         header["power"] = _apart("power", snapshot.power, arrays)
     if snapshot.apart is not None:
         header["apart"] = _apart("apart", snapshot.apart, arrays)
+    if snapshot.reserved is not None:
+        header["reserved"] = _apart("reserved", snapshot.reserved, arrays)
     arrays = {name: _little_endian(array) for name, array in arrays.items()}
     header["arrays"] = [
         {"name": name, "dtype": array.dtype.str, "shape": array.shape}
@@ -97,6 +100,9 @@ def load(recorded: bytes) -> tuple[Snapshot, Policy]:
             else None,
             apart=ApartColumns(**_together("apart", header, arrays)) if "apart" in header else None,
             power=PowerColumns(**_together("power", header, arrays)) if "power" in header else None,
+            reserved=ReservedColumns(**_together("reserved", header, arrays))
+            if "reserved" in header
+            else None,
         )
         return snapshot, policy_of(header["policy"])
     except (KeyError, TypeError, ValueError) as error:
@@ -130,7 +136,8 @@ def _apart(
     | RunningColumns
     | ClaimColumns
     | PowerColumns
-    | ApartColumns,
+    | ApartColumns
+    | ReservedColumns,
     arrays: dict[str, npt.NDArray[Any]],
 ) -> dict[str, Any]:
     """The columns that are no arrays; those that are go into `arrays`. Gangs of their own are a part of their own."""

@@ -13,13 +13,15 @@ from gigawatt.scheduler.ask import Ask, distinct_asks
 from gigawatt.scheduler.claims import Claims
 from gigawatt.scheduler.fair import FairLine
 from gigawatt.scheduler.ground import Ground, ground, reach, usable_N
+from gigawatt.scheduler.holds import dated, still_held
 from gigawatt.scheduler.index import Index
-from gigawatt.scheduler.later import Given, first_fit
+from gigawatt.scheduler.later import Given
 from gigawatt.scheduler.payers import full_N, told_apart
 from gigawatt.scheduler.place import Spot, choose
 from gigawatt.scheduler.plan import Planner
 from gigawatt.scheduler.policy import Line, Policy
 from gigawatt.scheduler.power import power_of
+from gigawatt.scheduler.reserved import reserved_of
 from gigawatt.scheduler.room import Rest, Room
 from gigawatt.scheduler.share import shares_of
 from gigawatt.scheduler.snapshot import NEVER_MS, NONE, Amounts, Codes, Flags, Rows, Snapshot
@@ -50,13 +52,15 @@ class Round:
         self.asks, self.ask_G = distinct_asks(snapshot.gangs)
         self.apart = apart_of(snapshot)
         if self.apart is not None:
-            apart = self.apart.told_apart(snapshot.gangs.ids, self.asks, self.ask_G)
-            self.asks, self.ask_G = apart
+            self.asks, self.ask_G = self.apart.told_apart(snapshot.gangs, self.asks, self.ask_G)
+        self.reserved = reserved_of(snapshot)
+        if self.reserved is not None:
+            self.asks, self.ask_G = self.reserved.told_apart(snapshot.gangs, self.asks, self.ask_G)
         self.starts: dict[int, Start] = {}
         self.steps = 0
         self.resume = ""
         self.blocked = False  # the policy starts nothing more
-        self.hold = _still_held(snapshot, policy)
+        self.hold = still_held(snapshot, policy)
         self.spare: Room | None = None  # beside the hold, when it begins
         self.holds = 0
         self.holder_N: Codes = np.full(len(snapshot.nodes.ids), NONE, dtype=np.int32)
@@ -196,13 +200,17 @@ class Round:
         return land
 
     def allowed_N(self, ask: Ask) -> Flags:
-        """Where it may go as things are: not beside those that it keeps apart from, nor beyond its project's limits."""
+        """Where it may go as things are: not beside those that it keeps apart from, nor where others have reserved, nor
+        beyond its project's limits.
+        """
         allowed_N = self.ground(ask).allowed_N
         if self.shares is not None and ask.payer != NONE:
             allowed_N = allowed_N & ~full_N(self.shares, ask, self.snapshot.nodes)
-        if self.apart is None or ask.wear == NONE:
-            return allowed_N
-        return allowed_N & ~self.apart.barred_N(ask.wear)
+        if self.apart is not None and ask.wear != NONE:
+            allowed_N = allowed_N & ~self.apart.barred_N(ask.wear)
+        if self.reserved is not None and ask.reserved != NONE:
+            allowed_N = allowed_N & ~self.reserved.barred_N(ask.reserved)
+        return allowed_N
 
     def _awaited_row(self) -> int:
         row = self.snapshot.gangs.row(self.hold.gang) if self.hold else NONE
@@ -356,23 +364,20 @@ class Round:
         """Hold for the gang the time by which enough must have ended, and, if the policy does, what it needs then."""
         if not ask.may_run(self.snapshot.now_ms):
             return
-        allowed_N, fit = self.allowed_N(ask), self.policy.fit
-
-        def spot(room: Room) -> Spot | None:
-            return choose(room, ask, allowed_N & room.fits_N(ask.demand), fit=fit)
-
-        found = first_fit(
-            self.room, self.snapshot.now_ms, self._given, lambda room: spot(room) is not None
+        lasting_N = self.allowed_N(ask)
+        if self.reserved is not None:
+            lasting_N = self.reserved.lasting_N(self.snapshot, row, ask, lasting_N)
+        found = dated(
+            self.room,
+            ask,
+            lasting_N,
+            now_ms=self.snapshot.now_ms,
+            given=self._given,
+            policy=self.policy,
         )
-        if found is None:
-            return
-        at_ms, room = found
-        self.hold = Hold(gang=self.snapshot.gangs.ids[row], at_ms=at_ms)
-        if self.policy.line is Line.EASY:
-            taken = spot(room)
-            assert taken is not None
-            room.take(ask.demand, taken.rows, taken.places)
-            self.spare = room
+        if found is not None:
+            at_ms, self.spare = found
+            self.hold = Hold(gang=self.snapshot.gangs.ids[row], at_ms=at_ms)
 
     def _hold(self, ask: Ask) -> None:
         """Keep every node that it could be given from gangs behind it. What can never start now keeps none."""
@@ -384,11 +389,3 @@ class Round:
             return
         self.holder_N[usable_N(nodes, ask, allowed_N) & (self.holder_N == NONE)] = self.holds
         self.holds += 1
-
-
-def _still_held(snapshot: Snapshot, policy: Policy) -> Hold | None:
-    """The hold of the last cycle, where the policy keeps it and its gang still waits."""
-    hold = snapshot.hold
-    if hold is None or policy.line is not Line.EASY_DATED:
-        return None
-    return None if snapshot.gangs.row(hold.gang) == NONE else hold

@@ -188,6 +188,19 @@ class ApartColumns:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ReservedColumns:
+    """Nodes that are set aside for a time. R: reservations that are not over, by when they begin; M: their nodes."""
+
+    ids: tuple[str, ...]
+    holders: tuple[str, ...]  # for whom; empty is nobody
+    start_ms_R: Amounts
+    end_ms_R: Amounts
+    lead_ms_R: Amounts  # so long before it, gangs without a limit are not let in any more
+    first_R: Amounts
+    node_M: Codes  # NONE where a node is not in the cluster
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Snapshot:
     """All that `decide` sees. `resume` is the gang at which the last cycle's work ended, or empty; `hold` its hold."""
 
@@ -202,6 +215,7 @@ class Snapshot:
     claims: "ClaimColumns | None" = None  # None where there are none
     power: PowerColumns | None = None  # None without a power tree
     apart: ApartColumns | None = None  # None where no gang keeps apart
+    reserved: ReservedColumns | None = None  # None where nothing is set aside
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@
 - every gang that waits has a reason;
 - no project uses more than its limit because of a gang that was started, and no feed carries more than its cap;
 - a gang is laid out as it asks: in one domain, in segments, spread, and apart from others;
+- nothing starts on nodes that others have set aside before it must have ended;
 - what gangs hold, what is idle and what is away sums to what is installed, on every node.
 
 The checks share no code with the scheduler or the encoder, and look only at what an event touched, except that all
@@ -23,6 +24,7 @@ from gigawatt.model.node import Node, NodeState
 from gigawatt.model.resources import Resources
 from gigawatt.twin.layouts import Layouts
 from gigawatt.twin.limits import Limits, shape_of
+from gigawatt.twin.reserved import SetAside
 from gigawatt.twin.watts import Watts
 
 DEVICE_MILLI = 1000
@@ -55,6 +57,7 @@ class Invariants:
         self._limits = Limits()
         self._watts = Watts()
         self._layouts = Layouts()
+        self._set_aside = SetAside()
 
     def check(self, state: State, outcome: Outcome, *, now_ms: int) -> None:
         """Raises BrokenError."""
@@ -76,6 +79,7 @@ class Invariants:
             faults += self._unexplained(state)
         for books in (self._limits, self._watts, self._layouts):
             faults += books.check(outcome)
+        faults += self._set_aside.check(outcome, now_ms)
         if faults:
             raise BrokenError(now_ms, faults)
 

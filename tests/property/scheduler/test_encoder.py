@@ -27,6 +27,7 @@ from tests.property.scheduler.strategies import (
     waiting_replicas,
     worlds,
 )
+from tests.property.scheduler.test_reserved import reservations
 from tests.scenario.build import NOW_MS, apply_starts
 
 POLICY = Policy()
@@ -60,6 +61,7 @@ class History:
             "accrue": self.accrue,
             "feed": self.feed,
             "state watts": self.state_watts,
+            "reserve": self.reserve,
         }
 
     def put(self, entity: Entity) -> None:
@@ -165,6 +167,9 @@ class History:
             job = self.draw(st.sampled_from(queued))
             shape = replace(job.spec.shape, milliwatts=self.draw(st.sampled_from([0, 1, 900_000])))
             self.put(replace(job, spec=replace(job.spec, shape=shape)))
+
+    def reserve(self) -> None:
+        self.put(self.draw(reservations(self.draw(st.sampled_from(["r0", "r1"])))))
 
     def accrue(self) -> None:
         for use in self.encoder.accrued(self.draw(st.sampled_from(TIMES)), half_life_ms=1_000):
