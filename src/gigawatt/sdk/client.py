@@ -32,6 +32,7 @@ from gigawatt.sdk.secrets import Secrets
 from gigawatt.sdk.templates import Templates
 from gigawatt.sdk.tracker import Tracker
 from gigawatt.sdk.transport import Transport
+from gigawatt.sdk.usage import Usage
 from gigawatt.sdk.volumes import Volumes
 from gigawatt.sdk.workspaces import Workspaces
 
@@ -56,6 +57,7 @@ class Client:
         nodes: what the cluster consists of; cordon and drain.
         events: what has happened, and as it happens.
         ledger: where the device time went.
+        usage: tokens, by whom and of what, and what may be had.
         projects: holders of quota.
         power: the feeds of the power tree, their caps, and what gangs draw.
         reservations: nodes that are set aside for a time.
@@ -107,6 +109,7 @@ class Client:
         self.nodes = Nodes(transport)
         self.events = Events(transport)
         self.ledger = Ledger(transport)
+        self.usage = Usage(transport)
         self.projects = Projects(transport)
         self.keys = Keys(transport)
         self.templates = Templates(transport)

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from gigawatt.clock import now_ms
 from gigawatt.control.cycle import State
-from gigawatt.control.foresight import Foresight
+from gigawatt.control.foresight import KEEP_MS, Foresight
+from gigawatt.model.calibration import Calibration
 from gigawatt.model.job import Job, JobPhase
 from gigawatt.model.node import Node
 from gigawatt.model.observation import DeadlineUnlikely, Observation
@@ -39,7 +40,7 @@ def a_leader(*waiting: Job, tell: Callable[[Observation], None] = print) -> Fore
         policy=Policy(),
         estimates=Estimates.of(world, ()),
     )
-    return Foresight(state, tell)
+    return Foresight(state, tell=tell)
 
 
 def a_job(name: str, nodes: int = 1) -> Job:
@@ -103,3 +104,30 @@ def test_of_a_job_that_runs_the_end_is_known_too() -> None:
     found = a_leader().end_of(job)
     assert found
     assert now_ms() < found.p50_ms <= found.p90_ms <= now_ms() + HOUR_MS
+
+
+def test_what_was_learned_is_kept_once_and_again_when_more_came_true() -> None:
+    kept: list[Calibration] = []
+
+    async def keep(calibration: Calibration) -> None:
+        kept.append(calibration)
+
+    at_ms = now_ms()
+    foresight = a_leader(a_job("a"))
+    foresight._now_ms = lambda: at_ms
+    estimates = foresight._state.estimates
+    assert estimates
+
+    async def played() -> None:
+        nonlocal at_ms
+        await foresight.keep(keep)
+        await foresight.refresh()
+        estimates.scores.started("a", at_ms + HOUR_MS)
+        await foresight.keep(keep)
+        at_ms += KEEP_MS
+        await foresight.keep(keep)
+        at_ms += KEEP_MS
+        await foresight.keep(keep)
+
+    asyncio.run(played())
+    assert [each.count for each in kept] == [0, 1]
