@@ -50,7 +50,7 @@ class Foresight:
         self._tell = tell
         self._changed = asyncio.Event()
         self._kept_ms = 0
-        self._kept_count = -1
+        self._kept_count: int = -1
 
     def changed(self) -> None:
         """What waits or runs is not what it was."""

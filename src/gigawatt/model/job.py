@@ -227,11 +227,6 @@ class Job:
         )
 
 
-def _begun(windows: tuple[Window, ...]) -> tuple[Window, ...]:
-    """Of what has begun: it may go on, however late it is."""
-    return tuple(replace(each, end_ms=0) for each in windows)
-
-
 def suspects(attempts: tuple[Attempt, ...]) -> tuple[str, ...]:
     """Nodes that infrastructure failures and hangs are laid to, sorted; those that the evidence names, if to none."""
     named = {
@@ -270,6 +265,11 @@ def after_pause(windows: tuple[Window, ...], attempts: tuple[Attempt, ...]) -> t
         if not each.end_ms or each.end_ms > again_ms
     )
     return later or windows  # all are over by then, and none would be any time
+
+
+def _begun(windows: tuple[Window, ...]) -> tuple[Window, ...]:
+    """Of what has begun: it may go on, however late it is."""
+    return tuple(replace(each, end_ms=0) for each in windows)
 
 
 def _got_somewhere(attempt: Attempt) -> bool:
