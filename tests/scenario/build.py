@@ -77,6 +77,7 @@ def make_job(
     project: str = "default",
     data: Sequence[tuple[str, int]] = (),
     timeout_s: int = 0,
+    deadline_ms: int = 0,
 ) -> Job:
     spec = JobSpec(
         name=id,
@@ -102,6 +103,7 @@ def make_job(
         queued_ms=queued_ms,
         submitted_by="somebody",
         attempts=attempts,
+        deadline_ms=deadline_ms,
     )
 
 

@@ -2,13 +2,23 @@
 
 import itertools
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from gigawatt.sdk.standing_views import CauseView
+    from gigawatt.sdk.views import DeadlineView
     from gigawatt.sdk.volume_views import MountView
 
 NOTHING = "–"
+_OUTLOOKS = {
+    "likely": "is likely to be met",
+    "uncertain": "may be met or not",
+    "unlikely": "is unlikely to be met",
+    "unknown": "is of unknown outcome: nothing is known of its end",
+    "met": "was met",
+    "missed": "was missed",
+}
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _SPANS = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000))
@@ -46,6 +56,13 @@ def estimate(p50_ms: int, p90_ms: int, now_ms: int) -> str:
     """When something starts: `in 3m as likely as not, in 20m nine times of ten`."""
     likely, surely = duration(max(0, p50_ms - now_ms)), duration(max(0, p90_ms - now_ms))
     return f"in {likely} as likely as not, in {surely} nine times of ten"
+
+
+def deadline(view: "DeadlineView") -> str:
+    """A deadline and how it looks for it."""
+    at = datetime.fromtimestamp(view["at_ms"] / 1_000, UTC).isoformat(timespec="seconds")
+    then = ", and it is stopped then" if view["then"] == "stop" else ""
+    return f"its deadline of {at} {_OUTLOOKS[view['outlook']]}{then}"
 
 
 def start(at: str) -> str:

@@ -14,6 +14,7 @@ from gigawatt.control.cycle import State
 from gigawatt.model.calibration import Calibration
 from gigawatt.model.gang import Gang
 from gigawatt.model.job import ENDED, Job
+from gigawatt.model.observation import DeadlineUnlikely, Observation
 from gigawatt.scheduler.durations import Likeness
 from gigawatt.scheduler.estimates import Estimates, Plays
 from gigawatt.scheduler.explain import CheapestChange
@@ -37,12 +38,19 @@ Keep = Callable[[Calibration], Awaitable[None]]
 class Foresight:
     """`changed` after every cycle that decided; `run` beside the loop."""
 
-    def __init__(self, state: State, now: Callable[[], int] = now_ms) -> None:
+    def __init__(
+        self,
+        state: State,
+        now: Callable[[], int] = now_ms,
+        *,
+        tell: Callable[[Observation], None] | None = None,
+    ) -> None:
         self._state = state
         self._now_ms = now
+        self._tell = tell
         self._changed = asyncio.Event()
         self._kept_ms = 0
-        self._kept_count = -1
+        self._kept_count: int = -1
 
     def changed(self) -> None:
         """What waits or runs is not what it was."""
@@ -62,11 +70,39 @@ class Foresight:
     async def refresh(self) -> None:
         """Say anew of everything that waits when it starts."""
         estimates, snapshot = self._state.estimates, self._snapshot()
-        if estimates is None or not snapshot.gangs.ids:
-            return
+        if estimates is not None and snapshot.gangs.ids:
+            await self._play_all(estimates, snapshot)
+        self._tell_late()
+
+    async def _play_all(self, estimates: Estimates, snapshot: Snapshot) -> None:
         plays = estimates.plays(snapshot, self._state.policy)
         found = await asyncio.to_thread(plays.run)
         estimates.refreshed(plays, found, still=self._waits)
+
+    def end_of(self, job: Job) -> Estimate | None:
+        """When a job that waits or runs should be done; None where that is not known."""
+        estimates, at_ms = self._state.estimates, self._now_ms()
+        if estimates is None or job.ended:
+            return None
+        return estimates.end_of(job, self.newest(job.id), now_ms=at_ms)
+
+    def expected_ms(self, gang: Gang, *, user: str, name: str) -> int:
+        """How long half of the jobs like it took at most; 0 where nothing is known of any."""
+        estimates = self._state.estimates
+        like = likeness_asked(gang, user=user, name=name)
+        return estimates.median_ms(like, self._now_ms()) if estimates else 0
+
+    def _tell_late(self) -> None:
+        """Of jobs of which nothing was said yet, those of which the deadline has become unlikely."""
+        tell = self._tell
+        if tell is None:
+            return
+        for job in tuple(self._state.world.jobs.values()):
+            if job.deadline_ms and not job.deadline_told:
+                found = self.end_of(job)
+                if found is not None and found.p50_ms > job.deadline_ms:
+                    seen = DeadlineUnlikely(at_ms=self._now_ms(), job=job.id, p50_ms=found.p50_ms)
+                    tell(seen)
 
     async def keep(self, keep: Keep) -> None:
         """Keep what was learned, if more of it came true and the last time is long enough ago."""

@@ -118,6 +118,12 @@ class Front:
     def estimated(self, gang: str) -> Estimate | None:
         return self._leader.foresight.newest(gang)
 
+    def end_of(self, job: Job) -> Estimate | None:
+        return self._leader.foresight.end_of(job)
+
+    def expected_ms(self, gang: Gang, *, user: str, name: str) -> int:
+        return self._leader.foresight.expected_ms(gang, user=user, name=name)
+
     async def estimate(self, gang: str) -> Estimate | None:
         return await self._leader.foresight.of(gang)
 

@@ -95,7 +95,7 @@ class Leader:
             site=self.config.site,
             policy=self.config.policy,
         )
-        self.foresight = Foresight(self.state)
+        self.foresight = Foresight(self.state, tell=self.observe)
         await self._engine.open(epoch=epoch)
         inventory = await self._engine.adopt()
         found = Found(

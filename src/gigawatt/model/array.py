@@ -92,7 +92,14 @@ def task_spec(array: JobArray, index: int) -> JobSpec:
         ("GIGAWATT_ARRAY_COUNT", str(array.count)),
     )
     env = tuple(sorted({**dict(array.spec.env), **dict(own)}.items()))
-    return replace(array.spec, name=f"{array.spec.name}[{index}]", env=env, after=())
+    return replace(
+        array.spec,
+        name=f"{array.spec.name}[{index}]",
+        env=env,
+        after=(),
+        after_failed=(),
+        after_done=(),
+    )
 
 
 def variables(sweep: Sweep, index: int) -> tuple[tuple[str, str], ...]:

@@ -23,7 +23,7 @@ from gigawatt.model.workspace import WorkspaceSpec
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubmitJob:
-    """`after_done` are those of `spec.after` that the store already had as succeeded."""
+    """`after_done` are those of `spec.after` that the store already had as ended, in the way that it asks for."""
 
     id: str
     tenant: str
@@ -33,6 +33,7 @@ class SubmitJob:
     environment: Environment | None = None  # to be built if it is not there; None for the host's
     after_done: tuple[str, ...] = ()
     cause: Cause | None = None
+    expected_ms: int = 0  # how long it should run, by what gangs like it took; 0 is not known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

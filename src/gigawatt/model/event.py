@@ -26,6 +26,8 @@ KINDS: dict[str, str] = {
     "job.rank_failed": "A rank of a job failed.",
     "job.hangs": "A job makes no progress any more; its attempt is stopped.",
     "job.straggler": "A rank of a job is slower than the others.",
+    "job.deadline_unlikely": "A job is more likely than not to be done after its deadline.",
+    "job.deadline_missed": "A job is not done at its deadline.",
     "job.attempt_ended": "An attempt at a job ended; `data.verdict` says how.",
     "job.retrying": "A job goes back in the line after a failed attempt.",
     "job.planned": "Gangs stop or move so that a job can start; what they free is kept for it.",

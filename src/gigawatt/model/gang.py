@@ -103,6 +103,7 @@ class Gang:
         tuple[str, int], ...
     ] = ()  # digests of trees that its nodes need, and their bytes; sorted
     duration_ms: int = 0  # it is stopped after so long; 0 is not known
+    latest_ms: int = 0  # when it would have to start for its deadline; 0 without one
     attained_ms: int = 0  # for how long attempts that have ended held their nodes
 
     def __post_init__(self) -> None:

@@ -6,6 +6,7 @@ from enum import StrEnum
 from gigawatt.model.attempt import Attempt, Progress, Verdict
 from gigawatt.model.cause import Cause
 from gigawatt.model.checkpoint import Checkpoint, KeepPolicy, Origin
+from gigawatt.model.deadline import Deadline
 from gigawatt.model.gang import Gang, GangKind, Isolation, Shape, Window
 from gigawatt.model.plan import Claim
 from gigawatt.model.volume import Mount, data_of
@@ -101,7 +102,9 @@ class JobSpec:
     grace_s: int = 10
     retries_user: int = 0
     retries_infrastructure: int = 3
-    after: tuple[str, ...] = ()  # ids of jobs and arrays that must have succeeded
+    after: tuple[str, ...] = ()  # ids of jobs and arrays that must have ended, and succeeded,
+    after_failed: tuple[str, ...] = ()  # but of these, which must have failed or been cancelled,
+    after_done: tuple[str, ...] = ()  # and of these, of which no matter how
     labels: tuple[tuple[str, str], ...] = ()
     isolation: Isolation = Isolation.PROCESS
     windows: tuple[Window, ...] = ()
@@ -110,7 +113,15 @@ class JobSpec:
     checkpoints: KeepPolicy | None = None  # None deletes nothing
     origin: Origin | None = None  # where its first attempt starts from
     terminal: bool = False  # each rank has one, so that it can be talked to
+    deadline: Deadline | None = None
     hang_steps: int = 0  # it hangs after so many median steps without progress; 0 is by default
+
+
+def follows(spec: JobSpec, earlier: str, phase: JobPhase) -> bool:
+    """Whether something of this spec may run once what it comes after has ended in this phase."""
+    if earlier in spec.after_done:
+        return True
+    return (phase is JobPhase.SUCCEEDED) != (earlier in spec.after_failed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +148,9 @@ class Job:
     array: str = ""  # the id of the array that it is a task of
     index: int = 0  # its number there
     claim: Claim | None = None  # what is kept for it until it starts
+    deadline_ms: int = 0  # 0 is none
+    deadline_told: str = ""  # the last that was told of it: unlikely, missed
+    expected_ms: int = 0  # what gangs like it took when it was submitted; 0 is not known
     avoids: tuple[
         str, ...
     ] = ()  # nodes that others' failures made suspect when it was put back; sorted
@@ -158,6 +172,20 @@ class Job:
         return self.checkpoints or ((self.checkpoint,) if self.checkpoint else ())
 
     @property
+    def start_before_ms(self) -> int:
+        """By when it must have started; 0 where it has, or nothing is said."""
+        begun = len(self.attempts) > self.attempts_before
+        ends = [window.end_ms for window in self.spec.windows]
+        return 0 if begun or not all(ends) else max(ends, default=0)
+
+    @property
+    def latest_ms(self) -> int:
+        """When it would have to start to be done in time; 0 where no deadline is left to keep."""
+        if not self.deadline_ms or self.deadline_told == "missed":
+            return 0
+        return max(self.deadline_ms - (self.expected_ms or self.spec.timeout_s * 1000), 1)
+
+    @property
     def ended(self) -> bool:
         return self.phase in ENDED
 
@@ -167,7 +195,11 @@ class Job:
         return replace(self, attempts=(*self.attempts[: attempt.n - 1], attempt))
 
     def gang(self) -> Gang:
-        """Its entry in the line, avoiding the nodes on which its counted attempts failed for infrastructure."""
+        """Its entry in the line, avoiding the nodes on which its counted attempts failed for infrastructure.
+
+        What has begun may go on after its window: that says when it starts.
+        """
+        begun = len(self.attempts) > self.attempts_before
         return Gang(
             id=self.id,
             kind=GangKind.JOB,
@@ -179,10 +211,14 @@ class Job:
             isolation=self.spec.isolation,
             labels=self.spec.labels,
             checkpoint=self.checkpoint,
-            windows=after_pause(self.spec.windows, self.attempts[self.attempts_before :]),
+            windows=after_pause(
+                _begun(self.spec.windows) if begun else self.spec.windows,
+                self.attempts[self.attempts_before :],
+            ),
             avoid_nodes=tuple(sorted({*suspects(self.attempts), *self.avoids})),
             data=data_of(self.spec.volumes),
             duration_ms=self.spec.timeout_s * 1000,
+            latest_ms=self.latest_ms,
             attained_ms=sum(
                 each.ended_ms - each.placed_ms
                 for each in self.attempts
@@ -229,6 +265,11 @@ def after_pause(windows: tuple[Window, ...], attempts: tuple[Attempt, ...]) -> t
         if not each.end_ms or each.end_ms > again_ms
     )
     return later or windows  # all are over by then, and none would be any time
+
+
+def _begun(windows: tuple[Window, ...]) -> tuple[Window, ...]:
+    """Of what has begun: it may go on, however late it is."""
+    return tuple(replace(each, end_ms=0) for each in windows)
 
 
 def _got_somewhere(attempt: Attempt) -> bool:

@@ -269,6 +269,15 @@ class TaskRecalled:
     job: Job | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadlineUnlikely:
+    """The median of the end of a job is after its deadline."""
+
+    at_ms: int
+    job: str
+    p50_ms: int
+
+
 Observation = (
     NodeSeen
     | NodeLost
@@ -297,4 +306,5 @@ Observation = (
     | HomeRemoved
     | RetentionNoted
     | TaskRecalled
+    | DeadlineUnlikely
 )

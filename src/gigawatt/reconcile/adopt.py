@@ -15,6 +15,7 @@ from gigawatt.reconcile import (
     attempts,
     blame,
     checkpoints,
+    deadlines,
     endpoints,
     environments,
     hangs,
@@ -126,6 +127,7 @@ def _quiet_from_now(turn: Turn, endpoint: Endpoint) -> Endpoint:
 
 def _set_timers(turn: Turn, job: Job) -> None:
     turn.due(turn.now_ms + attempts.STOP_OVERDUE_MS, job.id)
+    deadlines.arm(turn, job)
     attempt = job.attempt
     if job.spec.timeout_s and attempt and attempt.live and attempt.running_ms is not None:
         turn.due(attempt.running_ms + job.spec.timeout_s * 1000, job.id)

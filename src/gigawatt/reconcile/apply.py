@@ -46,6 +46,7 @@ from gigawatt.model.observation import (
     CheckpointsFound,
     CheckpointsRemoved,
     DataCached,
+    DeadlineUnlikely,
     DemandSeen,
     EnvironmentBuilt,
     EnvironmentDeleted,
@@ -209,8 +210,8 @@ def observation(turn: Turn, seen: Observation) -> None:  # noqa: C901, PLR0912 -
             checkpoints.found(turn, seen)
         case CheckpointsRemoved():
             checkpoints.removed(turn, seen)
-        case ModelStored():
-            jobs.model_stored(turn, seen)
+        case ModelStored() | DeadlineUnlikely():
+            jobs.seen(turn, seen)
         case RetentionNoted():
             removals.noted(turn, seen)
         case TaskRecalled():

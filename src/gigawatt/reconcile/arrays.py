@@ -26,7 +26,7 @@ from gigawatt.reconcile.turn import Turn
 def submit(turn: Turn, command: SubmitArray) -> JobArray:
     """Take an array. Refused when its project or something that it comes after is not there, or failed."""
     check_project(turn, command.tenant, command.project)
-    waiting.check_dependencies(turn, command.spec.after, command.after_done)
+    waiting.check_dependencies(turn, command.spec, command.after_done)
     checkpoints.check_origin(turn, command.spec)
     volumes.check_mounts(turn, command.tenant, command.project, command.spec.volumes)
     models.use_artifact(turn, command.tenant, command.spec.bundle)

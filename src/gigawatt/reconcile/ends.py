@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from gigawatt.model.array import JobArray, task_id
 from gigawatt.model.attempt import Verdict
-from gigawatt.model.job import Job, JobPhase
+from gigawatt.model.job import Job, JobPhase, follows
 from gigawatt.model.ranges import numbers, size, union, with_one, without_one
 from gigawatt.reconcile import attempts, environments, tasks, waiting
 from gigawatt.reconcile.turn import Turn
@@ -91,11 +91,11 @@ def _stop(turn: Turn, array: JobArray, phase: JobPhase, message: str) -> list[Wo
 
 
 def _earlier_ended(turn: Turn, dependent: str, earlier: Work) -> list[Work]:
-    """What is blocked goes on, or ends because `earlier` did not succeed; what has ended."""
+    """What is blocked goes on, or ends because `earlier` did not end as it asks; what has ended."""
     work = turn.world.jobs.get(dependent) or turn.world.arrays.get(dependent)
     if work is None or work.phase is not JobPhase.BLOCKED:
         return []
-    if earlier.phase is not JobPhase.SUCCEEDED:
+    if not follows(work.spec, earlier.id, earlier.phase):
         message = f"{earlier.spec.name} ({earlier.id}), which it comes after, {earlier.phase.value}"
         if isinstance(work, JobArray):
             return [_put_array(turn, work, JobPhase.FAILED, message)]

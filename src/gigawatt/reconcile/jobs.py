@@ -9,13 +9,14 @@ from gigawatt.model.command import CancelJob, RetryJob, SubmitJob
 from gigawatt.model.environment import Environment, EnvironmentPhase
 from gigawatt.model.job import Job, JobPhase, pause_ms
 from gigawatt.model.ledger import TimeClass
-from gigawatt.model.observation import ModelStored, RankProgress
+from gigawatt.model.observation import DeadlineUnlikely, ModelStored, RankProgress
 from gigawatt.model.ranges import contains, union
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.reconcile import (
     attempts,
     blame,
     checkpoints,
+    deadlines,
     ends,
     environments,
     hangs,
@@ -40,12 +41,13 @@ PROGRESS_SAVED_EVERY_MS = (
 def submit(turn: Turn, command: SubmitJob) -> Job:
     """Take a job. Refused when its project or a job that it comes after is not there, or failed."""
     check_project(turn, command.tenant, command.project)
-    waiting.check_dependencies(turn, command.spec.after, command.after_done)
+    waiting.check_dependencies(turn, command.spec, command.after_done)
     checkpoints.check_origin(turn, command.spec)
     models.use_artifact(turn, command.tenant, command.spec.bundle)
     volumes.check_mounts(turn, command.tenant, command.project, command.spec.volumes)
     if command.environment is not None:
         environments.ensure(turn, command.environment)
+    deadline = command.spec.deadline
     job = Job(
         id=command.id,
         tenant=command.tenant,
@@ -56,8 +58,11 @@ def submit(turn: Turn, command: SubmitJob) -> Job:
         queued_ms=turn.now_ms,
         submitted_by=command.by,
         cause=command.cause,
+        deadline_ms=deadline.from_ms(turn.now_ms) if deadline else 0,
+        expected_ms=command.expected_ms,
     )
     turn.put(job)
+    deadlines.arm(turn, job)
     turn.emit("job.submitted", job, f"{job.spec.name} is {job.phase.value}")
     return job
 
@@ -120,6 +125,8 @@ def attempt_ended(turn: Turn, job: Job, attempt: Attempt) -> None:
         _succeed(turn, job)
     elif verdict is Verdict.CANCELLED:
         ends.end_job(turn, job, JobPhase.CANCELLED, "cancelled while it ran")
+    elif deadlines.stops(job):
+        ends.end_job(turn, job, JobPhase.FAILED, "it was stopped at its deadline")
     elif verdict is Verdict.TIMEOUT:
         ends.end_job(
             turn, job, JobPhase.FAILED, f"it ran into its timeout of {job.spec.timeout_s} s"
@@ -153,6 +160,14 @@ def progressed(turn: Turn, job: Job, attempt: Attempt, seen: RankProgress) -> No
         turn.touch(replace(job, progress=progress))
 
 
+def seen(turn: Turn, told: ModelStored | DeadlineUnlikely) -> None:
+    """Take in what was seen of a job beside its attempts."""
+    if isinstance(told, ModelStored):
+        model_stored(turn, told)
+    else:
+        deadlines.unlikely(turn, told)
+
+
 def model_stored(turn: Turn, seen: ModelStored) -> None:
     """The declared model is in the store: register it; or it is not there, and the job failed."""
     job = turn.world.jobs.get(seen.job)
@@ -174,6 +189,10 @@ def model_stored(turn: Turn, seen: ModelStored) -> None:
 
 def due(turn: Turn, job: Job) -> None:
     """A timer of this job has run out."""
+    after = deadlines.due(turn, job)
+    if after is None:
+        return
+    job = after
     attempt = job.attempt
     if attempt is None or not attempt.live:
         return

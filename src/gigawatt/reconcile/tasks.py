@@ -50,6 +50,7 @@ def refill(turn: Turn, array: JobArray) -> JobArray:
 def make(turn: Turn, array: JobArray, index: int) -> Job:
     """The job of a task."""
     spec = task_spec(array, index)
+    deadline = spec.deadline
     job = Job(
         id=task_id(array.id, index),
         tenant=array.tenant,
@@ -62,8 +63,12 @@ def make(turn: Turn, array: JobArray, index: int) -> Job:
         array=array.id,
         index=index,
         cause=array.cause,
+        deadline_ms=deadline.from_ms(array.created_ms) if deadline else 0,
     )
     turn.put(job)
+    for at_ms in (job.deadline_ms, job.start_before_ms):
+        if at_ms:
+            turn.due(at_ms, job.id)
     turn.emit("job.submitted", job, f"{spec.name} is {job.phase.value}")
     return job
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from gigawatt.model.environment import HOST, EnvironmentPhase
-from gigawatt.model.job import Job, JobPhase, JobSpec
+from gigawatt.model.job import Job, JobPhase, JobSpec, follows
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.reconcile import environments
 from gigawatt.reconcile.turn import Turn
@@ -42,6 +42,8 @@ def requeue(turn: Turn, job: Job) -> Job:
         claim=None,
         message="",
     )
+    if job.spec.deadline is not None:
+        again = replace(again, deadline_ms=job.spec.deadline.from_ms(turn.now_ms), deadline_told="")
     return queue(turn, again, kind="job.retried")
 
 
@@ -52,13 +54,13 @@ def want_environment(turn: Turn, spec: JobSpec) -> None:
         environments.ensure(turn, environment)
 
 
-def check_dependencies(turn: Turn, after: tuple[str, ...], done: tuple[str, ...]) -> None:
-    """Refuse what comes after something that is not there or did not succeed. `done` is known to have."""
-    for earlier in after:
+def check_dependencies(turn: Turn, spec: JobSpec, done: tuple[str, ...]) -> None:
+    """Refuse what comes after something that is not there or did not end as it asks. `done` is known to have."""
+    for earlier in spec.after:
         if earlier in done or turn.world.unended(earlier):
             continue
         phase = turn.world.recent_ended.get(earlier)
-        if phase is JobPhase.SUCCEEDED:
+        if phase is not None and follows(spec, earlier, phase):
             continue
         detail = f"job {earlier} is {phase.value}" if phase else f"there is no job {earlier}"
         raise RefusalError(

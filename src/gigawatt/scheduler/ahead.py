@@ -204,7 +204,7 @@ class Ahead:
         place_of = np.array([kinds.kinds.index(kind) for kind in nodes.gpu_kinds], dtype=np.intp)
         codes = nodes.gpu_kind_N[rows]
         known = codes != NONE
-        np.add.at(kinds.used_PB, (owner, place_of[codes[known]]), gpus_R[known])
+        np.add.at(kinds.used_PB[owner], place_of[codes[known]], gpus_R[known])
 
     def _use(self, held: Held, amounts_RK: Any, sign: int) -> NodeColumns:
         """Note when the gang must have ended on its nodes, or that it has."""

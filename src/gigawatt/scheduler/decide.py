@@ -19,6 +19,7 @@ from gigawatt.scheduler.levels import levels
 from gigawatt.scheduler.policy import Line, Order, Policy
 from gigawatt.scheduler.reasons import Reasons
 from gigawatt.scheduler.round import Round
+from gigawatt.scheduler.slack import places
 from gigawatt.scheduler.snapshot import NEVER_MS, NONE, GangColumns, Rows, Snapshot
 
 FIXED = frozenset({Order.AGE, Order.SHORTEST})
@@ -98,8 +99,10 @@ def in_line(gangs: GangColumns, policy: Policy) -> Rows:
         return np.lexsort((gangs.queued_ms_G, limits_G, -gangs.priority_G))
     if policy.order is Order.LEVELS:
         level_G = levels(gangs.attained_ms_G, policy)
-        return np.lexsort((gangs.queued_ms_G, level_G, -gangs.priority_G))
-    return np.lexsort((gangs.queued_ms_G, -gangs.priority_G))
+        place_G = places(gangs, level_G)
+        return np.lexsort((place_G, gangs.queued_ms_G[place_G], level_G, -gangs.priority_G))
+    place_G = places(gangs)
+    return np.lexsort((place_G, gangs.queued_ms_G[place_G], -gangs.priority_G))
 
 
 def visiting_order(line: Rows, snapshot: Snapshot, policy: Policy) -> Rows:

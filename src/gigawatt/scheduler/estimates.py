@@ -122,6 +122,33 @@ class Estimates:
             return 0
         return int(self.outlook.durations.spread(like, now_ms=now_ms).quantile(P90))
 
+    def median_ms(self, like: Likeness, now_ms: int) -> int:
+        """What half of the gangs alike take at most; 0 where nothing is known of them."""
+        if not self.outlook.durations.knows(like):
+            return 0
+        return int(self.outlook.durations.spread(like, now_ms=now_ms).quantile(0.5))
+
+    def end_of(self, job: Job, start: Estimate | None, *, now_ms: int) -> Estimate | None:
+        """When the job should be done, of which `start` is the estimate while it waits; None where that is not known.
+
+        P90 is by the P90 of the start and that of how long it runs, so it is late rather than early.
+        """
+        like, attempt, durations = self.outlook.like(job.id), job.attempt, self.outlook.durations
+        if like is None or not (like.limit_ms or durations.knows(like)):
+            return None
+        if attempt is not None and attempt.live:
+            since_ms = attempt.running_ms or attempt.placed_ms
+            runs = durations.spread(like, now_ms=now_ms, ran_ms=max(now_ms - since_ms, 0))
+            start = Estimate(p50_ms=since_ms, p90_ms=since_ms)
+        elif start is None:
+            return None
+        else:
+            runs = durations.spread(like, now_ms=now_ms)
+        return Estimate(
+            p50_ms=start.p50_ms + int(runs.quantile(0.5)),
+            p90_ms=start.p90_ms + int(runs.quantile(P90)),
+        )
+
     def estimate(self, plays: Plays, ahead_ms: int) -> Estimate:
         """Of what plays said, without its being kept."""
         return self.scores.estimate(ahead_ms, now_ms=plays.now_ms)

@@ -157,6 +157,7 @@ def gang_numbers(gang: Gang) -> tuple[tuple[int, ...] | int, ...]:
         gang.priority,
         gang.queued_ms,
         gang.duration_ms,
+        gang.latest_ms,
         gang.attained_ms,
         gang.shape.stacked,
     )

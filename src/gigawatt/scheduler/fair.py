@@ -22,6 +22,7 @@ from gigawatt.model.resources import KINDS
 from gigawatt.scheduler.levels import levels
 from gigawatt.scheduler.policy import Order, Policy
 from gigawatt.scheduler.share import Shares
+from gigawatt.scheduler.slack import places
 from gigawatt.scheduler.snapshot import NONE, Rows, Snapshot
 
 Key = tuple[int, int, float, int, int]
@@ -78,7 +79,6 @@ class FairLine:
         self._needs = [shares.needs[index] for index in asked]
         width = len(KINDS) + len(shares.vectors.kinds)
         self._need_GK = np.array(self._needs, dtype=np.int64).reshape(len(asked), width)
-        self._queued: list[int] = gangs.queued_ms_G.tolist()
         waited_G = np.maximum(snapshot.now_ms - gangs.queued_ms_G, 0)
         starving_G = waited_G > policy.starve_after_ms if policy.starve_after_ms else waited_G < 0
         if policy.order is not Order.FAIR:
@@ -87,6 +87,11 @@ class FairLine:
         priority_G = np.where(starving_G, 0, gangs.priority_G)
         level_G = levels(gangs.attained_ms_G, policy)
         self._class: list[int] = self._classes(priority_G, level_G).tolist()
+        place_G = places(gangs, level_G, starving_G.astype(np.intp))
+        self._place: list[int] = place_G.tolist()
+        turn_ms_G = gangs.queued_ms_G[place_G]
+        self._queued: list[int] = turn_ms_G.tolist()
+        waited_G = np.maximum(snapshot.now_ms - turn_ms_G, 0)
         self._patience: list[float] = (policy.age_ms / (policy.age_ms + waited_G)).tolist()
         self._quotas = shares.quotas_set
         self._visited: list[int] = []
@@ -94,7 +99,7 @@ class FairLine:
         within_G = (-priority_G, ~starving_G)
         if policy.order is Order.LEVELS:
             within_G = (level_G, *within_G)
-        self._plant(np.lexsort((gangs.queued_ms_G, *within_G)).tolist())
+        self._plant(np.lexsort((place_G, turn_ms_G, *within_G)).tolist())
         self._rows = self._walk()
 
     def __iter__(self) -> Iterator[int]:
@@ -255,9 +260,9 @@ class FairLine:
     def _key(self, branch: Branch, child: Child, leaf: Leaf) -> Key:
         """What orders the child in the branch while `leaf` is the best below it."""
         code, _, row = leaf.line[0]
-        queued_ms = self._queued[row]
+        queued_ms, place = self._queued[row], self._place[row]
         if code == STARVES:
-            return STARVES, 0, 0.0, queued_ms, row
+            return STARVES, 0, 0.0, queued_ms, place
         node, claim = child.node, 0.0
         own = node == branch.node
         borrows = 1 if own else code >> (leaf.depth - child.depth) & 1
@@ -265,4 +270,4 @@ class FairLine:
             claim = self._shares.own_share(node) if own else self._shares.claims[node]
             if self._order is Order.FAIR:
                 claim *= self._patience[row]
-        return borrows, self._class[row], claim, queued_ms, row
+        return borrows, self._class[row], claim, queued_ms, place

@@ -18,6 +18,7 @@ from gigawatt.scheduler.place import Spot, choose
 from gigawatt.scheduler.policy import Policy
 from gigawatt.scheduler.power import Power
 from gigawatt.scheduler.prospects import Prospects, Turn
+from gigawatt.scheduler.proven import place_without, proven
 from gigawatt.scheduler.reclaim import Reclaim
 from gigawatt.scheduler.released import copied, released
 from gigawatt.scheduler.rights import Claimant, Consolidate, Preempt, Right, beyond, protected
@@ -168,14 +169,16 @@ class Planner:
         ask, base = search.ask, search.room
         least = replace(ask, nodes_max=ask.nodes_min)
         for _ in range(TRIES):
-            gone_R = pick(search, may_R)
-            if gone_R is None or not gone_R.any():
+            picked = self._picked(search, may_R)
+            if picked is None:
                 return None
+            gone_R, mask_N = picked
             after = released(base, self._running, gone_R)
-            mask_N = search.mask_N & after.fits_N(ask.demand)
             power = self._power_after(gone_R)
             choosing = choose if power is None else power.spot
-            spot = choosing(after, least, mask_N, fit=self._turn.policy.fit)
+            spot = choosing(
+                after, least, mask_N & after.fits_N(ask.demand), fit=self._turn.policy.fit
+            )
             if spot is None:
                 return None
             devices = after.take(ask.demand, spot.rows)
@@ -193,6 +196,24 @@ class Planner:
             may_R = may_R.copy()
             may_R[stuck] = False
         return None
+
+    def _picked(self, search: Search, may_R: Flags) -> tuple[Flags, Flags] | None:
+        """Those that go, and the nodes among which the placement is then to choose."""
+        power, fit = self._power_after(np.zeros_like(may_R)), self._turn.policy.fit
+        if not search.ask.terms.arranged:
+            gone_R = pick(search, may_R)
+            if gone_R is None or (power is None and not gone_R.any()):
+                return None
+            if power is None or (
+                gone_R.any() and place_without(search, gone_R, power, fit) is not None
+            ):
+                return gone_R, search.mask_N
+        found = proven(search, may_R, power, fit)
+        if found is None or not found[0].any():
+            return None
+        mask_N = np.zeros_like(search.mask_N)
+        mask_N[found[1]] = True
+        return found[0], mask_N
 
     def _power_after(self, gone_R: Flags) -> Power | None:
         """What feeds carry once these have gone, and those that are being stopped already."""

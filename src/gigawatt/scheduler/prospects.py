@@ -5,6 +5,7 @@ the round starts something or makes a plan.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -88,7 +89,7 @@ class Prospects:
         self._at = self._now()  # when what follows was worked out
         self._holds = turn.holds  # when places were last looked for
         self._base: Room | None = None  # without those that are being stopped
-        self._without: dict[bytes, Room] = {}  # and without some more
+        self._without: dict[bytes, tuple[Room, Power | None]] = {}  # and without some more
         self._searches: dict[int, Search | None] = {}  # by ask
         self._may: dict[tuple[object, ...], Flags | None] = {}
         self._kinds: list[Kind] = []
@@ -135,13 +136,14 @@ class Prospects:
     def enough(self, search: Search, may_R: Flags) -> bool:
         """Whether it would fit if all of these went. Most gangs wait because it would not."""
         key = may_R.tobytes()
-        room = self._without.get(key)
-        if room is None:
+        known = self._without.get(key)
+        if known is None:
             if len(self._without) >= ROOMS_MAX:
                 self._without.clear()
-            room = self._without[key] = released(search.room, self._running, may_R)
-        fits_N = search.mask_N & room.fits_N(search.ask.demand)
-        return reach(room.nodes, search.ask, fits_N) >= search.ask.nodes_min
+            room, power = released(search.room, self._running, may_R), self._turn.power
+            after = power and power.without(self._running, may_R | self._ending_R)
+            known = self._without[key] = room, after
+        return _fits(*known, search.ask, search.mask_N)
 
     def _search(self, ask: Ask, price_R: Amounts) -> Search | None:
         turn = self._turn
@@ -151,7 +153,8 @@ class Prospects:
         if self._base is None:
             ending = self._ending_R.any()
             self._base = released(turn.room, self._running, self._ending_R) if ending else turn.room
-        if reach(turn.snapshot.nodes, ask, mask_N & self._base.fits_N(ask.demand)) >= ask.nodes_min:
+        power = turn.power and turn.power.without(self._running, self._ending_R)
+        if _fits(self._base, power, ask, mask_N):
             return None
         return Search(
             room=self._base, running=self._running, ask=ask, mask_N=mask_N, price_R=price_R
@@ -171,6 +174,15 @@ class Prospects:
         """Another one whenever the room is, or shares, or those that are being stopped."""
         turn = self._turn
         return len(turn.starts), self._plans, 0 if turn.shares is None else turn.shares.taken
+
+
+def _fits(room: Room, power: Power | None, ask: Ask, mask_N: Flags) -> bool:
+    """Whether it would be held by these nodes, within what feeds carry."""
+    fits_N = mask_N & room.fits_N(ask.demand)
+    if reach(room.nodes, ask, fits_N) < ask.nodes_min:
+        return False
+    least = replace(ask, nodes_max=ask.nodes_min)
+    return power is None or power.spot(room, least, fits_N) is not None
 
 
 def _known(snapshot: Snapshot, running: RunningColumns) -> Flags:

@@ -31,7 +31,7 @@ from gigawatt.scheduler.snapshot import (
     Snapshot,
 )
 
-MAGIC = b"gigawatt cycle 3\n"
+MAGIC = b"gigawatt cycle 4\n"
 LENGTH_BYTES = 8
 DIGEST_BYTES = 32
 

@@ -100,6 +100,7 @@ class GangColumns:
     priority_G: Codes
     queued_ms_G: Amounts
     duration_ms_G: Amounts  # stopped after so long; 0 is not known
+    latest_ms_G: Amounts  # when it would have to start for its deadline; 0 without one
     attained_ms_G: Amounts  # for how long attempts that have ended held their nodes
     stacked_G: Flags  # places are counted, and a node may hold several
     tenant_G: Codes  # index into `tenants`
@@ -255,6 +256,7 @@ GANG_NUMBERS = {
     "priority_G": Column(dtype=np.int32),
     "queued_ms_G": Column(dtype=np.int64),
     "duration_ms_G": Column(dtype=np.int64),
+    "latest_ms_G": Column(dtype=np.int64),
     "attained_ms_G": Column(dtype=np.int64),
     "stacked_G": Column(dtype=np.bool_),
 }

@@ -8,8 +8,11 @@ from typing import Any, TypedDict, cast
 from gigawatt.model.refusal import RefusalCode, RefusalError
 
 NAME_CHARS_MAX = 63
-GANG = ("nodes", "ranks_per_node", "gpus", "gpu_kinds", "cpus", "memory", "same")
-AS_THEY_ARE = ("priority", "timeout", "grace", "hang", "labels", "volumes", "model")
+LAYOUT = ("same", "segment", "spares", "spread", "apart", "watts")
+GANG = ("nodes", "ranks_per_node", "gpus", "gpu_kinds", "cpus", "memory", *LAYOUT)
+TIMES = ("timeout", "start_after", "start_before", "deadline", "finish_within", "at_deadline")
+AS_THEY_ARE = ("priority", "grace", "hang", "labels", "volumes", "model", *TIMES)
+AFTER = ("after", "after_failed", "after_done")
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9]+")
 
 
@@ -25,6 +28,7 @@ class JobOptions(TypedDict, total=False):
         cpus: of each node.
         memory: of each node, e.g. "16GiB".
         same: the level of topology that all nodes share, e.g. "rack".
+        segment, spares, spread, apart, watts: how it is laid out, as in a job file, e.g. `{"nodes": 16, "level": "nvlink"}`.
         environment: "host", a list of requirements, the path of a requirements file (`.txt`) or of a lock, or a mapping
             as in a job file.
         env: environment variables.
@@ -32,10 +36,13 @@ class JobOptions(TypedDict, total=False):
             is.
         priority: from -1000 to 1000.
         timeout: how long one attempt may run, e.g. "2h" or seconds.
+        start_after, start_before: from when, and up to when, it may start.
+        deadline, finish_within: by when it should be done; `at_deadline` "stop" stops it then.
         grace: from SIGTERM to SIGKILL.
         hang: after how many median steps without progress it counts as hanging; "auto" or "off".
         retries: more attempts when the function raises, or `{"user": 1, "infrastructure": 5}`.
         after: jobs, futures, or ids and names of jobs that must have succeeded.
+        after_failed, after_done: likewise, that must have failed, or ended in whatever way.
         labels: for finding it again.
         volumes: data that ranks see: `["imagenet:3", "scratch:out:rw"]`, or `{"imagenet:3": "data/in"}`.
         model: what to register when it succeeds, as in a job file.
@@ -49,15 +56,27 @@ class JobOptions(TypedDict, total=False):
     cpus: float
     memory: str | int
     same: str
+    segment: Mapping[str, Any]
+    spares: int
+    spread: Mapping[str, Any]
+    apart: Sequence[Mapping[str, Any]]
+    watts: str | float
     environment: str | Path | Sequence[str] | Mapping[str, Any]
     env: Mapping[str, str | int | float]
     bundle: str | Path | None
     priority: int
     timeout: str | float
+    start_after: str | int
+    start_before: str | int
+    deadline: str | int
+    finish_within: str | float
+    at_deadline: str
     grace: str | float
     hang: str | int
     retries: int | Mapping[str, int]
     after: Sequence[Any]
+    after_failed: Sequence[Any]
+    after_done: Sequence[Any]
     labels: Mapping[str, str]
     volumes: Sequence[str | Mapping[str, str]] | Mapping[str, str]
     model: Mapping[str, Any]
@@ -83,7 +102,7 @@ def fields_of(options: JobOptions, *, default_name: str) -> dict[str, Any]:
         "gang": {name: given[name] for name in GANG if name in given},
         "env": {name: str(value) for name, value in options.get("env", {}).items()},
         "environment": _environment(options.get("environment", "host")),
-        "after": [_job_id(each) for each in options.get("after", ())],
+        **{name: [_job_id(each) for each in given.get(name, ())] for name in AFTER},
         **{name: given[name] for name in AS_THEY_ARE if name in given},
     }
     if "retries" in options:

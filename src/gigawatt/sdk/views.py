@@ -120,6 +120,16 @@ class EstimateView(TypedDict):
     p90: int
 
 
+class DeadlineView(TypedDict):
+    """P50 and P90 are of the end."""
+
+    at_ms: int
+    then: str
+    outlook: str
+    p50: int | None
+    p90: int | None
+
+
 class JobView(TypedDict):
     id: str
     name: str
@@ -135,6 +145,7 @@ class JobView(TypedDict):
     reason: ReasonView | None
     position: int | None
     estimate: EstimateView | None
+    deadline: DeadlineView | None
     progress: ProgressView | None
     checkpoint: CheckpointView | None
     model_version: str
@@ -178,6 +189,7 @@ class ExplanationView(TypedDict):
     reason: ReasonView | None
     position: int | None
     estimate: EstimateView | None
+    deadline: DeadlineView | None
     cheapest_change: dict[str, str] | None
     attempt: int | None
     verdict: str | None

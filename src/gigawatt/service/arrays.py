@@ -16,7 +16,7 @@ from gigawatt.service.lookup import Filters, find_array
 from gigawatt.service.permissions import home, verb
 from gigawatt.service.receipts import once
 from gigawatt.service.services import Services, Terms
-from gigawatt.service.submissions import check_feasible
+from gigawatt.service.submissions import check_feasible, check_times
 from gigawatt.service.views.arrays import ArrayView, array_view, tasks_fields
 from gigawatt.service.views.jobs import DryRunView, JobView
 from gigawatt.service.views.specs import job_spec_fields
@@ -39,6 +39,7 @@ async def submit(
         spec, environment, earlier = await resolved(caller, services, draft, project)
         now_ms = clock.now_ms()
         check_feasible(services, gang_of(spec, tenant, project, now_ms))
+        check_times(spec, now_ms)
         command = SubmitArray(
             id=make_id("array", now_ms=now_ms, entropy=clock.entropy(ENTROPY_BYTES)),
             tenant=tenant,

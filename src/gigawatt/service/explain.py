@@ -20,6 +20,8 @@ async def explain(
 ) -> ExplanationView:
     """The reason, the place in the line and the way out of it; or the verdict and its evidence."""
     job = await find_job(caller, services, reference, project)
+    if job.deadline_ms and job.phase is JobPhase.QUEUED:
+        await services.leader.estimate(job.id)
     view = live_view(services, job)
     leader, found, estimate, change = services.leader, None, None, None
     if job.phase is JobPhase.QUEUED:
@@ -36,6 +38,7 @@ async def explain(
         reason=reason_view(found.reason) if found else view.reason,
         position=found.position if found else view.position,
         estimate=estimate_view(estimate),
+        deadline=view.deadline,
         cheapest_change=change_fields(change) if change else None,
         attempt=judged.n if judged else None,
         verdict=judged.verdict.value if judged and judged.verdict else None,

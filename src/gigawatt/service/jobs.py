@@ -25,9 +25,11 @@ from gigawatt.service.submissions import (
     Place,
     check_bundle,
     check_feasible,
+    check_times,
     resolve_after,
     wanted_environment,
 )
+from gigawatt.service.views.deadlines import deadline_view
 from gigawatt.service.views.jobs import (
     DryRunView,
     JobSpecView,
@@ -62,7 +64,10 @@ async def submit(
     async def write() -> Entity:
         spec, environment, earlier = await resolved(caller, services, draft, project)
         now_ms = clock.now_ms()
-        check_feasible(services, gang_of(spec, tenant, project, now_ms))
+        gang = gang_of(spec, tenant, project, now_ms)
+        check_feasible(services, gang)
+        check_times(spec, now_ms)
+        expected_ms = services.leader.expected_ms(gang, user=caller.name, name=spec.name)
         command = SubmitJob(
             id=make_id("job", now_ms=now_ms, entropy=clock.entropy(ENTROPY_BYTES)),
             tenant=tenant,
@@ -72,10 +77,14 @@ async def submit(
             environment=environment,
             after_done=earlier.done,
             cause=cause,
+            expected_ms=expected_ms if spec.deadline else 0,
         )
         return await services.leader.submit(command, receipt=terms.receipt(tenant))
 
-    return live_view(services, await once(Job, services, terms, tenant, write))
+    job = await once(Job, services, terms, tenant, write)
+    if job.deadline_ms and job.phase is JobPhase.QUEUED:
+        await services.leader.estimate(job.id)  # so that the answer can say whether it will be met
+    return live_view(services, job)
 
 
 @verb
@@ -152,14 +161,16 @@ async def retry(
 
 def live_view(services: Services, job: Job) -> JobView:
     """A job with what only the leader's memory has of it."""
+    leader, at_ms = services.leader, clock.now_ms()
     if job.ended:
-        return job_view(job)
-    leader = services.leader
+        return job_view(job, deadline=deadline_view(job, None, now_ms=at_ms))
+    end = leader.end_of(job) if job.deadline_ms else None
     return job_view(
         job,
         waiting=leader.waiting(job.id),
         estimate=leader.estimated(job.id),
         progress=leader.progress(job.id),
+        deadline=deadline_view(job, end, now_ms=at_ms),
     )
 
 
@@ -191,11 +202,17 @@ async def resolved(
     environment_id, environment = await wanted_environment(
         services, draft.environment, place, bundle=draft.spec.bundle
     )
-    earlier = await resolve_after(caller, services, draft.spec.after, project)
+    earlier = await resolve_after(caller, services, draft.spec, project)
     mounts = await resolved_mounts(caller, services, draft.spec.volumes, place)
     origin = await resolve_origin(caller, services, draft.start_from, project)
     spec = replace(
-        draft.spec, environment=environment_id, after=earlier.ids, origin=origin, volumes=mounts
+        draft.spec,
+        environment=environment_id,
+        after=earlier.ids,
+        after_failed=earlier.failed,
+        after_done=earlier.anyhow,
+        origin=origin,
+        volumes=mounts,
     )
     return spec, environment, earlier
 

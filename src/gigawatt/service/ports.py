@@ -185,6 +185,14 @@ class Leader(Protocol):
         """When a gang that waits will start, as it was last worked out; None where it was not yet, or nothing lets it."""
         ...
 
+    def end_of(self, job: Job) -> Estimate | None:
+        """When a job that waits or runs should be done; None where that is not known."""
+        ...
+
+    def expected_ms(self, gang: Gang, *, user: str, name: str) -> int:
+        """How long half of the jobs like it took at most; 0 where nothing is known of any."""
+        ...
+
     async def estimate(self, gang: str) -> Estimate | None:
         """As `estimated`, worked out now where it was not yet."""
         ...

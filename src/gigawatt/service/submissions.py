@@ -18,7 +18,7 @@ from gigawatt.model.environment import (
     EnvironmentSpec,
 )
 from gigawatt.model.gang import Gang
-from gigawatt.model.job import Job, JobPhase
+from gigawatt.model.job import Job, JobPhase, JobSpec, follows
 from gigawatt.model.reason import Reason, ReasonCode
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.tenant import Caller
@@ -43,9 +43,13 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Earlier:
-    """What a job comes after, jobs and arrays by id, and those of them that have succeeded already."""
+    """What a job comes after, jobs and arrays by id; those of them that must have failed, those of which no matter how they
+    end, and those that have ended already as it asks.
+    """
 
     ids: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+    anyhow: tuple[str, ...] = ()
     done: tuple[str, ...] = ()
 
 
@@ -94,10 +98,9 @@ async def check_bundle(services: Services, tenant: str, digest: str) -> None:
         )
 
 
-async def resolve_after(
-    caller: Caller, services: Services, names: tuple[str, ...], project: str
-) -> Earlier:
-    """Ids for the names and ids in `after`. Raises RefusalError for what is not there or can never succeed."""
+async def resolve_after(caller: Caller, services: Services, spec: JobSpec, project: str) -> Earlier:
+    """Ids for the names and ids that a spec comes after. Raises RefusalError for what is not there, or can never end so."""
+    names = spec.after
     if not names:
         return Earlier()
     live = [services.leader.job(name) for name in names]
@@ -108,18 +111,24 @@ async def resolve_after(
         jobs = await services.read(
             lambda: [_named(caller, services, each, project) for each in names]
         )
+    found = dict(zip(names, jobs, strict=True))
+    earlier = Earlier(
+        ids=tuple(dict.fromkeys(job.id for job in jobs)),
+        failed=tuple(dict.fromkeys(found[name].id for name in spec.after_failed)),
+        anyhow=tuple(dict.fromkeys(found[name].id for name in spec.after_done)),
+        done=tuple(job.id for job in jobs if job.ended),
+    )
+    asked = replace(spec, after=earlier.ids, after_failed=earlier.failed, after_done=earlier.anyhow)
     for job in jobs:
-        if job.phase in {JobPhase.FAILED, JobPhase.CANCELLED}:
+        if job.ended and not follows(asked, job.id, job.phase):
+            again = "" if job.phase is JobPhase.SUCCEEDED else f"gw retry {job.id}, or "
             raise RefusalError(
                 RefusalCode.CONFLICT,
                 f"{kind_of(job)} {job.id} ({job.spec.name}), which it comes after, is {job.phase.value}",
-                field="after",
-                hint=f"gw retry {job.id}, or take it out of `after`",
+                field="after_failed" if job.id in earlier.failed else "after",
+                hint=f"{again}take it out of `after`",
             )
-    return Earlier(
-        ids=tuple(dict.fromkeys(job.id for job in jobs)),
-        done=tuple(job.id for job in jobs if job.phase is JobPhase.SUCCEEDED),
-    )
+    return earlier
 
 
 def check_feasible(services: Services, gang: Gang) -> None:
@@ -127,6 +136,16 @@ def check_feasible(services: Services, gang: Gang) -> None:
     reason = services.leader.feasible(gang)
     if reason is not None and reason.code in NEVER:
         raise impossible(reason)
+
+
+def check_times(spec: JobSpec, now_ms: int) -> None:
+    """Refuse what should have started or been done by now. Raises RefusalError."""
+    ends = [window.end_ms for window in spec.windows if window.end_ms]
+    deadline_ms = spec.deadline.at_ms if spec.deadline else 0
+    for field, at_ms in (("start_before", max(ends, default=0)), ("deadline", deadline_ms)):
+        if at_ms and at_ms <= now_ms:
+            detail, hint = f"{field} has passed already", "write a later time"
+            raise RefusalError(RefusalCode.INVALID, detail, field=field, hint=hint)
 
 
 def impossible(reason: Reason) -> RefusalError:

@@ -188,6 +188,9 @@ Environment = Annotated[
 ]
 
 
+Names = Annotated[list[Text], Field(max_length=limits.AFTER_MAX)]
+
+
 class RetriesForm(BaseModel):
     """How many failures of each kind are answered with another attempt."""
 
@@ -239,9 +242,15 @@ class JobForm(BaseModel):
     priority: Annotated[int, Field(ge=-limits.PRIORITY_MAX, le=limits.PRIORITY_MAX)] = 0
     timeout: Seconds = 0
     start_after: Moment = 0
+    start_before: Moment = 0
+    deadline: Moment = 0
+    finish_within: Seconds = 0
+    at_deadline: Literal["keep", "stop"] = "keep"
     grace: GraceSeconds = 10
     retries: RetriesForm = Field(default_factory=RetriesForm)
-    after: Annotated[list[Text], Field(max_length=limits.AFTER_MAX)] = []
+    after: Names = []
+    after_failed: Names = []
+    after_done: Names = []
     labels: Labels = {}
     volumes: Volumes = []
     model: ModelForm | None = None

@@ -14,7 +14,6 @@ from gigawatt.model.array import ArraySpec
 from gigawatt.model.checkpoint import KeepBest, KeepPolicy, MetricMode
 from gigawatt.model.endpoint import ENDPOINT_LABEL, EndpointSpec, Readiness
 from gigawatt.model.environment import EnvironmentSpec
-from gigawatt.model.gang import Window
 from gigawatt.model.job import JobSpec, ModelOutput
 from gigawatt.model.refusal import Fault, RefusalError
 from gigawatt.spec import limits, names
@@ -24,6 +23,7 @@ from gigawatt.spec.environments import environment_faults, environment_spec
 from gigawatt.spec.faults import faults_of, refusal
 from gigawatt.spec.forms import EnvironmentForm, JobForm
 from gigawatt.spec.gangs import GangForm, layout_faults, shape_of
+from gigawatt.spec.job_times import deadline_of, time_faults, windows_of
 from gigawatt.spec.mounts import mounts_of, volume_faults
 from gigawatt.spec.units import shown
 from gigawatt.spec.volumes import VolumeForm
@@ -98,6 +98,7 @@ def job_draft(form: JobForm) -> JobDraft:
         *_program_faults(form),
         *together_faults(form, replica=False),
         *_keep_faults(form),
+        *time_faults(form),
         *array_faults(form.array, form.sweep, env=form.env),
     ]
     if faults:
@@ -114,11 +115,14 @@ def job_draft(form: JobForm) -> JobDraft:
         env=pairs(form.env),
         priority=form.priority,
         timeout_s=form.timeout,
-        windows=(Window(start_ms=form.start_after),) if form.start_after else (),
+        windows=windows_of(form),
+        deadline=deadline_of(form),
         grace_s=form.grace,
         retries_user=form.retries.user,
         retries_infrastructure=form.retries.infrastructure,
-        after=tuple(dict.fromkeys(form.after)),
+        after=tuple(dict.fromkeys([*form.after, *form.after_failed, *form.after_done])),
+        after_failed=tuple(dict.fromkeys(form.after_failed)),
+        after_done=tuple(dict.fromkeys(form.after_done)),
         labels=pairs(form.labels),
         model=_model_output(form),
         volumes=mounts_of(form.volumes),

@@ -4,6 +4,7 @@
 - a gang is whole: its attempt has as many nodes as it asks for, all of them nodes of the site, and all of its ranks;
 - every gang that waits has a reason;
 - no project uses more than its limit because of a gang that was started, and no feed carries more than its cap;
+- a gang is laid out as it asks: in one domain, in segments, spread, and apart from others;
 - nothing starts on nodes that others have set aside before it must have ended;
 - what gangs hold, what is idle and what is away sums to what is installed, on every node.
 
@@ -21,6 +22,7 @@ from gigawatt.model.job import Job, JobPhase
 from gigawatt.model.ledger import NodeAccount, TimeClass
 from gigawatt.model.node import Node, NodeState
 from gigawatt.model.resources import Resources
+from gigawatt.twin.layouts import Layouts
 from gigawatt.twin.limits import Limits, shape_of
 from gigawatt.twin.reserved import SetAside
 from gigawatt.twin.watts import Watts
@@ -54,6 +56,7 @@ class Invariants:
         self._on: dict[str, tuple[str, ...]] = {}  # by gang, the nodes of its live attempt
         self._limits = Limits()
         self._watts = Watts()
+        self._layouts = Layouts()
         self._set_aside = SetAside()
 
     def check(self, state: State, outcome: Outcome, *, now_ms: int) -> None:
@@ -74,7 +77,8 @@ class Invariants:
             faults += self._given_twice(node)
         if outcome.decision is not None:
             faults += self._unexplained(state)
-        faults += [*self._limits.check(outcome), *self._watts.check(outcome)]
+        for books in (self._limits, self._watts, self._layouts):
+            faults += books.check(outcome)
         faults += self._set_aside.check(outcome, now_ms)
         if faults:
             raise BrokenError(now_ms, faults)

@@ -23,6 +23,8 @@ def flags(**given: Any) -> Flags:
         "apart": (),
         "env": (),
         "after": (),
+        "after_failed": (),
+        "after_done": (),
         "labels": (),
         "volumes": (),
         "sweep": (),

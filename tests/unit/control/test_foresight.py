@@ -1,6 +1,7 @@
 """What a leader says of starts: of what waits, of what nobody has submitted, and of a change that would help."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 
 from gigawatt.clock import now_ms
@@ -9,6 +10,7 @@ from gigawatt.control.foresight import KEEP_MS, Foresight
 from gigawatt.model.calibration import Calibration
 from gigawatt.model.job import Job, JobPhase
 from gigawatt.model.node import Node
+from gigawatt.model.observation import DeadlineUnlikely, Observation
 from gigawatt.reconcile.turn import Site
 from gigawatt.scheduler.encode import Encoder
 from gigawatt.scheduler.estimates import Estimates
@@ -26,7 +28,7 @@ def running(name: str, node: Node, *, hours: int) -> Job:
     )
 
 
-def a_leader(*waiting: Job) -> Foresight:
+def a_leader(*waiting: Job, tell: Callable[[Observation], None] = print) -> Foresight:
     """Two nodes of four cores: one is busy for an hour, the other for twelve."""
     nodes = [make_node("n", cpus=4), make_node("o", cpus=4)]
     jobs = [running("r", nodes[0], hours=1), running("s", nodes[1], hours=12)]
@@ -38,7 +40,7 @@ def a_leader(*waiting: Job) -> Foresight:
         policy=Policy(),
         estimates=Estimates.of(world, ()),
     )
-    return Foresight(state)
+    return Foresight(state, tell=tell)
 
 
 def a_job(name: str, nodes: int = 1) -> Job:
@@ -80,6 +82,28 @@ def test_a_leader_that_has_not_learned_yet_says_nothing() -> None:
     assert asyncio.run(foresight.of("a")) is None
     assert asyncio.run(foresight.sooner("a")) is None
     assert foresight.likely_ms("a") == 0
+
+
+def test_a_deadline_that_has_become_unlikely_is_told_once_it_is_known() -> None:
+    told: list[Observation] = []
+    soon, later = now_ms() + HOUR_MS, now_ms() + 100 * HOUR_MS
+    jobs = [replace(a_job("a"), deadline_ms=soon), replace(a_job("b"), deadline_ms=later)]
+    foresight = a_leader(*jobs, a_job("c"), tell=told.append)
+    asyncio.run(foresight.refresh())
+    (seen,) = told
+    assert isinstance(seen, DeadlineUnlikely)
+    assert seen.job == "a"
+    assert seen.p50_ms > soon
+    found = foresight.end_of(jobs[1])
+    assert found
+    assert found.p50_ms <= found.p90_ms <= later
+
+
+def test_of_a_job_that_runs_the_end_is_known_too() -> None:
+    job = running("r", make_node("n", cpus=4), hours=1)
+    found = a_leader().end_of(job)
+    assert found
+    assert now_ms() < found.p50_ms <= found.p90_ms <= now_ms() + HOUR_MS
 
 
 def test_what_was_learned_is_kept_once_and_again_when_more_came_true() -> None:

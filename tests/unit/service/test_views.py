@@ -78,6 +78,7 @@ ENDED_AS_JSON: dict[str, Any] = {
     "reason": None,
     "position": None,
     "estimate": None,
+    "deadline": None,
     "progress": {
         "at_ms": 8,
         "step": 5,

@@ -48,6 +48,7 @@ def fields(view: "ExplanationView", name: str, now_ms: int) -> list[tuple[str, s
         ("reason", reason["code"] if reason else ""),
         ("position", f"{position} in the line" if position else ""),
         ("starts", form.estimate(estimate["p50"], estimate["p90"], now_ms) if estimate else ""),
+        ("deadline", form.deadline(view["deadline"]) if view["deadline"] else ""),
         (
             "change",
             f"{change['field']} from {change['from']} to {change['to']}: starts {form.start(change['start'])}"

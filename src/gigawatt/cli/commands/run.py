@@ -63,10 +63,20 @@ _OPTIONS = (
     click.option("--priority", type=int, help="-1000 to 1000; default 0."),
     click.option("--timeout", help="Stop it after this long, e.g. 2h."),
     click.option("--start-after", metavar="TIME", help="Not before, e.g. 2026-01-31T12:00:00Z."),
+    click.option("--start-before", metavar="TIME", help="It fails if it has not started by then."),
+    click.option("--deadline", metavar="TIME", help="When it should be done."),
+    click.option("--finish-within", metavar="TIME", help="Likewise, from now on, e.g. 6h."),
+    click.option(
+        "--at-deadline",
+        type=click.Choice(("keep", "stop")),
+        help="What becomes of it if it is not done by then; default keep.",
+    ),
     click.option("--retries", type=int, help="More attempts when the program fails; default 0."),
     click.option(
         "--after", multiple=True, metavar="JOB", help="Start when this job has succeeded."
     ),
+    click.option("--after-failed", multiple=True, metavar="JOB", help="Start when it has failed."),
+    click.option("--after-done", multiple=True, metavar="JOB", help="Start however it has ended."),
     click.option(
         "--from",
         "start_from",
@@ -200,11 +210,15 @@ def _sent(session: Session, ready: "Ready") -> "Job | JobArray":
 
 
 def _submitted(job: "Job | JobArray", how: How) -> str:
+    from gigawatt.cli import format as form
+
     if how.follow or how.wait:
         return f"{job.name} {job.id} {job.phase}"
     if _is_array(job):
         return f"{job.name}: {job.view['tasks']} tasks: `gw watch {job.name}`"
-    return f"{job.name} is {job.phase}: `gw logs -f {job.name}`, `gw watch {job.name}`"
+    told = f"{job.name} is {job.phase}: `gw logs -f {job.name}`, `gw watch {job.name}`"
+    deadline = job.view["deadline"]
+    return f"{told}; {form.deadline(deadline)}" if deadline else told
 
 
 def _follow(session: Session, job: "Job") -> None:

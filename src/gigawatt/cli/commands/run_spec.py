@@ -33,8 +33,14 @@ class Flags:
     priority: int | None = None
     timeout: str | None = None
     start_after: str | None = None
+    start_before: str | None = None
+    deadline: str | None = None
+    finish_within: str | None = None
+    at_deadline: str | None = None
     retries: int | None = None
     after: tuple[str, ...] = ()
+    after_failed: tuple[str, ...] = ()
+    after_done: tuple[str, ...] = ()
     start_from: str | None = None
     labels: tuple[str, ...] = ()
     volumes: tuple[str, ...] = ()
@@ -56,11 +62,17 @@ class Flags:
             "priority": self.priority,
             "timeout": self.timeout,
             "start_after": self.start_after,
+            "start_before": self.start_before,
+            "deadline": self.deadline,
+            "finish_within": self.finish_within,
+            "at_deadline": self.at_deadline,
             "retries": {"user": self.retries} if self.retries is not None else None,
             "gang": self.gang.fields(),
             "env": pairs(self.env, "--env"),
             "labels": pairs(self.labels, "--label"),
             "after": list(self.after),
+            "after_failed": list(self.after_failed),
+            "after_done": list(self.after_done),
             "volumes": list(self.volumes),
             "from": self.start_from,
             "environment": environment_fields(self.environment, self.requirements, self.python),
@@ -216,5 +228,8 @@ def _name(ready: "Ready") -> str:
 
 
 def _earlier(ready: "Ready") -> list[str]:
-    after: str | list[str] = ready.fields.get("after") or []
-    return [after] if isinstance(after, str) else after
+    found: list[str] = []
+    for way in ("after", "after_failed", "after_done"):
+        names: str | list[str] = ready.fields.get(way) or []
+        found += [names] if isinstance(names, str) else names
+    return found

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from gigawatt.ledger.intervals import Advice
 from gigawatt.service.ports import CheapestChange
+from gigawatt.service.views.deadlines import DeadlineView
 from gigawatt.service.views.estimates import EstimateView
 from gigawatt.service.views.jobs import EvidenceView, ReasonView
 
@@ -34,6 +35,7 @@ class ExplanationView:
     reason: ReasonView | None
     position: int | None
     estimate: EstimateView | None
+    deadline: DeadlineView | None
     cheapest_change: Mapping[str, str] | None  # field, from, to, start
     attempt: int | None
     verdict: str | None

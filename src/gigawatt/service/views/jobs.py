@@ -12,6 +12,7 @@ from gigawatt.model.job import Job, JobPhase
 from gigawatt.model.launch import Placement
 from gigawatt.model.reason import Reason, ReasonCode
 from gigawatt.scheduler.scores import Estimate
+from gigawatt.service.views.deadlines import DeadlineView
 from gigawatt.service.views.estimates import EstimateView, estimate_view
 from gigawatt.service.views.text import sentence
 from gigawatt.service.views.volumes import MountView, mount_view
@@ -138,6 +139,7 @@ class JobView:
     reason: ReasonView | None
     position: int | None
     estimate: EstimateView | None
+    deadline: DeadlineView | None
     progress: ProgressView | None
     checkpoint: CheckpointView | None
     model_version: str
@@ -188,6 +190,7 @@ def job_view(
     waiting: tuple[int, Reason] | None = None,
     estimate: Estimate | None = None,
     progress: Progress | None = None,
+    deadline: DeadlineView | None = None,
 ) -> JobView:
     """`waiting`, `estimate` and `progress` are the leader's live ones, where it has any."""
     spec = job.spec
@@ -208,6 +211,7 @@ def job_view(
         reason=reason_view(reason) if reason else None,
         position=position,
         estimate=estimate_view(estimate if job.phase is JobPhase.QUEUED else None),
+        deadline=deadline,
         progress=_progress_view(newest) if newest else None,
         checkpoint=_checkpoint_view(job.checkpoint) if job.checkpoint else None,
         model_version=job.model_version,

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from gigawatt.model.deadline import AtDeadline
 from gigawatt.model.endpoint import EndpointSpec
 from gigawatt.model.environment import EnvironmentSpec
 from gigawatt.model.gang import Shape
@@ -23,9 +24,19 @@ def job_spec_fields(spec: JobSpec, environment: EnvironmentSpec) -> dict[str, An
         "priority": spec.priority,
         "timeout": spec.timeout_s,
         "start_after": spec.windows[0].start_ms if spec.windows else 0,
+        "start_before": spec.windows[0].end_ms if spec.windows else 0,
+        "deadline": spec.deadline.at_ms if spec.deadline else 0,
+        "finish_within": spec.deadline.within_s if spec.deadline else 0,
+        "at_deadline": spec.deadline.then.value if spec.deadline else AtDeadline.KEEP.value,
         "grace": spec.grace_s,
         "retries": {"user": spec.retries_user, "infrastructure": spec.retries_infrastructure},
-        "after": list(spec.after),
+        "after": [
+            earlier
+            for earlier in spec.after
+            if earlier not in {*spec.after_failed, *spec.after_done}
+        ],
+        "after_failed": list(spec.after_failed),
+        "after_done": list(spec.after_done),
         "labels": dict(spec.labels),
         "volumes": [mount_fields(mount) for mount in spec.volumes],
         "model": _output_fields(spec),
