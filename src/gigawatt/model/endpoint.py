@@ -7,6 +7,7 @@ from gigawatt.model.attempt import Attempt
 from gigawatt.model.gang import Gang, GangKind, Shape
 from gigawatt.model.job import after_pause, suspects
 from gigawatt.model.plan import Claim
+from gigawatt.model.runtime import RuntimeName
 from gigawatt.model.volume import Mount, data_of
 
 ENDPOINT_LABEL = "endpoint"  # that replicas wear, with the name of theirs
@@ -73,6 +74,8 @@ class EndpointSpec:
     queue_max: int = 256  # requests that may wait for a replica
     queue_timeout_s: int = 300
     routing: Routing = Routing.LEAST
+    runtime: RuntimeName = RuntimeName.CUSTOM
+    sleep_s: int = 0  # without a request until a replica sleeps, where its runtime can; 0: never
     readiness: Readiness = Readiness()
     priority: int = 100
     grace_s: int = 10

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 
 from gigawatt.model.endpoint import Routing
+from gigawatt.model.runtime import RuntimeName, Task
 from gigawatt.spec import limits
 from gigawatt.spec.fields import (
     FORM,
@@ -22,6 +23,8 @@ from gigawatt.spec.fields import (
 from gigawatt.spec.forms import Command, Env, Environment, EnvironmentForm
 from gigawatt.spec.gangs import GangForm
 from gigawatt.spec.volumes import Volumes
+
+Arguments = Annotated[list[Text], Field(max_length=limits.COMMAND_ARGS_MAX)]
 
 
 def _host() -> EnvironmentForm:
@@ -61,7 +64,12 @@ class EndpointForm(BaseModel):
     name: Name
     model: Text
     served_name: ServedName | None = None
-    command: Command
+    runtime: RuntimeName = RuntimeName.CUSTOM
+    command: Command | None = None
+    args: Arguments = []
+    task: Task = Task.CHAT
+    context: Annotated[int, Field(ge=0, le=limits.CONTEXT_TOKENS_MAX)] = 0
+    sleep: Seconds = 0
     gang: GangForm = Field(default_factory=GangForm)
     environment: Environment = Field(default_factory=_host)
     bundle: Text = ""

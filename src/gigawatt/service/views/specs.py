@@ -82,6 +82,8 @@ def endpoint_spec_fields(spec: EndpointSpec, environment: EnvironmentSpec) -> di
         "name": spec.name,
         "model": spec.model,
         "served_name": spec.served_name,
+        "runtime": spec.runtime.value,
+        "sleep": spec.sleep_s,
         "command": list(spec.command),
         "gang": gang_fields(spec.shape),
         "environment": environment_fields(environment),
