@@ -28,6 +28,7 @@ ALL = (
     "reclaim",
     "estimates",
     "lives",
+    "autoscale",
 )
 
 

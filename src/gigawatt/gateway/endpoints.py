@@ -30,6 +30,10 @@ class Waiter(Protocol):
 
     def turn_away(self, error: ErrorReply) -> None: ...
 
+    def keep_alive(self, position: int, now_s: float) -> None:
+        """Tell its client, where it can be told, that it still waits."""
+        ...
+
 
 class Endpoint:
     """One endpoint of the configuration, running."""
@@ -89,6 +93,24 @@ class Endpoint:
         if config.phase == EndpointPhase.FAILED and not self.backends:
             return endpoint_failed(config.served_name, config.message)
         return None
+
+    def expected_wait_s(self, position: int) -> float | None:
+        """How long one at that place in line has to wait, from how long a start and requests took; None: not known."""
+        config = self.config
+        rounds = (position - 1) // (config.concurrency * max(len(self.backends), 1))
+        busy_s = (rounds + bool(self.backends)) * self.tally.mean_s
+        if self.backends:
+            return busy_s if self.tally.mean_s else None
+        if not config.start_ms:
+            return None
+        passed_ms = self._wiring.wall_ms() - config.starting_ms if config.starting_ms else 0
+        return max(config.start_ms - passed_ms, 0) / 1000 + busy_s
+
+    def keep_alive(self) -> None:
+        """Tell those in line who can be told."""
+        now_s = self._wiring.monotonic_s()
+        for position, waiter in enumerate(self.line, start=1):
+            waiter.keep_alive(position, now_s)
 
     def occupy(self, backend: Backend, affinity: Affinity | None) -> None:
         if affinity is not None and affinity.blocks:

@@ -15,6 +15,7 @@ from gigawatt.gateway.replica import Backend, ReplicaConnection, ReplyHead
 from gigawatt.gateway.request import Request
 from gigawatt.gateway.routes import origin_form
 from gigawatt.gateway.usage import Usage
+from gigawatt.gateway.waiting import Wait, end_in_stream, tell
 from gigawatt.gateway.wiring import Wiring
 
 CLIENT_LEFT = "499"
@@ -48,22 +49,22 @@ class Exchange:
     """An Answer to its client, a Waiter in its endpoint's line, and the ReplySink of its replica's connection."""
 
     __slots__ = (
+        "_at_replica_s",
         "_backend",
         "_body",
         "_client",
         "_connecting",
         "_connection",
         "_endpoint",
-        "_joined_s",
         "_model",
         "_phase",
-        "_position",
         "_relay",
         "_replica",
         "_request",
         "_retried",
+        "_streams",
         "_strip_usage",
-        "_waited_s",
+        "_wait",
         "_wiring",
         "affinity",
         "avoid",
@@ -81,6 +82,7 @@ class Exchange:
         self._client = client
         self._request = request
         self._body = call.body
+        self._streams = call.stream
         self._strip_usage = call.usage_added
         self._endpoint = endpoint
         self.affinity = affinity_of(endpoint.config.routing, call.fields, request.fields)
@@ -92,9 +94,8 @@ class Exchange:
         self._relay: Relay | None = None
         self._replica = ""  # the last one it was given
         self._retried = False
-        self._position = 0  # in line when it joined, from 1; 0 if it never waited
-        self._joined_s = 0.0
-        self._waited_s = 0.0
+        self._wait = Wait()
+        self._at_replica_s = 0.0  # when it was sent to one
 
     def start(self) -> None:
         endpoint = self._endpoint
@@ -107,14 +108,21 @@ class Exchange:
         if refusal is not None:
             self._fail(refusal)
             return
+        expected_s = endpoint.expected_wait_s(len(endpoint.line) + 1)
+        limit_s = endpoint.config.queue_timeout_s
+        if expected_s is not None and expected_s > limit_s and not endpoint.backends:
+            self._wiring.report_demand()
+            model = endpoint.config.served_name
+            self._fail(errors.starts_too_late(model, expected_s=expected_s, deadline_s=limit_s))
+            return
         position = endpoint.line.join(self)
         if position is None:
             config = endpoint.config
             ready = len(endpoint.backends)
             self._fail(errors.queue_full(config.served_name, limit=config.queue_max, ready=ready))
             return
-        self._position = position
-        self._wait()
+        self._wait.position, self._wait.expected_s = position, expected_s
+        self._line_up()
         if position == 1:
             self._wiring.report_demand()
 
@@ -127,6 +135,14 @@ class Exchange:
         self._stop_waiting()
         self._client.deadline_s = NEVER_S
         self._send_to(backend)
+
+    def keep_alive(self, position: int, now_s: float) -> None:
+        """A stream is begun when it has waited a while: comments tell of the line, which clients pass over."""
+        if not self._streams or now_s - self._wait.told_s < self._wiring.limits.keep_alive_s:
+            return
+        self._wait.told_s = now_s
+        expected_s = self._endpoint.expected_wait_s(position)
+        tell(self._client, self._own_lines(), position=position, expected_s=expected_s)
 
     def cancel(self) -> None:
         if self._phase is Phase.ENDED:
@@ -143,7 +159,7 @@ class Exchange:
             case Phase.WAITING:
                 self._stop_waiting()
                 ready = len(self._endpoint.backends)
-                self._fail(errors.queue_timeout(model, waited_s=self._waited_s, ready=ready))
+                self._fail(errors.queue_timeout(model, waited_s=self._wait.waited_s, ready=ready))
             case Phase.SENT | Phase.REPLYING:
                 limits, sent = self._wiring.limits, self._phase is Phase.SENT
                 limit_s = limits.first_byte_s if sent else limits.between_bytes_s
@@ -170,7 +186,7 @@ class Exchange:
             self._connection.pause()
         self._relay = Relay(self._client, reply, self._own_lines(), self._wiring.limits)
         self._relay.open(strip_usage=self._strip_usage)
-        if self._client.begun:  # so it cannot be sent again
+        if self._relay.passes:  # so it cannot be sent again
             self._body = b""
             self._client.drop_body()
         seconds = self._wiring.monotonic_s() - self._request.started_s
@@ -191,6 +207,8 @@ class Exchange:
             return
         self._leave()
         self._count(str(relay.status))
+        if relay.succeeded:
+            self._endpoint.tally.took(self._wiring.monotonic_s() - self._at_replica_s)
         self._meter(relay.end(), expected=relay.succeeded)
 
     def reply_lost(self, kind: str, detail: str) -> None:
@@ -205,21 +223,22 @@ class Exchange:
 
     # From one step to the next.
 
-    def _wait(self) -> None:
+    def _line_up(self) -> None:
         self._move(Phase.WAITING)
         self._endpoint.tally.queued = len(self._endpoint.line)
         self._wiring.metrics.queue_waits.add(self._endpoint.config.id)
-        self._joined_s = self._wiring.monotonic_s()
-        self._client.deadline_s = self._joined_s + self._endpoint.config.queue_timeout_s
+        self._wait.joined_s = self._wait.told_s = self._wiring.monotonic_s()
+        self._client.deadline_s = self._wait.joined_s + self._endpoint.config.queue_timeout_s
 
     def _stop_waiting(self) -> None:
-        waited_s = self._wiring.monotonic_s() - self._joined_s
-        self._waited_s += waited_s
+        waited_s = self._wiring.monotonic_s() - self._wait.joined_s
+        self._wait.waited_s += waited_s
         self._wiring.metrics.queue_wait_s.observe(self._endpoint.config.id, waited_s)
 
     def _send_to(self, backend: Backend) -> None:
         self._backend = backend
         self._replica = backend.id
+        self._at_replica_s = self._wiring.monotonic_s()
         self._endpoint.occupy(backend, self.affinity)
         connection = backend.lease()
         if connection is None:
@@ -264,7 +283,8 @@ class Exchange:
         """The replica has failed the request: once, and as long as the client has seen nothing, ask another one."""
         endpoint, backend = self._endpoint, self._backend
         assert backend is not None
-        if self._client.begun or self._retried or not endpoint.has_other_than(backend):
+        passed = self._relay is not None and self._relay.passes
+        if passed or self._retried or not endpoint.has_other_than(backend):
             model = endpoint.config.served_name
             self._fail(errors.upstream_failed(f"The replica of `{model}` failed: {detail}."))
             return
@@ -278,17 +298,20 @@ class Exchange:
             self._send_to(other)
         else:
             endpoint.line.rejoin(self)
-            self._position = self._position or 1
-            self._wait()
+            self._wait.position = self._wait.position or 1
+            self._line_up()
         endpoint.dispatch()
 
     def _fail(self, error: ErrorReply) -> None:
         """End it with an error, however far it has come."""
         relay = self._relay
         self._leave()
-        if self._client.begun and relay is not None:
+        if relay is not None and relay.passes:
             self._count(str(relay.status))
             self._meter(relay.died(error), expected=False)
+        elif self._client.begun:  # by what was said while it waited
+            self._count(str(error.status))
+            end_in_stream(self._client, error)
         else:
             self._count(str(error.status))
             self._client.reply_error(error, self._own_lines())
@@ -324,12 +347,7 @@ class Exchange:
         lines: list[bytes] = []
         if self._replica:
             lines.append(b"x-gigawatt-replica: %b\r\n" % self._replica.encode())
-        if self._position:
-            waited_ms = round(self._waited_s * 1000)
-            lines.append(
-                b"x-gigawatt-queue-position: %d\r\nx-gigawatt-queue-wait-ms: %d\r\n"
-                % (self._position, waited_ms)
-            )
+        lines += self._wait.lines()
         return lines
 
     def _count(self, status: str) -> None:

@@ -51,6 +51,7 @@ class Tally:
         "id",
         "in_flight",
         "last_request_ms",
+        "mean_s",
         "prompt_tokens",
         "queued",
         "requests",
@@ -64,6 +65,7 @@ class Tally:
         self.requests = 0  # answered by a replica
         self.prompt_tokens = 0
         self.completion_tokens = 0
+        self.mean_s = 0.0  # that a request takes at a replica, of late
         self._acknowledged: Counts | None = None
         self._busy: dict[str, BusyTime] = {}  # by replica
 
@@ -73,6 +75,10 @@ class Tally:
         if found is None:
             found = self._busy[replica] = BusyTime(monotonic_s)
         return found
+
+    def took(self, seconds: float) -> None:
+        """A replica has answered a request in so long."""
+        self.mean_s = seconds if not self.mean_s else self.mean_s + (seconds - self.mean_s) / 8
 
     def add(self, usage: Usage) -> None:
         self.prompt_tokens += usage.prompt_tokens

@@ -24,6 +24,9 @@ from gigawatt.spec.forms import Command, Env, Environment, EnvironmentForm
 from gigawatt.spec.gangs import GangForm
 from gigawatt.spec.volumes import Volumes
 
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+TimeOfDay = Annotated[str, Field(pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 Arguments = Annotated[list[Text], Field(max_length=limits.COMMAND_ARGS_MAX)]
 
 
@@ -56,6 +59,33 @@ class ReadinessForm(BaseModel):
     interval: IntervalMs = 250
 
 
+class FloorForm(BaseModel):
+    """At least `replicas` from `start` to `end` (UTC) on these days of the week."""
+
+    model_config = FORM
+    days: Annotated[list[Weekday], Field(min_length=1, max_length=7)] = list(WEEKDAYS)
+    start: TimeOfDay
+    end: TimeOfDay
+    replicas: Annotated[int, Field(ge=1, le=limits.REPLICAS_MAX)]
+
+
+class ScalingForm(BaseModel):
+    """Replicas follow the load, by these; `scaling: {}` is all of the defaults."""
+
+    model_config = FORM
+    window: Annotated[SomeSeconds, Field(le=limits.SCALING_WINDOW_S_MAX)] = 20
+    hold: Annotated[Seconds, Field(le=limits.SCALING_HOLD_S_MAX)] = 60
+    headroom: Annotated[float, Field(ge=0, le=10)] = 2.0
+    down: Annotated[float, Field(gt=0, le=1)] = 0.5
+    ttft: Annotated[float, Field(ge=0, le=3600)] = 0.0
+    tpot: Annotated[float, Field(ge=0, le=3600)] = 0.0
+    cache: Annotated[float, Field(ge=0, le=1)] = 0.85
+    backlog: Annotated[int, Field(ge=0, le=limits.CONTEXT_TOKENS_MAX)] = 0
+    forecast: Annotated[float, Field(ge=0, le=2)] = 0.8
+    start: Seconds = 60
+    floors: Annotated[list[FloorForm], Field(max_length=limits.FLOORS_MAX)] = []
+
+
 class EndpointForm(BaseModel):
     """An endpoint: a named service of one model, by as many replicas as its demand asks for."""
 
@@ -84,4 +114,5 @@ class EndpointForm(BaseModel):
     idle: Seconds = 300
     queue: QueueForm = Field(default_factory=QueueForm)
     routing: Routing = Routing.LEAST
+    scaling: ScalingForm | None = None
     readiness: ReadinessForm = Field(default_factory=ReadinessForm)

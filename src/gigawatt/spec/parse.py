@@ -26,6 +26,7 @@ from gigawatt.spec.forms import EnvironmentForm, JobForm
 from gigawatt.spec.gangs import GangForm, layout_faults, shape_of
 from gigawatt.spec.mounts import mounts_of, volume_faults
 from gigawatt.spec.runtime_form import runtime_faults, runtime_of
+from gigawatt.spec.scaling import scaling_of
 from gigawatt.spec.units import shown
 from gigawatt.spec.volumes import VolumeForm
 
@@ -166,6 +167,7 @@ def endpoint_draft(form: EndpointForm) -> EndpointDraft:
         queue_max=form.queue.max,
         queue_timeout_s=form.queue.timeout,
         routing=form.routing,
+        scaling=scaling_of(form.scaling),
         readiness=runs.readiness,
         priority=form.priority,
         grace_s=form.grace,

@@ -7,6 +7,7 @@ from gigawatt.model.environment import EnvironmentSpec
 from gigawatt.model.gang import Shape
 from gigawatt.model.job import HANG_OFF, JobSpec
 from gigawatt.model.volume import Mount
+from gigawatt.spec.scaling import scaling_fields
 
 
 def job_spec_fields(spec: JobSpec, environment: EnvironmentSpec) -> dict[str, Any]:
@@ -99,6 +100,7 @@ def endpoint_spec_fields(spec: EndpointSpec, environment: EnvironmentSpec) -> di
         "idle": spec.idle_s,
         "queue": {"max": spec.queue_max, "timeout": spec.queue_timeout_s},
         "routing": spec.routing.value,
+        "scaling": scaling_fields(spec.scaling),
         "readiness": {
             "path": readiness.path,
             "timeout": readiness.timeout_s,

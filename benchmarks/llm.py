@@ -1,0 +1,116 @@
+"""A real model at an endpoint that is scaled to zero: a herd of requests, and one cold start.
+
+SmolLM2 on llama.cpp; needs an index of packages that has both. Times are wall-clock.
+"""
+
+import asyncio
+import json
+import statistics
+import subprocess
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+
+from benchmarks.figures import Figure, percentile
+from benchmarks.http import Api
+from benchmarks.instance import Instance, running
+
+HERD = 200
+PROMPT = "one two three four five six seven eight"
+ZERO_S = 60.0
+CALL_S = 300.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """Seconds since the herd began; `status` is HTTP's."""
+
+    status: int
+    first_byte_s: float
+    position: int
+
+
+def run() -> list[Figure]:
+    """A figure for each promise about a herd."""
+    with running() as instance:
+        try:
+            instance.gw("serve", "llm", "--concurrency", "8", "--tokens", "256", "--idle", "2s")
+        except subprocess.CalledProcessError as error:
+            print(f"skipped: {error.stderr.strip()}")
+            return []
+        instance.gw("chat", "smollm2", "Hello", "--max-tokens", "1")  # once, so that files are read
+        return herd(instance)
+
+
+def herd(instance: Instance) -> list[Figure]:
+    """Of an endpoint that rests at zero soon."""
+    api = Api(instance)
+    _rests(api)
+    before = _starts(instance)
+    answers = asyncio.run(_herd(instance))
+    view = api.call("GET", "/v1/endpoints/smollm2")[1]
+    starts = _starts(instance) - before
+    api.close()
+    cold_s = sum(view["start"].values()) / 1000
+    first_s = min(each.first_byte_s for each in answers)
+    answered = sum(each.status == httpx2.codes.OK.value for each in answers)
+    times = [each.first_byte_s for each in answers]
+    stages = ", ".join(f"{name[:-3]} {ms} ms" for name, ms in view["start"].items())
+    spread = f"median {statistics.median(times):.1f} s, p99 {percentile(times, 99):.1f} s"
+    return [
+        Figure(
+            what=f"herd of {HERD} at zero: answered",
+            value=answered,
+            unit="requests",
+            goal=HERD,
+            at_least=True,
+            note=spread,
+        ),
+        Figure(what="herd at zero: cold starts", value=starts, unit="starts", goal=1),
+        Figure(
+            what="herd at zero: first byte after the cold start",
+            value=first_s - cold_s,
+            unit="s",
+            goal=0.3,
+            note=f"first byte {first_s:.2f} s, cold start {cold_s:.2f} s: {stages}",
+        ),
+    ]
+
+
+async def _herd(instance: Instance) -> list[Answer]:
+    body = {"model": "smollm2", "prompt": PROMPT, "max_tokens": 1}
+    limits = httpx2.Limits(max_connections=HERD)
+    headers = {"authorization": f"Bearer {instance.token}"}
+    async with httpx2.AsyncClient(
+        limits=limits, timeout=CALL_S, headers=headers, trust_env=False
+    ) as client:
+        began_s = time.monotonic()
+
+        async def one() -> Answer:
+            url = f"{instance.gateway_url}/v1/completions"
+            async with client.stream("POST", url, json=body) as reply:
+                first_s = time.monotonic() - began_s
+                await reply.aread()
+            position = int(reply.headers.get("x-gigawatt-queue-position", "0"))
+            return Answer(status=reply.status_code, first_byte_s=first_s, position=position)
+
+        return await asyncio.gather(*(one() for _ in range(HERD)))
+
+
+def _rests(api: Api) -> None:
+    deadline_s = time.monotonic() + ZERO_S
+    while True:
+        view: dict[str, Any] = api.call("GET", "/v1/endpoints/smollm2")[1]
+        if view["phase"] == "zero" and not view["replicas_list"]:
+            return
+        if time.monotonic() > deadline_s:
+            raise TimeoutError(f"not at zero in {ZERO_S} s: {view['phase']}")
+        time.sleep(0.1)
+
+
+def _starts(instance: Instance) -> int:
+    """Replicas that were made since the instance began."""
+    told: Any = json.loads(instance.gw("events", "--kind", "replica.created", "-o", "json"))
+    return len(told["items"])
