@@ -28,6 +28,11 @@ class Waiter(Protocol):
 
     def assign(self, backend: Backend) -> None: ...
 
+    @property
+    def prompt_tokens(self) -> int:
+        """About how many."""
+        ...
+
     def turn_away(self, error: ErrorReply) -> None: ...
 
     def keep_alive(self, position: int, now_s: float) -> None:
@@ -215,6 +220,10 @@ class Endpoints:
 
     def waiting(self) -> list[Endpoint]:
         return [endpoint for endpoint in self.running.values() if endpoint.line]
+
+    def set_backlogs(self) -> None:
+        for endpoint in self.running.values():
+            endpoint.tally.backlog_tokens = sum(each.prompt_tokens for each in endpoint.line)
 
     def set_gauges(self) -> None:
         metrics = self._wiring.metrics

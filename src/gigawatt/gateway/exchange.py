@@ -19,6 +19,7 @@ from gigawatt.gateway.waiting import Wait, end_in_stream, tell
 from gigawatt.gateway.wiring import Wiring
 
 CLIENT_LEFT = "499"
+BYTES_PER_TOKEN = 4  # of English text, about
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +57,7 @@ class Exchange:
         "_connecting",
         "_connection",
         "_endpoint",
+        "_first_s",
         "_model",
         "_phase",
         "_relay",
@@ -95,6 +97,7 @@ class Exchange:
         self._replica = ""  # the last one it was given
         self._retried = False
         self._wait = Wait()
+        self._first_s = 0.0  # when the reply began
         self._at_replica_s = 0.0  # when it was sent to one
 
     def start(self) -> None:
@@ -127,6 +130,10 @@ class Exchange:
             self._wiring.report_demand()
 
     # As a Waiter, and as an Answer.
+
+    @property
+    def prompt_tokens(self) -> int:
+        return len(self._body) // BYTES_PER_TOKEN
 
     def turn_away(self, error: ErrorReply) -> None:
         self._fail(error)
@@ -191,6 +198,8 @@ class Exchange:
             self._client.drop_body()
         seconds = self._wiring.monotonic_s() - self._request.started_s
         self._wiring.metrics.first_byte_s.observe(self._endpoint.config.id, seconds)
+        self._first_s = self._wiring.monotonic_s()
+        self._endpoint.tally.began(seconds)
         self._await_bytes()
 
     def reply_body(self, data: bytes) -> None:
@@ -209,7 +218,11 @@ class Exchange:
         self._count(str(relay.status))
         if relay.succeeded:
             self._endpoint.tally.took(self._wiring.monotonic_s() - self._at_replica_s)
-        self._meter(relay.end(), expected=relay.succeeded)
+        usage = relay.end()
+        if usage is not None and self._streams and usage.completion_tokens > 1:
+            generated_s = self._wiring.monotonic_s() - self._first_s
+            self._endpoint.tally.generated(generated_s / (usage.completion_tokens - 1))
+        self._meter(usage, expected=relay.succeeded)
 
     def reply_lost(self, kind: str, detail: str) -> None:
         connection, self._connection = self._connection, None

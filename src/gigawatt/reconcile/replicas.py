@@ -102,6 +102,10 @@ def demand(turn: Turn, endpoint: Endpoint, seen: DemandSeen) -> Endpoint:
         requests=before.requests + seen.requests_more,
         prompt_tokens=before.prompt_tokens + seen.prompt_tokens_more,
         completion_tokens=before.completion_tokens + seen.completion_tokens_more,
+        backlog_tokens=seen.backlog_tokens,
+        ttft_ms=seen.ttft_ms,
+        tpot_ms=seen.tpot_ms,
+        cache_percent=seen.cache_percent,
     )
     changed = replace(endpoint, demand=after)
     for replica, busy_ms in seen.busy_ms_more:
