@@ -202,11 +202,11 @@ def _servegen() -> tuple[Request, ...] | None:
     chosen = chance.integers(0, len(lengths), len(at_s))
     return tuple(
         Request(
-            at_s=float(when),
-            prompt_tokens=lengths[each].prompt_tokens,
-            completion_tokens=lengths[each].completion_tokens,
+            at_s=when,
+            prompt_tokens=length.prompt_tokens,
+            completion_tokens=length.completion_tokens,
         )
-        for when, each in zip(at_s, chosen, strict=True)
+        for when, length in zip(at_s.tolist(), (lengths[int(n)] for n in chosen), strict=True)
     )
 
 

@@ -54,6 +54,7 @@ SECTIONS = {
             "serve", "serve", "Serve a model: a file, MODEL by a runtime or a command."
         ),
         "endpoints": _entry("endpoints", "endpoints", "List, show and stop endpoints."),
+        "bench": _entry("bench", "bench", "Play public traces against an endpoint."),
         "chat": _entry("chat", "chat", "Talk to an endpoint in the terminal."),
     },
     "Account": {

@@ -149,7 +149,7 @@ class ControlLink:
     async def _report(self, *, everything: bool) -> None:
         """Tell what has changed, or how everything stands."""
         told: list[tuple[Tally, Counts]] = []
-        self._gateway.endpoints.set_backlogs()
+        self._gateway.endpoints.note_lines()
         demands: list[EndpointDemand] = []
         for tally in self._gateway.endpoints.tallies.values():
             counts = tally.counts()

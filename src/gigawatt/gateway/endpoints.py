@@ -5,7 +5,12 @@ from typing import Protocol
 from gigawatt.gateway.access import GONE
 from gigawatt.gateway.affinity import Affinity
 from gigawatt.gateway.config import EndpointConfig, ReplicaConfig
-from gigawatt.gateway.errors import ErrorReply, endpoint_deleted, endpoint_failed
+from gigawatt.gateway.errors import (
+    ErrorReply,
+    endpoint_deleted,
+    endpoint_failed,
+    starts_too_late,
+)
 from gigawatt.gateway.line import Line
 from gigawatt.gateway.replica import Backend
 from gigawatt.gateway.tally import Tally
@@ -45,6 +50,7 @@ class Endpoint:
 
     __slots__ = (
         "_all",
+        "_hoped_until_s",
         "_seen",
         "_shunning_until_s",
         "_wiring",
@@ -61,6 +67,7 @@ class Endpoint:
         self.backends: list[Backend] = []  # the ready ones, by id
         self._all: dict[ReplicaConfig, Backend] = {}  # by everything but readiness
         self._seen = PrefixIndex()
+        self._hoped_until_s = 0.0  # while one who was sent away may come back for a replica
         self._shunning_until_s = 0.0  # when the last shunned replica is trusted again
         self._wiring = wiring
         self._set_replicas(config.replicas)
@@ -110,6 +117,21 @@ class Endpoint:
             return None
         passed_ms = self._wiring.wall_ms() - config.starting_ms if config.starting_ms else 0
         return max(config.start_ms - passed_ms, 0) / 1000 + busy_s
+
+    def too_late(self, expected_s: float | None) -> ErrorReply | None:
+        """Why one who would wait that long for a start should not. The start is wanted all the same: it will be back."""
+        limit_s, model = self.config.queue_timeout_s, self.config.served_name
+        if expected_s is None or expected_s <= limit_s or self.backends:
+            return None
+        self._hoped_until_s = self._wiring.monotonic_s() + expected_s + limit_s
+        self._wiring.report_demand()
+        return starts_too_late(model, expected_s=expected_s, deadline_s=limit_s)
+
+    def note_line(self) -> None:
+        """What a report says of the line: who was sent away until there is a replica counts as one in it."""
+        hoped_for = self._wiring.monotonic_s() < self._hoped_until_s
+        self.tally.queued = max(len(self.line), int(hoped_for))
+        self.tally.backlog_tokens = sum(each.prompt_tokens for each in self.line)
 
     def keep_alive(self) -> None:
         """Tell those in line who can be told."""
@@ -221,9 +243,9 @@ class Endpoints:
     def waiting(self) -> list[Endpoint]:
         return [endpoint for endpoint in self.running.values() if endpoint.line]
 
-    def set_backlogs(self) -> None:
+    def note_lines(self) -> None:
         for endpoint in self.running.values():
-            endpoint.tally.backlog_tokens = sum(each.prompt_tokens for each in endpoint.line)
+            endpoint.note_line()
 
     def set_gauges(self) -> None:
         metrics = self._wiring.metrics

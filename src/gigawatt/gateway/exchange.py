@@ -107,16 +107,10 @@ class Exchange:
         if backend is not None:
             self._send_to(backend)
             return
-        refusal = endpoint.refusal()
+        expected_s = endpoint.expected_wait_s(len(endpoint.line) + 1)
+        refusal = endpoint.refusal() or endpoint.too_late(expected_s)
         if refusal is not None:
             self._fail(refusal)
-            return
-        expected_s = endpoint.expected_wait_s(len(endpoint.line) + 1)
-        limit_s = endpoint.config.queue_timeout_s
-        if expected_s is not None and expected_s > limit_s and not endpoint.backends:
-            self._wiring.report_demand()
-            model = endpoint.config.served_name
-            self._fail(errors.starts_too_late(model, expected_s=expected_s, deadline_s=limit_s))
             return
         position = endpoint.line.join(self)
         if position is None:
@@ -198,8 +192,8 @@ class Exchange:
             self._client.drop_body()
         seconds = self._wiring.monotonic_s() - self._request.started_s
         self._wiring.metrics.first_byte_s.observe(self._endpoint.config.id, seconds)
-        self._first_s = self._wiring.monotonic_s()
         self._endpoint.tally.began(seconds)
+        self._first_s = self._request.started_s + seconds
         self._await_bytes()
 
     def reply_body(self, data: bytes) -> None:
@@ -216,12 +210,10 @@ class Exchange:
             return
         self._leave()
         self._count(str(relay.status))
+        usage, now_s = relay.end(), self._wiring.monotonic_s()
         if relay.succeeded:
-            self._endpoint.tally.took(self._wiring.monotonic_s() - self._at_replica_s)
-        usage = relay.end()
-        if usage is not None and self._streams and usage.completion_tokens > 1:
-            generated_s = self._wiring.monotonic_s() - self._first_s
-            self._endpoint.tally.generated(generated_s / (usage.completion_tokens - 1))
+            streamed_s = (now_s - self._first_s) * self._streams
+            self._endpoint.tally.answered(usage, now_s - self._at_replica_s, streamed_s)
         self._meter(usage, expected=relay.succeeded)
 
     def reply_lost(self, kind: str, detail: str) -> None:
@@ -360,8 +352,7 @@ class Exchange:
         lines: list[bytes] = []
         if self._replica:
             lines.append(b"x-gigawatt-replica: %b\r\n" % self._replica.encode())
-        lines += self._wait.lines()
-        return lines
+        return [*lines, *self._wait.lines()]
 
     def _count(self, status: str) -> None:
         endpoint_id = self._endpoint.config.id

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 
 from gigawatt.gateway.endpoints import Endpoint, Endpoints
 from gigawatt.gateway.replica import Backend
@@ -11,7 +12,8 @@ from gigawatt.routing.gauges import fullest, read_gauges
 EVERY_S = 2.0
 ANSWER_S = 1.0
 PAGE_BYTES_MAX = 1 << 20
-PATH = "/metrics"
+PATH = b"/metrics"
+LENGTH = re.compile(rb"\r\ncontent-length: *(\d{1,7})\r\n", re.IGNORECASE)
 
 
 async def follow_gauges(endpoints: Endpoints) -> None:
@@ -33,18 +35,23 @@ async def _ask_all(endpoint: Endpoint) -> None:
 
 
 async def _page(backend: Backend) -> str:
-    request = f"GET {PATH} HTTP/1.0\r\nhost: {backend.host}\r\n\r\n"
-    with contextlib.suppress(OSError, TimeoutError):
+    """Empty where it does not answer in time, or with too much."""
+    request = b"GET %b HTTP/1.1\r\nhost: %b\r\nconnection: close\r\n\r\n" % (PATH, backend.host)
+    at = backend.config
+    with contextlib.suppress(
+        OSError, EOFError, ValueError, TimeoutError, asyncio.LimitOverrunError
+    ):
         async with asyncio.timeout(ANSWER_S):
-            reader, writer = await asyncio.open_connection(backend.host, backend.port)
+            reader, writer = await asyncio.open_connection(at.host, at.port, limit=PAGE_BYTES_MAX)
             try:
-                writer.write(request.encode())
-                page = await reader.read(PAGE_BYTES_MAX)
-                while more := await reader.read(PAGE_BYTES_MAX):
-                    page += more
-                    if len(page) > PAGE_BYTES_MAX:
-                        return ""
-                return page.decode(errors="replace")
+                writer.write(request)
+                head = await reader.readuntil(b"\r\n\r\n")
+                found = LENGTH.search(head)
+                if (
+                    found is None
+                ):  # in chunks, or until it hangs up: lines are looked for, so either will do
+                    return (await reader.readuntil(b"\r\n0\r\n")).decode(errors="replace")
+                return (await reader.readexactly(int(found[1]))).decode(errors="replace")
             finally:
                 writer.close()
     return ""

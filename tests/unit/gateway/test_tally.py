@@ -124,6 +124,7 @@ def test_latencies_are_told_as_what_nine_in_ten_of_the_newest_are_not_above() ->
     tally = Tally("e")
     for hundredths in range(1, 101):
         tally.began(hundredths / 100)
-        tally.generated(hundredths / 1000)
+        usage = Usage(prompt_tokens=1, completion_tokens=11)
+        tally.answered(usage, 2.0, hundredths / 100)
     told = tally.demand_always(tally.counts())
-    assert (told["ttft_ms"], told["tpot_ms"]) == (940, 94)
+    assert (told["ttft_ms"], told["tpot_ms"], tally.mean_s) == (940, 94, 2.0)

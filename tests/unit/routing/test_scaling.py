@@ -91,7 +91,8 @@ def test_what_was_needed_stays_for_a_while_and_goes_step_by_step() -> None:
         high = after(high, 4, now_ms=at_ms)
     held = target(4, high, current=10, now_ms=later_ms)
     assert held.replicas == 10 and "within the last 60 s" in held.why
-    current, now_ms, load, seen = 10, NOW_MS + 90_000, held.load, []
+    seen: list[int] = []
+    current, now_ms, load = 10, NOW_MS + 90_000, held.load
     for _ in range(40):
         found = target(4, after(load, 4, now_ms=now_ms), current=current, now_ms=now_ms)
         current, load = found.replicas, found.load
