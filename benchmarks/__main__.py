@@ -27,8 +27,10 @@ ALL = (
     "scale",
     "reclaim",
     "estimates",
+    "changes",
     "lives",
     "autoscale",
+    "gateway",
 )
 
 

@@ -10,7 +10,8 @@ from gigawatt.gateway.call import Call
 from gigawatt.gateway.client import NEVER_S, ClientConnection
 from gigawatt.gateway.endpoints import Endpoint
 from gigawatt.gateway.errors import ErrorReply
-from gigawatt.gateway.relay import Relay
+from gigawatt.gateway.meter import NO_USAGE
+from gigawatt.gateway.relay import ERROR_FROM, Relay
 from gigawatt.gateway.replica import Backend, ReplicaConnection, ReplyHead
 from gigawatt.gateway.request import Request
 from gigawatt.gateway.routes import origin_form
@@ -19,7 +20,6 @@ from gigawatt.gateway.waiting import Wait, end_in_stream, tell
 from gigawatt.gateway.wiring import Wiring
 
 CLIENT_LEFT = "499"
-BYTES_PER_TOKEN = 4  # of English text, about
 
 log = logging.getLogger(__name__)
 
@@ -50,21 +50,18 @@ class Exchange:
     """An Answer to its client, a Waiter in its endpoint's line, and the ReplySink of its replica's connection."""
 
     __slots__ = (
-        "_at_replica_s",
         "_backend",
         "_body",
         "_client",
         "_connecting",
         "_connection",
         "_endpoint",
-        "_first_s",
         "_model",
         "_phase",
         "_relay",
         "_replica",
         "_request",
         "_retried",
-        "_streams",
         "_strip_usage",
         "_wait",
         "_wiring",
@@ -84,7 +81,7 @@ class Exchange:
         self._client = client
         self._request = request
         self._body = call.body
-        self._streams = call.stream
+        self._model = call.model
         self._strip_usage = call.usage_added
         self._endpoint = endpoint
         self.affinity = affinity_of(endpoint.config.routing, call.fields, request.fields)
@@ -96,14 +93,12 @@ class Exchange:
         self._relay: Relay | None = None
         self._replica = ""  # the last one it was given
         self._retried = False
-        self._wait = Wait()
-        self._first_s = 0.0  # when the reply began
-        self._at_replica_s = 0.0  # when it was sent to one
+        self._wait = Wait(streams=call.stream)
 
     def start(self) -> None:
         endpoint = self._endpoint
         endpoint.touch()
-        backend = None if endpoint.line else endpoint.pick(self.affinity)
+        backend = None if endpoint.someone_waits else endpoint.pick(self.affinity)
         if backend is not None:
             self._send_to(backend)
             return
@@ -112,11 +107,9 @@ class Exchange:
         if refusal is not None:
             self._fail(refusal)
             return
-        position = endpoint.line.join(self)
+        position = endpoint.join(self)
         if position is None:
-            config = endpoint.config
-            ready = len(endpoint.backends)
-            self._fail(errors.queue_full(config.served_name, limit=config.queue_max, ready=ready))
+            self._fail(endpoint.full())
             return
         self._wait.position, self._wait.expected_s = position, expected_s
         self._line_up()
@@ -127,7 +120,7 @@ class Exchange:
 
     @property
     def prompt_tokens(self) -> int:
-        return len(self._body) // BYTES_PER_TOKEN
+        return len(self._body) // 4  # bytes of English text, about
 
     def turn_away(self, error: ErrorReply) -> None:
         self._fail(error)
@@ -139,7 +132,7 @@ class Exchange:
 
     def keep_alive(self, position: int, now_s: float) -> None:
         """A stream is begun when it has waited a while: comments tell of the line, which clients pass over."""
-        if not self._streams or now_s - self._wait.told_s < self._wiring.limits.keep_alive_s:
+        if not self._wait.streams or now_s - self._wait.told_s < self._wiring.limits.keep_alive_s:
             return
         self._wait.told_s = now_s
         expected_s = self._endpoint.expected_wait_s(position)
@@ -152,7 +145,8 @@ class Exchange:
         self._leave()
         self._count(CLIENT_LEFT)
         if relay is not None:
-            self._meter(relay.usage, expected=False)
+            self._meter(relay.usage, relay.status)
+        self._settle(None if relay is not None else NO_USAGE)
 
     def expire(self) -> None:
         model = self._endpoint.config.served_name
@@ -190,10 +184,10 @@ class Exchange:
         if self._relay.passes:  # so it cannot be sent again
             self._body = b""
             self._client.drop_body()
-        seconds = self._wiring.monotonic_s() - self._request.started_s
+        self._wait.first_s = self._wiring.monotonic_s()
+        seconds = self._wait.first_s - self._request.started_s
         self._wiring.metrics.first_byte_s.observe(self._endpoint.config.id, seconds)
         self._endpoint.tally.began(seconds)
-        self._first_s = self._request.started_s + seconds
         self._await_bytes()
 
     def reply_body(self, data: bytes) -> None:
@@ -210,11 +204,11 @@ class Exchange:
             return
         self._leave()
         self._count(str(relay.status))
-        usage, now_s = relay.end(), self._wiring.monotonic_s()
-        if relay.succeeded:
-            streamed_s = (now_s - self._first_s) * self._streams
-            self._endpoint.tally.answered(usage, now_s - self._at_replica_s, streamed_s)
-        self._meter(usage, expected=relay.succeeded)
+        usage = relay.final_usage()
+        if relay.status < ERROR_FROM:
+            self._wait.answered(self._endpoint.tally, usage, now_s=self._wiring.monotonic_s())
+        self._meter(usage, relay.status, whole=True)  # before the client has all of it
+        relay.end()
 
     def reply_lost(self, kind: str, detail: str) -> None:
         connection, self._connection = self._connection, None
@@ -230,7 +224,7 @@ class Exchange:
 
     def _line_up(self) -> None:
         self._move(Phase.WAITING)
-        self._endpoint.tally.queued = len(self._endpoint.line)
+        self._endpoint.count_line()
         self._wiring.metrics.queue_waits.add(self._endpoint.config.id)
         self._wait.joined_s = self._wait.told_s = self._wiring.monotonic_s()
         self._client.deadline_s = self._wait.joined_s + self._endpoint.config.queue_timeout_s
@@ -243,7 +237,7 @@ class Exchange:
     def _send_to(self, backend: Backend) -> None:
         self._backend = backend
         self._replica = backend.id
-        self._at_replica_s = self._wiring.monotonic_s()
+        self._wait.sent_s = self._wiring.monotonic_s()
         self._endpoint.occupy(backend, self.affinity)
         connection = backend.lease()
         if connection is None:
@@ -313,12 +307,15 @@ class Exchange:
         self._leave()
         if relay is not None and relay.passes:
             self._count(str(relay.status))
-            self._meter(relay.died(error), expected=False)
+            self._meter(relay.usage, relay.status)
+            relay.died(error)
         elif self._client.begun:  # by what was said while it waited
             self._count(str(error.status))
+            self._settle(NO_USAGE)
             end_in_stream(self._client, error)
         else:
             self._count(str(error.status))
+            self._settle(NO_USAGE)
             self._client.reply_error(error, self._own_lines())
 
     def _leave(self) -> None:
@@ -349,7 +346,8 @@ class Exchange:
             self._client.deadline_s = self._wiring.monotonic_s() + limit_s
 
     def _own_lines(self) -> list[bytes]:
-        lines: list[bytes] = []
+        grant = self._request.grant
+        lines: list[bytes] = list(grant.lines) if grant is not None else []
         if self._replica:
             lines.append(b"x-gigawatt-replica: %b\r\n" % self._replica.encode())
         return [*lines, *self._wait.lines()]
@@ -377,18 +375,25 @@ class Exchange:
         if self._backend is not None and kind != "timeout":
             self._endpoint.shun(self._backend)
 
-    def _meter(self, usage: Usage | None, *, expected: bool) -> None:
-        """A replica has answered; `expected` is whether it should have stated its usage."""
+    def _meter(self, usage: Usage | None, status: int, *, whole: bool = False) -> None:
+        """A replica has answered, the `whole` of its reply or a part."""
         endpoint_id, metrics = self._endpoint.config.id, self._wiring.metrics
         self._endpoint.tally.requests += 1
+        good, key = status < ERROR_FROM, self._request.key
+        assert key is not None
+        counted = not good or self._wiring.meter.add(key, self._endpoint.config, self._model, usage)
+        self._settle(usage if good else NO_USAGE)
+        if good and not (counted and (usage or not whole)):
+            metrics.unmetered.add(endpoint_id)
         if usage is None:
-            if expected:
-                metrics.unmetered.add(endpoint_id)
             return
         self._endpoint.tally.add(usage)
-        metrics.tokens.add(endpoint_id, "prompt", amount=usage.prompt_tokens)
-        metrics.tokens.add(endpoint_id, "cached", amount=usage.cached_tokens)
-        metrics.tokens.add(endpoint_id, "completion", amount=usage.completion_tokens)
+        metrics.add_tokens(endpoint_id, usage)
+
+    def _settle(self, usage: Usage | None) -> None:
+        grant, self._request.grant = self._request.grant, None
+        if grant is not None:
+            grant.settle(usage, now_s=self._wiring.monotonic_s())
 
     def _move(self, phase: Phase) -> None:
         assert phase in NEXT_PHASES[self._phase], f"{self._phase} -> {phase}"

@@ -66,6 +66,7 @@ class Tally:
         "prompt_tokens",
         "queued",
         "requests",
+        "told_ms",
     )
 
     def __init__(self, endpoint_id: str) -> None:
@@ -78,6 +79,7 @@ class Tally:
         self.completion_tokens = 0
         self.backlog_tokens = 0  # of the prompts in line, about
         self.cache_percent = 0  # of the fullest KV cache of its replicas
+        self.told_ms = (0, 0)  # TTFT and TPOT, where others have measured them
         self._ttft_s: deque[float] = deque(maxlen=LATENCIES_KEPT)
         self._tpot_s: deque[float] = deque(maxlen=LATENCIES_KEPT)
         self.mean_s = 0.0  # that a request takes at a replica, of late
@@ -145,8 +147,8 @@ class Tally:
                 if (more := total_ms - self._busy[replica].reported_ms)
             },
             backlog_tokens=self.backlog_tokens,
-            ttft_ms=_high_ms(self._ttft_s),
-            tpot_ms=_high_ms(self._tpot_s),
+            ttft_ms=max(self.told_ms[0], _high_ms(self._ttft_s)),
+            tpot_ms=max(self.told_ms[1], _high_ms(self._tpot_s)),
             cache_percent=self.cache_percent,
         )
 

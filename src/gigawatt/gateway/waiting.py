@@ -5,21 +5,40 @@ import math
 from gigawatt.gateway.client import ClientConnection
 from gigawatt.gateway.errors import ErrorReply
 from gigawatt.gateway.relay import EVENT_STREAM
+from gigawatt.gateway.tally import Tally
+from gigawatt.gateway.usage import Usage
 
 Lines = list[bytes]
 
 
 class Wait:
-    """Of one request."""
+    """Of one request: for its turn, and for its reply. Times are on the monotonic clock."""
 
-    __slots__ = ("expected_s", "joined_s", "position", "told_s", "waited_s")
+    __slots__ = (
+        "expected_s",
+        "first_s",
+        "joined_s",
+        "position",
+        "sent_s",
+        "streams",
+        "told_s",
+        "waited_s",
+    )
 
-    def __init__(self) -> None:
+    def __init__(self, *, streams: bool) -> None:
+        self.streams = streams
+        self.sent_s = 0.0  # when it was sent to a replica
+        self.first_s = 0.0  # when the reply began
         self.position = 0  # in line when it joined, from 1; 0 if it never waited
         self.expected_s: float | None = None  # as it was when it joined
         self.waited_s = 0.0
         self.joined_s = 0.0
         self.told_s = 0.0  # when its client last heard of the line
+
+    def answered(self, tally: Tally, usage: Usage | None, *, now_s: float) -> None:
+        """The reply is whole: count how long it took."""
+        streamed_s = now_s - self.first_s if self.streams else 0.0
+        tally.answered(usage, now_s - self.sent_s, streamed_s)
 
     def lines(self) -> Lines:
         """Header lines."""
