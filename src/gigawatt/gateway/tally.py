@@ -79,7 +79,7 @@ class Tally:
         self.completion_tokens = 0
         self.backlog_tokens = 0  # of the prompts in line, about
         self.cache_percent = 0  # of the fullest KV cache of its replicas
-        self.told_ms = (0, 0)  # TTFT and TPOT, where others have measured them
+        self.told_ms: tuple[int, int] = (0, 0)  # TTFT and TPOT, where others have measured them
         self._ttft_s: deque[float] = deque(maxlen=LATENCIES_KEPT)
         self._tpot_s: deque[float] = deque(maxlen=LATENCIES_KEPT)
         self.mean_s = 0.0  # that a request takes at a replica, of late
