@@ -84,9 +84,7 @@ class Client:
         the context in use; else the instance in the user's data directory. `project`, else GIGAWATT_PROJECT, is where
         names are looked for, new objects are made and lists look.
 
-        Raises:
-            UnreachableError: no instance is named and none runs on this machine.
-            RefusalError: there is no such context.
+        Raises UnreachableError where no instance is named and none runs here, RefusalError for an unknown context.
         """
         self.address: Address = discover(
             api_url=api_url,
