@@ -113,6 +113,8 @@ def test_a_trace_is_played_against_it(served: Instance) -> None:
 
 
 def test_how_long_it_took_to_start_is_shown_stage_by_stage(served: Instance) -> None:
+    asked = gw(served, "chat", "smollm2", "Hello", "--max-tokens", "1")
+    assert asked.returncode == 0, asked.stderr
     view = json.loads(gw(served, "endpoints", "smollm2", "-o", "json").stdout)
     assert set(view["start"]) == {"place_ms", "fetch_ms", "launch_ms", "load_ms"}
     assert view["start"]["load_ms"] > 0
