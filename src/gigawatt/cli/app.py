@@ -43,15 +43,19 @@ SECTIONS = {
     "Build": {
         "dev": _entry("dev", "dev", "Work on a node: JupyterLab, VS Code or a shell."),
         "env": _entry("env", "env", "Build, list, compare and prune environments."),
-        "models": _entry("models", "models", "List, show, push, import and alias models."),
+        "models": _entry("models", "models", "List, show, pull, push and alias models."),
         "data": _entry("data", "data", "Push, pull, list and compare data sets."),
         "lineage": _entry(
             "lineage", "lineage", "Show what a model was made from, and what serves it."
         ),
     },
     "Serve": {
-        "serve": _entry("serve", "serve", "Serve a model: a file, or MODEL and a command."),
+        "serve": _entry(
+            "serve", "serve", "Serve a model: a file, MODEL by a runtime or a command."
+        ),
         "endpoints": _entry("endpoints", "endpoints", "List, show and stop endpoints."),
+        "bench": _entry("bench", "bench", "Play public traces against an endpoint."),
+        "chat": _entry("chat", "chat", "Talk to an endpoint in the terminal."),
     },
     "Account": {
         "usage": _entry("usage", "usage", "Show requests and tokens, by key and endpoint."),

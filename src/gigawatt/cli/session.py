@@ -41,6 +41,22 @@ class Session:
         """When this command began, for ages."""
         return clock.now_ms()
 
+    def start_where_none_runs(self) -> None:
+        """Start an instance on this machine, as `gw up --detach`, where none is named and none runs. Raises RefusalError."""
+        from gigawatt.sdk.errors import UnreachableError
+
+        try:
+            self.client.instance()
+        except UnreachableError:
+            address = self.__dict__.pop("client").address if "client" in self.__dict__ else None
+            if any(self._named.values()) or (address is not None and not address.local):
+                raise
+            from gigawatt import server, settings
+
+            self.say("no instance runs here: starting one (gw down stops it)")
+            options = server.UpOptions(settings=settings.from_environment(), detach=True)
+            server.up(options, ready=lambda instance: self.say(f"api at {instance.api_url}"))
+
     def close(self) -> None:
         if "client" in self.__dict__:
             self.client.close()

@@ -105,6 +105,9 @@ def _endpoint(world: World, endpoint: Endpoint) -> dict[str, Any]:
         "message": endpoint.message,
         "replicas": [_replica(replica) for replica in there if replica.ready],
         "starting": sum(not replica.ready for replica in there),
+        "gauges_of": spec.runtime.value if spec.scaling and spec.scaling.cache_percent else "",
+        "starting_ms": min((r.queued_ms for r in there if not r.ready), default=0),
+        "start_ms": endpoint.start.total_ms if endpoint.start else 0,
         "min": spec.replicas_min,
         "max": spec.replicas_max,
     }

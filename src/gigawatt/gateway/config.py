@@ -52,6 +52,9 @@ class EndpointConfig:
     message: str
     replicas: tuple[ReplicaConfig, ...]
     created_ms: int
+    gauges_of: str = ""  # the runtime whose gauges the control plane wants to hear of
+    start_ms: int = 0  # that a replica took to start when one last did; 0: not known
+    starting_ms: int = 0  # since when one is starting; 0: none is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +139,9 @@ def _endpoint(item: object, at: str) -> EndpointConfig:
         message=_text(fields, "message", at, default=""),
         replicas=tuple(sorted(replicas, key=lambda replica: replica.id)),
         created_ms=_integer(fields, "created_ms", at, default=0),
+        gauges_of=_text(fields, "gauges_of", at, default=""),
+        start_ms=_integer(fields, "start_ms", at, default=0),
+        starting_ms=_integer(fields, "starting_ms", at, default=0),
     )
 
 

@@ -141,6 +141,10 @@ class Crew:
         tally = self.tallies[endpoint]
         tally.in_flight = sum(demand["in_flight"] for demand in there)
         tally.queued = sum(demand["queued"] for demand in there)
+        tally.backlog_tokens = sum(demand["backlog_tokens"] for demand in there)
+        tally.cache_percent = max((demand["cache_percent"] for demand in there), default=0)
+        ttft_ms = max((demand["ttft_ms"] for demand in there), default=0)
+        tally.told_ms = (ttft_ms, max((demand["tpot_ms"] for demand in there), default=0))
 
 
 class Worker:

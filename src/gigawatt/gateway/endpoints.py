@@ -5,7 +5,13 @@ from typing import Protocol
 from gigawatt.gateway.access import GONE
 from gigawatt.gateway.affinity import Affinity
 from gigawatt.gateway.config import EndpointConfig, ReplicaConfig
-from gigawatt.gateway.errors import ErrorReply, endpoint_deleted, endpoint_failed
+from gigawatt.gateway.errors import (
+    ErrorReply,
+    endpoint_deleted,
+    endpoint_failed,
+    queue_full,
+    starts_too_late,
+)
 from gigawatt.gateway.line import Line
 from gigawatt.gateway.replica import Backend
 from gigawatt.gateway.subjects import line_row
@@ -31,7 +37,16 @@ class Waiter(Protocol):
 
     def assign(self, backend: Backend) -> None: ...
 
+    @property
+    def prompt_tokens(self) -> int:
+        """About how many."""
+        ...
+
     def turn_away(self, error: ErrorReply) -> None: ...
+
+    def keep_alive(self, position: int, now_s: float) -> None:
+        """Tell its client, where it can be told, that it still waits."""
+        ...
 
 
 class Endpoint:
@@ -39,6 +54,7 @@ class Endpoint:
 
     __slots__ = (
         "_all",
+        "_hoped_until_s",
         "_looking_again",
         "_seen",
         "_shunning_until_s",
@@ -57,6 +73,7 @@ class Endpoint:
         self.backends: list[Backend] = []  # the ready ones, by id
         self._all: dict[ReplicaConfig, Backend] = {}  # by everything but readiness
         self._seen = PrefixIndex()
+        self._hoped_until_s = 0.0  # while one who was sent away may come back for a replica
         self._shunning_until_s = 0.0  # when the last shunned replica is trusted again
         self._wiring = wiring
         self._waiting = wiring.shares.of(line_row(config.id))
@@ -93,7 +110,7 @@ class Endpoint:
 
     def count_line(self) -> None:
         """The line is longer or shorter: tell, and look for room that other workers make."""
-        self.tally.queued = len(self.line)
+        self.note_line()
         self._waiting.set(len(self.line))
         if self.line and not self._looking_again and self._wiring.shares.table.workers > 1:
             self._looking_again = True
@@ -115,6 +132,47 @@ class Endpoint:
         if config.phase == EndpointPhase.FAILED and not self.backends:
             return endpoint_failed(config.served_name, config.message)
         return None
+
+    def full(self) -> ErrorReply:
+        """There is no more room in line."""
+        config = self.config
+        ready = len(self.backends)
+        return queue_full(config.served_name, limit=config.queue_max, ready=ready)
+
+    def expected_wait_s(self, position: int) -> float | None:
+        """How long one at that place in line has to wait, from how long a start and requests took; None: not known."""
+        config = self.config
+        rounds = (position - 1) // (config.concurrency * max(len(self.backends), 1))
+        busy_s = (rounds + bool(self.backends)) * self.tally.mean_s
+        if self.backends:
+            return busy_s if self.tally.mean_s else None
+        if not config.start_ms:
+            return None
+        passed_ms = self._wiring.wall_ms() - config.starting_ms if config.starting_ms else 0
+        return max(config.start_ms - passed_ms, 0) / 1000 + busy_s
+
+    def too_late(self, expected_s: float | None) -> ErrorReply | None:
+        """Why one who would wait that long for a start should not. The start is wanted all the same: it will be back."""
+        limit_s, model = self.config.queue_timeout_s, self.config.served_name
+        if expected_s is None or expected_s <= limit_s or self.backends:
+            return None
+        self._hoped_until_s = self._wiring.monotonic_s() + expected_s + limit_s
+        self.note_line()
+        self._wiring.report_demand()
+        return starts_too_late(model, expected_s=expected_s, deadline_s=limit_s)
+
+    def note_line(self) -> None:
+        """How many are in line: who was sent away until there is a replica counts as one."""
+        hoped_for = self._wiring.monotonic_s() < self._hoped_until_s
+        self.tally.queued = max(len(self.line), int(hoped_for))
+
+    def keep_alive(self) -> None:
+        """Look after the line: tell those in it who can be told, and count what they ask for."""
+        now_s = self._wiring.monotonic_s()
+        self.note_line()
+        self.tally.backlog_tokens = sum(each.prompt_tokens for each in self.line)
+        for position, waiter in enumerate(self.line, start=1):
+            waiter.keep_alive(position, now_s)
 
     def occupy(self, backend: Backend, affinity: Affinity | None) -> None:
         if affinity is not None and affinity.blocks:

@@ -1,6 +1,7 @@
 """The errors that callers of models see: values, in OpenAI's shape, each with its HTTP status."""
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
@@ -136,6 +137,17 @@ def queue_timeout(model: str, *, waited_s: float, ready: int) -> ErrorReply:
         message=f"The request waited {waited_s:.0f} s for `{model}`: {why}.",
         type=SERVER,
         retry_after_s=BUSY_RETRY_S if ready else STARTING_RETRY_S,
+    )
+
+
+def starts_too_late(model: str, *, expected_s: float, deadline_s: float) -> ErrorReply:
+    return ErrorReply(
+        status=503,
+        code="starting",
+        message=f"A replica of `{model}` is expected in {expected_s:.0f} s, and a request may wait for "
+        f"{deadline_s:.0f} s.",
+        type=SERVER,
+        retry_after_s=max(math.ceil(expected_s), 1),
     )
 
 

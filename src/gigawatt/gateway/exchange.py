@@ -16,6 +16,7 @@ from gigawatt.gateway.replica import Backend, ReplicaConnection, ReplyHead
 from gigawatt.gateway.request import Request
 from gigawatt.gateway.routes import origin_form
 from gigawatt.gateway.usage import Usage
+from gigawatt.gateway.waiting import Wait, end_in_stream, tell
 from gigawatt.gateway.wiring import Wiring
 
 CLIENT_LEFT = "499"
@@ -55,16 +56,14 @@ class Exchange:
         "_connecting",
         "_connection",
         "_endpoint",
-        "_joined_s",
         "_model",
         "_phase",
-        "_position",
         "_relay",
         "_replica",
         "_request",
         "_retried",
         "_strip_usage",
-        "_waited_s",
+        "_wait",
         "_wiring",
         "affinity",
         "avoid",
@@ -94,9 +93,7 @@ class Exchange:
         self._relay: Relay | None = None
         self._replica = ""  # the last one it was given
         self._retried = False
-        self._position = 0  # in line when it joined, from 1; 0 if it never waited
-        self._joined_s = 0.0
-        self._waited_s = 0.0
+        self._wait = Wait(streams=call.stream)
 
     def start(self) -> None:
         endpoint = self._endpoint
@@ -105,22 +102,25 @@ class Exchange:
         if backend is not None:
             self._send_to(backend)
             return
-        refusal = endpoint.refusal()
+        expected_s = endpoint.expected_wait_s(len(endpoint.line) + 1)
+        refusal = endpoint.refusal() or endpoint.too_late(expected_s)
         if refusal is not None:
             self._fail(refusal)
             return
         position = endpoint.join(self)
         if position is None:
-            config = endpoint.config
-            ready = len(endpoint.backends)
-            self._fail(errors.queue_full(config.served_name, limit=config.queue_max, ready=ready))
+            self._fail(endpoint.full())
             return
-        self._position = position
-        self._wait()
+        self._wait.position, self._wait.expected_s = position, expected_s
+        self._line_up()
         if position == 1:
             self._wiring.report_demand()
 
     # As a Waiter, and as an Answer.
+
+    @property
+    def prompt_tokens(self) -> int:
+        return len(self._body) // 4  # bytes of English text, about
 
     def turn_away(self, error: ErrorReply) -> None:
         self._fail(error)
@@ -129,6 +129,14 @@ class Exchange:
         self._stop_waiting()
         self._client.deadline_s = NEVER_S
         self._send_to(backend)
+
+    def keep_alive(self, position: int, now_s: float) -> None:
+        """A stream is begun when it has waited a while: comments tell of the line, which clients pass over."""
+        if not self._wait.streams or now_s - self._wait.told_s < self._wiring.limits.keep_alive_s:
+            return
+        self._wait.told_s = now_s
+        expected_s = self._endpoint.expected_wait_s(position)
+        tell(self._client, self._own_lines(), position=position, expected_s=expected_s)
 
     def cancel(self) -> None:
         if self._phase is Phase.ENDED:
@@ -146,7 +154,7 @@ class Exchange:
             case Phase.WAITING:
                 self._stop_waiting()
                 ready = len(self._endpoint.backends)
-                self._fail(errors.queue_timeout(model, waited_s=self._waited_s, ready=ready))
+                self._fail(errors.queue_timeout(model, waited_s=self._wait.waited_s, ready=ready))
             case Phase.SENT | Phase.REPLYING:
                 limits, sent = self._wiring.limits, self._phase is Phase.SENT
                 limit_s = limits.first_byte_s if sent else limits.between_bytes_s
@@ -173,11 +181,13 @@ class Exchange:
             self._connection.pause()
         self._relay = Relay(self._client, reply, self._own_lines(), self._wiring.limits)
         self._relay.open(strip_usage=self._strip_usage)
-        if self._client.begun:  # so it cannot be sent again
+        if self._relay.passes:  # so it cannot be sent again
             self._body = b""
             self._client.drop_body()
-        seconds = self._wiring.monotonic_s() - self._request.started_s
+        self._wait.first_s = self._wiring.monotonic_s()
+        seconds = self._wait.first_s - self._request.started_s
         self._wiring.metrics.first_byte_s.observe(self._endpoint.config.id, seconds)
+        self._endpoint.tally.began(seconds)
         self._await_bytes()
 
     def reply_body(self, data: bytes) -> None:
@@ -194,9 +204,10 @@ class Exchange:
             return
         self._leave()
         self._count(str(relay.status))
-        self._meter(
-            relay.final_usage(), relay.status, whole=True
-        )  # before the client has all of it
+        usage = relay.final_usage()
+        if relay.status < ERROR_FROM:
+            self._wait.answered(self._endpoint.tally, usage, now_s=self._wiring.monotonic_s())
+        self._meter(usage, relay.status, whole=True)  # before the client has all of it
         relay.end()
 
     def reply_lost(self, kind: str, detail: str) -> None:
@@ -211,21 +222,22 @@ class Exchange:
 
     # From one step to the next.
 
-    def _wait(self) -> None:
+    def _line_up(self) -> None:
         self._move(Phase.WAITING)
         self._endpoint.count_line()
         self._wiring.metrics.queue_waits.add(self._endpoint.config.id)
-        self._joined_s = self._wiring.monotonic_s()
-        self._client.deadline_s = self._joined_s + self._endpoint.config.queue_timeout_s
+        self._wait.joined_s = self._wait.told_s = self._wiring.monotonic_s()
+        self._client.deadline_s = self._wait.joined_s + self._endpoint.config.queue_timeout_s
 
     def _stop_waiting(self) -> None:
-        waited_s = self._wiring.monotonic_s() - self._joined_s
-        self._waited_s += waited_s
+        waited_s = self._wiring.monotonic_s() - self._wait.joined_s
+        self._wait.waited_s += waited_s
         self._wiring.metrics.queue_wait_s.observe(self._endpoint.config.id, waited_s)
 
     def _send_to(self, backend: Backend) -> None:
         self._backend = backend
         self._replica = backend.id
+        self._wait.sent_s = self._wiring.monotonic_s()
         self._endpoint.occupy(backend, self.affinity)
         connection = backend.lease()
         if connection is None:
@@ -270,7 +282,8 @@ class Exchange:
         """The replica has failed the request: once, and as long as the client has seen nothing, ask another one."""
         endpoint, backend = self._endpoint, self._backend
         assert backend is not None
-        if self._client.begun or self._retried or not endpoint.has_other_than(backend):
+        passed = self._relay is not None and self._relay.passes
+        if passed or self._retried or not endpoint.has_other_than(backend):
             model = endpoint.config.served_name
             self._fail(errors.upstream_failed(f"The replica of `{model}` failed: {detail}."))
             return
@@ -284,18 +297,22 @@ class Exchange:
             self._send_to(other)
         else:
             endpoint.line.rejoin(self)
-            self._position = self._position or 1
-            self._wait()
+            self._wait.position = self._wait.position or 1
+            self._line_up()
         endpoint.dispatch()
 
     def _fail(self, error: ErrorReply) -> None:
         """End it with an error, however far it has come."""
         relay = self._relay
         self._leave()
-        if self._client.begun and relay is not None:
+        if relay is not None and relay.passes:
             self._count(str(relay.status))
             self._meter(relay.usage, relay.status)
             relay.died(error)
+        elif self._client.begun:  # by what was said while it waited
+            self._count(str(error.status))
+            self._settle(NO_USAGE)
+            end_in_stream(self._client, error)
         else:
             self._count(str(error.status))
             self._settle(NO_USAGE)
@@ -333,13 +350,7 @@ class Exchange:
         lines: list[bytes] = list(grant.lines) if grant is not None else []
         if self._replica:
             lines.append(b"x-gigawatt-replica: %b\r\n" % self._replica.encode())
-        if self._position:
-            waited_ms = round(self._waited_s * 1000)
-            lines.append(
-                b"x-gigawatt-queue-position: %d\r\nx-gigawatt-queue-wait-ms: %d\r\n"
-                % (self._position, waited_ms)
-            )
-        return lines
+        return [*lines, *self._wait.lines()]
 
     def _count(self, status: str) -> None:
         endpoint_id = self._endpoint.config.id
@@ -377,9 +388,7 @@ class Exchange:
         if usage is None:
             return
         self._endpoint.tally.add(usage)
-        metrics.tokens.add(endpoint_id, "prompt", amount=usage.prompt_tokens)
-        metrics.tokens.add(endpoint_id, "cached", amount=usage.cached_tokens)
-        metrics.tokens.add(endpoint_id, "completion", amount=usage.completion_tokens)
+        metrics.add_tokens(endpoint_id, usage)
 
     def _settle(self, usage: Usage | None) -> None:
         grant, self._request.grant = self._request.grant, None

@@ -152,6 +152,7 @@ class Gateway:
         for client in [client for client in self.clients if client.deadline_s <= now_s]:
             client.expire()
         for endpoint in self.endpoints.running.values():
+            endpoint.keep_alive()
             endpoint.drop_stale(keep=True)
 
     def drain(self) -> None:

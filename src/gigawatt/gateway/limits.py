@@ -46,6 +46,7 @@ class Limits:
         4.0  # an idle one is kept; below the 5 s after which many Python servers hang up
     )
     # Of the process.
+    keep_alive_s: float = 5.0  # a stream that waits in line is told of it this often, from then on
     sweep_s: float = 0.5  # how often deadlines are looked at, and so how late they may be noticed
     report_s: float = 0.5  # between demand reports, while something changes
     report_idle_s: float = 5.0  # between reports of everything

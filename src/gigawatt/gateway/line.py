@@ -1,6 +1,7 @@
 """The line of requests that wait for a replica: first come, first served, and bounded."""
 
 from collections import OrderedDict
+from collections.abc import Iterator
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -17,6 +18,10 @@ class Line(Generic[T]):
 
     def __len__(self) -> int:
         return len(self._tickets)
+
+    def __iter__(self) -> Iterator[T]:
+        """In order, as they stand now."""
+        return iter(tuple(self._tickets))
 
     def join(self, ticket: T) -> int | None:
         """The position taken, from 1; None when the line is full."""

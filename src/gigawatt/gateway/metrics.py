@@ -3,6 +3,8 @@
 from bisect import bisect_left
 from collections.abc import Mapping
 
+from gigawatt.gateway.usage import Usage
+
 PREFIX = "gigawatt_gateway_"
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 
@@ -124,6 +126,12 @@ class Metrics:
         self.control_up = Counter(
             "control_plane_up", "1 while the control plane answers.", kind="gauge"
         )
+
+    def add_tokens(self, endpoint: str, usage: Usage) -> None:
+        """What a reply stated."""
+        self.tokens.add(endpoint, "prompt", amount=usage.prompt_tokens)
+        self.tokens.add(endpoint, "cached", amount=usage.cached_tokens)
+        self.tokens.add(endpoint, "completion", amount=usage.completion_tokens)
 
     def forget(self, endpoint: str) -> None:
         """Drop the series of an endpoint that is gone."""

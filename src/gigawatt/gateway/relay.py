@@ -17,6 +17,7 @@ from gigawatt.gateway.usage import TAIL_BYTES, Usage, UsageFilter, usage_of_body
 
 EXCERPT_CHARS = 500  # of a replica's own error text
 ERROR_FROM = 400
+EVENT_STREAM = b"text/event-stream"
 KEPT_LINES = (head.OWN_PREFIX, b"retry-after:", b"x-ratelimit-")
 END_MARK = b"[DONE]"
 END_MARK_WITHIN_BYTES = 64  # of the end of a stream
@@ -60,13 +61,14 @@ class Relay:
     def open(self, *, strip_usage: bool) -> None:
         """Begin at once if it is a stream of events."""
         fields = dict(self._head.headers)
-        if fields.get(b"content-type", b"").startswith(b"text/event-stream"):
+        if fields.get(b"content-type", b"").startswith(EVENT_STREAM):
             self._mode = Mode.EVENTS
             self._filter = UsageFilter(
                 strip=strip_usage and b"content-encoding" not in fields,
                 event_bytes_max=self._limits.event_bytes,
             )
-            self._client.begin(self._head.status, self._lines, None)
+            if not self._client.begun:  # by what was said while it waited
+                self._client.begin(self._head.status, self._lines, None)
 
     def body(self, data: bytes) -> None:
         if self._filter is not None:
@@ -79,7 +81,7 @@ class Relay:
         else:
             self._held.append(data)
             self._held_bytes += len(data)
-            if self._held_bytes > self._limits.held_reply_bytes:
+            if self._held_bytes > self._limits.held_reply_bytes and not self._client.begun:
                 self._let_go()
 
     def final_usage(self) -> Usage | None:
@@ -95,6 +97,9 @@ class Relay:
         """Let the client have what is left of the reply."""
         if self._mode is not Mode.HELD:
             self._client.send(self._rest)
+            self._client.end()
+        elif self._client.begun:  # as a stream, which this is not
+            self._client.send(_wrapped(self._head.status, self._tail).event())
             self._client.end()
         elif self._head.status >= ERROR_FROM and not _is_openai_error(self._tail):
             self._client.reply_error(_wrapped(self._head.status, self._tail), self._own_lines())
@@ -120,6 +125,11 @@ class Relay:
             return END_MARK not in self._tail
         is_json = b"json" in dict(self._head.headers).get(b"content-type", b"")
         return self._mode is Mode.HELD and is_json and _parsed(b"".join(self._held)) is None
+
+    @property
+    def passes(self) -> bool:
+        """Some of the reply has gone to the client, so that no other can take its place."""
+        return self._mode is not Mode.HELD
 
     @property
     def usage(self) -> Usage | None:

@@ -14,6 +14,7 @@ from gigawatt.gateway.config import ConfigError
 from gigawatt.gateway.config_file import load_config
 from gigawatt.gateway.control_link import ControlLink
 from gigawatt.gateway.gateway import Gateway, keep_deadlines
+from gigawatt.gateway.gauges import follow_gauges
 from gigawatt.gateway.limits import Limits
 from gigawatt.gateway.meter import Meter
 from gigawatt.gateway.metrics import Metrics
@@ -63,6 +64,7 @@ class RunningGateway:
         self._tasks = [
             loop.create_task(keep_deadlines(self.gateway, every_s=every_s, idle_s=idle_s)),
             loop.create_task(link.run()),
+            loop.create_task(follow_gauges(self.gateway.endpoints)),
         ]
 
     async def ended(self) -> None:

@@ -4,12 +4,15 @@ Counts are sent as differences since the last report that was acknowledged. A re
 is sent again: counts arrive at least once, not exactly once.
 """
 
+from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TypedDict
 
 from gigawatt.gateway.busy import BusyTime
 from gigawatt.gateway.usage import Usage
+
+LATENCIES_KEPT = 64  # of the newest requests
 
 
 class EndpointDemand(TypedDict):
@@ -23,6 +26,10 @@ class EndpointDemand(TypedDict):
     prompt_tokens_more: int
     completion_tokens_more: int
     busy_ms_more: dict[str, int]  # by replica: for how long it had a request
+    backlog_tokens: int
+    ttft_ms: int
+    tpot_ms: int
+    cache_percent: int
 
 
 def _none() -> Mapping[str, int]:
@@ -47,13 +54,19 @@ class Tally:
     __slots__ = (
         "_acknowledged",
         "_busy",
+        "_tpot_s",
+        "_ttft_s",
+        "backlog_tokens",
+        "cache_percent",
         "completion_tokens",
         "id",
         "in_flight",
         "last_request_ms",
+        "mean_s",
         "prompt_tokens",
         "queued",
         "requests",
+        "told_ms",
     )
 
     def __init__(self, endpoint_id: str) -> None:
@@ -64,6 +77,12 @@ class Tally:
         self.requests = 0  # answered by a replica
         self.prompt_tokens = 0
         self.completion_tokens = 0
+        self.backlog_tokens = 0  # of the prompts in line, about
+        self.cache_percent = 0  # of the fullest KV cache of its replicas
+        self.told_ms: tuple[int, int] = (0, 0)  # TTFT and TPOT, where others have measured them
+        self._ttft_s: deque[float] = deque(maxlen=LATENCIES_KEPT)
+        self._tpot_s: deque[float] = deque(maxlen=LATENCIES_KEPT)
+        self.mean_s = 0.0  # that a request takes at a replica, of late
         self._acknowledged: Counts | None = None
         self._busy: dict[str, BusyTime] = {}  # by replica
 
@@ -73,6 +92,16 @@ class Tally:
         if found is None:
             found = self._busy[replica] = BusyTime(monotonic_s)
         return found
+
+    def began(self, ttft_s: float) -> None:
+        """A reply has begun so long after its request came."""
+        self._ttft_s.append(ttft_s)
+
+    def answered(self, usage: Usage | None, took_s: float, streamed_s: float) -> None:
+        """A replica has answered in `took_s`; from its first byte to its last a stream took `streamed_s`."""
+        self.mean_s = took_s if not self.mean_s else self.mean_s + (took_s - self.mean_s) / 8
+        if usage is not None and streamed_s and usage.completion_tokens > 1:
+            self._tpot_s.append(streamed_s / (usage.completion_tokens - 1))
 
     def add(self, usage: Usage) -> None:
         self.prompt_tokens += usage.prompt_tokens
@@ -117,6 +146,10 @@ class Tally:
                 for replica, total_ms in sorted(counts.busy_ms.items())
                 if (more := total_ms - self._busy[replica].reported_ms)
             },
+            backlog_tokens=self.backlog_tokens,
+            ttft_ms=max(self.told_ms[0], _high_ms(self._ttft_s)),
+            tpot_ms=max(self.told_ms[1], _high_ms(self._tpot_s)),
+            cache_percent=self.cache_percent,
         )
 
     def acknowledge(self, counts: Counts) -> None:
@@ -132,3 +165,9 @@ class Tally:
         gone = [each for each, busy in self._busy.items() if each not in known and busy.settled]
         for replica in gone:
             del self._busy[replica]
+
+
+def _high_ms(seconds: Collection[float]) -> int:
+    """What nine in ten are not above; 0 of none."""
+    ordered = sorted(seconds)
+    return round(ordered[len(ordered) * 9 // 10] * 1000) if ordered else 0

@@ -120,6 +120,7 @@ class Attempt:
     first_step_ms: int | None = None
     resumed_from: Checkpoint | None = None
     ready: bool = False  # replicas: readiness was seen
+    ready_ms: int | None = None  # replicas: when it was seen first
     port: int = 0  # replicas: where rank 0 serves
     places: tuple[int, ...] = ()  # of a stacked gang, how many each node holds; () is one each
     stopped_for: str = (

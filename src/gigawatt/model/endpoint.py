@@ -7,6 +7,8 @@ from gigawatt.model.attempt import Attempt
 from gigawatt.model.gang import Gang, GangKind, Shape
 from gigawatt.model.job import after_pause, suspects
 from gigawatt.model.plan import Claim
+from gigawatt.model.runtime import RuntimeName
+from gigawatt.model.scaling import NO_LOAD, LoadSeen, Scaling
 from gigawatt.model.volume import Mount, data_of
 
 ENDPOINT_LABEL = "endpoint"  # that replicas wear, with the name of theirs
@@ -73,6 +75,9 @@ class EndpointSpec:
     queue_max: int = 256  # requests that may wait for a replica
     queue_timeout_s: int = 300
     routing: Routing = Routing.LEAST
+    runtime: RuntimeName = RuntimeName.CUSTOM
+    scaling: Scaling | None = None
+    sleep_s: int = 0  # without a request until a replica sleeps, where its runtime can; 0: never
     readiness: Readiness = Readiness()
     priority: int = 100
     grace_s: int = 10
@@ -90,6 +95,24 @@ class Demand:
     requests: int = 0  # since the endpoint was made
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    backlog_tokens: int = 0  # of the prompts that wait, about
+    ttft_ms: int = 0  # of nine in ten of the newest requests at most; 0: not known
+    tpot_ms: int = 0
+    cache_percent: int = 0  # of the fullest KV cache
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartTimes:
+    """How long a replica took to its first readiness, stage by stage."""
+
+    place_ms: int  # from being wanted until it has nodes
+    fetch_ms: int  # until they have what it needs
+    launch_ms: int  # until its processes run
+    load_ms: int  # until it is ready: its runtime loads the model, and warms up
+
+    @property
+    def total_ms(self) -> int:
+        return self.place_ms + self.fetch_ms + self.launch_ms + self.load_ms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +177,9 @@ class Endpoint:
     failures: int = 0  # replicas that failed in a row
     not_before_ms: int = 0  # no new replica before this: the pause after a failure
     demand: Demand | None = None
+    start: StartTimes | None = None  # of the replica that became ready last
+    load: LoadSeen = NO_LOAD
+    why: str = ""  # there are as many replicas wanted as there are
     message: str = ""
     ended_ms: int | None = None
     version: int = 1

@@ -230,6 +230,10 @@ class DemandSeen:
     prompt_tokens_more: int = 0
     completion_tokens_more: int = 0
     busy_ms_more: tuple[tuple[str, int], ...] = ()  # by replica: for how long it had a request
+    backlog_tokens: int = 0  # of the prompts that wait, about
+    ttft_ms: int = 0  # of nine in ten of the newest requests at most
+    tpot_ms: int = 0
+    cache_percent: int = 0  # of the fullest KV cache
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from gigawatt.reconcile import environments, models, replicas, volumes
 from gigawatt.reconcile.projects import check_project
 from gigawatt.reconcile.turn import Turn
 from gigawatt.routing.autoscale import target_replicas
+from gigawatt.routing.load import with_requests
 
 FAILURES_MAX = 5  # replicas that fail in a row before the endpoint has failed
 
@@ -73,7 +74,9 @@ def scale(turn: Turn, endpoint: Endpoint) -> Endpoint:
         if replica.generation != endpoint.generation and not replica.stopping:
             replicas.retire(turn, replica)
     current = [r for r in replicas.of(turn, endpoint) if not r.stopping]
-    wanted = _wanted(turn, endpoint, current=len(current), ready=sum(r.ready for r in current))
+    endpoint, wanted = _wanted(
+        turn, endpoint, current=len(current), ready=sum(r.ready for r in current)
+    )
     for surplus in replicas.least_useful_first(current)[: max(len(current) - wanted, 0)]:
         replicas.retire(turn, surplus)
     if wanted > len(current) and turn.now_ms < endpoint.not_before_ms:
@@ -110,15 +113,21 @@ def _named(turn: Turn, command: PutEndpoint) -> Endpoint | None:
     return None
 
 
-def _wanted(turn: Turn, endpoint: Endpoint, *, current: int, ready: int) -> int:
+def _wanted(turn: Turn, endpoint: Endpoint, *, current: int, ready: int) -> tuple[Endpoint, int]:
+    """How many replicas, and the endpoint with why and what is remembered of its load."""
     if _resting_phase(turn, endpoint) is not None:
-        return 0
+        return replace(endpoint, why=""), 0
+    load, demand = endpoint.load, endpoint.demand
+    if endpoint.spec.scaling is not None and demand is not None:
+        requests = demand.in_flight + demand.queued
+        load = with_requests(load, requests, endpoint.spec.scaling, now_ms=turn.now_ms)
     target = target_replicas(
-        endpoint.spec, endpoint.demand, current=current, ready=ready, now_ms=turn.now_ms
+        endpoint.spec, demand, current=current, ready=ready, now_ms=turn.now_ms, load=load
     )
     if target.due_ms is not None:
         turn.due(target.due_ms, endpoint.id)
-    return target.replicas
+    remembered = replace(endpoint, why=target.why, load=target.load)
+    return (endpoint if remembered == endpoint else turn.touch(remembered)), target.replicas
 
 
 def _resting_phase(turn: Turn, endpoint: Endpoint) -> EndpointPhase | None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from gigawatt.model.attempt import Attempt, AttemptPhase, Evidence, Verdict
-from gigawatt.model.endpoint import ENDPOINT_LABEL, Demand, Endpoint, Replica
+from gigawatt.model.endpoint import ENDPOINT_LABEL, Demand, Endpoint, Replica, StartTimes
 from gigawatt.model.ledger import TimeClass
 from gigawatt.model.observation import DemandSeen, ReplicaReadiness
 from gigawatt.reconcile import attempts, uses
@@ -67,12 +67,28 @@ def readiness(turn: Turn, replica: Replica, attempt: Attempt, seen: ReplicaReadi
     """It answers, or has stopped answering, its readiness probe."""
     if attempt.ready == seen.ready or attempt.phase is not AttemptPhase.RUNNING:
         return
-    after = turn.put(replica.with_attempt(replace(attempt, ready=seen.ready)))
+    first = seen.ready and attempt.ready_ms is None
+    ready_ms = seen.at_ms if first else attempt.ready_ms
+    after = turn.put(replica.with_attempt(replace(attempt, ready=seen.ready, ready_ms=ready_ms)))
     endpoint = turn.world.endpoints[replica.endpoint]
     if seen.ready:
         uses.reclass(turn, after, attempt, TimeClass.SERVING_IDLE)
-        turn.put(replace(endpoint, failures=0, not_before_ms=0, message=""))
+        start = start_times(after) if first else endpoint.start
+        turn.put(replace(endpoint, failures=0, not_before_ms=0, message="", start=start))
     turn.emit("replica.ready" if seen.ready else "replica.unready", after, seen.detail)
+
+
+def start_times(replica: Replica) -> StartTimes | None:
+    """The stages of a replica that is ready: from when it was wanted, or its attempt before had ended."""
+    attempt = replica.attempt
+    if attempt is None or attempt.ready_ms is None:
+        return None
+    before = replica.attempts[-2].ended_ms if len(replica.attempts) > 1 else None
+    times = [before or replica.queued_ms]
+    for at_ms in (attempt.placed_ms, attempt.starting_ms, attempt.running_ms, attempt.ready_ms):
+        times.append(max(times[-1] if at_ms is None else at_ms, times[-1]))
+    place, fetch, launch, load = (after_ms - at_ms for at_ms, after_ms in itertools.pairwise(times))
+    return StartTimes(place_ms=place, fetch_ms=fetch, launch_ms=launch, load_ms=load)
 
 
 def demand(turn: Turn, endpoint: Endpoint, seen: DemandSeen) -> Endpoint:
@@ -86,6 +102,10 @@ def demand(turn: Turn, endpoint: Endpoint, seen: DemandSeen) -> Endpoint:
         requests=before.requests + seen.requests_more,
         prompt_tokens=before.prompt_tokens + seen.prompt_tokens_more,
         completion_tokens=before.completion_tokens + seen.completion_tokens_more,
+        backlog_tokens=seen.backlog_tokens,
+        ttft_ms=seen.ttft_ms,
+        tpot_ms=seen.tpot_ms,
+        cache_percent=seen.cache_percent,
     )
     changed = replace(endpoint, demand=after)
     for replica, busy_ms in seen.busy_ms_more:

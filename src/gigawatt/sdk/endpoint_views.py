@@ -10,6 +10,7 @@ class ReplicaCountView(TypedDict):
     ready: int
     min: int
     max: int
+    why: str
 
 
 class ReplicaView(TypedDict):
@@ -19,6 +20,13 @@ class ReplicaView(TypedDict):
     port: int
     phase: str
     ready: bool
+
+
+class StartView(TypedDict):
+    place_ms: int
+    fetch_ms: int
+    launch_ms: int
+    load_ms: int
 
 
 class EndpointView(TypedDict):
@@ -36,6 +44,7 @@ class EndpointView(TypedDict):
     requests: int
     prompt_tokens: int
     completion_tokens: int
+    start: StartView | None
     message: str
     environment: str
     volumes: list[MountView]

@@ -55,9 +55,12 @@ class Models:
         *,
         allow_pickle: bool = False,
         aliases: Sequence[str] = (),
+        source: str = "",
         progress: Progress | None = None,
     ) -> ModelVersionView:
         """Check a directory in Hugging Face's layout, a safetensors or a GGUF file, and push it as `name`'s next version.
+
+        `source` is what its lineage says of where it is from.
 
         Raises:
             RefusalError: it is damaged or its parts disagree (the file and the numbers are named), it holds nothing
@@ -70,8 +73,8 @@ class Models:
         found = check_import(place, allow_pickle=allow_pickle)
         artifacts = Artifacts(self._transport)
         sent = artifacts.send_tree(place, progress=progress)
-        source = f"{found.format} imported from {place.name or place.resolve().name}"
-        return self.register(name, sent.digest, aliases=aliases, source=source)
+        here = f"{found.format} imported from {place.name or place.resolve().name}"
+        return self.register(name, sent.digest, aliases=aliases, source=source or here)
 
     def export(
         self, reference: str, directory: "str | Path", *, progress: Progress | None = None

@@ -36,6 +36,10 @@ async def report_demand(caller: Caller, services: Services, report: DemandReport
             prompt_tokens_more=each.prompt_tokens_more,
             completion_tokens_more=each.completion_tokens_more,
             busy_ms_more=tuple(sorted(each.busy_ms_more.items())),
+            backlog_tokens=each.backlog_tokens,
+            ttft_ms=each.ttft_ms,
+            tpot_ms=each.tpot_ms,
+            cache_percent=each.cache_percent,
         )
         for each in report.endpoints
     )

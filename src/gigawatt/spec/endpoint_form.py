@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 
 from gigawatt.model.endpoint import Routing
+from gigawatt.model.runtime import RuntimeName, Task
 from gigawatt.spec import limits
 from gigawatt.spec.fields import (
     FORM,
@@ -22,6 +23,11 @@ from gigawatt.spec.fields import (
 from gigawatt.spec.forms import Command, Env, Environment, EnvironmentForm
 from gigawatt.spec.gangs import GangForm
 from gigawatt.spec.volumes import Volumes
+
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+TimeOfDay = Annotated[str, Field(pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+Arguments = Annotated[list[Text], Field(max_length=limits.COMMAND_ARGS_MAX)]
 
 
 def _host() -> EnvironmentForm:
@@ -53,6 +59,33 @@ class ReadinessForm(BaseModel):
     interval: IntervalMs = 250
 
 
+class FloorForm(BaseModel):
+    """At least `replicas` from `start` to `end` (UTC) on these days of the week."""
+
+    model_config = FORM
+    days: Annotated[list[Weekday], Field(min_length=1, max_length=7)] = list(WEEKDAYS)
+    start: TimeOfDay
+    end: TimeOfDay
+    replicas: Annotated[int, Field(ge=1, le=limits.REPLICAS_MAX)]
+
+
+class ScalingForm(BaseModel):
+    """Replicas follow the load, by these; `scaling: {}` is all of the defaults."""
+
+    model_config = FORM
+    window: Annotated[SomeSeconds, Field(le=limits.SCALING_WINDOW_S_MAX)] = 20
+    hold: Annotated[Seconds, Field(le=limits.SCALING_HOLD_S_MAX)] = 60
+    headroom: Annotated[float, Field(ge=0, le=10)] = 2.0
+    down: Annotated[float, Field(gt=0, le=1)] = 0.5
+    ttft: Annotated[float, Field(ge=0, le=3600)] = 0.0
+    tpot: Annotated[float, Field(ge=0, le=3600)] = 0.0
+    cache: Annotated[float, Field(ge=0, le=1)] = 0.85
+    backlog: Annotated[int, Field(ge=0, le=limits.CONTEXT_TOKENS_MAX)] = 0
+    forecast: Annotated[float, Field(ge=0, le=2)] = 0.8
+    start: Seconds = 60
+    floors: Annotated[list[FloorForm], Field(max_length=limits.FLOORS_MAX)] = []
+
+
 class EndpointForm(BaseModel):
     """An endpoint: a named service of one model, by as many replicas as its demand asks for."""
 
@@ -61,7 +94,12 @@ class EndpointForm(BaseModel):
     name: Name
     model: Text
     served_name: ServedName | None = None
-    command: Command
+    runtime: RuntimeName = RuntimeName.CUSTOM
+    command: Command | None = None
+    args: Arguments = []
+    task: Task = Task.CHAT
+    context: Annotated[int, Field(ge=0, le=limits.CONTEXT_TOKENS_MAX)] = 0
+    sleep: Seconds = 0
     gang: GangForm = Field(default_factory=GangForm)
     environment: Environment = Field(default_factory=_host)
     bundle: Text = ""
@@ -76,4 +114,5 @@ class EndpointForm(BaseModel):
     idle: Seconds = 300
     queue: QueueForm = Field(default_factory=QueueForm)
     routing: Routing = Routing.LEAST
+    scaling: ScalingForm | None = None
     readiness: ReadinessForm = Field(default_factory=ReadinessForm)

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from gigawatt.model.array import ArraySpec
 from gigawatt.model.checkpoint import KeepBest, KeepPolicy, MetricMode
-from gigawatt.model.endpoint import ENDPOINT_LABEL, EndpointSpec, Readiness
+from gigawatt.model.endpoint import ENDPOINT_LABEL, EndpointSpec
 from gigawatt.model.environment import EnvironmentSpec
 from gigawatt.model.job import JobSpec, ModelOutput
 from gigawatt.model.refusal import Fault, RefusalError
@@ -25,6 +25,8 @@ from gigawatt.spec.forms import EnvironmentForm, JobForm
 from gigawatt.spec.gangs import GangForm, layout_faults, shape_of
 from gigawatt.spec.job_times import deadline_of, time_faults, windows_of
 from gigawatt.spec.mounts import mounts_of, volume_faults
+from gigawatt.spec.runtime_form import runtime_faults, runtime_of
+from gigawatt.spec.scaling import scaling_of
 from gigawatt.spec.units import shown
 from gigawatt.spec.volumes import VolumeForm
 
@@ -140,20 +142,27 @@ def job_draft(form: JobForm) -> JobDraft:
 
 def endpoint_draft(form: EndpointForm) -> EndpointDraft:
     """The draft of a form whose fields are each valid. Raises RefusalError where they do not go together."""
-    faults = [*_replica_faults(form), *together_faults(form, replica=True)]
+    faults = [
+        *_replica_faults(form),
+        *runtime_faults(form),
+        *together_faults(form, replica=True),
+    ]
     if faults:
         raise refusal(faults)
+    runs = runtime_of(form)
     spec = EndpointSpec(
         name=form.name,
         model=form.model,
         model_path="",
         served_name=form.served_name or form.name,
-        command=tuple(form.command),
+        runtime=form.runtime,
+        sleep_s=form.sleep,
+        command=runs.command,
         shape=shape_of(form.gang, own=((ENDPOINT_LABEL, form.name),)),
         environment="",
         bundle=form.bundle,
         workdir=form.workdir,
-        env=pairs(form.env),
+        env=runs.env,
         volumes=mounts_of(form.volumes),
         replicas_min=form.replicas.min,
         replicas_max=form.replicas.max,
@@ -162,16 +171,13 @@ def endpoint_draft(form: EndpointForm) -> EndpointDraft:
         queue_max=form.queue.max,
         queue_timeout_s=form.queue.timeout,
         routing=form.routing,
-        readiness=Readiness(
-            path=form.readiness.path,
-            timeout_s=form.readiness.timeout,
-            interval_ms=form.readiness.interval,
-        ),
+        scaling=scaling_of(form.scaling),
+        readiness=runs.readiness,
         priority=form.priority,
         grace_s=form.grace,
         labels=pairs(form.labels),
     )
-    return EndpointDraft(spec=spec, environment=environment_spec(form.environment))
+    return EndpointDraft(spec=spec, environment=runs.environment)
 
 
 def together_faults(form: Runs, *, replica: bool) -> list[Fault]:

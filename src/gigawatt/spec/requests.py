@@ -244,6 +244,10 @@ class EndpointDemand(BaseModel):
     requests_more: Amount = 0
     prompt_tokens_more: Amount = 0
     completion_tokens_more: Amount = 0
+    backlog_tokens: Amount = 0
+    ttft_ms: Amount = 0
+    tpot_ms: Amount = 0
+    cache_percent: Amount = 0
     busy_ms_more: Annotated[dict[Text, Amount], Field(max_length=REPLICAS_REPORTED_MAX)] = {}
 
 

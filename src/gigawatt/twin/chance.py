@@ -15,6 +15,10 @@ class Chance:
         """From 0 to below `bound`, which is so small next to 2^64 that the bias does not show."""
         return int(self._bits.random_raw()) % bound
 
+    def part(self) -> float:
+        """From 0 to below 1, evenly."""
+        return (int(self._bits.random_raw()) >> 11) * 2.0**-53
+
     def shuffled(self, count: int) -> Rows:
         """0 to below `count`, in any order."""
         return np.argsort(self._bits.random_raw(count), kind="stable")

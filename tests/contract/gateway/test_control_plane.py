@@ -166,6 +166,10 @@ def test_an_idle_endpoint_is_still_told_of_now_and_then(site: Site) -> None:
         "prompt_tokens_more": 0,
         "completion_tokens_more": 0,
         "busy_ms_more": {},
+        "backlog_tokens": 0,
+        "ttft_ms": 0,
+        "tpot_ms": 0,
+        "cache_percent": 0,
     }
 
 

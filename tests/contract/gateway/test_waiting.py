@@ -1,7 +1,9 @@
 """Requests wait in a bounded line while no replica can take them."""
 
+import json
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
+from http.client import HTTPConnection, HTTPResponse
 
 import openai
 import pytest
@@ -9,10 +11,12 @@ from openai import OpenAI
 from openai.types.chat import ChatCompletion
 
 from gigawatt.gateway.limits import Limits
-from tests.contract.gateway.site import MESSAGES, Site, endpoint
+from tests.contract.gateway.http_server import Received, Reply
+from tests.contract.gateway.site import ASK, CHAT, KEY, MESSAGES, PATIENCE_S, Site, endpoint
 
 pytestmark = pytest.mark.slow
 
+TELLS_SOON = Limits(sweep_s=0.05, keep_alive_s=0.1)
 Answer = tuple[ChatCompletion, dict[str, str]]
 
 
@@ -197,3 +201,64 @@ def test_draining_lets_streams_end_and_sends_those_in_line_away(site: Site) -> N
     assert (refused.value.status_code, refused.value.code) == (503, "draining")
     assert words == ["one", "two", "three", "four"]
     assert stopped == [True]
+
+
+def begun(site: Site) -> tuple[HTTPConnection, HTTPResponse]:
+    """A stream whose head has come."""
+    connection = HTTPConnection("127.0.0.1", site.port, timeout=PATIENCE_S)
+    body = json.dumps({**ASK, "stream": True})
+    connection.request("POST", CHAT, body=body, headers={"authorization": f"Bearer {KEY}"})
+    return connection, connection.getresponse()
+
+
+def test_a_stream_that_waits_is_told_so_until_its_answer_comes(site: Site) -> None:
+    replica = site.replica()
+    site.start(endpoint(start_ms=3_600_000, queue_timeout_s=7200), limits=TELLS_SOON)
+    connection, reply = begun(site)
+    assert reply.status == 200
+    assert reply.headers["content-type"] == "text/event-stream"
+    assert reply.headers["x-gigawatt-queue-position"] == "1"
+    assert reply.headers["x-gigawatt-queue-expected-ms"] == "3600000"
+    assert reply.readline() == b": position 1, expected wait 3600 s\n"
+    site.publish(endpoint(("replica-1", replica.server.port)))
+    lines = [line for line in reply.read().splitlines() if line and not line.startswith(b":")]
+    connection.close()
+    assert lines[0].startswith(b"data: {")
+    assert lines[-1] == b"data: [DONE]"
+    assert len(replica.received) == 1
+
+
+def test_a_stream_that_waited_in_vain_ends_in_an_error_event(site: Site) -> None:
+    site.start(endpoint(queue_timeout_s=1.0), limits=TELLS_SOON)
+    connection, reply = begun(site)
+    lines = [line for line in reply.read().splitlines() if line and not line.startswith(b":")]
+    connection.close()
+    assert lines[0] == b"event: error"
+    assert b"queue_timeout" in lines[1]
+
+
+def test_what_is_no_stream_after_all_ends_a_stream_that_waited_with_its_error(site: Site) -> None:
+    replica = site.replica()
+
+    async def refuse(received: Received, reply: Reply) -> None:
+        await reply.whole(400, b'{"error": {"message": "too long", "code": "context"}}')
+
+    replica.behaviour = refuse
+    site.start(endpoint(), limits=TELLS_SOON)
+    connection, reply = begun(site)
+    assert reply.readline() == b": position 1\n"
+    site.publish(endpoint(("replica-1", replica.server.port)))
+    lines = [line for line in reply.read().splitlines() if line and not line.startswith(b":")]
+    connection.close()
+    assert lines[0] == b"event: error"
+    assert b"too long" in lines[1]
+
+
+def test_a_start_that_takes_longer_than_one_may_wait_is_said_at_once(site: Site) -> None:
+    site.start(endpoint(start_ms=90_000, queue_timeout_s=60))
+    with site.openai() as client, pytest.raises(openai.APIStatusError) as refused:
+        ask(client)
+    assert (refused.value.status_code, refused.value.code) == (503, "starting")
+    assert refused.value.response.headers["retry-after"] == "90"
+    site.until(lambda: any(demand["queued"] == 1 for demand in site.control.demands))
+    assert site.queued() == 0

@@ -17,6 +17,10 @@ def test_a_new_endpoint_is_told_of_once() -> None:
         "prompt_tokens_more": 0,
         "completion_tokens_more": 0,
         "busy_ms_more": {},
+        "backlog_tokens": 0,
+        "ttft_ms": 0,
+        "tpot_ms": 0,
+        "cache_percent": 0,
     }
     tally.acknowledge(counts)
     assert tally.demand(tally.counts()) is None
@@ -114,3 +118,13 @@ def test_an_acknowledgement_for_a_replica_let_go_of_meanwhile_is_no_fault() -> N
     tally.forget_replicas([])
     tally.acknowledge(under_way)
     assert tally.settled
+
+
+def test_latencies_are_told_as_what_nine_in_ten_of_the_newest_are_not_above() -> None:
+    tally = Tally("e")
+    for hundredths in range(1, 101):
+        tally.began(hundredths / 100)
+        usage = Usage(prompt_tokens=1, completion_tokens=11)
+        tally.answered(usage, 2.0, hundredths / 100)
+    told = tally.demand_always(tally.counts())
+    assert (told["ttft_ms"], told["tpot_ms"], tally.mean_s) == (940, 94, 2.0)

@@ -11,7 +11,7 @@ from gigawatt.cli.printing import Origin, byte_printer
 from gigawatt.cli.session import Session, with_project, with_session
 
 if TYPE_CHECKING:
-    from gigawatt.sdk.endpoint_views import EndpointView
+    from gigawatt.sdk.endpoint_views import EndpointView, StartView
 
 
 @click.group("endpoints", cls=NounGroup)
@@ -148,6 +148,20 @@ def _show_one(session: Session, endpoint: "EndpointView") -> None:
     show_table(columns, rows)
 
 
+def _start(start: "StartView | None") -> str:
+    """`1.1 s: place 0.0, fetch 0.1, launch 0.2, load 0.8`."""
+    if start is None:
+        return ""
+    stages = {
+        "place": start["place_ms"],
+        "fetch": start["fetch_ms"],
+        "launch": start["launch_ms"],
+        "load": start["load_ms"],
+    }
+    told = ", ".join(f"{name} {at_ms / 1000:.1f}" for name, at_ms in stages.items())
+    return f"{sum(stages.values()) / 1000:.1f} s: {told}"
+
+
 def _fields(endpoint: "EndpointView", now_ms: int) -> list[tuple[str, str]]:
     return [
         ("name", endpoint["name"]),
@@ -160,6 +174,7 @@ def _fields(endpoint: "EndpointView", now_ms: int) -> list[tuple[str, str]]:
         ("environment", endpoint["environment"]),
         ("volumes", form.mounts(endpoint["volumes"])),
         ("replicas", _ready(endpoint)),
+        ("why", endpoint["replicas"]["why"]),
         ("in flight", f"{endpoint['in_flight']}, {endpoint['queued']} queued"),
         ("requests", form.count(endpoint["requests"])),
         (
@@ -167,5 +182,6 @@ def _fields(endpoint: "EndpointView", now_ms: int) -> list[tuple[str, str]]:
             f"{form.count(endpoint['prompt_tokens'])} prompt, "
             f"{form.count(endpoint['completion_tokens'])} completion",
         ),
+        ("last start", _start(endpoint["start"])),
         ("age", form.age(endpoint["created_ms"], now_ms)),
     ]

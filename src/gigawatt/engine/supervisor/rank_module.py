@@ -14,6 +14,7 @@ PUT_BESIDE_RANKS = (
     "rank/entries.py",
     "rank/function.py",
     "rank/kept.py",
+    "rank/llamacpp.py",
     "rank/unpacking.py",
     "rank/desk/__init__.py",
     "rank/desk/facts.py",

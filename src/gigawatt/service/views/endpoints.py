@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gigawatt.model.endpoint import Endpoint, Replica
+from gigawatt.model.endpoint import Endpoint, Replica, StartTimes
 from gigawatt.service.views.volumes import MountView, mount_view
 
 
@@ -15,6 +15,7 @@ class ReplicaCountView:
     ready: int
     min: int
     max: int
+    why: str  # so many are wanted; one sentence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +28,16 @@ class ReplicaView:
     port: int
     phase: str  # of its attempt; queued while it has none
     ready: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartView:
+    """How long the replica that became ready last took: until it had nodes, what it needs, processes, and its model."""
+
+    place_ms: int
+    fetch_ms: int
+    launch_ms: int
+    load_ms: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +58,7 @@ class EndpointView:
     requests: int
     prompt_tokens: int
     completion_tokens: int
+    start: StartView | None
     message: str
     environment: str
     volumes: tuple[MountView, ...]
@@ -75,18 +87,29 @@ def endpoint_view(
             ready=sum(replica.ready for replica in ordered),
             min=spec.replicas_min,
             max=spec.replicas_max,
+            why=endpoint.why,
         ),
         queued=demand.queued if demand else 0,
         in_flight=demand.in_flight if demand else 0,
         requests=demand.requests if demand else 0,
         prompt_tokens=demand.prompt_tokens if demand else 0,
         completion_tokens=demand.completion_tokens if demand else 0,
+        start=_start_view(endpoint.start) if endpoint.start else None,
         message=endpoint.message,
         environment=spec.environment,
         volumes=tuple(mount_view(mount) for mount in spec.volumes),
         created_ms=endpoint.created_ms,
         version=endpoint.version,
         replicas_list=tuple(_replica_view(replica) for replica in ordered),
+    )
+
+
+def _start_view(start: StartTimes) -> StartView:
+    return StartView(
+        place_ms=start.place_ms,
+        fetch_ms=start.fetch_ms,
+        launch_ms=start.launch_ms,
+        load_ms=start.load_ms,
     )
 
 

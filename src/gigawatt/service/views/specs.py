@@ -8,6 +8,7 @@ from gigawatt.model.environment import EnvironmentSpec
 from gigawatt.model.gang import Shape
 from gigawatt.model.job import HANG_OFF, JobSpec
 from gigawatt.model.volume import Mount
+from gigawatt.spec.scaling import scaling_fields
 
 
 def job_spec_fields(spec: JobSpec, environment: EnvironmentSpec) -> dict[str, Any]:
@@ -93,6 +94,8 @@ def endpoint_spec_fields(spec: EndpointSpec, environment: EnvironmentSpec) -> di
         "name": spec.name,
         "model": spec.model,
         "served_name": spec.served_name,
+        "runtime": spec.runtime.value,
+        "sleep": spec.sleep_s,
         "command": list(spec.command),
         "gang": gang_fields(spec.shape),
         "environment": environment_fields(environment),
@@ -108,6 +111,7 @@ def endpoint_spec_fields(spec: EndpointSpec, environment: EnvironmentSpec) -> di
         "idle": spec.idle_s,
         "queue": {"max": spec.queue_max, "timeout": spec.queue_timeout_s},
         "routing": spec.routing.value,
+        "scaling": scaling_fields(spec.scaling),
         "readiness": {
             "path": readiness.path,
             "timeout": readiness.timeout_s,
