@@ -42,7 +42,7 @@ class Foresight:
         self._now_ms = now
         self._changed = asyncio.Event()
         self._kept_ms = 0
-        self._kept_count = -1
+        self._kept_count: int = -1
 
     def changed(self) -> None:
         """What waits or runs is not what it was."""
