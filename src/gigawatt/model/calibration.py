@@ -15,11 +15,8 @@ class Calibration:
 
     id: str = CALIBRATION_ID
     at_ms: int
-    quantiles: tuple[float, float] = (0.5, 0.9)  # of what was seen, that are said for P50 and P90
     moments: tuple[tuple[int, tuple[Past, ...]], ...] = ()  # with their bands, oldest first
-    late: tuple[
-        tuple[float, float], ...
-    ] = ()  # logarithms of the newest waits, and what each counts
+    late: tuple[float, ...] = ()  # logarithms of the newest waits
     count: int = 0
     covered_p50: int = 0
     covered_p90: int = 0

@@ -1,8 +1,9 @@
 """How far estimates were off, and what that says of the next ones.
 
 A play of the line ahead gives one time for each gang. By how much the true waits of the past were longer or shorter,
-as factors, gives P50 and P90 of the next; which quantiles of them are taken, is itself put right (`quantiles.py`). Estimates
-that were far ahead are compared with others that were, and those of one moment count as one, since they err together.
+as factors, gives P50 and P90 of the next (`errors.py`); so these cover what they claim, whatever a play leaves out.
+Estimates that were far ahead are compared with others that were, and those of one moment count as one, since they err
+together.
 Moments are learned from that are some time apart, however often estimates are made. Of a gang that still waits it is
 known that its wait is longer than it has been, and that counts too, or what starts soon would be all that is learned from.
 
@@ -18,15 +19,16 @@ Source: Koenker, Bassett, "Regression quantiles", Econometrica 46, 1978.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import exp, log
+from statistics import median
 
 from gigawatt.model.calibration import Calibration
 from gigawatt.scheduler.errors import GRAIN_MS, Errors
-from gigawatt.scheduler.quantiles import P50, P90, Quantiles
 from gigawatt.scheduler.told import Estimate, Told
 
+P50, P90 = 0.5, 0.9
 MOMENTS_MAX = 48  # at which estimates of a band were made, that are learned from, the newest
 MOMENT_MAX = (
     16  # estimates of one moment and band that are learned from: those of one moment err together
@@ -49,9 +51,6 @@ class Score:
     pinball: float | None
 
 
-Late = tuple[float, float]
-"""The logarithm of a wait, and what it counts: those of one moment as one."""
-
 Whose = Callable[[str], str]
 """Whose each gang is: gangs of one user err together."""
 
@@ -71,8 +70,7 @@ class Scores:
             str, list[Told]
         ] = {}  # the first that was told, then others to learn from
         self._bands = [deque[list[Told]](maxlen=MOMENTS_MAX) for _ in range(len(BANDS_MS) + 1)]
-        self._late: deque[Late] = deque(maxlen=LATE_MAX)
-        self._quantiles = Quantiles()
+        self._late: deque[float] = deque(maxlen=LATE_MAX)  # logarithms of waits
         self._usual: float | None = None
         self._errors = Errors((), 0)
         self._errors_ms = -1
@@ -86,7 +84,6 @@ class Scores:
         for band, moment in kept.moments:
             scores._bands[band].append([Told.of(past) for past in moment])
         scores._late.extend(kept.late)
-        scores._quantiles = Quantiles(kept.quantiles)
         scores._count, scores._pinball_ms = kept.count, kept.pinball_ms
         scores._covered_50, scores._covered_90 = kept.covered_p50, kept.covered_p90
         return scores
@@ -100,7 +97,6 @@ class Scores:
         ]
         return Calibration(
             at_ms=now_ms,
-            quantiles=self._quantiles.said,
             moments=tuple((band, past) for _, band, past in sorted(moments)),
             late=tuple(self._late),
             count=self._count,
@@ -116,8 +112,7 @@ class Scores:
     def surely_ms(self, ahead_ms: int, *, now_ms: int, who: str = "") -> int:
         """By when such a gang starts all but for sure: of what P90 leaves open, SURELY is left."""
         drawn_ms = self._drawn(ahead_ms, now_ms)
-        most = self._quantiles.said[1]
-        return self._at_ms(drawn_ms, now_ms, who, 1.0 - (1.0 - most) * SURELY)
+        return self._at_ms(drawn_ms, now_ms, who, 1.0 - (1.0 - P90) * SURELY)
 
     def tell(
         self, found: Mapping[str, int], *, now_ms: int, whose: Whose = _nobody
@@ -131,7 +126,6 @@ class Scores:
             told[gang] = Told(at_ms=now_ms, ahead_ms=ahead_ms, estimate=estimate, who=who)
         first = [gang for gang in told if gang not in self._awaited]
         for gang in first[: AWAITED_MAX - len(self._awaited)]:
-            told[gang].alike = len(first)
             self._awaited[gang] = [told[gang]]
         for band, moments in enumerate(self._bands):
             if not moments or now_ms - moments[-1][0].at_ms >= APART_MS[band]:
@@ -150,10 +144,9 @@ class Scores:
             return
         for each in told:
             each.started_ms = now_ms
-        self._late.append((log(now_ms - told[0].at_ms + GRAIN_MS), 1.0 / told[0].alike))
+        self._late.append(log(now_ms - told[0].at_ms + GRAIN_MS))
         estimate = told[0].estimate
         covered = now_ms <= estimate.p50_ms, now_ms <= estimate.p90_ms
-        self._quantiles.learn(covered, alike=told[0].alike)
         self._count += 1
         self._covered_50 += covered[0]
         self._covered_90 += covered[1]
@@ -193,14 +186,14 @@ class Scores:
         if now_ms != self._errors_ms:
             self._errors = Errors(self._bands, now_ms)
             self._errors_ms = now_ms
-            self._usual = _median(self._late)
+            self._usual = median(self._late) if self._late else None
         if self._usual is None:
             return ahead_ms
         middle = BLEND * log(ahead_ms + GRAIN_MS) + (1.0 - BLEND) * self._usual
         return max(round(exp(middle)) - GRAIN_MS, 0)
 
     def _corrected(self, ahead_ms: int, now_ms: int, who: str) -> Estimate:
-        p50_ms, p90_ms = (self._at_ms(ahead_ms, now_ms, who, part) for part in self._quantiles.said)
+        p50_ms, p90_ms = (self._at_ms(ahead_ms, now_ms, who, part) for part in (P50, P90))
         return Estimate(p50_ms=p50_ms, p90_ms=max(p50_ms, p90_ms))
 
     def _at_ms(self, ahead_ms: int, now_ms: int, who: str, part: float) -> int:
@@ -225,14 +218,3 @@ def _some(found: Mapping[str, int], band: int) -> list[str]:
         key=lambda gang: (found[gang], gang),
     )
     return of[:: -(-len(of) // MOMENT_MAX) or 1]
-
-
-def _median(late: Iterable[Late]) -> float | None:
-    """The weighted median; None of none."""
-    ordered = sorted(late)
-    half = sum(weight for _, weight in ordered) / 2
-    for value, weight in ordered:
-        half -= weight
-        if half <= 0.0:
-            return value
-    return ordered[-1][0] if ordered else None

@@ -19,14 +19,13 @@ class Told:
     Of a gang that still waits `started_ms` and `left_ms` are 0; `left_ms` is of one that never started.
     """
 
-    __slots__ = ("ahead_ms", "alike", "at_ms", "estimate", "left_ms", "started_ms", "who")
+    __slots__ = ("ahead_ms", "at_ms", "estimate", "left_ms", "started_ms", "who")
 
     def __init__(self, *, at_ms: int, ahead_ms: int, estimate: Estimate, who: str) -> None:
         self.at_ms = at_ms
         self.ahead_ms = ahead_ms
         self.estimate = estimate
         self.who = who
-        self.alike = 1  # first estimates that were made at the same moment, with it
         self.started_ms = 0
         self.left_ms = 0
 
