@@ -29,6 +29,7 @@ ALL = (
     "estimates",
     "changes",
     "lives",
+    "gateway",
 )
 
 

@@ -16,10 +16,12 @@ from gigawatt.model.node import Node
 from gigawatt.model.notification import Delivery, Notification
 from gigawatt.model.power import Feed
 from gigawatt.model.quota import ProjectUse
+from gigawatt.model.reservation import Reservation
 from gigawatt.model.retention import RemovedJob
 from gigawatt.model.schedule import Fire, Schedule
 from gigawatt.model.template import Template, TemplateVersion
 from gigawatt.model.tenant import ApiKey, Project, Tenant
+from gigawatt.model.tokens import TokenSpool, TokenUse
 from gigawatt.model.volume import Volume, VolumeVersion
 from gigawatt.model.workspace import Workspace
 from gigawatt.model.world import lives
@@ -156,6 +158,9 @@ ROWS: dict[type[Any], Columns] = {
     Feed: Columns(
         name=lambda feed: feed.id, parent=lambda feed: feed.parent or None, phase=_active_or_deleted
     ),
+    Reservation: Columns(name=lambda each: each.id, phase=_phase),
+    TokenUse: Columns(parent=lambda use: use.key or None, live=lambda _: False),
+    TokenSpool: Columns(),
     Delivery: Columns(
         created_ms=_at_ms, parent=lambda delivery: delivery.notification, phase=_phase
     ),
