@@ -134,8 +134,9 @@ class Foresight:
         estimates = self._state.estimates
         if estimates is None:
             return None
-        ahead_ms, plays = await self._play(estimates, gang, likeness_asked(gang, user=user))
-        return None if ahead_ms is None else estimates.estimate(plays, ahead_ms)
+        like = likeness_asked(gang, user=user)
+        ahead_ms, plays = await self._play(estimates, gang, like)
+        return None if ahead_ms is None else estimates.estimate(plays, ahead_ms, like)
 
     async def sooner(self, id: str) -> CheapestChange | None:
         """A change with which a job that waits would start well before it does without; None where there is none.
@@ -160,8 +161,8 @@ class Foresight:
         if better is None:
             return None
         change = better[0].change
-        start_ms = estimates.surely_ms(plays, better[1])
-        if start_ms >= estimates.estimate(plays, present_ms).p50_ms:
+        start_ms = estimates.surely_ms(plays, better[1], like)
+        if start_ms >= estimates.estimate(plays, present_ms, like).p50_ms:
             return None
         return CheapestChange(
             field=change.field, before=change.before, after=change.after, start=_date(start_ms)

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 CALIBRATION_ID = "starts"  # of the one that there is
 
-Past = tuple[int, int, int, int]
-"""One estimate: when it was made, how far ahead the start was said to be, how long it took, all in milliseconds; and 1
-if the start came then, 0 if all that is known is that it took longer."""
+Past = tuple[int, int, int, int, str]
+"""One estimate: when it was made, how far ahead the start was said to be, how long it took, all in milliseconds; 1 if the
+start came then, 0 if all that is known is that it took longer; and whose gang it was."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,7 +15,6 @@ class Calibration:
 
     id: str = CALIBRATION_ID
     at_ms: int
-    quantiles: tuple[float, float] = (0.5, 0.9)  # of what was seen, that are said for P50 and P90
     moments: tuple[tuple[int, tuple[Past, ...]], ...] = ()  # with their bands, oldest first
     late: tuple[float, ...] = ()  # logarithms of the newest waits
     count: int = 0

@@ -48,6 +48,11 @@ class Likeness:
     shape: tuple[int, ...]  # nodes, and what each of them has
     limit_ms: int
 
+    @property
+    def owner(self) -> str:
+        """Whose it is."""
+        return f"{self.project}/{self.user}"
+
     def levels(self) -> tuple[Level, ...]:
         """From what is most like it to all there is."""
         return (

@@ -1,6 +1,6 @@
 """Dated estimates of everything that waits: made from plays of the line ahead, put right by how past ones came true.
 
-A refresh is two plays, one in which all run as long as the median of gangs alike, one in which each draws its own time.
+A refresh is three plays, one in which all run as long as the median of gangs alike, two in which each draws its own time.
 The work of a play is bounded by the gangs that it looks at: the longer the line, the fewer rounds, and the coarser.
 """
 
@@ -18,11 +18,12 @@ from gigawatt.model.world import World
 from gigawatt.scheduler.ahead import ROUNDS_MAX, Ahead
 from gigawatt.scheduler.dry_run import with_gang
 from gigawatt.scheduler.durations import Likeness
+from gigawatt.scheduler.errors import GRAIN_MS
 from gigawatt.scheduler.facts import waiting
 from gigawatt.scheduler.forecast import Asking, ahead_of, drawn, middle
 from gigawatt.scheduler.outlook import Outlook
 from gigawatt.scheduler.policy import Policy
-from gigawatt.scheduler.scores import GRAIN_MS, P90, Estimate, Score, Scores
+from gigawatt.scheduler.scores import P90, Estimate, Score, Scores
 from gigawatt.scheduler.snapshot import Snapshot
 
 ROUND_GANGS = 200  # what a round costs whatever the line, in gangs looked at
@@ -99,7 +100,7 @@ class Estimates:
     ) -> None:
         """Tell what the plays came to of gangs that `still` wait."""
         told = {gang: ahead_ms for gang, ahead_ms in found.items() if still(gang)}
-        self._newest.update(self.scores.tell(told, now_ms=plays.now_ms))
+        self._newest.update(self.scores.tell(told, now_ms=plays.now_ms, whose=self._whose))
         self._untold.difference_update(told)
 
     def newest(self, gang: str) -> Estimate | None:
@@ -149,16 +150,20 @@ class Estimates:
             p90_ms=start.p90_ms + int(runs.quantile(P90)),
         )
 
-    def estimate(self, plays: Plays, ahead_ms: int) -> Estimate:
-        """Of what plays said, without its being kept."""
-        return self.scores.estimate(ahead_ms, now_ms=plays.now_ms)
+    def estimate(self, plays: Plays, ahead_ms: int, like: Likeness) -> Estimate:
+        """Of what plays said of a gang like that, without its being kept."""
+        return self.scores.estimate(ahead_ms, now_ms=plays.now_ms, who=like.owner)
 
-    def surely_ms(self, plays: Plays, ahead_ms: int) -> int:
+    def surely_ms(self, plays: Plays, ahead_ms: int, like: Likeness) -> int:
         """By when it starts all but for sure."""
-        return self.scores.surely_ms(ahead_ms, now_ms=plays.now_ms)
+        return self.scores.surely_ms(ahead_ms, now_ms=plays.now_ms, who=like.owner)
 
     def score(self) -> Score:
         return self.scores.score()
+
+    def _whose(self, gang: str) -> str:
+        like = self.outlook.like(gang)
+        return like.owner if like else ""
 
     def _forget(self, gang: str) -> None:
         self._newest.pop(gang, None)
@@ -169,6 +174,6 @@ class Estimates:
         rounds_max = min(max(GANGS_LOOKED_MAX // max(gangs, 1), ROUNDS_MIN), ROUNDS_MAX)
         aheads = [
             ahead_of(snapshot, policy, self.outlook, part, asking=asking, rounds_max=rounds_max)
-            for part in (middle, drawn(number))
+            for part in (middle, drawn(2 * number), drawn(2 * number + 1))
         ]
         return Plays(now_ms=snapshot.now_ms, aheads=tuple(aheads))
