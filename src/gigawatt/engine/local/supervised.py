@@ -31,6 +31,9 @@ class Supervised:
             lambda: tuple(checkpoints.remove(within, path) for path in paths)
         )
 
+    async def fetch(self, path: str) -> None:
+        """Nothing to do: the file system is shared."""
+
     async def probe(self, key: AttemptKey, rank: int) -> str:
         return await asking.probe(self._attempts, key, rank)
 

@@ -81,7 +81,7 @@ async def open_far_line(
             line = await _proven(access)
             answer, _ = await line.ask(message)
             if "error" not in answer:
-                return line, await _files(access, answer["ok"].get("tickets", []))
+                return line, await taken(access, answer["ok"].get("tickets", []))
         except (OSError, TimeoutError, ValueError, KeyError):
             await _closed(line)
             silent.append(access.facts.node)
@@ -96,8 +96,8 @@ async def open_far_line(
     raise UnknownAttemptError(f"{message['key']} has no such rank running")
 
 
-async def _files(access: RayAccess, tickets: list[str]) -> list[int]:
-    """Raises OSError, TimeoutError; then none stays open."""
+async def taken(access: RayAccess, tickets: list[str]) -> list[int]:
+    """A connection for each ticket, which is the open file from now on. Raises OSError, TimeoutError; then none stays open."""
     found: list[socket.socket] = []
     try:
         for ticket in tickets:

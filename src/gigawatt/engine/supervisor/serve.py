@@ -34,6 +34,7 @@ from gigawatt.engine.supervisor.process import allow_many_files, become_subreape
 from gigawatt.engine.supervisor.rank_module import put_beside_ranks
 from gigawatt.engine.supervisor.relay import Relay
 from gigawatt.engine.supervisor.shelf import Shelf
+from gigawatt.engine.supervisor.trees import Trees
 from gigawatt.engine.supervisor.wire import (
     PROTOCOL,
     Connection,
@@ -94,6 +95,7 @@ class Server:
         self._live = Live(self._host, self._node.live_rank)
         self._shelf = Shelf(self._host)
         self._relay = Relay(self._loop)
+        self._trees = Trees(self._host, self._relay, self._node.specs)
         self._connections: set[Connection] = set()
         self._strangers = Strangers(self._loop, options.token) if options.token else None
         self._listener_of_events: Connection | None = None
@@ -185,6 +187,10 @@ class Server:
             "shutdown": self._shutdown,
             "bundle": self._shelf.bundle,
             "bundle-part": self._shelf.take_part,
+            "tree": self._trees.look,
+            "tree-take": self._trees.take,
+            "tree-give": self._trees.give,
+            "tree-remove": self._trees.remove,
             "log": self._shelf.log,
             "find-log": self._shelf.find,
         }
@@ -194,6 +200,7 @@ class Server:
             "probe": self._node.probe,
             "exec": self._node.exec,
             "bundle-whole": self._shelf.finish,
+            "tree-whole": self._trees.finish,
             "check": self._node.checks.run,
         }
         talk: dict[str, Callable[[Message, Connection], None]] = {
