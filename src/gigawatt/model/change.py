@@ -13,6 +13,7 @@ from gigawatt.model.node import Node
 from gigawatt.model.notification import Delivery, Notification
 from gigawatt.model.power import Feed
 from gigawatt.model.quota import ProjectUse
+from gigawatt.model.reservation import Reservation
 from gigawatt.model.retention import RemovedJob
 from gigawatt.model.schedule import Fire, Schedule
 from gigawatt.model.template import Template, TemplateVersion
@@ -48,6 +49,7 @@ Entity = (
     | RemovedJob
     | ProjectUse
     | Feed
+    | Reservation
 )
 
 # What never changes, so the store alone has it.

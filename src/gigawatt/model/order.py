@@ -1,4 +1,4 @@
-"""What callers ask of templates, schedules, notifications and the power tree, and the courier of its deliveries."""
+"""What callers ask of templates, schedules, notifications, reservations and the power tree, and the courier of its deliveries."""
 
 from dataclasses import dataclass
 
@@ -8,6 +8,7 @@ from gigawatt.model.environment import Environment
 from gigawatt.model.job import Job, JobSpec
 from gigawatt.model.notification import Delivery, Notification
 from gigawatt.model.power import Supply
+from gigawatt.model.reservation import Reservation
 from gigawatt.model.schedule import SchedulePhase, Timing
 
 
@@ -131,6 +132,21 @@ class RemoveFeed:
     if_version: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MakeReservation:
+    """As it is to be, beside its nodes with those of `parts` of the site."""
+
+    reservation: Reservation
+    parts: tuple[Supply, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndReservation:
+    name: str
+    by: str
+    if_version: int = 0
+
+
 Order = (
     PushTemplate
     | DeleteTemplate
@@ -145,4 +161,6 @@ Order = (
     | RecordDelivery
     | SetFeed
     | RemoveFeed
+    | MakeReservation
+    | EndReservation
 )

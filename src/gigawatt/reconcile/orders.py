@@ -1,4 +1,4 @@
-"""What callers ask of templates, schedules, notifications, labels and the power tree: one flat table."""
+"""What callers ask of templates, schedules, notifications, labels, reservations and the power tree: one flat table."""
 
 from gigawatt.model.change import Entity
 from gigawatt.model.order import (
@@ -8,7 +8,9 @@ from gigawatt.model.order import (
     CreateSchedule,
     DeleteNotification,
     DeleteTemplate,
+    EndReservation,
     LabelJob,
+    MakeReservation,
     Order,
     PushTemplate,
     RecordDelivery,
@@ -17,11 +19,11 @@ from gigawatt.model.order import (
     RunSchedule,
     SetFeed,
 )
-from gigawatt.reconcile import feeds, labels, notifications, schedules, templates
+from gigawatt.reconcile import feeds, labels, notifications, reservations, schedules, templates
 from gigawatt.reconcile.turn import Turn
 
 
-def order(turn: Turn, asked: Order) -> Entity:  # noqa: C901, PLR0911 - one flat table
+def order(turn: Turn, asked: Order) -> Entity:  # noqa: C901, PLR0911, PLR0912 - one flat table
     """The changed or made object. Raises RefusalError, having changed nothing."""
     match asked:
         case PushTemplate():
@@ -48,3 +50,5 @@ def order(turn: Turn, asked: Order) -> Entity:  # noqa: C901, PLR0911 - one flat
             return notifications.record(turn, asked)
         case SetFeed() | RemoveFeed():
             return feeds.command(turn, asked)
+        case MakeReservation() | EndReservation():
+            return reservations.command(turn, asked)
