@@ -102,6 +102,7 @@ ENDED_AS_JSON: dict[str, Any] = {
         "memory_bytes": 0,
         "gpu_kinds": [],
         "same": "",
+        "spares": 0,
     },
     "cause": None,
     "after": ["job-0"],
