@@ -27,7 +27,9 @@ ALL = (
     "scale",
     "reclaim",
     "estimates",
+    "changes",
     "lives",
+    "gateway",
 )
 
 

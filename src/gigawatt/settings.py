@@ -18,6 +18,7 @@ from gigawatt.spec.units import UnitError, duration_ms
 FILES = (
     "artifacts_credentials",
     "ray_token",
+    "slurm_token",
     "slurm_topology",
     "notify_ca_file",
     "mail_password_file",
@@ -35,6 +36,7 @@ CHOICES = {
 RANGES = {
     "port": (0, 65_535),
     "gateway_port": (0, 65_535),
+    "gateway_workers": (0, 256),
     "ray_port": (1, 65_535),
     "mail_port": (1, 65_535),
     "workspace_port": (0, 65_535),
@@ -79,6 +81,7 @@ class Settings:
     host: Annotated[str, "The address that the API and the gateway listen on."] = "127.0.0.1"
     port: Annotated[int, "The port of the API; 0 takes a free one."] = 8484
     gateway_port: Annotated[int, "The port of the gateway; 0 takes a free one."] = 8485
+    gateway_workers: Annotated[int, "Processes of the gateway; 0 is one for each core."] = 1
     nodes: Annotated[int, "How many virtual nodes this machine is shared out to."] = 1
     engine: Annotated[
         str,
@@ -99,6 +102,22 @@ class Settings:
     ] = ""
     slurm_options: Annotated[
         str, "More options for every sbatch, as in a shell: --account=ai --qos=high."
+    ] = ""
+    slurm_rest: Annotated[
+        str,
+        "Where slurmrestd is: http://login1:6820, or unix:/run/slurmrestd.sock; empty for Slurm's commands.",
+    ] = ""
+    slurm_token: Annotated[
+        str,
+        "A file with a token of Slurm's for that, which somebody renews; empty to ask scontrol for one.",
+    ] = ""
+    slurm_users: Annotated[
+        str,
+        "Whose Slurm's jobs are: empty, all are the control plane's; same, Unix users by the names of users here;"
+        " a file, lines of tenant/user and Unix user.",
+    ] = ""
+    slurm_python: Annotated[
+        str, "The Python that supervisors run with on nodes; empty for the control plane's."
     ] = ""
     slurm_topology: Annotated[
         str, "A topology.conf or topology.yaml in place of what Slurm tells; empty for that."

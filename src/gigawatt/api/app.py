@@ -33,6 +33,7 @@ from gigawatt.api.routes import (
     talks,
     templates,
     uploads,
+    usage,
     volumes,
     workspaces,
 )
@@ -56,6 +57,7 @@ ALL_ROUTES: tuple[Routes, ...] = (
     endpoints.ROUTES,
     workspaces.ROUTES,
     site.ROUTES,
+    usage.ROUTES,
     builds.ROUTES,
     uploads.ROUTES,
     environments.ROUTES,

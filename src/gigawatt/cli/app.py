@@ -54,6 +54,7 @@ SECTIONS = {
         "endpoints": _entry("endpoints", "endpoints", "List, show and stop endpoints."),
     },
     "Account": {
+        "usage": _entry("usage", "usage", "Show requests and tokens, by key and endpoint."),
         "goodput": _entry("goodput", "goodput", "Show where a job's device time went."),
         "ledger": _entry("ledger", "ledger", "Show where all installed device time went."),
     },

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from gigawatt.model.array import JobArray
 from gigawatt.model.artifact import AliasMove, Artifact, ModelCard, ModelName, ModelVersion
+from gigawatt.model.calibration import Calibration
 from gigawatt.model.endpoint import Endpoint, Replica
 from gigawatt.model.environment import Environment
 from gigawatt.model.event import Event
@@ -18,6 +19,7 @@ from gigawatt.model.retention import RemovedJob
 from gigawatt.model.schedule import Fire, Schedule
 from gigawatt.model.template import Template, TemplateVersion
 from gigawatt.model.tenant import ApiKey, Project, Tenant
+from gigawatt.model.tokens import TokenSpool, TokenUse
 from gigawatt.model.volume import Volume, VolumeVersion
 from gigawatt.model.workspace import Workspace
 
@@ -50,9 +52,12 @@ Entity = (
     | ProjectUse
     | Feed
     | Reservation
+    | TokenUse
+    | TokenSpool
+    | Calibration
 )
 
-# What never changes, so the store alone has it.
+# What never changes, or is put whole and no decision asks for, so the store alone has it.
 Fixed = (
     Artifact
     | ModelVersion
@@ -62,6 +67,8 @@ Fixed = (
     | TemplateVersion
     | Fire
     | VolumeVersion
+    | TokenUse
+    | Calibration
 )
 
 

@@ -127,6 +127,8 @@ KINDS: dict[str, str] = {
     "project.entitled": "A project was given another quota, limit, weight or parent.",
     "key.created": "An API key was made.",
     "key.revoked": "An API key was revoked.",
+    "key.limited": "An API key was given other limits at the gateway.",
+    "project.limited": "A project was given other limits at the gateway.",
     "retention.policy": "A project was given another policy of what is kept.",
     "retention.pruned": "What nothing needs any more was removed.",
     "retention.job_removed": "The record of an ended job was removed.",

@@ -4,6 +4,7 @@ from gigawatt.model.change import Entity
 from gigawatt.model.order import (
     AdvanceNotification,
     ChangeSchedule,
+    CountTokens,
     CreateNotification,
     CreateSchedule,
     DeleteNotification,
@@ -17,9 +18,18 @@ from gigawatt.model.order import (
     RedeliverMessages,
     RemoveFeed,
     RunSchedule,
+    SetAllowance,
     SetFeed,
 )
-from gigawatt.reconcile import feeds, labels, notifications, reservations, schedules, templates
+from gigawatt.reconcile import (
+    feeds,
+    labels,
+    notifications,
+    reservations,
+    schedules,
+    templates,
+    tokens,
+)
 from gigawatt.reconcile.turn import Turn
 
 
@@ -52,3 +62,5 @@ def order(turn: Turn, asked: Order) -> Entity:  # noqa: C901, PLR0911, PLR0912 -
             return feeds.command(turn, asked)
         case MakeReservation() | EndReservation():
             return reservations.command(turn, asked)
+        case CountTokens() | SetAllowance():
+            return tokens.command(turn, asked)

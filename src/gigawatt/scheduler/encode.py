@@ -44,8 +44,8 @@ class Encoder:
         self._claims = ClaimRows()
         self._power = PowerRows()
         self._apart = ApartRows()
-        self._growing = GrowingRows()
         self._reserved = ReservedRows()
+        self._growing = GrowingRows()
         self._running = RunningRows() if plans else None
 
     @property
@@ -146,8 +146,8 @@ class Encoder:
             claims=self._claims.columns(nodes.ids),
             power=self._power.columns(nodes),
             apart=self._apart.columns(nodes.ids, always=labels),
-            growing=self._growing.columns(nodes.ids),
             reserved=self._reserved.columns(nodes.ids),
+            growing=self._growing.columns(nodes.ids),
         )
 
 
@@ -182,7 +182,7 @@ def encode_cold(
         running=cold_running(work, world.nodes.values(), nodes.ids) if plans else None,
         claims=cold_claims(work, nodes.ids),
         apart=cold_apart(work, nodes.ids),
-        growing=cold_growing(work, world.nodes.values(), nodes.ids),
         reserved=cold_reserved(world.reservations.values(), nodes.ids),
+        growing=cold_growing(work, world.nodes.values(), nodes.ids),
         power=cold_power(world.feeds, world.nodes.values(), (use for _, use in held), nodes),
     )

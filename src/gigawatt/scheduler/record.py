@@ -96,9 +96,9 @@ def load(recorded: bytes) -> tuple[Snapshot, Policy]:
             shares=ShareColumns(**_together("shares", header, arrays))
             if header["shares"]
             else None,
+            kinds=KindColumns(**_together("kinds", header, arrays)) if "kinds" in header else None,
             running=_running("running", "runners", header, arrays),
             growing=_running("growing", "growers", header, arrays),
-            kinds=KindColumns(**_together("kinds", header, arrays)) if "kinds" in header else None,
             claims=ClaimColumns(**_together("claims", header, arrays))
             if "claims" in header
             else None,

@@ -14,7 +14,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from gigawatt.model.gang import GangKind
-from gigawatt.scheduler.snapshot import Amounts, Codes, Column, Flags, GangColumns, Small
+from gigawatt.scheduler.snapshot import (
+    NONE,
+    Amounts,
+    Codes,
+    Column,
+    Flags,
+    GangColumns,
+    NodeColumns,
+    Small,
+)
 
 UNKNOWN_DEVICES = -1  # it has devices there, and which they are cannot be told
 GANG_KINDS = tuple(GangKind)
@@ -92,6 +101,13 @@ PARTS = {
     "places_M": Column(dtype=np.int32),
     "devices_M": Column(dtype=np.int64),
 }
+
+
+def kind_of(running: RunningColumns, nodes: NodeColumns, row: int) -> tuple[str, ...]:
+    """The kind of GPU that a gang has: on nodes of another it could be beyond a limit."""
+    rows = running.node_M[running.first_R[row] : running.first_R[row + 1]]
+    codes: list[int] = np.unique(nodes.gpu_kind_N[rows[rows != NONE]]).tolist()
+    return tuple([nodes.gpu_kinds[code] for code in codes if code != NONE][:1])
 
 
 def owners(first: Amounts) -> Codes:

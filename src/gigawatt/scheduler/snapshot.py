@@ -214,8 +214,8 @@ class Snapshot:
     claims: "ClaimColumns | None" = None  # None where there are none
     power: PowerColumns | None = None  # None without a power tree
     apart: ApartColumns | None = None  # None where no gang keeps apart
-    growing: "RunningColumns | None" = None  # those that may grow; None where there are none
     reserved: ReservedColumns | None = None  # None where nothing is set aside
+    growing: "RunningColumns | None" = None  # those that may grow; None where there are none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

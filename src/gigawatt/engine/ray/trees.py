@@ -10,10 +10,10 @@ import socket
 from collections import defaultdict
 from pathlib import Path
 
+from gigawatt.engine.local.far_talks import taken
 from gigawatt.engine.local.launching import Part
 from gigawatt.engine.local.link import Message, RefusedError
 from gigawatt.engine.ray.fleet import Fleet
-from gigawatt.engine.ray.talks import taken
 from gigawatt.engine.supervisor.parcel import state_of, unpack_parcel, write_parcel
 from gigawatt.engine.supervisor.workdir import remove_tree
 
@@ -41,7 +41,7 @@ class Trees:
                 if (await self._ask(node, "tree", digest=name, path=path))["whole"]:
                     return
                 given = await self._ask(node, "tree-take", digest=name, size=size, anew=anew)
-                (fd,) = await taken(self._fleet.access(node), given["tickets"])
+                (fd,) = await taken(self._fleet.access(node).place, given["tickets"])
                 await asyncio.to_thread(_send, fd, Path(path), skip=int(given["bytes"]))
                 try:
                     await self._ask(node, "tree-whole", digest=name, path=path, timeout_s=UNPACK_S)
@@ -66,7 +66,7 @@ class Trees:
                     if error.code == "unknown":
                         return False
                     raise
-                (fd,) = await taken(self._fleet.access(node), given["tickets"])
+                (fd,) = await taken(self._fleet.access(node).place, given["tickets"])
                 await asyncio.to_thread(_receive, fd, part)
                 try:
                     await asyncio.to_thread(_lay_beside, part, Path(path), node)

@@ -37,6 +37,19 @@ class Shelf:
         self._host = host
         self._bundles = host.layout.root / "bundles"
 
+    def answer(self, verb: str, message: Message, reply: Reply) -> None:
+        """What its verbs are answered with. Raises RequestError, OSError."""
+        now = {
+            "bundle": self.bundle,
+            "bundle-part": self.take_part,
+            "log": self.log,
+            "find-log": self.find,
+        }
+        if verb in now:
+            reply(now[verb](message))
+        else:
+            self.finish(message, reply)
+
     def bundle(self, message: Message) -> dict[str, Any]:
         """Where it is, if it is here whole; else how much of its archive has come. What is used now is not removed."""
         place = self._bundles / digest_of(message)

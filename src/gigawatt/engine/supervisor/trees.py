@@ -39,6 +39,19 @@ class Trees:
         self._specs = specs
         self._root = host.layout.root / "trees"
 
+    def answer(self, verb: str, message: Message, reply: Reply) -> None:
+        """What its verbs are answered with. Raises RequestError, OSError."""
+        now = {
+            "tree": self.look,
+            "tree-take": self.take,
+            "tree-give": self.give,
+            "tree-remove": self.remove,
+        }
+        if verb in now:
+            reply(now[verb](message))
+        else:
+            self.finish(message, reply)
+
     def look(self, message: Message) -> dict[str, Any]:
         """Whether it is here whole. What is used now is not removed."""
         note, place = self._root / digest_of(message), Path(str(message["path"]))
