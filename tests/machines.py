@@ -138,9 +138,15 @@ class Machines:
         return Found(nodes=nodes, attempts=tuple(self.attempts), observations=tuple(retold))
 
     def exit(
-        self, key: AttemptKey, rank: int, *, code: int | None = 0, signal: int | None = None
+        self,
+        key: AttemptKey,
+        rank: int,
+        *,
+        code: int | None = 0,
+        signal: int | None = None,
+        said: tuple[str, ...] = (),
     ) -> None:
-        """A rank ends by itself."""
+        """A rank ends by itself, after it has said this."""
         running = self.attempts.get(key)
         if running is None or rank not in running.live:
             return
@@ -152,6 +158,7 @@ class Machines:
                 rank=rank,
                 exit_code=None if signal else code,
                 signal=signal,
+                last_lines=said,
             )
         )
         self._gone_if_empty(key, running)

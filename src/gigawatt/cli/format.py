@@ -140,11 +140,12 @@ def plural(number: float, word: str) -> str:
     return f"{amount(number)} {word}" if number == 1 else f"{amount(number)} {word}s"
 
 
-def gang(least: int, most: int, ranks: int, amounts: Sequence[str]) -> str:
-    """`2 nodes × 1 rank, each node 0.5 CPU, 1 GiB`."""
+def gang(least: int, most: int, ranks: int, amounts: Sequence[str], spares: int = 0) -> str:
+    """`2 nodes × 1 rank, each node 0.5 CPU, 1 GiB, and 1 spare`."""
     nodes = plural(most, "node") if least == most else f"{least} to {most} nodes"
     each = f", each node {', '.join(amounts)}" if amounts else ""
-    return f"{nodes} × {plural(ranks, 'rank')}{each}"
+    beside = f", and {plural(spares, 'spare')}" if spares else ""
+    return f"{nodes} × {plural(ranks, 'rank')}{each}{beside}"
 
 
 def amounts(gpus: float, cpus: float, memory_bytes: int) -> list[str]:

@@ -271,6 +271,12 @@ class Actuator:
         self._observe(await self._workshop.remove_home(action))
 
     async def _store_model(self, action: StoreModel) -> None:
+        try:
+            await self._engine.fetch(action.path)
+        except RefusalError as refusal:
+            error = refusal.detail
+            self._observe(ModelStored(at_ms=now_ms(), job=action.job, error=error))
+            return
         self._observe(await self._workshop.store_model(action))
 
     async def _recall(self, action: RecallTask) -> None:

@@ -140,6 +140,10 @@ class Engine(Protocol):
         """
         ...
 
+    async def fetch(self, path: str) -> None:
+        """Have what ranks wrote at `path` on this machine, if it is on a node's own disk. Raises RefusalError."""
+        ...
+
     async def probe(self, key: AttemptKey, rank: int) -> str:
         """Stacks of a live rank. Raises UnknownAttemptError."""
         ...

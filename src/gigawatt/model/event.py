@@ -118,6 +118,7 @@ KINDS: dict[str, str] = {
     "node.checked": "A node's checks are well, and it comes into use.",
     "node.check_failed": "A check of a node warns or fails.",
     "node.suspected": "A failure was laid to a node.",
+    "node.domain_suspected": "Nodes of one rack, leaf or other domain fail together: a switch rather than one of them.",
     "feed.set": "A part of the power tree was made or changed.",
     "feed.removed": "A part of the power tree was removed.",
     "reservation.made": "Nodes were set aside for a time.",

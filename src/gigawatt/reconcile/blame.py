@@ -13,13 +13,14 @@ from hashlib import blake2b
 from gigawatt.model.action import CheckNode
 from gigawatt.model.attempt import Attempt, Evidence, Verdict
 from gigawatt.model.endpoint import Replica
+from gigawatt.model.gang import Shape
 from gigawatt.model.health import Outcome
 from gigawatt.model.job import Job
 from gigawatt.model.node import Node, NodeState
-from gigawatt.model.suspicion import Mark, marked, score
+from gigawatt.model.suspicion import ONE, Mark, marked, score
 from gigawatt.model.trial import Run, Trials
 from gigawatt.model.work import Work
-from gigawatt.reconcile import node_life
+from gigawatt.reconcile import links, node_life
 from gigawatt.reconcile.turn import Turn
 from gigawatt.reconcile.verdict import CHARGED_TO, INFRASTRUCTURE_FACTS, decisive, judge
 
@@ -27,9 +28,12 @@ CORDON_SCORE = 2_400  # three failures within some hours of each other
 CORDON_GANGS = 2  # of so many gangs at least
 OTHERS_MIN = 3  # nodes without such a score, against which a node stands out
 CORDONED_OF = 8  # the watch takes out at most one of so many nodes, and always one
-SUSPECT_SCORE = 500  # from here on retries avoid a node
 
-MARKING_FACTS = frozenset({"signal", "launch_failed", "hang", "hardware", "contrast", "unhealthy"})
+MARKING_FACTS = frozenset(
+    {"signal", "launch_failed", "hang", "hardware", "contrast", "unhealthy", "link"}
+)
+LINK_WEIGHT = ONE * 6 // 10  # for each of the two nodes at its ends
+DOUBTED_FACTS = frozenset({"contrast", "link"})
 LINES_SAID = 3
 NUMBER = re.compile(r"[0-9]+")
 PROGRAMS_KEPT = 1_024
@@ -53,6 +57,8 @@ def judged(turn: Turn, owner: Work, attempt: Attempt) -> tuple[Work, Attempt]:
     if verdict is Verdict.USER and _may_be_the_nodes(attempt) and isinstance(owner, Job):
         owner, attempt = _compared(turn, owner, attempt, failed_on)
         verdict = judge(attempt)
+    if verdict in {Verdict.INFRASTRUCTURE, Verdict.HANG}:
+        attempt = _of_domain(turn, attempt, failed_on)
     attempt = replace(
         attempt,
         verdict=verdict,
@@ -75,10 +81,13 @@ def laid_to_nodes(turn: Turn, owner: Work, attempt: Attempt) -> None:
         _clear(turn, owner, attempt, trials)
 
 
-def suspected(turn: Turn) -> tuple[str, ...]:
-    """Nodes that retries avoid, sorted."""
-    nodes = (turn.world.nodes[each] for each in sorted(turn.world.marked))
-    return tuple(n.id for n in nodes if score(n.marks, now_ms=turn.now_ms) >= SUSPECT_SCORE)
+def suspected(turn: Turn, shape: Shape) -> tuple[str, ...]:
+    """Nodes that retries avoid, with all of a domain that is suspect itself where others could hold the gang; sorted."""
+    world, found = turn.world, links.failing_nodes(turn.world, now_ms=turn.now_ms)
+    domains = [links.suspect_domain(world, world.nodes[n], now_ms=turn.now_ms) for n in found]
+    wide = {*found, *(node for each in domains if each for node in each.nodes)}
+    left = [n for n in world.nodes.values() if n.id not in wide and _could_hold(n, shape)]
+    return tuple(sorted(wide)) if len(left) >= shape.nodes_min else found
 
 
 def program_of(owner: Work) -> str:
@@ -104,6 +113,12 @@ def program_words(command: tuple[str, ...]) -> tuple[str, ...]:
         if not word.startswith("-"):
             break
     return tuple(words[:count])
+
+
+def _could_hold(node: Node, shape: Shape) -> bool:
+    enough = zip(node.total.vector(), shape.per_node.vector(), strict=True)
+    kind = not shape.gpu_kinds or node.gpu_kind in shape.gpu_kinds
+    return node.state is NodeState.READY and kind and all(have >= need for have, need in enough)
 
 
 def _charged_to(owner: Work, attempt: Attempt, verdict: Verdict) -> str:
@@ -181,7 +196,7 @@ def _health(turn: Turn, attempt: Attempt, first: Evidence) -> list[Evidence]:
 
 def _compared(turn: Turn, job: Job, attempt: Attempt, node: str) -> tuple[Job, Attempt]:
     """A failure of the program, against its other runs and against the job's own earlier attempts."""
-    doubted = [each for each in job.attempts if _doubted(each) and node not in each.blamed]
+    doubted = [each for each in job.attempts if _doubted(each) and _elsewhere(turn, node, each)]
     if doubted:
         where = ", ".join(sorted({name for each in doubted for name in each.blamed}))
         fact = Evidence(
@@ -191,11 +206,12 @@ def _compared(turn: Turn, job: Job, attempt: Attempt, node: str) -> tuple[Job, A
             node=node,
         )
         return _charged(job, doubted), replace(attempt, evidence=(*attempt.evidence, fact))
-    trials = turn.world.trials.get(program_of(job))
-    if trials is None:
-        return job, attempt
+    pair = links.lost_pair(turn.world, attempt)
+    trials = turn.world.trials.get(program_of(job)) or Trials()
     seen = trials.contrast(node)
     seen = replace(seen, here_failed=seen.here_failed + 1)
+    if pair is not None and not seen.clears_node:
+        return job, _of_link(turn, attempt, pair)
     if not seen.blames_node:
         return job, attempt
     detail = (
@@ -207,10 +223,40 @@ def _compared(turn: Turn, job: Job, attempt: Attempt, node: str) -> tuple[Job, A
 
 
 def _doubted(attempt: Attempt) -> bool:
-    """Whether it was laid to a node only because the program did well elsewhere."""
+    """Whether it was laid to nodes only because the program did well elsewhere, or because its ranks lost each other."""
     return attempt.verdict is Verdict.INFRASTRUCTURE and any(
-        fact.what == "contrast" for fact in attempt.evidence
+        fact.what in DOUBTED_FACTS for fact in attempt.evidence
     )
+
+
+def _elsewhere(turn: Turn, node: str, doubted: Attempt) -> bool:
+    """Whether a failure on the node is none of what the doubted attempt was laid to."""
+    if _lost_peers(doubted):
+        return links.elsewhere(turn.world, node, doubted.blamed)
+    return node not in doubted.blamed
+
+
+def _lost_peers(attempt: Attempt) -> bool:
+    return any(fact.what == "link" for fact in attempt.evidence)
+
+
+def _of_link(turn: Turn, attempt: Attempt, pair: links.Pair) -> Attempt:
+    """Its ranks on two nodes lost each other: with that as evidence, and laid to both."""
+    shared = links.parting(turn.world, pair)
+    where = f", which part below {shared}" if shared else ""
+    detail = f"ranks on {pair.nodes[0]} and {pair.nodes[1]}{where}, lost each other: {pair.line}"
+    fact = Evidence(at_ms=turn.now_ms, what="link", detail=detail)
+    return replace(attempt, evidence=(*attempt.evidence, fact), blamed=pair.nodes)
+
+
+def _of_domain(turn: Turn, attempt: Attempt, node: str) -> Attempt:
+    """With what speaks for its node's rack or leaf rather than for the node."""
+    there = turn.world.nodes.get(node)
+    domain = there and links.suspect_domain(turn.world, there, now_ms=turn.now_ms)
+    if not domain:
+        return attempt
+    fact = Evidence(at_ms=turn.now_ms, what="domain", detail=domain.detail, node=node)
+    return replace(attempt, evidence=(*attempt.evidence, fact))
 
 
 def _charged(job: Job, doubted: list[Attempt]) -> Job:
@@ -229,6 +275,8 @@ def _charged(job: Job, doubted: list[Attempt]) -> Job:
 def _blamed(attempt: Attempt, verdict: Verdict, first: str) -> tuple[str, ...]:
     if verdict not in {Verdict.INFRASTRUCTURE, Verdict.HANG}:
         return ()
+    if attempt.blamed:
+        return attempt.blamed
     facts = decisive(attempt)
     named = {fact.node for fact in facts if fact.what in INFRASTRUCTURE_FACTS and fact.node}
     return tuple(sorted(named)) or ((first,) if first else ())
@@ -247,6 +295,7 @@ def _note_run(turn: Turn, owner: Work, attempt: Attempt, failed_on: str) -> None
         failed_on=failed_on if failed else "",
     )
     lost = any(fact.what in {"node_down", "lost"} for fact in decisive(attempt))
+    lost |= _lost_peers(attempt) and attempt.verdict is Verdict.INFRASTRUCTURE
     counts = attempt.verdict is Verdict.SUCCESS or (failed and bool(failed_on) and not lost)
     trials.finished(run, counts=counts)
     turn.world.note_trials(program, trials)
@@ -265,6 +314,7 @@ def _mark(turn: Turn, owner: Work, attempt: Attempt, name: str) -> None:
         program=_digest(program_of(owner)),
         what=fact.what,
         detail=fact.detail,
+        weight=LINK_WEIGHT if fact.what == "link" else ONE,
     )
     after = turn.put(replace(node, marks=marked(node.marks, mark)))
     if after.marks != node.marks:
@@ -279,6 +329,10 @@ def _cordon_if_lemon(turn: Turn, node: Node) -> None:
     own = score(node.marks, now_ms=turn.now_ms)
     gangs = {mark.gang for mark in node.marks}
     if node.state is not NodeState.READY or own < CORDON_SCORE or len(gangs) < CORDON_GANGS:
+        return
+    domain = links.suspect_domain(turn.world, node, now_ms=turn.now_ms)
+    if domain is not None:
+        turn.emit("node.domain_suspected", node, domain.detail)
         return
     others = [each for each in turn.world.nodes.values() if each.id != node.id]
     ready = [each for each in others if each.state is NodeState.READY]

@@ -135,7 +135,7 @@ def attempt_ended(turn: Turn, job: Job, attempt: Attempt) -> None:
         pause = pause_ms(job.attempts[job.attempts_before :])
         then = f"; the next may start in {pause // 1_000} s" if pause else ""
         turn.emit("job.retrying", job, f"attempt {attempt.n} ended: {_why(attempt)}{then}")
-        job = spares.kept(turn, replace(job, avoids=blame.suspected(turn)), attempt)
+        job = spares.kept(turn, replace(job, avoids=blame.suspected(turn, job.spec.shape)), attempt)
         turn.put(job.moved(JobPhase.QUEUED))
     else:
         ends.end_job(turn, job, JobPhase.FAILED, f"attempt {attempt.n} ended: {_why(attempt)}")

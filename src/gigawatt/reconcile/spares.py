@@ -54,7 +54,8 @@ def kept(turn: Turn, job: Job, attempt: Attempt) -> Job:
         until_ms=turn.now_ms + KEPT_MS,
         spares=len(spares),
     )
-    turn.emit("job.spares", job, f"{len(attempt.spares) - len(spares)} spares take over")
+    fresh = [node for node in nodes if node not in attempt.nodes]
+    turn.emit("job.spares", job, f"{', '.join(fresh)}, held as spare, takes over")
     return replace(job, claim=claim)
 
 

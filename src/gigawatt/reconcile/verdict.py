@@ -30,8 +30,8 @@ INFRASTRUCTURE_FACTS = frozenset(
 )
 FAILURE_FACTS = INFRASTRUCTURE_FACTS | {"exit", "crash", "oom", "launch_refused"}
 
-# Its program does well on other nodes; a check of its node failed while it ran.
-EXCUSES = frozenset({"contrast", "unhealthy"})
+# Its program does well on other nodes; a check of its node failed while it ran; its ranks on two nodes lost each other.
+EXCUSES = frozenset({"contrast", "unhealthy", "link"})
 
 CHARGED_TO = {
     Verdict.USER: "user",

@@ -20,11 +20,13 @@ from gigawatt.scheduler.ask import Ask, ask_at
 from gigawatt.scheduler.books import rows_of
 from gigawatt.scheduler.place import Spot, choose
 from gigawatt.scheduler.released import released
+from gigawatt.scheduler.reserved import project_at
 from gigawatt.scheduler.round import Round
-from gigawatt.scheduler.running import UNKNOWN_DEVICES, RunningColumns, kind_of
+from gigawatt.scheduler.running import UNKNOWN_DEVICES, RunningColumns
 from gigawatt.scheduler.snapshot import NONE, Flags
 
 ASKS_MAX = 256  # different asks in the line; where more wait, somebody can use whatever is free
+TRIES = 16  # sizes, each smaller than the last, until its project may use one
 NEXT_MS = 1_000  # until the next gang has its turn
 
 
@@ -104,8 +106,8 @@ def _larger(turn: Round, running: RunningColumns, row: int, wanted_N: Flags) -> 
     apart = turn.apart is not None and turn.apart.wearing(running.gangs.ids[row]) != NONE
     if not known or apart or not nodes.open_N[own].all():
         return None
-    ask = _ask(turn, running, row, len(own))
-    if ask is None or not ask.may_run(turn.snapshot.now_ms):
+    ask = _ask(turn, running, row)
+    if not ask.may_run(turn.snapshot.now_ms):
         return None
     gone_R = np.zeros(len(running.gangs.ids), dtype=np.bool_)
     gone_R[row] = True
@@ -115,31 +117,40 @@ def _larger(turn: Round, running: RunningColumns, row: int, wanted_N: Flags) -> 
     mask_N = turn.allowed_N(ask) & free_N & room.fits_N(ask.demand)
     power = turn.power and turn.power.without(running, gone_R)
     choosing = choose if power is None else power.spot
-    spot = choosing(room, ask, mask_N, fit=turn.policy.fit)
-    if spot is None:
-        return None
-    return _Place(spot=spot, devices=room.take(ask.demand, spot.rows, spot.places))
-
-
-def _ask(turn: Round, running: RunningColumns, row: int, have: int) -> Ask | None:
-    """What it would ask for so as to grow, as far as its project may use more; None where that is no growth."""
-    ask = ask_at(running.gangs, row)
-    if turn.shares is not None and turn.shares.bounds_kinds:
-        ask = replace(ask, kinds=kind_of(running, turn.snapshot.nodes, row))
-    if turn.reserved is not None:
-        ask = turn.reserved.told(ask, running.gangs, row)
     most = ask.nodes_max
-    if turn.shares is not None:
-        node = int(rows_of(turn.shares, running.gangs)[row])
-        vectors = turn.shares.vectors
-        while most > have and not _may_use(turn, node, vectors.wanted(ask, most - have)):
-            most -= 1
-    return replace(ask, nodes_min=have + 1, nodes_max=most) if most > have else None
+    for _ in range(TRIES):
+        if most <= len(own):
+            return None
+        spot = choosing(
+            room, replace(ask, nodes_min=len(own) + 1, nodes_max=most), mask_N, fit=turn.policy.fit
+        )
+        if spot is None:
+            return None
+        if _may_use(turn, running, row, ask, spot):
+            return _Place(spot=spot, devices=room.take(ask.demand, spot.rows, spot.places))
+        most = len(spot.rows) - 1
+    return None
 
 
-def _may_use(turn: Round, node: int, more: tuple[int, ...]) -> bool:
+def _ask(turn: Round, running: RunningColumns, row: int) -> Ask:
+    """What it asks for, with what others have set aside."""
+    gangs = running.gangs
+    ask = ask_at(gangs, row)
+    if turn.reserved is None:
+        return ask
+    bar = turn.reserved.bar(project_at(gangs, row), int(gangs.duration_ms_G[row]))
+    return replace(ask, reserved=bar)
+
+
+def _may_use(turn: Round, running: RunningColumns, row: int, ask: Ask, spot: Spot) -> bool:
+    """Whether its project may use so much more, and borrows none of it where that could be taken back."""
     shares = turn.shares
-    assert shares is not None
+    if shares is None:
+        return True
+    node = int(rows_of(shares, running.gangs)[row])
+    own = running.node_M[running.first_R[row] : running.first_R[row + 1]].astype(np.intp)
+    after, before = (shares.vectors.on(ask, rows, None) for rows in (spot.rows, own))
+    more = tuple(now - was for now, was in zip(after, before, strict=True))
     lends = turn.policy.reclaim and shares.lends(node, more)
     return node != NONE and shares.leaves(node, more) and not lends
 

@@ -60,6 +60,10 @@ def _message(job: Job, *, ended: bool) -> str:
     attempt = job.attempt
     if attempt is not None and attempt.live:
         where = f"attempt {attempt.n} is {attempt.phase.value} on {', '.join(attempt.nodes)}"
+        if attempt.resumed_from is not None:
+            where += f", from the checkpoint of step {attempt.resumed_from.step}"
+        if attempt.spares:
+            where += f"; spare: {', '.join(spare.node for spare in attempt.spares)}"
         return where + _growth(job, attempt)
     return ""
 
@@ -75,5 +79,8 @@ def _growth(job: Job, attempt: Attempt) -> str:
     elif attempt.grow_asked_ms > saved.at_ms:
         waits = "it was asked for a checkpoint, so as to grow"
     else:
-        waits = "it may grow when nodes are free that nobody who waits could use"
+        waits = (
+            "it may grow when nodes are free that nobody who waits could use,"
+            " once it has run for long enough to make a restart pay"
+        )
     return f"; it takes up to {most} nodes: {waits}"

@@ -19,6 +19,7 @@ import pytest
 from gigawatt.engine.local.spawn import PROGRAM
 from gigawatt.engine.supervisor.door import Door, read_door
 from gigawatt.engine.supervisor.job import ENGINE, SUPERVISOR, proof
+from gigawatt.engine.supervisor.parcel import state_of, write_parcel
 from tests.waiting import until
 
 pytestmark = pytest.mark.slow
@@ -48,6 +49,11 @@ class Peer:
         except (ConnectionResetError, BrokenPipeError):
             return {}
         return json.loads(line) if line else {}
+
+    def send(self, data: bytes) -> None:
+        """All that there is to say; then it is closed."""
+        self._sock.sendall(data)
+        self._sock.shutdown(socket.SHUT_WR)
 
     def prove(self) -> "Peer":
         told = self.ask("greet", nonce="aa")["ok"]
@@ -132,6 +138,50 @@ def test_a_bundle_cannot_write_outside_of_its_place(root: Path) -> None:
     assert not (root / "outside").exists()
 
 
+def test_a_tree_goes_on_where_it_broke_off_and_is_put_where_it_is_at_home(root: Path) -> None:
+    peer, (data, name, place) = Peer(_door(root)).prove(), _tree(root.parent)
+    _send(root, peer, name, data[:700])
+    part = root / "trees" / f"{name}.part"
+    until(lambda: part.stat().st_size == 700, what="the first part to be on disk")
+    assert _send(root, peer, name, data[700:]) == 700
+    assert peer.ask("tree", digest=name, path=str(place))["ok"] == {"whole": False}
+    until(lambda: part.stat().st_size == len(data), what="the rest to be on disk")
+    assert peer.ask("tree-whole", digest=name, path=str(place))["ok"] == {}
+    assert (place / "words").read_text() == "words" * 500
+    assert peer.ask("tree", digest=name, path=str(place))["ok"] == {"whole": True}
+    assert not part.exists()
+
+
+def test_a_tree_that_was_changed_on_its_way_is_not_put_anywhere(root: Path) -> None:
+    peer, (data, name, place) = Peer(_door(root)).prove(), _tree(root.parent)
+    _send(root, peer, name, data[:-1] + b"x")
+    part = root / "trees" / f"{name}.part"
+    until(lambda: part.stat().st_size == len(data), what="it to be on disk")
+    error = peer.ask("tree-whole", digest=name, path=str(place))["error"]
+    assert "another digest" in error["detail"]
+    assert not place.exists()
+    assert not part.exists()
+
+
+def test_a_tree_for_which_there_is_no_room_is_refused(root: Path) -> None:
+    peer, (_, name, _) = Peer(_door(root)).prove(), _tree(root.parent)
+    error = peer.ask("tree-take", digest=name, size=1 << 60, anew=False)["error"]
+    assert "bytes are needed" in error["detail"]
+
+
+def test_what_is_not_there_cannot_be_given_and_links_lead_no_removal_out(root: Path) -> None:
+    peer, outside = Peer(_door(root)).prove(), root.parent / "outside"
+    outside.mkdir()
+    (root / "within").mkdir()
+    (root / "within" / "link").symlink_to(outside)
+    assert peer.ask("tree-give", path=str(root / "none"), skip=0)["error"]["code"] == "unknown"
+    paths = [str(root / "within" / ".." / "door"), str(root / "within" / "link" / "x"), "/"]
+    (outside / "x").touch()
+    assert peer.ask("tree-remove", within=str(root / "within"), paths=paths)["ok"] == {}
+    assert (outside / "x").exists()
+    assert (root / "door").exists()
+
+
 @pytest.mark.parametrize("digest", ["../x", "aa", "A" * 64])
 def test_what_is_no_digest_is_refused(root: Path, digest: str) -> None:
     peer = Peer(_door(root)).prove()
@@ -181,6 +231,25 @@ def _bundle(files: dict[str, bytes]) -> tuple[bytes, str]:
             archive.addfile(member, io.BytesIO(content))
     data = target.getvalue()
     return data, hashlib.sha256(data).hexdigest()
+
+
+def _tree(base: Path) -> tuple[bytes, str, Path]:
+    """A parcel, its name, and where it is at home."""
+    source = base / "source"
+    source.mkdir()
+    (source / "words").write_text("words" * 500)
+    out = io.BytesIO()
+    write_parcel(source, out.write)
+    return out.getvalue(), state_of(source)[0], base / "home" / "tree"
+
+
+def _send(root: Path, peer: Peer, name: str, data: bytes) -> int:
+    """By a connection of its own; how much was there before."""
+    given = peer.ask("tree-take", digest=name, size=len(data), anew=False)["ok"]
+    other = Peer(_door(root)).prove()
+    assert other.ask("take", ticket=given["tickets"][0])["ok"] == {}
+    other.send(b"\n" + data)
+    return given["bytes"]
 
 
 def _text(data: bytes) -> str:

@@ -1,25 +1,18 @@
 """The Ray engine on a real cluster of several nodes of this machine: the conformance suite, then faults."""
 
 import asyncio
-import hashlib
-import io
-import itertools
 import os
 import signal
-import tarfile
 import time
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from gigawatt.build.bundles import unpack
 from gigawatt.engine.conformance import CASES, Faults, Report, run
 from gigawatt.engine.conformance.bench import Bench
 from gigawatt.engine.ray import RayEngine
 from gigawatt.engine.supervisor.door import read_door
-from gigawatt.model.node import NodeState
 from gigawatt.model.observation import (
     AttemptGone,
     LaunchFailed,
@@ -28,15 +21,13 @@ from gigawatt.model.observation import (
     RankExited,
     RankStarted,
 )
-from gigawatt.model.volume import Mount
+from tests.contract.engine.ray_bench import EPOCHS, NODES_S, engine_of_cluster, leading, meet
 from tests.ray_cluster import RayCluster, running_ray
 from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 
 NOT_CLAIMED = {"isolation-user", "isolation-node"}
-NODES_S = 60.0  # for Ray to say that nodes are there
-EPOCHS = itertools.count(1000, 1000)
 
 
 @pytest.fixture(scope="module")
@@ -85,9 +76,12 @@ def test_an_instance_runs_jobs_on_the_cluster_until_it_is_stopped(ray: RayCluste
 @pytest.fixture(scope="module")
 def report(ray: RayCluster) -> Report:
     """One run of the whole suite."""
-    asyncio.run(_meet(ray))
+    asyncio.run(meet(ray))
     suite = run(
-        lambda: _engine(ray), faults=_faults(ray), first_epoch=next(EPOCHS), scratch=ray.data
+        lambda: engine_of_cluster(ray),
+        faults=_faults(ray),
+        first_epoch=next(EPOCHS),
+        scratch=ray.data,
     )
     return asyncio.run(suite)
 
@@ -116,7 +110,7 @@ def test_the_ray_engine_conforms(report: Report, name: str) -> None:
 
 def test_nodes_are_told_as_they_joined(ray: RayCluster) -> None:
     async def told() -> None:
-        async with _leading(ray) as bench:
+        async with leading(ray) as bench:
             for report in await bench.engine.nodes():
                 assert report.topology == ("ray", "", "", "", f"r-{report.id}", "", report.id)
                 assert report.address == ray.nodes[report.id]
@@ -142,7 +136,7 @@ def test_ranks_meet_at_the_address_of_the_first(ray: RayCluster) -> None:
     )
 
     async def story() -> str:
-        async with _leading(ray) as bench:
+        async with leading(ray) as bench:
             key = await bench.run("python3", "-c", program, nodes=("n1", "n2"))
             return await bench.output(key)
 
@@ -151,7 +145,7 @@ def test_ranks_meet_at_the_address_of_the_first(ray: RayCluster) -> None:
 
 def test_nothing_of_ray_or_of_the_instance_gets_into_a_rank(ray: RayCluster) -> None:
     async def story() -> str:
-        async with _leading(ray) as bench:
+        async with leading(ray) as bench:
             return await bench.output(await bench.run("env"))
 
     names = {line.partition("=")[0] for line in asyncio.run(story()).splitlines()}
@@ -163,7 +157,7 @@ def test_a_node_that_is_cut_off_is_lost_in_seconds_and_its_ranks_are_found_again
     ray: RayCluster,
 ) -> None:
     async def story() -> float:
-        async with _leading(ray) as bench:
+        async with leading(ray) as bench:
             key = await bench.launch(bench.build("sleep", "300", nodes=("n2",)))
             before = await bench.wait(RankStarted, key=key)
             begun_s, seen = time.monotonic(), len(bench.seen)
@@ -186,7 +180,7 @@ def test_what_is_stopped_on_a_node_that_is_cut_off_is_gone_and_ends_when_it_is_b
     ray: RayCluster,
 ) -> None:
     async def story() -> None:
-        async with _leading(ray) as bench:
+        async with leading(ray) as bench:
             key = await bench.launch(bench.build("sleep", "300", nodes=("n1", "n2")))
             await bench.wait(RankStarted, key=key, count=2)
             pids = {each.rank: each.pid for each in bench.told(RankStarted, key)}
@@ -208,7 +202,7 @@ def test_what_is_stopped_on_a_node_that_is_cut_off_is_gone_and_ends_when_it_is_b
 
 def test_a_raylet_that_is_killed_takes_no_rank_along(ray: RayCluster) -> None:
     async def story() -> None:
-        async with _leading(ray) as bench:
+        async with leading(ray) as bench:
             key = await bench.launch(bench.build("sleep", "300", nodes=("n1",)))
             await bench.wait(RankStarted, key=key)
             seen, supervisor = len(bench.seen), _engine_of(bench).supervisor_pid("n1")
@@ -232,7 +226,7 @@ def test_a_lost_head_loses_nothing_and_the_next_control_plane_adopts_without_it(
     ray: RayCluster,
 ) -> None:
     async def story() -> None:
-        async with _leading(ray) as bench:
+        async with leading(ray) as bench:
             launch = bench.build("sleep", "300", nodes=("n1", "n2"))
             key = await bench.launch(launch)
             await bench.wait(RankStarted, key=key, count=2)
@@ -260,36 +254,9 @@ def test_a_lost_head_loses_nothing_and_the_next_control_plane_adopts_without_it(
     asyncio.run(story())
 
 
-def test_a_node_without_the_file_system_is_sent_its_bundle_and_tells_its_logs(
-    ray: RayCluster,
-) -> None:
-    ray.add("n3", far=True)
-    ray.wait_for_nodes()
-    archive, digest = _bundle(ray.base, {"main.sh": b"echo from the bundle; cat blob | wc -c"})
-
-    async def story() -> None:
-        async with _leading(ray, archive) as bench:
-            assert not bench.engine.capabilities().shared_filesystem
-            for nodes in (("n3",), ("n1", "n3"), ("n3",)):
-                key = await bench.run("sh", "main.sh", nodes=nodes, bundle=digest)
-                for rank in range(len(nodes)):
-                    text = await bench.output(key, rank)
-                    assert text.split() == ["from", "the", "bundle", "3000000"]
-            mount = Mount(volume="data", path="data", source=str(ray.data))
-            refused = await bench.launch(bench.build("true", nodes=("n3",), volumes=(mount,)))
-            why = await bench.wait(LaunchFailed, key=refused)
-            assert "does not see the file system" in why.reason
-            await bench.engine.prepare("n3", (digest,))
-            await bench.engine.set_node("n3", NodeState.READY, "")
-
-    asyncio.run(story())
-    (place,) = ray.base.glob("nodes/*/n3/bundles/*")
-    assert place.name == digest.removeprefix("sha256:")
-
-
 def test_what_cannot_be_reached_at_a_restart_is_presumed_to_run(ray: RayCluster) -> None:
     async def story() -> None:
-        async with _leading(ray) as bench:
+        async with leading(ray) as bench:
             key = await bench.launch(bench.build("sleep", "300", nodes=("n2",)))
             await bench.wait(RankStarted, key=key)
             ray.cut("n2")
@@ -310,7 +277,7 @@ def test_a_node_that_goes_with_all_it_runs_is_lost_and_held_up_for_by_nobody(
     """Comes last: it does not come back."""
 
     async def story() -> None:
-        async with _leading(ray) as bench:
+        async with leading(ray) as bench:
             key = await bench.launch(bench.build("sleep", "300", nodes=("n1", "n2")))
             await bench.wait(RankStarted, key=key, count=2)
             seen = len(bench.seen)
@@ -323,12 +290,6 @@ def test_a_node_that_goes_with_all_it_runs_is_lost_and_held_up_for_by_nobody(
             await bench.wait(AttemptGone, key=key, within_s=10)
 
     asyncio.run(story())
-
-
-def _engine(ray: RayCluster, archive: Path | None = None) -> RayEngine:
-    return RayEngine(
-        ray.data, ray.cluster, unpack=unpack, archive=(lambda _: archive) if archive else None
-    )
 
 
 def _engine_of(bench: Bench) -> RayEngine:
@@ -349,49 +310,3 @@ def _lives(pid: int) -> bool:
 
 def _ray_number(bench: Bench, node: str) -> str:
     return _engine_of(bench)._fleet.facts(node).ray
-
-
-@asynccontextmanager
-async def _leading(ray: RayCluster, archive: Path | None = None) -> AsyncGenerator[Bench, None]:
-    """A bench that leads; what it launched is stopped at the end."""
-    await _meet(ray)
-    bench = Bench(
-        lambda: _engine(ray, archive),
-        faults=Faults(),
-        epoch=next(EPOCHS),
-        scratch=ray.data,
-        tag=os.urandom(4).hex(),
-    )
-    await bench.start("test")
-    try:
-        yield bench
-    finally:
-        await bench.finish()
-
-
-async def _meet(ray: RayCluster) -> None:
-    """Until an engine has met every node, and has it on record."""
-    engine = _engine(ray)
-    await engine.open(epoch=next(EPOCHS))
-    try:
-        await engine.adopt()
-        missing = set(ray.alive) - {report.id for report in await engine.nodes()}
-        async with asyncio.timeout(NODES_S):
-            seen = engine.observe()
-            while missing:
-                told = await anext(seen)
-                if isinstance(told, NodeSeen):
-                    missing.discard(told.report.id)
-    finally:
-        await engine.close()
-
-
-def _bundle(base: Path, files: dict[str, bytes]) -> tuple[Path, str]:
-    """An archive of more than one part, and its digest."""
-    path = base / "bundle.tar.gz"
-    with tarfile.open(path, "w:gz") as archive:
-        for name, content in {**files, "blob": os.urandom(3_000_000)}.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            archive.addfile(member, io.BytesIO(content))
-    return path, f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"

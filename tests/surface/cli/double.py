@@ -146,6 +146,7 @@ def a_job(**changes: Any) -> dict[str, Any]:
             "memory_bytes": 1 << 30,
             "gpu_kinds": [],
             "same": "",
+            "spares": 0,
         },
         "after": [],
         "volumes": [{"volume": "corpus:3", "path": "data/corpus", "mode": "ro"}],

@@ -103,6 +103,7 @@ ENDED_AS_JSON: dict[str, Any] = {
         "memory_bytes": 0,
         "gpu_kinds": [],
         "same": "",
+        "spares": 0,
     },
     "cause": None,
     "after": ["job-0"],

@@ -313,7 +313,7 @@ def _fields(job: "JobView", now_ms: int) -> list[tuple[str, str]]:
 def _gang(gang: dict[str, Any]) -> str:
     least, most = gang.get("nodes_min", gang["nodes"]), gang["nodes"]
     amounts = form.amounts(gang["gpus"], gang["cpus"], gang["memory_bytes"])
-    return form.gang(least, most, gang["ranks_per_node"], amounts)
+    return form.gang(least, most, gang["ranks_per_node"], amounts, gang["spares"])
 
 
 def _show_attempts(attempts: "Sequence[AttemptView]") -> None:
@@ -338,7 +338,7 @@ def _attempt_row(attempt: "AttemptView") -> list[str]:
         str(attempt["n"]),
         attempt["phase"],
         attempt["verdict"] or form.NOTHING,
-        " ".join(attempt["nodes"]),
+        " ".join([*attempt["nodes"], *(f"({node} spare)" for node in attempt["spares"])]),
         form.duration(ended - began) if began and ended else form.NOTHING,
         facts[0]["detail"] or facts[0]["what"] if facts else "",
     ]

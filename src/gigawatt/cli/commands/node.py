@@ -1,11 +1,14 @@
 """`gw node`: this machine as a node of a cluster."""
 
+import re
 import socket
 from pathlib import Path
 
 import click
 
 from gigawatt.cli.lazy import NounGroup
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
 
 @click.group("node", cls=NounGroup)
@@ -53,12 +56,14 @@ def join(  # noqa: PLR0913 - each is an option
     It joins again when the head has come back. What runs here goes on meanwhile.
     """
     from gigawatt.engine.ray.heads import Member, check_ray
-    from gigawatt.engine.ray.joining import address_towards, stay_joined
+    from gigawatt.engine.ray.joining import address_towards, check_own, stay_joined
 
     check_ray()
     towards = address_towards(head)
+    check_own(address or towards)
+    _check_secret(token_file)
     member = Member(
-        node=name or socket.gethostname().split(".")[0].lower(),
+        node=_node_name(name or socket.gethostname().split(".")[0].lower()),
         address=address or towards,
         token_file=token_file.resolve(),
         cpus=cpus,
@@ -69,6 +74,19 @@ def join(  # noqa: PLR0913 - each is an option
         ray_directory=ray_dir,
     )
     stay_joined(member, head, say=lambda text: click.echo(text, err=True))
+
+
+def _node_name(name: str) -> str:
+    """It names a directory and stands in commands."""
+    if NAME.fullmatch(name):
+        return name
+    why = f"{name!r} is not made of letters, digits, dots, dashes and underscores, 63 at most"
+    raise click.BadParameter(why, param_hint="--name")
+
+
+def _check_secret(token_file: Path) -> None:
+    if token_file.stat().st_mode & 0o077:
+        click.echo(f"others can read {token_file}: chmod 600 {token_file}", err=True)
 
 
 def _levels(given: tuple[str, ...]) -> dict[str, str]:

@@ -59,7 +59,7 @@ def _tasks(spec: dict[str, Any]) -> str:
 def _gang(gang: dict[str, Any]) -> str:
     nodes: dict[str, int] = gang["nodes"]
     amounts = form.amounts(gang["gpus"], gang["cpus"], gang["memory"])
-    return form.gang(nodes["min"], nodes["max"], gang["ranks_per_node"], amounts)
+    return form.gang(nodes["min"], nodes["max"], gang["ranks_per_node"], amounts, gang["spares"])
 
 
 def _environment(environment: dict[str, Any]) -> str:

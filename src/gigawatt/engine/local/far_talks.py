@@ -127,7 +127,7 @@ async def open_far_line(
             line = await _proven(place)
             answer, _ = await line.ask(message)
             if "error" not in answer:
-                return line, await _files(place, answer["ok"].get("tickets", []))
+                return line, await taken(place, answer["ok"].get("tickets", []))
         except (OSError, TimeoutError, ValueError, KeyError):
             await _closed(line)
             silent.append(place.node)
@@ -142,8 +142,8 @@ async def open_far_line(
     raise UnknownAttemptError(f"{message['key']} has no such rank running")
 
 
-async def _files(place: Place, tickets: list[str]) -> list[int]:
-    """Raises OSError, TimeoutError; then none stays open."""
+async def taken(place: Place, tickets: list[str]) -> list[int]:
+    """A connection for each ticket, which is the open file from now on. Raises OSError, TimeoutError; then none stays open."""
     found: list[socket.socket] = []
     try:
         for ticket in tickets:

@@ -37,6 +37,9 @@ class Supervised:
 
         return await asyncio.to_thread(remove)
 
+    async def fetch(self, path: str) -> None:
+        """Nothing to do: the file system is shared."""
+
     async def probe(self, key: AttemptKey, rank: int) -> str:
         return await asking.probe(self._attempts, key, rank)
 

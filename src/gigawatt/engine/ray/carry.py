@@ -1,4 +1,4 @@
-"""Bundles on nodes that do not see the control plane's directory: sent once a node over its supervisor's link."""
+"""What a launch needs on nodes that do not see the control plane's directory: bundles by their links, trees beside them."""
 
 import asyncio
 import base64
@@ -11,6 +11,7 @@ from gigawatt.engine.local.bundles import Archive
 from gigawatt.engine.local.launching import Part
 from gigawatt.engine.local.link import LinkLostError, Message, RefusedError
 from gigawatt.engine.local.provisions import PREPARING_TOLD_EVERY_S
+from gigawatt.engine.ray.trees import Trees
 from gigawatt.model.refusal import RefusalCode, RefusalError
 
 PART_BYTES = 1 << 20
@@ -18,7 +19,7 @@ UNPACK_S = 120.0
 
 
 class NotCarriedError(Exception):
-    """A bundle did not come to a node."""
+    """Something did not come to a node."""
 
     def __init__(self, node: str, why: str) -> None:
         super().__init__(why)
@@ -30,8 +31,9 @@ class Ask(Protocol):
 
 
 class Carrier:
-    def __init__(self, ask: Ask, archive: Archive | None) -> None:
+    def __init__(self, ask: Ask, trees: Trees, archive: Archive | None) -> None:
         self._ask = ask
+        self._trees = trees
         self._archive = archive
         self._locks: defaultdict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -40,21 +42,24 @@ class Carrier:
         digest: str,
         parts: Mapping[str, Part],
         *,
-        far: list[str],
+        far: Mapping[str, tuple[str, ...]],
         known: bool,
         goes_on: Callable[[], None],
     ) -> dict[str, Part]:
-        """Parts with the bundle on those nodes that are far; `goes_on` is called meanwhile. An attempt that is `known` may
-        run already: then its nodes themselves are asked, whatever comes of it here. Raises NotCarriedError, RefusalError.
+        """Parts with the bundle on those nodes that are `far`, and the paths that each needs there too; `goes_on` is
+        called meanwhile. An attempt that is `known` may run already: then its nodes themselves are asked, whatever
+        comes of it here. Raises NotCarriedError, RefusalError.
         """
-        if not digest or not far:
+        if not far:
             return dict(parts)
-        carrying = asyncio.gather(*(self._tried(node, digest, known=known) for node in far))
+        carrying = asyncio.gather(
+            *(self._tried(node, digest, paths, known=known) for node, paths in far.items())
+        )
         while not (await asyncio.wait({carrying}, timeout=PREPARING_TOLD_EVERY_S))[0]:
             goes_on()
         places = dict(zip(far, await carrying, strict=True))
         return {
-            node: {**part, "template": places.get(node, part["template"])}
+            node: {**part, "template": places.get(node) or part["template"]}
             for node, part in parts.items()
         }
 
@@ -75,10 +80,13 @@ class Carrier:
             done = await self._ask(node, "bundle-whole", digest=name, timeout_s=UNPACK_S)
             return str(done["path"])
 
-    async def _tried(self, node: str, digest: str, *, known: bool) -> str:
+    async def _tried(self, node: str, digest: str, paths: tuple[str, ...], *, known: bool) -> str:
+        """Where the bundle is on that node; "" without one."""
         try:
-            return await self.carry(node, digest)
-        except (LinkLostError, RefusedError) as error:
+            for path in paths:
+                await self._trees.carry(node, path)
+            return await self.carry(node, digest) if digest else ""
+        except (OSError, LinkLostError, RefusedError) as error:
             if known:
                 return ""
             raise NotCarriedError(node, str(error)) from error

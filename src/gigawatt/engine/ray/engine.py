@@ -31,13 +31,17 @@ from gigawatt.engine.local.link import LinkLostError, Message, RefusedError
 from gigawatt.engine.local.outbox import Outbox
 from gigawatt.engine.local.provisions import Provisions
 from gigawatt.engine.local.supervised import Supervised
-from gigawatt.engine.local.translate import check_result, key_of, nodes_of
+from gigawatt.engine.local.translate import check_result, key_of, nodes_of, parse_key
 from gigawatt.engine.ray.carry import Carrier, NotCarriedError
 from gigawatt.engine.ray.facts import Facts
 from gigawatt.engine.ray.files import Files
 from gigawatt.engine.ray.fleet import Fleet
 from gigawatt.engine.ray.heads import Head, end_head
+from gigawatt.engine.ray.returns import Returns
 from gigawatt.engine.ray.scout import Cluster, Scout
+from gigawatt.engine.ray.trees import Trees, needed
+from gigawatt.engine.supervisor.manifest import place_of
+from gigawatt.model.checkpoint import Candidate, Finding
 from gigawatt.model.gang import Isolation
 from gigawatt.model.health import CheckResult
 from gigawatt.model.launch import AttemptKey, Launch
@@ -94,7 +98,9 @@ class RayEngine(FarTalks, Supervised):
         hooks = Hooks(event=self._event, lost=self._lost, back=self._back)
         self._fleet = Fleet(self._files, hooks, self._options.pulse, new=self._new)
         self._attempts = Attempts(self._fleet, self._outbox, now_ms)
-        self._carrier = Carrier(self._fleet.ask, archive)
+        trees = Trees(self._fleet, self._files.root)
+        self._carrier = Carrier(self._fleet.ask, trees, archive)
+        self._returns = Returns(self._fleet, trees)
         self._data = data
         self._cluster = cluster
         self._scout: Scout | None = None
@@ -129,6 +135,7 @@ class RayEngine(FarTalks, Supervised):
         await asyncio.gather(*self._given_time, return_exceptions=True)
         if self._scout is not None:
             await self._scout.close()
+        await self._returns.close()
         await self._attempts.close()
         await self._fleet.close()
         self._provisions.close()
@@ -231,6 +238,25 @@ class RayEngine(FarTalks, Supervised):
         await self._attempts.release(key, epoch=epoch)
         await asyncio.to_thread(self._files.forget_attempt, key)
 
+    async def check_checkpoint(self, candidate: Candidate, *, contents: bool) -> Finding:
+        """Once what is on its way from other disks is here; what is missing is looked for there."""
+        path = candidate.checkpoint.path
+        await self._returns.settled(path)
+        found = await super().check_checkpoint(candidate, contents=contents)
+        if not found.fault or not self._returns.far(self._fleet.up):
+            return found
+        await self._returns.fetch(str(place_of(path, candidate.within)), path)
+        return await super().check_checkpoint(candidate, contents=contents)
+
+    async def remove_checkpoints(self, within: str, paths: tuple[str, ...]) -> tuple[Finding, ...]:
+        await self._returns.remove(within, paths)
+        return await super().remove_checkpoints(within, paths)
+
+    async def fetch(self, path: str) -> None:
+        fault = await self._returns.fetch(path)
+        if fault:
+            raise RefusalError(RefusalCode.UNAVAILABLE, f"{path} did not come back: {fault}")
+
     async def read_log(
         self, key: AttemptKey, rank: int, stream: LogStream, *, offset: int, limit: int
     ) -> LogChunk:
@@ -281,17 +307,21 @@ class RayEngine(FarTalks, Supervised):
         for node in nodes_of(launch):
             if node not in self._fleet.specs:
                 return f"there is no node {node}"
-            if launch.volumes and not self._fleet.facts(node).shared:
-                return f"node {node} does not see the file system that its volumes are on"
+            lives = [each.volume for each in launch.volumes if not each.digest]
+            if lives and not self._fleet.facts(node).shared:
+                return f"node {node} does not see the file system that volume {lives[0]} is on"
         return ""
 
     async def _carried(self, launch: Launch, parts: Mapping[str, Part]) -> dict[str, Part]:
-        """With the bundle wherever a node does not see ours. Raises NotCarriedError."""
+        """With the bundle, and all else that it needs, wherever a node does not see ours. Raises NotCarriedError."""
         key = key_of(launch)
         return await self._carrier.carried(
             launch.bundle,
             parts,
-            far=[node for node in parts if not self._fleet.facts(node).shared],
+            far={
+                node: await asyncio.to_thread(needed, parts[node])
+                for node in self._returns.far(parts)
+            },
             known=bool(self._attempts.nodes_of(key)),
             goes_on=lambda: self._outbox.put(LaunchPreparing(at_ms=now_ms(), key=key)),
         )
@@ -324,6 +354,9 @@ class RayEngine(FarTalks, Supervised):
 
     def _event(self, node: str, event: Message) -> None:
         self._attempts.event(node, event)
+        if event["kind"] == "checkpoint":
+            nodes = self._attempts.nodes_of(parse_key(event["key"])) or (node,)
+            self._returns.saved(nodes, event["checkpoint"]["path"])
 
     def _lost(self, node: str, why: str) -> None:
         self._attempts.lost(node)

@@ -44,9 +44,27 @@ def address_towards(head: str) -> str:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             sock.connect((host, int(port)))
             return sock.getsockname()[0]
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, OverflowError) as error:
         raise RefusalError(
-            RefusalCode.INVALID, f"there is no way to {head}: {error}", field="head"
+            RefusalCode.INVALID,
+            f"there is no way to {head}: {error}",
+            field="head",
+            hint="it is HOST:PORT, as gw up --engine ray says it; the port is 6379 by default",
+        ) from error
+
+
+def check_own(address: str) -> None:
+    """Raises RefusalError for an address that this machine does not have: nothing could listen there."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as sock:
+            sock.bind((address, 0))
+    except OSError as error:
+        raise RefusalError(
+            RefusalCode.INVALID,
+            f"{address} is no address of this machine: {error.strerror or error}",
+            field="address",
+            hint="ip -brief address shows those that it has",
         ) from error
 
 

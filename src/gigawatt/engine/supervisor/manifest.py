@@ -78,7 +78,7 @@ def look(path: str) -> Manifest:
 
 def keep(manifest: Manifest, checkpoint_dir: str) -> None:
     """Put it beside the checkpoint directory. Raises OSError."""
-    place = _place(manifest.path, checkpoint_dir)
+    place = place_of(manifest.path, checkpoint_dir)
     place.parent.mkdir(mode=0o700, exist_ok=True)
     raw = {"path": manifest.path, "files": [list(file) for file in manifest.files]}
     write_whole(place, json.dumps(raw, separators=(",", ":")).encode())
@@ -87,7 +87,7 @@ def keep(manifest: Manifest, checkpoint_dir: str) -> None:
 def recall(path: str, checkpoint_dir: str, *, digest: str = "") -> Manifest | None:
     """The manifest that was kept for `path`; None where there is none, or not the one with that digest."""
     try:
-        raw: Any = json.loads(_place(path, checkpoint_dir).read_bytes())
+        raw: Any = json.loads(place_of(path, checkpoint_dir).read_bytes())
         files = tuple(
             ManifestFile(str(name), int(size), int(mtime_ns), str(sha256))
             for name, size, mtime_ns, sha256 in raw["files"]
@@ -100,7 +100,13 @@ def recall(path: str, checkpoint_dir: str, *, digest: str = "") -> Manifest | No
 
 def forget(path: str, checkpoint_dir: str) -> None:
     """The checkpoint is gone, so is its manifest."""
-    _place(path, checkpoint_dir).unlink(missing_ok=True)
+    place_of(path, checkpoint_dir).unlink(missing_ok=True)
+
+
+def place_of(path: str, checkpoint_dir: str) -> Path:
+    """Where the manifest of the checkpoint at `path` is kept."""
+    name = hashlib.sha256(os.fsencode(path)).hexdigest()[:32]
+    return Path(checkpoint_dir).parent / "manifests" / f"{name}.json"
 
 
 def root_of(path: str) -> Path:
@@ -158,11 +164,6 @@ def _located(file: ManifestFile, root: Path) -> Path:
 
 def _seen(name: str, found: os.stat_result) -> ManifestFile:
     return ManifestFile(name, found.st_size, found.st_mtime_ns)
-
-
-def _place(path: str, checkpoint_dir: str) -> Path:
-    name = hashlib.sha256(os.fsencode(path)).hexdigest()[:32]
-    return Path(checkpoint_dir).parent / "manifests" / f"{name}.json"
 
 
 def _digest(lines: Any) -> str:

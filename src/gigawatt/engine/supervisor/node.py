@@ -81,6 +81,11 @@ class Node:
     def inventory(self) -> dict[str, Any]:
         return {"attempts": [record.view() for record in self._records.values()]}
 
+    def specs(self) -> list[StageSpec]:
+        """Of all that is staged, runs, or is not released."""
+        staged = [attempt.record.spec for attempt in self._attempts.values()]
+        return [*staged, *(record.spec for record in self._records.values())]
+
     def set_state(self, message: Message) -> dict[str, Any]:
         self._state, self._why = str(message["state"]), str(message["reason"])
         return {}

@@ -53,11 +53,13 @@ if (
 ):  # loaded when somebody asks for them: a supervisor of one short attempt is mostly its start
     from gigawatt.engine.supervisor.live import Live
     from gigawatt.engine.supervisor.shelf import Shelf
+    from gigawatt.engine.supervisor.trees import Trees
 
 ORPHAN_S = 86_400  # without a control plane for so long: ranks are stopped, and we end
 ORPHAN_GRACE_S = 30.0
 STAGE_ABANDONED_AFTER_S = 60.0  # a go that has not come by then will not come
 SHELF = frozenset({"bundle", "bundle-part", "bundle-whole", "log", "find-log"})
+TREES = frozenset({"tree", "tree-take", "tree-whole", "tree-give", "tree-remove"})
 TALKS = frozenset({"run", "attach", "connect", "control"})
 FENCED = frozenset({"stage", "go", "abort", "stop", "release", "state"})  # the leader's alone
 
@@ -132,6 +134,12 @@ class Server:
         from gigawatt.engine.supervisor.shelf import Shelf
 
         return Shelf(self._host)
+
+    @cached_property
+    def _trees(self) -> Trees:
+        from gigawatt.engine.supervisor.trees import Trees
+
+        return Trees(self._host, self._relay, self._node.specs)
 
     def _accept(self, listener: socket.socket) -> None:
         sock, _ = listener.accept()
@@ -219,7 +227,9 @@ class Server:
         elif verb in later:
             later[verb](message, reply)
         elif verb in SHELF:
-            self._answer_of_shelf(verb, message, reply)
+            self._shelf.answer(verb, message, reply)
+        elif verb in TREES:
+            self._trees.answer(verb, message, reply)
         elif verb in TALKS:
             self._talk(verb, message, connection)
         elif verb == "take":
@@ -228,19 +238,6 @@ class Server:
             self._node.checks.run(message, reply)
         else:
             raise RequestError("bad-request", f"there is no verb {verb!r}")
-
-    def _answer_of_shelf(self, verb: str, message: Message, reply: Reply) -> None:
-        shelf = self._shelf
-        now = {
-            "bundle": shelf.bundle,
-            "bundle-part": shelf.take_part,
-            "log": shelf.log,
-            "find-log": shelf.find,
-        }
-        if verb in now:
-            reply(now[verb](message))
-        else:
-            shelf.finish(message, reply)
 
     def _talk(self, verb: str, message: Message, connection: Connection) -> None:
         live = self._live

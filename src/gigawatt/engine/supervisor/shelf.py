@@ -24,14 +24,35 @@ LOG_BYTES_MAX = 1 << 20  # of one answer
 HASH_BYTES = 1 << 20
 
 
+def digest_of(message: Message) -> str:
+    """In hex. Raises RequestError."""
+    name = str(message["digest"])
+    if len(name) != 64 or not set(name) <= set("0123456789abcdef"):
+        raise RequestError("bad-request", f"not a digest: {name!r}")
+    return name
+
+
 class Shelf:
     def __init__(self, host: Host) -> None:
         self._host = host
         self._bundles = host.layout.root / "bundles"
 
+    def answer(self, verb: str, message: Message, reply: Reply) -> None:
+        """What its verbs are answered with. Raises RequestError, OSError."""
+        now = {
+            "bundle": self.bundle,
+            "bundle-part": self.take_part,
+            "log": self.log,
+            "find-log": self.find,
+        }
+        if verb in now:
+            reply(now[verb](message))
+        else:
+            self.finish(message, reply)
+
     def bundle(self, message: Message) -> dict[str, Any]:
         """Where it is, if it is here whole; else how much of its archive has come. What is used now is not removed."""
-        place = self._bundles / _hex(message)
+        place = self._bundles / digest_of(message)
         if place.is_dir():
             os.utime(place)
             return {"path": str(place), "bytes": 0}
@@ -40,7 +61,7 @@ class Shelf:
 
     def take_part(self, message: Message) -> dict[str, Any]:
         """The next bytes of an archive; `offset` 0 begins anew. Raises RequestError, OSError."""
-        part, offset = _part(self._bundles / _hex(message)), int(message["offset"])
+        part, offset = _part(self._bundles / digest_of(message)), int(message["offset"])
         self._bundles.mkdir(mode=0o700, exist_ok=True)
         fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -56,7 +77,7 @@ class Shelf:
 
     def finish(self, message: Message, reply: Reply) -> None:
         """All of an archive has come: have it verified and unpacked. Raises RequestError, OSError."""
-        place = self._bundles / _hex(message)
+        place = self._bundles / digest_of(message)
 
         def done(error: str) -> None:
             if error:
@@ -119,10 +140,3 @@ def _unpack(place: Path) -> None:
 
 def _part(place: Path) -> Path:
     return place.with_name(f"{place.name}.part")
-
-
-def _hex(message: Message) -> str:
-    name = str(message["digest"])
-    if len(name) != 64 or not set(name) <= set("0123456789abcdef"):
-        raise RequestError("bad-request", f"not a digest: {name!r}")
-    return name

@@ -86,7 +86,11 @@ def prepare(
 
 
 def _check_request(spec: StageSpec) -> None:
-    if spec.environment and not Path(spec.environment, "bin", "python").exists():
+    python = Path(spec.environment, "bin", "python")
+    if spec.environment and not python.exists():
+        if python.is_symlink():
+            why = f"the environment's Python, {python.readlink()}, is not on this node"
+            raise RequestError("machine", why)
         raise RequestError("machine", f"the environment {spec.environment} has no bin/python")
     if spec.template and not Path(spec.template).is_dir():
         raise RequestError("machine", f"the bundle at {spec.template} is not there")

@@ -108,6 +108,7 @@ class GangView:
     memory_bytes: int
     gpu_kinds: tuple[str, ...]
     same: str
+    spares: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,6 +254,7 @@ def gang_view(shape: Shape) -> GangView:
         memory_bytes=shape.per_node.memory_bytes,
         gpu_kinds=shape.gpu_kinds,
         same=shape.same,
+        spares=shape.spares,
     )
 
 
