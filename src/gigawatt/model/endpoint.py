@@ -1,12 +1,13 @@
 """An endpoint: a named model service, and the replicas (one gang each) that serve it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 from gigawatt.model.attempt import Attempt
 from gigawatt.model.gang import Gang, GangKind, Shape
 from gigawatt.model.job import after_pause, suspects
 from gigawatt.model.plan import Claim
+from gigawatt.model.values import replace
 from gigawatt.model.volume import Mount, data_of
 
 ENDPOINT_LABEL = "endpoint"  # that replicas wear, with the name of theirs

@@ -8,13 +8,14 @@ The dominant share of a project is the largest part that it has of the whole clu
 divided by its weight. A parent uses what its children use.
 """
 
-from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 
 from gigawatt.model.quota import UNSET
 from gigawatt.model.reason import Reason, ReasonCode
 from gigawatt.model.resources import KINDS
+from gigawatt.model.values import replace
 from gigawatt.scheduler.ask import Ask
 from gigawatt.scheduler.policy import Order, Policy
 from gigawatt.scheduler.snapshot import (
@@ -29,6 +30,7 @@ from gigawatt.scheduler.snapshot import (
 )
 from gigawatt.scheduler.tree import by_depth, down_from, summed
 
+TREES_KEPT = 8  # of which is known what follows from what people set
 PARTS = 1_000_000_000  # decayed shares are kept to such parts of the cluster
 
 Vector = tuple[int, ...]
@@ -45,10 +47,9 @@ class Shares:
         gangs = snapshot.gangs
         self.ids, self.node_G, self._parents = _tree(columns, gangs)
         extra = len(self.ids) - len(columns.ids)
-        rows = by_depth(np.array(self._parents, dtype=np.int32))
         own_PK = _longer(columns.used_PK, extra, 0)
         quota_PK = _longer(columns.quota_PK, extra, UNSET)
-        effective_PK = _effective(quota_PK, rows, self._parents)
+        rows, effective_PK = _standing(tuple(self._parents), quota_PK.tobytes())
         weighed = policy.order is not Order.ATTAINED
         self.quotas: list[list[int]] = (
             effective_PK if weighed else np.full_like(effective_PK, UNSET)
@@ -245,9 +246,8 @@ def _tree(columns: ShareColumns, gangs: GangColumns) -> tuple[list[str], list[in
     """Ids of P, for each gang its row, and for each row the one above. Projects that nobody has made come last."""
     ids, parents = list(columns.ids), columns.parent_P.tolist()
     pairs = gangs.tenant_G.astype(np.int64) * max(len(gangs.projects), 1) + gangs.project_G
-    distinct, inverse = np.unique(pairs, return_inverse=True)
-    rows: list[int] = []
-    known: list[int] = distinct.tolist()
+    known: list[int] = np.flatnonzero(np.bincount(pairs)).tolist()
+    rows = np.zeros(known[-1] + 1 if known else 0, dtype=np.intp)
     for pair in known:
         tenant, project = divmod(pair, max(len(gangs.projects), 1))
         name = f"{gangs.tenants[tenant]}/{gangs.projects[project]}"
@@ -256,14 +256,22 @@ def _tree(columns: ShareColumns, gangs: GangColumns) -> tuple[list[str], list[in
             row = len(ids)
             ids.append(name)
             parents.append(columns.row(gangs.tenants[tenant]))
-        rows.append(row)
-    node_G: list[int] = np.array(rows, dtype=np.intp)[inverse].tolist() if rows else []
-    return ids, node_G, parents
+        rows[pair] = row
+    return ids, rows[pairs].tolist(), parents
 
 
 def _longer(column: Amounts, extra: int, value: int) -> Amounts:
     more = np.full((extra, *column.shape[1:]), value, dtype=np.int64)
     return np.concatenate([column.astype(np.int64), more])
+
+
+@lru_cache(maxsize=TREES_KEPT)
+def _standing(parents: tuple[int, ...], quotas: bytes) -> tuple[list[Codes], Amounts]:
+    """What changes when a person changes it: rows by depth, and quotas with those that follow from them. Only to be read."""
+    above = list(parents)
+    rows = by_depth(np.array(above, dtype=np.int32))
+    quota_PK = np.frombuffer(quotas, dtype=np.int64).reshape(-1, len(KINDS))
+    return rows, _effective(quota_PK, rows, above)
 
 
 def _effective(quota_PK: Amounts, rows: list[Codes], parents: list[int]) -> Amounts:
