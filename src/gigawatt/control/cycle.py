@@ -136,7 +136,10 @@ def _decided(
     changed = _encode(state, turn, 0) or always
     due = 0 < state.again_ms <= turn.now_ms
     if (changed or due) and not state.halted:
-        if due or always or not _stands_still(state):
+        if state.encoder.nobody_waits and not always:
+            state.resume, state.hold, state.again_ms = "", None, 0
+            state.still, state.waits = None, {}
+        elif due or always or not _stands_still(state):
             snapshot, decision = _decide(state, turn)
         else:
             state.waits = Waits(partial(_finished, state, turn.now_ms), {})

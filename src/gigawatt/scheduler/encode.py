@@ -74,6 +74,11 @@ class Encoder:
             self._came = None
         return changed
 
+    @property
+    def nobody_waits(self) -> bool:
+        """Whether there is nobody in the line, nor anything kept for anybody."""
+        return not self._gangs and not self._claims
+
     def newcomers(self) -> list[Gang] | None:
         """Those that have come into the line since this was last asked; None where more has changed that a decision depends on."""
         came, self._came = self._came, []

@@ -28,6 +28,9 @@ class GangRows:
         }
         self._columns: GangColumns | None = None
 
+    def __len__(self) -> int:
+        return len(self._gangs)
+
     def __contains__(self, id: str) -> bool:
         return id in self._gangs
 

@@ -131,6 +131,9 @@ class ClaimRows:
         self._ids: tuple[str, ...] = ()
         self._columns: ClaimColumns | None = None
 
+    def __len__(self) -> int:
+        return len(self._kept)
+
     def put(self, work: Work) -> bool:
         """Take the new value of what may have a claim; whether that is new."""
         old, now = self._kept.get(work.id), kept(work)
