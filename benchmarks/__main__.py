@@ -31,7 +31,9 @@ ALL = (
     "scale",
     "reclaim",
     "estimates",
+    "changes",
     "lives",
+    "gateway",
 )
 
 

@@ -11,17 +11,21 @@ import platformdirs
 from gigawatt.build.remote import check_url
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.retention import Retention
+from gigawatt.scheduler.policy import POLICIES
 from gigawatt.service.networks import parse_networks
+from gigawatt.spec.units import UnitError, duration_ms
 
 FILES = (
     "artifacts_credentials",
     "ray_token",
+    "slurm_token",
     "slurm_topology",
     "notify_ca_file",
     "mail_password_file",
 )
 ENGINES = ("local", "ray", "slurm")
 CHOICES = {
+    "policy": tuple(POLICIES),
     "ray_nodes": ("joined", "all"),
     "mail_tls": ("starttls", "tls", "none"),
     "preempt": ("off", "project"),
@@ -32,6 +36,7 @@ CHOICES = {
 RANGES = {
     "port": (0, 65_535),
     "gateway_port": (0, 65_535),
+    "gateway_workers": (0, 256),
     "ray_port": (1, 65_535),
     "mail_port": (1, 65_535),
     "workspace_port": (0, 65_535),
@@ -42,6 +47,7 @@ RANGES = {
     "min_run_s": (0, 1 << 31),
     "preempt_notice_s": (0, 3_600),
     "stops_max": (0, 1 << 31),
+    "grow_every_s": (0, 1 << 31),
     "orphan_s": (1, 1 << 31),
     "node_watch_s": (0, 1 << 31),
     "node_burn_s": (0, 1 << 31),
@@ -75,6 +81,7 @@ class Settings:
     host: Annotated[str, "The address that the API and the gateway listen on."] = "127.0.0.1"
     port: Annotated[int, "The port of the API; 0 takes a free one."] = 8484
     gateway_port: Annotated[int, "The port of the gateway; 0 takes a free one."] = 8485
+    gateway_workers: Annotated[int, "Processes of the gateway; 0 is one for each core."] = 1
     nodes: Annotated[int, "How many virtual nodes this machine is shared out to."] = 1
     engine: Annotated[
         str,
@@ -95,6 +102,22 @@ class Settings:
     ] = ""
     slurm_options: Annotated[
         str, "More options for every sbatch, as in a shell: --account=ai --qos=high."
+    ] = ""
+    slurm_rest: Annotated[
+        str,
+        "Where slurmrestd is: http://login1:6820, or unix:/run/slurmrestd.sock; empty for Slurm's commands.",
+    ] = ""
+    slurm_token: Annotated[
+        str,
+        "A file with a token of Slurm's for that, which somebody renews; empty to ask scontrol for one.",
+    ] = ""
+    slurm_users: Annotated[
+        str,
+        "Whose Slurm's jobs are: empty, all are the control plane's; same, Unix users by the names of users here;"
+        " a file, lines of tenant/user and Unix user.",
+    ] = ""
+    slurm_python: Annotated[
+        str, "The Python that supervisors run with on nodes; empty for the control plane's."
     ] = ""
     slurm_topology: Annotated[
         str, "A topology.conf or topology.yaml in place of what Slurm tells; empty for that."
@@ -132,6 +155,15 @@ class Settings:
     data_bytes_max: Annotated[
         int, "The data sets that each node keeps for later jobs, in bytes; 0 is without limit."
     ] = 0
+    policy: Annotated[
+        str,
+        "Who starts when, by name; what the settings below say beside their defaults goes before it.",
+    ] = "default"
+    levels: Annotated[
+        str,
+        "With the policy levels: after how much run time a job is one level further back, e.g. 8h,3d;"
+        " empty for the policy's own.",
+    ] = ""
     hold_after_s: Annotated[
         int, "How long a gang waits before nodes that it could use are kept from lower ones."
     ] = 600
@@ -162,6 +194,10 @@ class Settings:
     stops_max: Annotated[
         int, "How often one job may be stopped or moved for others; 0 is without limit."
     ] = 5
+    grow_every_s: Annotated[
+        int,
+        "How long an elastic job runs where it is before it may start again on more nodes; 0 is never.",
+    ] = 900
     keep_jobs_s: Annotated[
         int, "How long ended jobs are kept where their project says nothing; 0 is for ever."
     ] = 0
@@ -258,6 +294,10 @@ class Settings:
         )
 
     @property
+    def levels_ms(self) -> tuple[int, ...]:
+        return _levels_ms(self.levels)
+
+    @property
     def homes_dir(self) -> Path:
         return Path(self.homes) if self.homes else self.data / "homes"
 
@@ -306,11 +346,30 @@ def _check(name: str, value: Any, source: str) -> None:
     if name in FILES and value and not Path(value).is_absolute():
         detail = f"{source} is {value!r}, which is not an absolute path"
         raise RefusalError(RefusalCode.INVALID, detail, field=name)
+    if name == "levels":
+        _check_levels(value, source)
     if name == "webhook_networks":
         _check_networks(value, source)
     if name == "engine" and value not in ENGINES:
         detail = f"{source} is {value!r}; this version has: {', '.join(ENGINES)}"
         raise RefusalError(RefusalCode.UNSUPPORTED, detail, field=name)
+
+
+def _levels_ms(value: str) -> tuple[int, ...]:
+    """Raises UnitError."""
+    return tuple(duration_ms(each.strip()) for each in value.split(",")) if value else ()
+
+
+def _check_levels(value: str, source: str) -> None:
+    try:
+        levels = _levels_ms(value)
+        wrong = "" if sorted({*levels, 0}) == [0, *levels] else "must rise"
+    except UnitError as error:
+        wrong = error.detail
+    if wrong:
+        detail = f"{source} is {value!r}: the levels {wrong}"
+        hint = "write run times that rise, with units: 8h,3d"
+        raise RefusalError(RefusalCode.INVALID, detail, field="levels", hint=hint)
 
 
 def _check_networks(value: str, source: str) -> None:

@@ -15,6 +15,7 @@ from gigawatt.service.logs import LineRange, LogRange
 from gigawatt.service.lookup import PAGE_LIMIT, PAGE_LIMIT_MAX, REFERENCE_CHARS_MAX, Filters
 from gigawatt.service.patterns import PATTERN_CHARS_MAX
 from gigawatt.service.promotions import MoveFilters
+from gigawatt.service.usage import UsageFilter
 from gigawatt.service.watch import EventFilter
 from gigawatt.spec import limits
 from gigawatt.spec.faults import wrong
@@ -25,6 +26,7 @@ from gigawatt.spec.times import time_ms
 from gigawatt.spec.units import UnitError
 
 VALUES_MAX = 32
+SPOOLS_MAX = 1_024
 CURSOR_CHARS_MAX = 1_024
 LABEL_CHARS_MAX = 2 * limits.LABEL_CHARS_MAX + 2  # !, name, =, value
 _SEQ = re.compile(r"[0-9]{1,18}")
@@ -281,6 +283,34 @@ class LedgerQuery(BaseModel):
         )
 
 
+class UsageQuery(BaseModel):
+    """Whose tokens, when, and by what they are summed."""
+
+    model_config = STRICT
+    by: Words = []
+    tenant: Word = ""
+    project: Word = ""
+    since: Moment = 0
+    until: Moment = 0
+
+    def filter(self) -> UsageFilter:
+        return UsageFilter(
+            by=tuple(self.by),
+            tenant=self.tenant,
+            project=self.project,
+            since_ms=self.since,
+            until_ms=self.until,
+        )
+
+
+class SpendingQuery(BaseModel):
+    """Since when, and which spools the gateway counts itself."""
+
+    model_config = STRICT
+    since: Count = 0
+    spool: Annotated[list[Word], Field(max_length=SPOOLS_MAX)] = []
+
+
 class EventsQuery(BaseModel):
     """Events after a sequence number, oldest first."""
 
@@ -351,6 +381,8 @@ JobListing = Annotated[JobListQuery, Query()]
 Lines = Annotated[LineQuery, Query()]
 Verify = Annotated[VerifyQuery, Query()]
 Ledger = Annotated[LedgerQuery, Query()]
+Usage = Annotated[UsageQuery, Query()]
+Spending = Annotated[SpendingQuery, Query()]
 Events = Annotated[EventsQuery, Query()]
 Watch = Annotated[WatchQuery, Query()]
 Config = Annotated[ConfigQuery, Query()]

@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Any
 
 from gigawatt.model.change import Entity
 from gigawatt.model.endpoint import Endpoint, Replica
-from gigawatt.model.tenant import ApiKey
+from gigawatt.model.tenant import ApiKey, Project
+from gigawatt.model.tokens import Allowance
 from gigawatt.model.world import World
 
 
@@ -25,7 +27,9 @@ class GatewayLink:
 
     def update(self, world: World, puts: Iterable[Entity], *, first: bool = False) -> None:
         """Make the configuration anew if any change concerns gateways."""
-        if not first and not any(isinstance(each, Endpoint | Replica | ApiKey) for each in puts):
+        if not first and not any(
+            isinstance(each, Endpoint | Replica | ApiKey | Project) for each in puts
+        ):
             return
         config = configuration(world)
         if not first and config == {k: v for k, v in self._config.items() if k in config}:
@@ -63,9 +67,15 @@ def configuration(world: World) -> dict[str, Any]:
                 "id": key.id,
                 "role": key.role.value,
                 "expires_ms": key.expires_ms,
+                "allowance": _allowance(key.allowance),
             }
             for key in sorted(world.keys.values(), key=lambda each: each.id)
             if key.revoked_ms is None
+        ],
+        "projects": [
+            {"id": project.id, "allowance": _allowance(project.allowance)}
+            for project in sorted(world.projects.values(), key=lambda each: each.id)
+            if project.allowance.limits
         ],
         "endpoints": [
             _endpoint(world, endpoint)
@@ -98,6 +108,10 @@ def _endpoint(world: World, endpoint: Endpoint) -> dict[str, Any]:
         "min": spec.replicas_min,
         "max": spec.replicas_max,
     }
+
+
+def _allowance(allowance: Allowance) -> dict[str, int]:
+    return asdict(allowance) if allowance.limits else {}
 
 
 def _replica(replica: Replica) -> dict[str, Any]:

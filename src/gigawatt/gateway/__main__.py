@@ -1,7 +1,9 @@
 """`python -m gigawatt.gateway`: the data plane as a process of its own."""
 
 import argparse
+import asyncio
 import logging
+import os
 import sys
 from pathlib import Path
 
@@ -10,7 +12,9 @@ import uvloop
 from gigawatt.gateway.limits import LimitError, Limits, with_limits
 from gigawatt.gateway.logs import log_to
 from gigawatt.gateway.run import allow_many_connections, run_gateway
+from gigawatt.gateway.run_crew import run_crew
 from gigawatt.gateway.settings import Settings
+from gigawatt.gateway.worker import Place
 
 DEFAULT_PORT = 8800
 
@@ -25,13 +29,20 @@ def main(argv: list[str] | None = None) -> int:
         allow_many_connections()
         settings = Settings(
             config_file=arguments.config,
+            spool_dir=arguments.config.parent / "spool",
             api_url=arguments.api,
             token_file=arguments.token_file,
             host=arguments.host,
             port=arguments.port,
             limits=limits,
+            workers=arguments.workers or len(os.sched_getaffinity(0)),
         )
-        uvloop.run(run_gateway(settings))
+        if arguments.place is not None:
+            uvloop.run(run_gateway(settings, Place.parse(arguments.place)))
+        elif settings.workers > 1:
+            asyncio.run(run_crew(settings))
+        else:
+            uvloop.run(run_gateway(settings))
     except (LimitError, OSError, ValueError) as error:
         sys.stderr.write(f"gigawatt gateway: {error}\n")
         if arguments.log_file is not None:  # else the same would stand there twice
@@ -48,6 +59,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--token-file", type=Path, required=True, help="holds an API key of the role gateway")
     add("--host", default="127.0.0.1")
     add("--port", type=int, default=DEFAULT_PORT, help="0 for any that is free")
+    add("--workers", type=int, default=1, help="processes; 0 is one for each core")
+    add("--place", help=argparse.SUPPRESS)  # a worker's, from its parent
     add("--log-file", type=Path, help="JSON lines; default: standard error")
     add("--limit", action="append", default=[], metavar="NAME=VALUE", help="change one limit")
     return parser

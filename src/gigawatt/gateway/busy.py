@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+ROUNDING = 1e-6  # that sums of whole milliseconds stay whole
+
 
 class BusyTime:
     """Of one replica since the gateway first gave it a request. What was reported of it is counted apart."""
@@ -28,11 +30,15 @@ class BusyTime:
         if not self._requests:
             self._total_s += self._monotonic_s() - self._begun_s
 
+    def add(self, more_ms: int) -> None:
+        """Another process saw it busy for so long."""
+        self._total_s += more_ms / 1000
+
     @property
     def total_ms(self) -> int:
         """Whole milliseconds until now; differences of it sum to it."""
         running_s = self._monotonic_s() - self._begun_s if self._requests else 0.0
-        return int((self._total_s + running_s) * 1000)
+        return int((self._total_s + running_s) * 1000 + ROUNDING)
 
     @property
     def settled(self) -> bool:

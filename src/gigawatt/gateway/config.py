@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from gigawatt.model.endpoint import Routing
+from gigawatt.model.tokens import NO_ALLOWANCE, Allowance
 
 NO_REVISION = -1
 
@@ -25,6 +26,7 @@ class KeyConfig:
     id: str
     role: str
     expires_ms: int  # 0 is never
+    allowance: Allowance = NO_ALLOWANCE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +61,7 @@ class Config:
     keys: Mapping[str, KeyConfig]  # by SHA-256 of the key, in hex
     endpoints: tuple[EndpointConfig, ...]  # by id
     served: Mapping[tuple[str, str], tuple[EndpointConfig, ...]]  # by tenant and served name
+    projects: Mapping[str, Allowance]  # by tenant/name, those with any limit
 
 
 def parse_config(document: object) -> Config:
@@ -79,6 +82,10 @@ def parse_config(document: object) -> Config:
         keys={key.sha256: key for key in keys},
         endpoints=tuple(endpoints),
         served=served,
+        projects={
+            _text(project, "id", f"projects[{n}]"): _allowance(project, f"projects[{n}]")
+            for n, project in enumerate(_objects(root, "projects"))
+        },
     )
 
 
@@ -91,6 +98,21 @@ def _key(item: object, at: str) -> KeyConfig:
         id=_text(fields, "id", at),
         role=_text(fields, "role", at),
         expires_ms=_integer(fields, "expires_ms", at, default=0),
+        allowance=_allowance(fields, at),
+    )
+
+
+def _allowance(fields: Mapping[str, object], at: str) -> Allowance:
+    given = fields.get("allowance")
+    if not given:
+        return NO_ALLOWANCE
+    at = f"{at}.allowance"
+    amounts = _object(given, at)
+    return Allowance(
+        requests_per_s=_integer(amounts, "requests_per_s", at, default=0),
+        tokens_per_min=_integer(amounts, "tokens_per_min", at, default=0),
+        concurrent=_integer(amounts, "concurrent", at, default=0),
+        tokens_per_month=_integer(amounts, "tokens_per_month", at, default=0),
     )
 
 
@@ -144,6 +166,12 @@ def _items(fields: Mapping[str, object], name: str, at: str) -> list[object]:
     if not isinstance(value, list):
         raise ConfigError(f"{_path(at, name)}: a list is needed, not {type(value).__name__}")
     return cast("list[object]", value)
+
+
+def _objects(fields: Mapping[str, object], name: str) -> list[Mapping[str, object]]:
+    """Of a list that may be left out."""
+    items = _items(fields, name, "") if fields.get(name) is not None else []
+    return [_object(item, f"{name}[{n}]") for n, item in enumerate(items)]
 
 
 def _text(fields: Mapping[str, object], name: str, at: str, *, default: str | None = None) -> str:

@@ -8,11 +8,14 @@ from gigawatt.gateway.config import EndpointConfig, ReplicaConfig
 from gigawatt.gateway.errors import ErrorReply, endpoint_deleted, endpoint_failed
 from gigawatt.gateway.line import Line
 from gigawatt.gateway.replica import Backend
+from gigawatt.gateway.subjects import line_row
 from gigawatt.gateway.tally import Tally
 from gigawatt.gateway.wiring import Wiring
 from gigawatt.model.endpoint import EndpointPhase
 from gigawatt.routing.pick import by_name, least_in_flight, longest_prefix
 from gigawatt.routing.prefix import PrefixIndex
+
+LOOK_AGAIN_S = 0.005  # while somebody waits and other workers may make room
 
 
 class Waiter(Protocol):
@@ -36,8 +39,10 @@ class Endpoint:
 
     __slots__ = (
         "_all",
+        "_looking_again",
         "_seen",
         "_shunning_until_s",
+        "_waiting",
         "_wiring",
         "backends",
         "config",
@@ -54,6 +59,8 @@ class Endpoint:
         self._seen = PrefixIndex()
         self._shunning_until_s = 0.0  # when the last shunned replica is trusted again
         self._wiring = wiring
+        self._waiting = wiring.shares.of(line_row(config.id))
+        self._looking_again = False
         self._set_replicas(config.replicas)
 
     def pick(self, affinity: Affinity | None, avoid: Backend | None = None) -> Backend | None:
@@ -72,6 +79,25 @@ class Endpoint:
             return by_name(candidates, affinity.name, concurrency=concurrency)
         matched = self._seen.matches(affinity.blocks)
         return longest_prefix(candidates, matched, name=affinity.name, concurrency=concurrency)
+
+    @property
+    def someone_waits(self) -> bool:
+        """Here or at another worker: then nobody who comes now goes first."""
+        return self._waiting.in_flight > 0
+
+    def join(self, waiter: Waiter) -> int | None:
+        """Its position in this worker's line, from 1; None when there is no more room at all workers together."""
+        elsewhere = self._waiting.in_flight - len(self.line)
+        self.line.limit = self.config.queue_max - elsewhere
+        return self.line.join(waiter)
+
+    def count_line(self) -> None:
+        """The line is longer or shorter: tell, and look for room that other workers make."""
+        self.tally.queued = len(self.line)
+        self._waiting.set(len(self.line))
+        if self.line and not self._looking_again and self._wiring.shares.table.workers > 1:
+            self._looking_again = True
+            self._wiring.loop.call_later(LOOK_AGAIN_S, self._look_again)
 
     def shun(self, backend: Backend) -> None:
         """It has failed a request: a dead one would otherwise be the least loaded, and get them all."""
@@ -93,12 +119,12 @@ class Endpoint:
     def occupy(self, backend: Backend, affinity: Affinity | None) -> None:
         if affinity is not None and affinity.blocks:
             self._seen.note(affinity.blocks, backend.id)
-        backend.in_flight += 1
+        backend.share.enter()
         self.tally.in_flight += 1
         self.tally.busy(backend.id, self._wiring.monotonic_s).begin()
 
     def release(self, backend: Backend) -> None:
-        backend.in_flight -= 1
+        backend.share.leave()
         self.tally.in_flight -= 1
         self.tally.busy(backend.id, self._wiring.monotonic_s).end()
         self.touch()
@@ -115,11 +141,10 @@ class Endpoint:
                 break
             self.line.take()
             waiter.assign(backend)
-        self.tally.queued = len(self.line)
+        self.count_line()
 
     def update(self, config: EndpointConfig) -> None:
         self.config = config
-        self.line.limit = config.queue_max
         self._set_replicas(config.replicas)
         refusal = self.refusal()
         if refusal is not None:
@@ -130,11 +155,12 @@ class Endpoint:
         """The endpoint is no more; replies under way go on as long as their replicas do."""
         self._set_replicas(())
         self.turn_all_away(endpoint_deleted(self.config.served_name))
+        self._waiting.detach()
 
     def turn_all_away(self, error: ErrorReply) -> None:
         for waiter in self.line.empty():
             waiter.turn_away(error)
-        self.tally.queued = 0
+        self.count_line()
 
     def forget_replicas(self) -> None:
         """Let go of what was counted of replicas that are gone, once it is reported."""
@@ -143,6 +169,10 @@ class Endpoint:
     def drop_stale(self, *, keep: bool) -> None:
         for backend in self._all.values():
             backend.drop_stale(keep=keep)
+
+    def _look_again(self) -> None:
+        self._looking_again = False
+        self.dispatch()
 
     def _set_replicas(self, replicas: tuple[ReplicaConfig, ...]) -> None:
         before, self._all = self._all, {}
@@ -153,6 +183,7 @@ class Endpoint:
             self._all[at] = backend
         for backend in before.values():
             backend.ready = False
+            backend.share.detach()
         for backend in (*before.values(), *self._all.values()):
             backend.drop_stale(keep=backend.ready)
         self.backends = [backend for backend in self._all.values() if backend.ready]

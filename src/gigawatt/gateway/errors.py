@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 
 INVALID_REQUEST = "invalid_request_error"
 RATE_LIMIT = "rate_limit_error"
@@ -160,3 +161,24 @@ def upstream_failed(detail: str) -> ErrorReply:
 
 def upstream_timeout(detail: str) -> ErrorReply:
     return ErrorReply(status=504, code="upstream_timeout", message=detail, type=SERVER)
+
+
+def rate_limited(what: str, holder: str, *, limit: int, wait_s: float | None) -> ErrorReply:
+    """`wait_s` is None where waiting does not help: the request alone is more than may be."""
+    too_large = " This request alone needs more." if wait_s is None else ""
+    return ErrorReply(
+        status=429,
+        code="rate_limit_exceeded",
+        message=f"`{holder}` may have {limit} {what}.{too_large}",
+        type=RATE_LIMIT,
+        retry_after_s=None if wait_s is None else max(ceil(wait_s), 1),
+    )
+
+
+def budget_spent(holder: str, *, limit: int) -> ErrorReply:
+    return ErrorReply(
+        status=429,
+        code="insufficient_quota",
+        message=f"`{holder}` has used its {limit} tokens of this month.",
+        type="insufficient_quota",
+    )

@@ -10,7 +10,8 @@ from gigawatt.gateway.call import Call
 from gigawatt.gateway.client import NEVER_S, ClientConnection
 from gigawatt.gateway.endpoints import Endpoint
 from gigawatt.gateway.errors import ErrorReply
-from gigawatt.gateway.relay import Relay
+from gigawatt.gateway.meter import NO_USAGE
+from gigawatt.gateway.relay import ERROR_FROM, Relay
 from gigawatt.gateway.replica import Backend, ReplicaConnection, ReplyHead
 from gigawatt.gateway.request import Request
 from gigawatt.gateway.routes import origin_form
@@ -81,6 +82,7 @@ class Exchange:
         self._client = client
         self._request = request
         self._body = call.body
+        self._model = call.model
         self._strip_usage = call.usage_added
         self._endpoint = endpoint
         self.affinity = affinity_of(endpoint.config.routing, call.fields, request.fields)
@@ -99,7 +101,7 @@ class Exchange:
     def start(self) -> None:
         endpoint = self._endpoint
         endpoint.touch()
-        backend = None if endpoint.line else endpoint.pick(self.affinity)
+        backend = None if endpoint.someone_waits else endpoint.pick(self.affinity)
         if backend is not None:
             self._send_to(backend)
             return
@@ -107,7 +109,7 @@ class Exchange:
         if refusal is not None:
             self._fail(refusal)
             return
-        position = endpoint.line.join(self)
+        position = endpoint.join(self)
         if position is None:
             config = endpoint.config
             ready = len(endpoint.backends)
@@ -135,7 +137,8 @@ class Exchange:
         self._leave()
         self._count(CLIENT_LEFT)
         if relay is not None:
-            self._meter(relay.usage, expected=False)
+            self._meter(relay.usage, relay.status)
+        self._settle(None if relay is not None else NO_USAGE)
 
     def expire(self) -> None:
         model = self._endpoint.config.served_name
@@ -191,7 +194,10 @@ class Exchange:
             return
         self._leave()
         self._count(str(relay.status))
-        self._meter(relay.end(), expected=relay.succeeded)
+        self._meter(
+            relay.final_usage(), relay.status, whole=True
+        )  # before the client has all of it
+        relay.end()
 
     def reply_lost(self, kind: str, detail: str) -> None:
         connection, self._connection = self._connection, None
@@ -207,7 +213,7 @@ class Exchange:
 
     def _wait(self) -> None:
         self._move(Phase.WAITING)
-        self._endpoint.tally.queued = len(self._endpoint.line)
+        self._endpoint.count_line()
         self._wiring.metrics.queue_waits.add(self._endpoint.config.id)
         self._joined_s = self._wiring.monotonic_s()
         self._client.deadline_s = self._joined_s + self._endpoint.config.queue_timeout_s
@@ -288,9 +294,11 @@ class Exchange:
         self._leave()
         if self._client.begun and relay is not None:
             self._count(str(relay.status))
-            self._meter(relay.died(error), expected=False)
+            self._meter(relay.usage, relay.status)
+            relay.died(error)
         else:
             self._count(str(error.status))
+            self._settle(NO_USAGE)
             self._client.reply_error(error, self._own_lines())
 
     def _leave(self) -> None:
@@ -321,7 +329,8 @@ class Exchange:
             self._client.deadline_s = self._wiring.monotonic_s() + limit_s
 
     def _own_lines(self) -> list[bytes]:
-        lines: list[bytes] = []
+        grant = self._request.grant
+        lines: list[bytes] = list(grant.lines) if grant is not None else []
         if self._replica:
             lines.append(b"x-gigawatt-replica: %b\r\n" % self._replica.encode())
         if self._position:
@@ -355,18 +364,27 @@ class Exchange:
         if self._backend is not None and kind != "timeout":
             self._endpoint.shun(self._backend)
 
-    def _meter(self, usage: Usage | None, *, expected: bool) -> None:
-        """A replica has answered; `expected` is whether it should have stated its usage."""
+    def _meter(self, usage: Usage | None, status: int, *, whole: bool = False) -> None:
+        """A replica has answered, the `whole` of its reply or a part."""
         endpoint_id, metrics = self._endpoint.config.id, self._wiring.metrics
         self._endpoint.tally.requests += 1
+        good, key = status < ERROR_FROM, self._request.key
+        assert key is not None
+        counted = not good or self._wiring.meter.add(key, self._endpoint.config, self._model, usage)
+        self._settle(usage if good else NO_USAGE)
+        if good and not (counted and (usage or not whole)):
+            metrics.unmetered.add(endpoint_id)
         if usage is None:
-            if expected:
-                metrics.unmetered.add(endpoint_id)
             return
         self._endpoint.tally.add(usage)
         metrics.tokens.add(endpoint_id, "prompt", amount=usage.prompt_tokens)
         metrics.tokens.add(endpoint_id, "cached", amount=usage.cached_tokens)
         metrics.tokens.add(endpoint_id, "completion", amount=usage.completion_tokens)
+
+    def _settle(self, usage: Usage | None) -> None:
+        grant, self._request.grant = self._request.grant, None
+        if grant is not None:
+            grant.settle(usage, now_s=self._wiring.monotonic_s())
 
     def _move(self, phase: Phase) -> None:
         assert phase in NEXT_PHASES[self._phase], f"{self._phase} -> {phase}"

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Mapping
 
 from gigawatt.gateway import errors, local
 from gigawatt.gateway.access import authenticate, find_endpoint, may_call
@@ -11,8 +12,12 @@ from gigawatt.gateway.config import Config, KeyConfig
 from gigawatt.gateway.endpoints import Endpoints
 from gigawatt.gateway.errors import ErrorReply
 from gigawatt.gateway.exchange import Exchange
+from gigawatt.gateway.quotas import Quotas
 from gigawatt.gateway.request import Request
 from gigawatt.gateway.routes import Action, Route, find_route
+from gigawatt.gateway.shared import Rows
+from gigawatt.gateway.subjects import counted_names
+from gigawatt.gateway.tally import Tally
 from gigawatt.gateway.wiring import Wiring
 
 NEEDS_KEY = frozenset({Action.CALL, Action.MODELS, Action.MODEL})
@@ -35,10 +40,34 @@ class Gateway:
         self._wiring = wiring
         self.bodies_bytes = 0  # of large request bodies held now
         self._request_count = 0
+        self._quotas = Quotas(wiring.shares)
+        self._rows = Rows()
 
-    def apply(self, config: Config) -> None:
+    def apply(self, config: Config, rows: Mapping[str, int] | None = None) -> None:
+        """`rows` are those of the shared memory; None where there is none."""
         self.config = config
+        shares = self._wiring.shares
+        if rows is None:
+            names, now_s = counted_names(config), self._wiring.monotonic_s()
+            rows = self._rows.assign(names, now_s=now_s)
+        shares.rows = rows
+        self._quotas.apply(config)
         self.endpoints.apply(config.endpoints)
+
+    def take(self, config: Config, body: bytes) -> None:
+        """From the control plane."""
+        self.apply(config)
+
+    @property
+    def tallies(self) -> Mapping[str, Tally]:
+        return self.endpoints.tallies
+
+    def forget_settled(self) -> None:
+        self.endpoints.forget_settled()
+
+    def spend(self, spent: Mapping[str, int]) -> None:
+        """What holders of budgets have used this month, as far as is known."""
+        self._quotas.spend(spent)
 
     def connection(self) -> ClientConnection:
         return ClientConnection(self, self._wiring)
@@ -149,17 +178,25 @@ class Gateway:
         limit = self._wiring.limits.json_values
         call = parse_call(request.body, streams=route.streams, json_values_max=limit)
         found = call if isinstance(call, ErrorReply) else find_endpoint(config, key, call.model)
-        if isinstance(call, ErrorReply) or isinstance(found, ErrorReply):
-            error = call if isinstance(call, ErrorReply) else found
-            assert isinstance(error, ErrorReply)
-            self.refused(request, error)
-            client.reply_error(error)
-            return None
+        if isinstance(call, ErrorReply):
+            return self._refuse(client, request, call)
+        if isinstance(found, ErrorReply):
+            return self._refuse(client, request, found)
+        project = f"{found.tenant}/{found.project}"
+        now_s = self._wiring.monotonic_s()
+        grant = self._quotas.admit(key, project, call.fields, request.body_bytes, now_s)
+        if isinstance(grant, ErrorReply):
+            return self._refuse(client, request, grant)
+        request.grant = grant
         request.body = b""  # the call has it now
         endpoint = self.endpoints.running[found.id]
         exchange = Exchange(client, request, call, endpoint, self._wiring)
         exchange.start()
         return exchange
+
+    def _refuse(self, client: ClientConnection, request: Request, error: ErrorReply) -> None:
+        self.refused(request, error)
+        client.reply_error(error)
 
     def _local(self, request: Request, route: Route) -> tuple[int, list[bytes], bytes] | ErrorReply:
         match route.action:

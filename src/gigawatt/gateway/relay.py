@@ -17,6 +17,7 @@ from gigawatt.gateway.usage import TAIL_BYTES, Usage, UsageFilter, usage_of_body
 
 EXCERPT_CHARS = 500  # of a replica's own error text
 ERROR_FROM = 400
+KEPT_LINES = (head.OWN_PREFIX, b"retry-after:", b"x-ratelimit-")
 END_MARK = b"[DONE]"
 END_MARK_WITHIN_BYTES = 64  # of the end of a stream
 
@@ -37,6 +38,7 @@ class Relay:
         "_limits",
         "_lines",
         "_mode",
+        "_rest",
         "_tail",
     )
 
@@ -52,6 +54,7 @@ class Relay:
         self._held: list[bytes] = []
         self._held_bytes = 0
         self._tail = b""  # what came last, where usage or the end mark is looked for
+        self._rest = b""  # of a stream: what was held back until its end
         self._filter: UsageFilter | None = None
 
     def open(self, *, strip_usage: bool) -> None:
@@ -79,32 +82,34 @@ class Relay:
             if self._held_bytes > self._limits.held_reply_bytes:
                 self._let_go()
 
-    def end(self) -> Usage | None:
-        """The reply is complete. The usage that it stated."""
+    def final_usage(self) -> Usage | None:
+        """The usage that a reply which is complete has stated; `end` follows."""
         if self._filter is not None:
-            self._client.send(self._filter.finish())
-            self._client.end()
+            self._rest = self._filter.finish()
             return self._filter.usage
-        if self._mode is Mode.BYTES:
-            self._client.end()
-            return usage_of_body(self._tail)
-        body = self._held[0] if len(self._held) == 1 else b"".join(self._held)
-        if self._head.status >= ERROR_FROM and not _is_openai_error(body):
-            self._client.reply_error(_wrapped(self._head.status, body), self._own_lines())
-            return None
-        self._client.reply(self._head.status, self._lines, body)
-        return usage_of_body(body)
+        if self._mode is Mode.HELD:
+            self._tail = self._held[0] if len(self._held) == 1 else b"".join(self._held)
+        return usage_of_body(self._tail)
 
-    def died(self, error: ErrorReply) -> Usage | None:
+    def end(self) -> None:
+        """Let the client have what is left of the reply."""
+        if self._mode is not Mode.HELD:
+            self._client.send(self._rest)
+            self._client.end()
+        elif self._head.status >= ERROR_FROM and not _is_openai_error(self._tail):
+            self._client.reply_error(_wrapped(self._head.status, self._tail), self._own_lines())
+        else:
+            self._client.reply(self._head.status, self._lines, self._tail)
+
+    def died(self, error: ErrorReply) -> None:
         """The rest of a reply that has begun will not come: say so in a stream, break off anything else."""
         if self._filter is None:
             self._client.cut()
-            return None
+            return
         self._client.close_after()
         gap = b"" if self._filter.between_events else b"\n\n"
         self._client.send(gap + error.event())
         self._client.end()
-        return self._filter.usage
 
     @property
     def cut_short(self) -> bool:
@@ -122,10 +127,6 @@ class Relay:
         return self._filter.usage if self._filter is not None else None
 
     @property
-    def succeeded(self) -> bool:
-        return self._head.status < ERROR_FROM
-
-    @property
     def status(self) -> int:
         return self._head.status
 
@@ -138,7 +139,7 @@ class Relay:
         self._client.send(data)
 
     def _own_lines(self) -> list[bytes]:
-        return [line for line in self._lines if line.startswith((head.OWN_PREFIX, b"retry-after:"))]
+        return [line for line in self._lines if line.startswith(KEPT_LINES)]
 
 
 def _is_openai_error(body: bytes) -> bool:

@@ -8,6 +8,7 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from gigawatt.gateway.config import ReplicaConfig
 from gigawatt.gateway.head import BODILESS, Headers
+from gigawatt.gateway.subjects import replica_row
 from gigawatt.gateway.wiring import Wiring
 
 
@@ -43,8 +44,8 @@ class Backend:
         "config",
         "host",
         "id",
-        "in_flight",
         "ready",
+        "share",
         "shunned_until_s",
     )
 
@@ -52,11 +53,15 @@ class Backend:
         self.config = config
         self.id = config.id
         self.ready = config.ready
-        self.in_flight = 0
+        self.share = wiring.shares.of(replica_row(config.id))  # requests that it has now
         self.shunned_until_s = 0.0  # it has failed a request
         self.host = f"{config.host}:{config.port}".encode()
         self._wiring = wiring
         self._spare: list[ReplicaConnection] = []
+
+    @property
+    def in_flight(self) -> int:
+        return self.share.in_flight
 
     def lease(self) -> "ReplicaConnection | None":
         """The spare connection used last, if there is a fresh one."""

@@ -7,6 +7,7 @@ from gigawatt.gateway.head import Headers
 
 if TYPE_CHECKING:
     from gigawatt.gateway.config import KeyConfig
+    from gigawatt.gateway.quotas import Grant
     from gigawatt.gateway.routes import Route
 
 
@@ -18,6 +19,7 @@ class Request:
         "body_bytes",
         "complete",
         "fields",
+        "grant",
         "head_complete",
         "headers",
         "id",
@@ -52,3 +54,4 @@ class Request:
         # Set when it is admitted.
         self.route: Route | None = None
         self.key: KeyConfig | None = None
+        self.grant: Grant | None = None  # its part of what its key and project may have

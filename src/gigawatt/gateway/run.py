@@ -5,7 +5,9 @@ import gc
 import logging
 import resource
 import signal
+import socket
 from pathlib import Path
+from typing import Protocol
 
 from gigawatt import clock
 from gigawatt.gateway.config import ConfigError
@@ -13,9 +15,12 @@ from gigawatt.gateway.config_file import load_config
 from gigawatt.gateway.control_link import ControlLink
 from gigawatt.gateway.gateway import Gateway, keep_deadlines
 from gigawatt.gateway.limits import Limits
+from gigawatt.gateway.meter import Meter
 from gigawatt.gateway.metrics import Metrics
 from gigawatt.gateway.settings import Settings
+from gigawatt.gateway.shared import Shares, Table, own_table, shared_table
 from gigawatt.gateway.wiring import Wiring
+from gigawatt.gateway.worker import ParentLink, Place
 from gigawatt.model.ids import RANDOM_BYTES, make_id
 
 BACKLOG = 2048
@@ -25,30 +30,43 @@ GC_THRESHOLD = 50_000  # allocations between collections: requests leave no cycl
 log = logging.getLogger(__name__)
 
 
+class Link(Protocol):
+    """Where configurations come from, and where counts go."""
+
+    async def run(self) -> None: ...
+
+    async def finish(self) -> None:
+        """The gateway has ended."""
+        ...
+
+
 class RunningGateway:
     """A gateway with its listener and its background work; `stop` drains it."""
 
-    def __init__(self, gateway: Gateway, server: asyncio.Server, limits: Limits) -> None:
+    def __init__(self, gateway: Gateway, server: asyncio.Server, wiring: Wiring) -> None:
         self.gateway = gateway
         self._server = server
-        self._limits = limits
+        self._limits: Limits = wiring.limits
+        self._meter = wiring.meter
         self._tasks: list[asyncio.Task[None]] = []
+        self._link: Link | None = None
 
     @property
     def port(self) -> int:
         return self._server.sockets[0].getsockname()[1]
 
-    def work(self, link: ControlLink) -> None:
+    def work(self, link: Link) -> None:
         """Begin the background work."""
         loop = asyncio.get_running_loop()
+        self._link = link
         every_s, idle_s = self._limits.sweep_s, self._limits.report_idle_s
         self._tasks = [
             loop.create_task(keep_deadlines(self.gateway, every_s=every_s, idle_s=idle_s)),
             loop.create_task(link.run()),
         ]
 
-    async def failed(self) -> None:
-        """Background work has no end: raise what it fell over."""
+    async def ended(self) -> None:
+        """Background work is over: raise what it fell over, if it did."""
         done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             task.result()
@@ -68,6 +86,9 @@ class RunningGateway:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._meter.close()
+        if self._link is not None:
+            await self._link.finish()
         return whole
 
     async def _flush(self) -> None:
@@ -83,27 +104,19 @@ async def start_gateway(settings: Settings) -> RunningGateway:
     """Listen, serve by the configuration on disk, and keep up with the control plane. Raises OSError for a taken port."""
     loop = asyncio.get_running_loop()
     someone_waits = asyncio.Event()
-    wiring = Wiring(
-        limits=settings.limits,
-        loop=loop,
-        monotonic_s=clock.monotonic_s,
-        wall_ms=clock.now_ms,
-        metrics=Metrics(),
-        report_demand=someone_waits.set,
-    )
-    entropy = clock.entropy(RANDOM_BYTES)
-    gateway = Gateway(make_id("gateway", now_ms=clock.now_ms(), entropy=entropy), wiring)
+    gateway, wiring = _made(settings, own_table(), someone_waits)
     link = ControlLink(
         gateway,
         settings,
         someone_waits=someone_waits,
         monotonic_s=clock.monotonic_s,
+        wall_ms=clock.now_ms,
     )
-    _use_file(gateway, settings.config_file)
+    use_file(gateway, settings.config_file)
     server = await loop.create_server(
         gateway.connection, settings.host, settings.port, backlog=BACKLOG, reuse_address=True
     )
-    running = RunningGateway(gateway, server, settings.limits)
+    running = RunningGateway(gateway, server, wiring)
     running.work(link)
     log.info(
         "listening", extra={"host": settings.host, "port": running.port, "gateway": gateway.id}
@@ -111,9 +124,27 @@ async def start_gateway(settings: Settings) -> RunningGateway:
     return running
 
 
-async def run_gateway(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT; then drain, unless a second signal comes."""
-    running = await start_gateway(settings)
+async def start_worker(settings: Settings, place: Place) -> RunningGateway:
+    """Serve at a listener that is there, by what the parent tells."""
+    loop = asyncio.get_running_loop()
+    someone_waits = asyncio.Event()
+    table = shared_table(place.table, workers=place.workers, slot=place.slot)
+    gateway, wiring = _made(settings, table, someone_waits)
+    link = ParentLink(gateway, place, settings.limits, someone_waits)
+    listener = socket.socket(fileno=place.listener)
+    server = await loop.create_server(
+        gateway.connection, sock=listener, backlog=BACKLOG, start_serving=False
+    )
+    running = RunningGateway(gateway, server, wiring)
+    running.work(link)
+    await link.greeted.wait()
+    await server.start_serving()
+    return running
+
+
+async def run_gateway(settings: Settings, place: Place | None = None) -> None:
+    """Serve until SIGTERM or SIGINT, or a parent that is gone; then drain, unless a second signal comes."""
+    running = await (start_worker(settings, place) if place else start_gateway(settings))
     loop = asyncio.get_running_loop()
     signals: asyncio.Queue[int] = asyncio.Queue()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -122,12 +153,12 @@ async def run_gateway(settings: Settings) -> None:
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD)
     told = asyncio.create_task(signals.get())
-    failed = asyncio.create_task(running.failed())
-    await asyncio.wait({told, failed}, return_when=asyncio.FIRST_COMPLETED)
-    if failed.done():
+    ended = asyncio.create_task(running.ended())
+    await asyncio.wait({told, ended}, return_when=asyncio.FIRST_COMPLETED)
+    if ended.done():
         told.cancel()
-        failed.result()
-    failed.cancel()
+        ended.result()
+    ended.cancel()
     log.info("draining")
     draining = asyncio.create_task(running.stop(within_s=settings.limits.drain_s))
     told_again = asyncio.create_task(signals.get())
@@ -144,7 +175,8 @@ def allow_many_connections() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def _use_file(gateway: Gateway, path: Path) -> None:
+def use_file(gateway: Gateway, path: Path) -> None:
+    """Serve by the configuration on disk, if there is one that can be used."""
     try:
         config = load_config(path)
     except (ConfigError, OSError) as error:
@@ -153,3 +185,23 @@ def _use_file(gateway: Gateway, path: Path) -> None:
     if config is not None:
         gateway.apply(config)
         log.info("configuration from disk", extra={"revision": config.revision})
+
+
+def new_id(kind: str) -> str:
+    """One of ours."""
+    return make_id(kind, now_ms=clock.now_ms(), entropy=clock.entropy(RANDOM_BYTES))
+
+
+def _made(settings: Settings, table: Table, someone_waits: asyncio.Event) -> tuple[Gateway, Wiring]:
+    meter = Meter(settings.spool_dir, make_id=lambda: new_id("spool"), wall_ms=clock.now_ms)
+    wiring = Wiring(
+        limits=settings.limits,
+        loop=asyncio.get_running_loop(),
+        monotonic_s=clock.monotonic_s,
+        wall_ms=clock.now_ms,
+        metrics=Metrics(),
+        meter=meter,
+        shares=Shares(table),
+        report_demand=someone_waits.set,
+    )
+    return Gateway(new_id("gateway"), wiring), wiring

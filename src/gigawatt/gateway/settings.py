@@ -10,7 +10,9 @@ from gigawatt.gateway.limits import Limits
 class Settings:
     config_file: Path  # the last configuration, read at the start and written at every change
     api_url: str  # of the control plane
+    spool_dir: Path  # where answered requests are counted
     token_file: Path  # holds an API key of the role gateway
     host: str
     port: int  # 0 for any that is free
     limits: Limits
+    workers: int = 1

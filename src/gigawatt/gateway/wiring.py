@@ -5,7 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gigawatt.gateway.limits import Limits
+from gigawatt.gateway.meter import Meter
 from gigawatt.gateway.metrics import Metrics
+from gigawatt.gateway.shared import Shares
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,6 +17,8 @@ class Wiring:
     monotonic_s: Callable[[], float]
     wall_ms: Callable[[], int]
     metrics: Metrics
+    meter: Meter
+    shares: Shares
     report_demand: Callable[
         [], None
     ]  # someone waits who did not before: tell the control plane now

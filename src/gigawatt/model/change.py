@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from gigawatt.model.array import JobArray
 from gigawatt.model.artifact import AliasMove, Artifact, ModelCard, ModelName, ModelVersion
+from gigawatt.model.calibration import Calibration
 from gigawatt.model.endpoint import Endpoint, Replica
 from gigawatt.model.environment import Environment
 from gigawatt.model.event import Event
@@ -13,10 +14,12 @@ from gigawatt.model.node import Node
 from gigawatt.model.notification import Delivery, Notification
 from gigawatt.model.power import Feed
 from gigawatt.model.quota import ProjectUse
+from gigawatt.model.reservation import Reservation
 from gigawatt.model.retention import RemovedJob
 from gigawatt.model.schedule import Fire, Schedule
 from gigawatt.model.template import Template, TemplateVersion
 from gigawatt.model.tenant import ApiKey, Project, Tenant
+from gigawatt.model.tokens import TokenSpool, TokenUse
 from gigawatt.model.volume import Volume, VolumeVersion
 from gigawatt.model.workspace import Workspace
 
@@ -48,9 +51,13 @@ Entity = (
     | RemovedJob
     | ProjectUse
     | Feed
+    | Reservation
+    | TokenUse
+    | TokenSpool
+    | Calibration
 )
 
-# What never changes, so the store alone has it.
+# What never changes, or is put whole and no decision asks for, so the store alone has it.
 Fixed = (
     Artifact
     | ModelVersion
@@ -60,6 +67,8 @@ Fixed = (
     | TemplateVersion
     | Fire
     | VolumeVersion
+    | TokenUse
+    | Calibration
 )
 
 

@@ -1,4 +1,6 @@
-"""What callers ask of templates, schedules, notifications and the power tree, and the courier of its deliveries."""
+"""What callers ask of templates, schedules, notifications, reservations, the power tree and allowances, and what couriers and
+gateways tell.
+"""
 
 from dataclasses import dataclass
 
@@ -8,7 +10,9 @@ from gigawatt.model.environment import Environment
 from gigawatt.model.job import Job, JobSpec
 from gigawatt.model.notification import Delivery, Notification
 from gigawatt.model.power import Supply
+from gigawatt.model.reservation import Reservation
 from gigawatt.model.schedule import SchedulePhase, Timing
+from gigawatt.model.tokens import Allowance, TokenUse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +135,42 @@ class RemoveFeed:
     if_version: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MakeReservation:
+    """As it is to be, beside its nodes with those of `parts` of the site."""
+
+    reservation: Reservation
+    parts: tuple[Supply, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndReservation:
+    name: str
+    by: str
+    if_version: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountTokens:
+    """The rows of a gateway's spool that have changed since its last report that was taken in."""
+
+    spool: str
+    report: int  # counts up within a spool
+    uses: tuple[TokenUse, ...]
+    closed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetAllowance:
+    """What a key may have of the gateway, or, where none is named, a project."""
+
+    tenant: str
+    allowance: Allowance
+    by: str
+    key: str = ""
+    project: str = ""
+
+
 Order = (
     PushTemplate
     | DeleteTemplate
@@ -144,5 +184,9 @@ Order = (
     | AdvanceNotification
     | RecordDelivery
     | SetFeed
+    | CountTokens
+    | SetAllowance
     | RemoveFeed
+    | MakeReservation
+    | EndReservation
 )

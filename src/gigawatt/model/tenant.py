@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from gigawatt.model.quota import NO_ENTITLEMENT, Entitlement
 from gigawatt.model.retention import NO_POLICY, Retention
+from gigawatt.model.tokens import NO_ALLOWANCE, Allowance
 
 DEFAULT_TENANT = "default"
 DEFAULT_PROJECT = "default"
@@ -38,6 +39,7 @@ class Project:
     retention: Retention = NO_POLICY
     version: int = 1
     entitlement: Entitlement = NO_ENTITLEMENT
+    allowance: Allowance = NO_ALLOWANCE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +58,7 @@ class ApiKey:
     expires_ms: int = 0  # 0 is never
     revoked_ms: int | None = None
     version: int = 1
+    allowance: Allowance = NO_ALLOWANCE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,9 +21,11 @@ from gigawatt.model.notification import Delivery, DeliveryPhase, Notification
 from gigawatt.model.pace import Pace
 from gigawatt.model.power import Feed
 from gigawatt.model.quota import ProjectUse
+from gigawatt.model.reservation import Reservation
 from gigawatt.model.schedule import Schedule, SchedulePhase
 from gigawatt.model.template import Template
 from gigawatt.model.tenant import ApiKey, Project, Tenant
+from gigawatt.model.tokens import TokenSpool
 from gigawatt.model.trial import Trials
 from gigawatt.model.volume import Volume
 from gigawatt.model.workspace import Workspace, WorkspacePhase
@@ -50,6 +52,8 @@ _TABLES: dict[type, str] = {
     Delivery: "deliveries",
     ProjectUse: "uses",
     Feed: "feeds",
+    Reservation: "reservations",
+    TokenSpool: "spools",
 }
 
 RECENT_MAX = 10_000  # removals and uses that requests under way may not know of yet
@@ -57,7 +61,7 @@ PROGRAMS_MAX = 1_000  # whose runs are remembered
 RECENT_ENDED_MAX = 10_000  # jobs and arrays whose end is remembered for those that come after them
 
 
-def lives(entity: Entity) -> bool:  # noqa: PLR0911 - one flat table
+def lives(entity: Entity) -> bool:  # noqa: C901, PLR0911 - one flat table
     """Whether it is held; what has ended is in the store alone."""
     match entity:
         case Job() | JobArray():
@@ -70,12 +74,16 @@ def lives(entity: Entity) -> bool:  # noqa: PLR0911 - one flat table
             return entity.phase is not SchedulePhase.DELETED
         case Notification() | Feed():
             return entity.deleted_ms is None
+        case Reservation():
+            return not entity.over
         case Delivery():
             return entity.phase is DeliveryPhase.PENDING
         case Workspace():
             return entity.phase is not WorkspacePhase.DELETED
         case ApiKey():
             return entity.revoked_ms is None
+        case TokenSpool():
+            return not entity.closed
         case _:
             return True
 
@@ -107,6 +115,8 @@ class World:
     used_ms: OrderedDict[str, int] = field(default_factory=OrderedDict[str, int])
     uses: dict[str, ProjectUse] = field(default_factory=dict[str, ProjectUse])
     feeds: dict[str, Feed] = field(default_factory=dict[str, Feed])
+    reservations: dict[str, Reservation] = field(default_factory=dict[str, Reservation])
+    spools: dict[str, TokenSpool] = field(default_factory=dict[str, TokenSpool])
     trials: OrderedDict[str, Trials] = field(default_factory=OrderedDict[str, Trials])
     paces: dict[str, Pace] = field(default_factory=dict[str, Pace])  # by job
     marked: dict[str, None] = field(default_factory=dict[str, None])  # nodes with marks

@@ -83,6 +83,7 @@ from gigawatt.reconcile import (
     endpoints,
     entitlements,
     environments,
+    growth,
     hangs,
     jobs,
     models,
@@ -91,6 +92,7 @@ from gigawatt.reconcile import (
     plans,
     projects,
     removals,
+    reservations,
     schedules,
     volumes,
     workspace_use,
@@ -230,7 +232,9 @@ def observation(turn: Turn, seen: Observation) -> None:  # noqa: C901, PLR0912 -
 def due(turn: Turn, subject: str) -> None:
     """A timer has run out; what it was for may be over already."""
     world = turn.world
-    if job := world.jobs.get(subject):
+    if subject.startswith(reservations.SUBJECT):
+        reservations.due(turn, subject.removeprefix(reservations.SUBJECT))
+    elif job := world.jobs.get(subject):
         jobs.due(turn, job)
     elif replica := world.replicas.get(subject):
         replica_lives.due(turn, replica)
@@ -254,6 +258,8 @@ def decision(turn: Turn, decided: Decision) -> None:
         attempts.start(turn, owner, start)
     for plan in decided.plans:
         plans.carry_out(turn, plan)
+    if decided.growth is not None:
+        growth.carry_out(turn, decided.growth)
 
 
 def _key_revoked(turn: Turn, asked: RevokeKey) -> ApiKey:

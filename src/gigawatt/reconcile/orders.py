@@ -1,27 +1,39 @@
-"""What callers ask of templates, schedules, notifications, labels and the power tree: one flat table."""
+"""What callers ask of templates, schedules, notifications, labels, reservations and the power tree: one flat table."""
 
 from gigawatt.model.change import Entity
 from gigawatt.model.order import (
     AdvanceNotification,
     ChangeSchedule,
+    CountTokens,
     CreateNotification,
     CreateSchedule,
     DeleteNotification,
     DeleteTemplate,
+    EndReservation,
     LabelJob,
+    MakeReservation,
     Order,
     PushTemplate,
     RecordDelivery,
     RedeliverMessages,
     RemoveFeed,
     RunSchedule,
+    SetAllowance,
     SetFeed,
 )
-from gigawatt.reconcile import feeds, labels, notifications, schedules, templates
+from gigawatt.reconcile import (
+    feeds,
+    labels,
+    notifications,
+    reservations,
+    schedules,
+    templates,
+    tokens,
+)
 from gigawatt.reconcile.turn import Turn
 
 
-def order(turn: Turn, asked: Order) -> Entity:  # noqa: C901, PLR0911 - one flat table
+def order(turn: Turn, asked: Order) -> Entity:  # noqa: C901, PLR0911, PLR0912 - one flat table
     """The changed or made object. Raises RefusalError, having changed nothing."""
     match asked:
         case PushTemplate():
@@ -48,3 +60,7 @@ def order(turn: Turn, asked: Order) -> Entity:  # noqa: C901, PLR0911 - one flat
             return notifications.record(turn, asked)
         case SetFeed() | RemoveFeed():
             return feeds.command(turn, asked)
+        case MakeReservation() | EndReservation():
+            return reservations.command(turn, asked)
+        case CountTokens() | SetAllowance():
+            return tokens.command(turn, asked)

@@ -12,6 +12,7 @@ from gigawatt.model.job import Job
 from gigawatt.model.node import Node
 from gigawatt.model.power import Feed
 from gigawatt.model.quota import ProjectUse
+from gigawatt.model.reservation import Reservation
 from gigawatt.model.tenant import Project, Tenant
 from gigawatt.model.work import Work
 from gigawatt.model.workspace import Workspace
@@ -19,8 +20,11 @@ from gigawatt.model.world import World
 from gigawatt.scheduler.cold import cold_gangs, cold_nodes
 from gigawatt.scheduler.encode_apart import ApartRows, cold_apart
 from gigawatt.scheduler.encode_gangs import GangRows
+from gigawatt.scheduler.encode_growing import GrowingRows, cold_growing
+from gigawatt.scheduler.encode_kinds import KindRows, cold_kinds
 from gigawatt.scheduler.encode_nodes import NodeRows
 from gigawatt.scheduler.encode_power import PowerRows, cold_power
+from gigawatt.scheduler.encode_reserved import ReservedRows, cold_reserved
 from gigawatt.scheduler.encode_running import ClaimRows, RunningRows, cold_claims, cold_running
 from gigawatt.scheduler.encode_shares import ShareRows, cold_shares
 from gigawatt.scheduler.facts import Footprint, footprint, waiting
@@ -38,9 +42,12 @@ class Encoder:
         self._nodes = NodeRows(memo=Memo(indexed_from))
         self._gangs = GangRows()
         self._shares = ShareRows()
+        self._kinds = KindRows()
         self._claims = ClaimRows()
         self._power = PowerRows()
         self._apart = ApartRows()
+        self._reserved = ReservedRows()
+        self._growing = GrowingRows()
         self._running = RunningRows() if plans else None
         self._live: dict[str, Work] = {}  # what has a live attempt
         self._came: list[Gang] | None = None  # since they were last taken; None: more has changed
@@ -57,7 +64,7 @@ class Encoder:
         for table in (world.nodes, world.jobs, world.replicas, world.workspaces):
             for entity in table.values():
                 encoder.apply(entity)
-        for table in (world.tenants, world.projects, world.uses, world.feeds):
+        for table in (world.tenants, world.projects, world.uses, world.feeds, world.reservations):
             for entity in table.values():
                 encoder.apply(entity)
         return encoder
@@ -76,8 +83,8 @@ class Encoder:
 
     @property
     def nobody_waits(self) -> bool:
-        """Whether there is nobody in the line, nor anything kept for anybody."""
-        return not self._gangs and not self._claims
+        """Whether there is nobody in the line, nor anything kept for anybody, nor a job that may grow."""
+        return not (self._gangs or self._claims or self._growing)
 
     def newcomers(self) -> list[Gang] | None:
         """Those that have come into the line since this was last asked; None where more has changed that a decision depends on."""
@@ -89,6 +96,7 @@ class Encoder:
         self._came = None
         self._nodes.remove(node)
         self._power.remove_node(node)
+        self._growing.remove_node(node)
         if self._running is not None:
             self._running.remove_node(node)
 
@@ -114,17 +122,21 @@ class Encoder:
         """
         nodes, gangs = self._nodes.columns(dated=dated), self._gangs.columns()
         self.memo.keep(gangs, self._gangs.asks())
+        columns = self._shares.columns(always=shares)
         return Snapshot(
             now_ms=now_ms,
             nodes=nodes,
             gangs=gangs,
             resume=resume,
             hold=hold,
-            shares=self._shares.columns(always=shares),
+            shares=columns,
+            kinds=None if columns is None else self._kinds.columns(columns.ids, nodes),
             running=self._running.columns(nodes.ids) if self._running is not None else None,
             claims=self._claims.columns(nodes.ids),
             power=self._power.columns(nodes),
             apart=self._apart.columns(nodes.ids, always=labels),
+            reserved=self._reserved.columns(nodes.ids),
+            growing=self._growing.columns(nodes.ids),
         )
 
     def _put_work(self, work: Work) -> bool:
@@ -136,16 +148,20 @@ class Encoder:
             if before is not None and _only_saved(before, work):
                 if self._running is not None:
                     self._running.saved(work)
-                return False
+                grows = self._growing.put(work)
+                self._came = None if grows else self._came
+                return grows
         held, now = self._nodes.held(work.id), footprint(work)
         if held != now:
             self._nodes.occupy(work.id, now)
             self._shares.occupy(owner_of(work), held, now)
+            self._kinds.occupy(work.id, owner_of(work), now)
             self._power.occupy(work.id, now)
         moved = held is not now and not (held and held.same_place(now))
         if self._running is not None:
             self._running.put(work)
         moved |= self._claims.put(work)
+        moved |= self._growing.put(work)
         self._apart.put(work)
         waits = waiting(work)
         new = waits is not None and work.id not in self._gangs
@@ -162,11 +178,15 @@ class Encoder:
                 if self._running is not None:
                     self._running.put_node(entity)
                 self._power.put_node(entity)
+                self._growing.put_node(entity)
                 return self._nodes.put(entity)
             case Tenant() | Project():
+                self._kinds.put(entity)
                 return self._shares.put(entity)
             case Feed():
                 return self._power.put(entity)
+            case Reservation():
+                return self._reserved.put(entity)
             case ProjectUse():
                 self._shares.keep(entity)
                 return False
@@ -192,21 +212,21 @@ def encode_cold(
             uses.setdefault(node, []).append(use)
     gangs = [gang for gang in map(waiting, work) if gang is not None]
     nodes = cold_nodes(world.nodes.values(), uses)
+    entities = (*world.tenants.values(), *world.projects.values())
+    columns = cold_shares(entities, world.uses.values(), held, always=shares)
     return Snapshot(
         now_ms=now_ms,
         nodes=nodes,
         gangs=cold_gangs(gangs),
         resume=resume,
         hold=hold,
-        shares=cold_shares(
-            (*world.tenants.values(), *world.projects.values()),
-            world.uses.values(),
-            held,
-            always=shares,
-        ),
+        shares=columns,
+        kinds=columns and cold_kinds(entities, held, columns.ids, nodes),
         running=cold_running(work, world.nodes.values(), nodes.ids) if plans else None,
         claims=cold_claims(work, nodes.ids),
         apart=cold_apart(work, nodes.ids),
+        reserved=cold_reserved(world.reservations.values(), nodes.ids),
+        growing=cold_growing(work, world.nodes.values(), nodes.ids),
         power=cold_power(world.feeds, world.nodes.values(), (use for _, use in held), nodes),
     )
 

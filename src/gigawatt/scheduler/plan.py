@@ -23,7 +23,7 @@ from gigawatt.scheduler.reclaim import Reclaim
 from gigawatt.scheduler.released import copied, released
 from gigawatt.scheduler.rights import Claimant, Consolidate, Preempt, Right, beyond, protected
 from gigawatt.scheduler.room import Room
-from gigawatt.scheduler.running import RunningColumns
+from gigawatt.scheduler.running import RunningColumns, kind_of
 from gigawatt.scheduler.snapshot import (
     CPU,
     GPU,
@@ -69,6 +69,7 @@ class Made:
     """A plan, and the room with all that it keeps taken."""
 
     plan: Plan
+    spot: Spot
     room: Room
 
 
@@ -104,6 +105,8 @@ class Planner:
         until_ms = turn.claims.cooling_until(gangs.ids[row], turn.policy.claim_ms)
         if until_ms > now_ms or not ask.may_run(now_ms):
             return None
+        if turn.shares is not None and turn.shares.vectors.kinds and ask.kinds:
+            ask = replace(ask, kinds=ask.kinds[:1])  # rights are by the kind that it wants most
         asked = int(turn.ask_G[row])
         key = asked, *self._prospects.kind_of(row)
         if key in self._failed:
@@ -187,7 +190,7 @@ class Planner:
             if not (right.must_move and stuck):
                 self._draw(ask, spot, moves)
                 plan = self._put_together(right, wanted.row, (spot, devices), gone_R, moves)
-                return Made(plan=plan, room=left)
+                return Made(plan=plan, spot=spot, room=left)
             may_R = may_R.copy()
             may_R[stuck] = False
         return None
@@ -211,9 +214,15 @@ class Planner:
 
     def _asked(self, gang: int) -> Ask:
         """What the running gang of that row asks for."""
-        gangs, apart = self._running.gangs, self._turn.apart
+        gangs, turn = self._running.gangs, self._turn
         ask = ask_at(gangs, gang)
-        return ask if apart is None else replace(ask, wear=apart.wearing(gangs.ids[gang]))
+        if turn.shares is not None and turn.shares.bounds_kinds:
+            ask = replace(ask, kinds=kind_of(self._running, turn.snapshot.nodes, gang))
+        if turn.apart is not None:
+            ask = replace(ask, wear=turn.apart.wearing(gangs.ids[gang]))
+        if turn.reserved is not None:
+            ask = turn.reserved.told(ask, gangs, gang)
+        return ask
 
     def _moves(
         self, left: Room, gone_R: Flags, power: Power | None

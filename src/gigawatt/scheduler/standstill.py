@@ -45,8 +45,10 @@ class Standstill:
 def standstill(finished: Finished) -> Standstill | None:
     """None where the line has to be looked at anew whoever comes: work is left, or time or another order may start some."""
     turn = finished.turn
-    busy = turn.resume or turn.claims or turn.planner is not None
-    if busy or turn.apart is not None or turn.policy.dated:
+    snapshot = turn.snapshot
+    busy = turn.resume or turn.claims or turn.planner is not None or snapshot.growing is not None
+    told_apart = turn.apart is not None or turn.reserved is not None or snapshot.kinds is not None
+    if busy or told_apart or turn.policy.dated:
         return None
     if turn.policy.line is Line.FIFO:
         stands = finished.by_age and turn.head != NONE

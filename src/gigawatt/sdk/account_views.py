@@ -2,11 +2,14 @@
 
 from typing import Any, TypedDict
 
+from gigawatt.sdk.usage_views import AllowanceView
+
 
 class ProjectView(TypedDict):
     tenant: str
     name: str
     created_ms: int
+    allowance: AllowanceView
 
 
 class KeyView(TypedDict):
@@ -23,6 +26,7 @@ class KeyView(TypedDict):
     expires_ms: int
     revoked_ms: int | None
     version: int
+    allowance: AllowanceView
     key: str
 
 

@@ -25,12 +25,14 @@ from gigawatt.sdk.models import Models
 from gigawatt.sdk.notifications import Notifications
 from gigawatt.sdk.power import Power
 from gigawatt.sdk.quotas import Quotas
+from gigawatt.sdk.reservations import Reservations
 from gigawatt.sdk.retention import Retention
 from gigawatt.sdk.schedules import Schedules
 from gigawatt.sdk.secrets import Secrets
 from gigawatt.sdk.templates import Templates
 from gigawatt.sdk.tracker import Tracker
 from gigawatt.sdk.transport import Transport
+from gigawatt.sdk.usage import Usage
 from gigawatt.sdk.volumes import Volumes
 from gigawatt.sdk.workspaces import Workspaces
 
@@ -55,8 +57,10 @@ class Client:
         nodes: what the cluster consists of; cordon and drain.
         events: what has happened, and as it happens.
         ledger: where the device time went.
+        usage: tokens, by whom and of what, and what may be had.
         projects: holders of quota.
         power: the feeds of the power tree, their caps, and what gangs draw.
+        reservations: nodes that are set aside for a time.
         quotas: what projects may use, and what they do use.
         keys: who may call.
         templates: job files with parameters: push, find, submit.
@@ -80,9 +84,7 @@ class Client:
         the context in use; else the instance in the user's data directory. `project`, else GIGAWATT_PROJECT, is where
         names are looked for, new objects are made and lists look.
 
-        Raises:
-            UnreachableError: no instance is named and none runs on this machine.
-            RefusalError: there is no such context.
+        Raises UnreachableError where no instance is named and none runs here, RefusalError for an unknown context.
         """
         self.address: Address = discover(
             api_url=api_url,
@@ -105,6 +107,7 @@ class Client:
         self.nodes = Nodes(transport)
         self.events = Events(transport)
         self.ledger = Ledger(transport)
+        self.usage = Usage(transport)
         self.projects = Projects(transport)
         self.keys = Keys(transport)
         self.templates = Templates(transport)
@@ -112,6 +115,7 @@ class Client:
         self.notifications = Notifications(transport)
         self.tracker = Tracker(self.address)
         self.power = Power(transport)
+        self.reservations = Reservations(transport)
         self.quotas = Quotas(transport)
         self.retention = Retention(transport)
 

@@ -28,6 +28,7 @@ class Address:
     host: str
     port: int
     api_url: str
+    workers: int = 1  # processes; 0 is one for each core
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +89,7 @@ class GatewayProcess:
             *("--token-file", str(folder / "token")),
             *("--host", address.host),
             *("--port", str(address.port)),
+            *("--workers", str(address.workers)),
             *("--log-file", str(self._data / "logs" / "gateway.log")),
         ]
         process = subprocess.Popen(

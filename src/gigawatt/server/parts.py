@@ -1,10 +1,8 @@
 """Everything that an instance is made of, put together. Nothing is started here."""
 
 import platform
-import shlex
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 
 from gigawatt.api.handoff import SOCKET, Handoff
 from gigawatt.build.artifacts import ArtifactStore
@@ -30,16 +28,16 @@ from gigawatt.control.workshop import LocalWorkshop
 from gigawatt.engine.local import LocalEngine
 from gigawatt.engine.local.datasets import Datasets
 from gigawatt.engine.ray import RayEngine
-from gigawatt.engine.slurm import SlurmCommands, SlurmEngine, SlurmOptions
-from gigawatt.engine.slurm.site import read_topology
+from gigawatt.engine.slurm import SlurmEngine
 from gigawatt.model.retention import Kind
 from gigawatt.reconcile.pressure import Marks
 from gigawatt.reconcile.turn import Site
-from gigawatt.scheduler.policy import Policy
 from gigawatt.server.gateway import Address, GatewayProcess
 from gigawatt.server.instance import Instance, secret
 from gigawatt.server.keys import rank_secrets
+from gigawatt.server.policy import policy_of
 from gigawatt.server.ray import ray_cluster, ray_options
+from gigawatt.server.slurm import slurm_of, slurm_options
 from gigawatt.service.authenticate import Keyring
 from gigawatt.service.disk import Disk
 from gigawatt.service.doors import Doors
@@ -196,7 +194,12 @@ def _services(
 
 
 def _gateway(settings: Settings, instance: Instance, port: int) -> GatewayProcess:
-    address = Address(host=settings.host, port=port, api_url=instance.api_url)
+    address = Address(
+        host=settings.host,
+        port=port,
+        api_url=instance.api_url,
+        workers=settings.gateway_workers,
+    )
     return GatewayProcess(settings.data, address)
 
 
@@ -218,8 +221,8 @@ def _engine(settings: Settings, instance: Instance, stores: _Stores) -> AnyEngin
     if settings.engine == "slurm":
         return SlurmEngine(
             settings.data,
-            SlurmCommands(),
-            options=_slurm_options(settings),
+            slurm_of(settings),
+            options=slurm_options(settings),
             api_url=instance.api_url,
             unpack=unpack,
             archive=stores.artifacts.sound,
@@ -243,16 +246,6 @@ def _engine(settings: Settings, instance: Instance, stores: _Stores) -> AnyEngin
         unpack=unpack,
         archive=stores.artifacts.sound,
         datasets=datasets,
-    )
-
-
-def _slurm_options(settings: Settings) -> SlurmOptions:
-    """Raises RefusalError for a topology that cannot be read."""
-    return SlurmOptions(
-        partition=settings.slurm_partition,
-        options=tuple(shlex.split(settings.slurm_options)),
-        orphan_s=settings.orphan_s,
-        topology=read_topology(Path(settings.slurm_topology)) if settings.slurm_topology else (),
     )
 
 
@@ -316,22 +309,8 @@ def _config(settings: Settings, instance: Instance) -> Config:
             checks="" if settings.node_checks == "off" else settings.node_checks,
         ),
         cycles=settings.data / "cycles",
-        policy=_policy(settings),
+        policy=policy_of(settings),
         lease_ms=FILE_LEASE_MS if settings.store_url.startswith("sqlite:") else LEASE_MS,
-    )
-
-
-def _policy(settings: Settings) -> Policy:
-    return Policy(
-        hold_after_ms=settings.hold_after_s * 1000,
-        half_life_ms=settings.share_half_life_s * 1000,
-        starve_after_ms=settings.starve_after_s * 1000,
-        preempt=settings.preempt == "project",
-        reclaim=settings.reclaim == "on",
-        consolidate=settings.consolidate == "on",
-        min_run_ms=settings.min_run_s * 1000,
-        notice_ms=settings.preempt_notice_s * 1000,
-        stops_max=settings.stops_max,
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from gigawatt.model.array import JobArray
 from gigawatt.model.artifact import AliasMove, Artifact, ModelCard, ModelName, ModelVersion
+from gigawatt.model.calibration import Calibration
 from gigawatt.model.change import Entity
 from gigawatt.model.endpoint import Endpoint, Replica
 from gigawatt.model.environment import Environment
@@ -15,10 +16,12 @@ from gigawatt.model.node import Node
 from gigawatt.model.notification import Delivery, Notification
 from gigawatt.model.power import Feed
 from gigawatt.model.quota import ProjectUse
+from gigawatt.model.reservation import Reservation
 from gigawatt.model.retention import RemovedJob
 from gigawatt.model.schedule import Fire, Schedule
 from gigawatt.model.template import Template, TemplateVersion
 from gigawatt.model.tenant import ApiKey, Project, Tenant
+from gigawatt.model.tokens import TokenSpool, TokenUse
 from gigawatt.model.volume import Volume, VolumeVersion
 from gigawatt.model.workspace import Workspace
 from gigawatt.model.world import lives
@@ -141,6 +144,7 @@ ROWS: dict[type[Any], Columns] = {
     Tenant: Columns(tenant=lambda tenant: tenant.id, name=lambda tenant: tenant.id),
     Project: Columns(project=_own_name),
     ProjectUse: Columns(created_ms=_at_ms),
+    Calibration: Columns(created_ms=_at_ms),
     ApiKey: Columns(phase=_active_or_revoked),
     Template: Columns(created_ms=_updated_ms, phase=_active_or_deleted),
     TemplateVersion: Columns(created_ms=_at_ms, parent=_own_name),
@@ -154,6 +158,9 @@ ROWS: dict[type[Any], Columns] = {
     Feed: Columns(
         name=lambda feed: feed.id, parent=lambda feed: feed.parent or None, phase=_active_or_deleted
     ),
+    Reservation: Columns(name=lambda each: each.id, phase=_phase),
+    TokenUse: Columns(parent=lambda use: use.key or None, live=lambda _: False),
+    TokenSpool: Columns(),
     Delivery: Columns(
         created_ms=_at_ms, parent=lambda delivery: delivery.notification, phase=_phase
     ),

@@ -9,12 +9,41 @@ from tests.contract.gateway.http_server import HttpServer, Received, Reply
 GATEWAY_TOKEN = "gateway-token"
 
 
+class TokenCounts:
+    """Takes reports in as the control plane does: the newest value of each row counts."""
+
+    def __init__(self) -> None:
+        self.rows: dict[tuple[str, int], dict[str, Any]] = {}
+        self.closed: set[str] = set()
+        self._reports: dict[str, int] = {}
+        self.bodies: list[dict[str, Any]] = []
+
+    def take(self, report: dict[str, Any]) -> None:
+        self.bodies.append(report)
+        spool = report["spool"]
+        if report["report"] <= self._reports.get(spool, 0):
+            return
+        self._reports[spool] = report["report"]
+        for row in report["rows"]:
+            self.rows[spool, row["row"]] = row
+        if report["closed"]:
+            self.closed.add(spool)
+
+    def total(self, field: str, **of: str) -> int:
+        rows = self.rows.values()
+        return sum(
+            row[field] for row in rows if all(row[name] == value for name, value in of.items())
+        )
+
+
 class ControlDouble:
     def __init__(self, document: dict[str, Any]) -> None:
         self.document = document
         self.reports: list[dict[str, Any]] = []
         self.polls: list[dict[str, str]] = []
+        self.spent: list[dict[str, Any]] = []
         self.acknowledging = True
+        self.usage = TokenCounts()
         self._changed = asyncio.Condition()
         self.server = HttpServer(self._serve)
 
@@ -42,6 +71,14 @@ class ControlDouble:
             else:
                 reply.reset()
                 raise ConnectionResetError
+        elif (received.method, received.path) == ("POST", "/v1/gateway/usage"):
+            self.usage.take(json.loads(received.body))
+            if not self.acknowledging:
+                reply.reset()
+                raise ConnectionResetError
+            await reply.whole(204, b"")
+        elif (received.method, received.path) == ("GET", "/v1/gateway/spent"):
+            await reply.whole(200, json.dumps({"items": self.spent}).encode())
         else:
             await reply.whole(404, b"{}")
 

@@ -84,6 +84,7 @@ class Site:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self._revision = 0
+        self.keys = KEYS
         self._loop = uvloop.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -128,7 +129,7 @@ class Site:
         return {
             "revision": self._revision,
             "instance": "instance-1",
-            "keys": KEYS,
+            "keys": self.keys,
             "endpoints": list(endpoints),
         }
 
@@ -146,6 +147,7 @@ class Site:
     def start_alone(self, limits: Limits | None = None) -> None:
         settings = Settings(
             config_file=self.config_file,
+            spool_dir=self.directory / "gateway" / "spool",
             api_url=f"http://127.0.0.1:{self.control.server.port}",
             token_file=self.token_file,
             host="127.0.0.1",
@@ -207,6 +209,16 @@ class Site:
     def until(condition: Callable[[], bool]) -> None:
         """Wait for the event."""
         waiting.until(condition, timeout_s=PATIENCE_S)
+
+    @staticmethod
+    def some(look: Callable[[], list[T]], count: int) -> list[T]:
+        """What `look` finds, once it is as many."""
+
+        def found() -> list[T] | None:
+            there = look()
+            return there if len(there) == count else None
+
+        return waiting.until(found, timeout_s=PATIENCE_S)
 
     async def _make_control(self) -> ControlDouble:
         control = ControlDouble(self.document())

@@ -32,7 +32,8 @@ def test_the_configuration_is_on_disk_for_its_owner_alone(site: Site) -> None:
     site.until(site.config_file.exists)
     site.until(lambda: json.loads(site.config_file.read_text()) == site.control.document)
     assert stat.S_IMODE(site.config_file.stat().st_mode) == 0o600
-    assert [file.name for file in site.config_file.parent.iterdir()] == ["config.json"]
+    there = {file.name for file in site.config_file.parent.iterdir()}
+    assert there == {"config.json", "spool"}
 
 
 def test_a_change_comes_at_once_and_not_by_asking_often(site: Site) -> None:

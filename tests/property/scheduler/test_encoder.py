@@ -27,6 +27,7 @@ from tests.property.scheduler.strategies import (
     waiting_replicas,
     worlds,
 )
+from tests.property.scheduler.test_reserved import reservations
 from tests.scenario.build import NOW_MS, apply_starts
 
 POLICY = Policy()
@@ -50,15 +51,18 @@ class History:
             "add replica": self.add_replica,
             "decide": self.decide,
             "plan": self.plan,
+            "run": self.run,
             "save": self.save,
             "lapse": self.lapse,
             "end attempt": self.end_attempt,
             "cancel": self.cancel,
             "repeat": self.repeat,
             "entitle": self.entitle,
+            "entitle by kind": self.entitle_by_kind,
             "accrue": self.accrue,
             "feed": self.feed,
             "state watts": self.state_watts,
+            "reserve": self.reserve,
         }
 
     def put(self, entity: Entity) -> None:
@@ -109,12 +113,25 @@ class History:
                 told = replace(work.attempt.moved(AttemptPhase.STOPPING), stopped_for=plan.gang)
                 self.put(replace(work.with_attempt(told), claim=victim.claim))
 
+    def run(self) -> None:
+        """All that was placed runs, has saved, and would take one node more where it may."""
+        for job in tuple(self.world.jobs.values()):
+            attempt, shape = job.attempt, job.spec.shape
+            if attempt and attempt.phase is AttemptPhase.PLACED:
+                most = shape.nodes_max if shape.stacked else len(attempt.nodes) + 1
+                saved = Checkpoint(step=1, path="c", at_ms=NOW_MS, attempt=attempt.n)
+                spec = replace(job.spec, shape=replace(shape, nodes_max=most))
+                running = job.with_attempt(attempt.moved(AttemptPhase.RUNNING))
+                self.put(replace(running, spec=spec, checkpoint=saved))
+
     def save(self) -> None:
-        """A job has a checkpoint."""
+        """A job has a checkpoint, or a part of one."""
         if self.world.jobs:
             job = self.world.jobs[self.draw(st.sampled_from(sorted(self.world.jobs)))]
-            at_ms = NOW_MS + self.draw(st.integers(1, 9))
-            self.put(replace(job, checkpoint=Checkpoint(step=1, path="c", at_ms=at_ms)))
+            step, rank = self.draw(st.integers(1, 3)), self.draw(st.integers(0, 1))
+            at_ms, n = NOW_MS + self.draw(st.integers(1, 9)), len(job.attempts)
+            saved = Checkpoint(step=step, path="c", at_ms=at_ms, rank=rank, attempt=n)
+            self.put(replace(job, checkpoint=saved, checkpoints=(*job.checkpoints, saved)))
 
     def lapse(self) -> None:
         kept = [work for work in self.work() if work.claim]
@@ -148,6 +165,12 @@ class History:
     def entitle(self) -> None:
         self.put(self.draw(entitled(self.draw(st.sampled_from(PROJECTS)))))
 
+    def entitle_by_kind(self) -> None:
+        project = self.draw(entitled(self.draw(st.sampled_from(PROJECTS))))
+        kinds = self.draw(st.sampled_from([(), (("h100", 2000),), (("a100", 1000), ("b200", 0))]))
+        quota = replace(project.entitlement.quota, kinds=kinds)
+        self.put(replace(project, entitlement=replace(project.entitlement, quota=quota)))
+
     def feed(self) -> None:
         self.put(self.draw(feeds(self.draw(st.sampled_from(FEEDS)))))
 
@@ -158,6 +181,9 @@ class History:
             job = self.draw(st.sampled_from(queued))
             shape = replace(job.spec.shape, milliwatts=self.draw(st.sampled_from([0, 1, 900_000])))
             self.put(replace(job, spec=replace(job.spec, shape=shape)))
+
+    def reserve(self) -> None:
+        self.put(self.draw(reservations(self.draw(st.sampled_from(["r0", "r1"])))))
 
     def accrue(self) -> None:
         for use in self.encoder.accrued(self.draw(st.sampled_from(TIMES)), half_life_ms=1_000):

@@ -1,5 +1,6 @@
 """Serving for real: a model is registered, an endpoint waits at zero, wakes for a request, and goes back."""
 
+import json
 import os
 import signal
 import textwrap
@@ -179,6 +180,31 @@ def test_tokens_are_counted(api: Api, served: View, client: openai.OpenAI) -> No
         return view["completion_tokens"] >= before["completion_tokens"] + 4
 
     until(counted, what="4 more completion tokens")
+
+
+def test_usage_is_told_by_key_and_endpoint_to_the_token(instance: Instance, served: View) -> None:
+    key = json.loads(gw(instance, "keys", "create", "billed", "-o", "json").stdout)
+    url = f"{instance.gateway_url}/v1"
+
+    def asked() -> bool:
+        """Once the gateway has heard of the key."""
+        with openai.OpenAI(base_url=url, api_key=key["key"], max_retries=0) as billed:
+            try:
+                return ask(billed) == "to be or not"
+            except openai.AuthenticationError:
+                return False
+
+    def used() -> dict[str, int] | None:
+        told = gw(instance, "usage", "--by", "key,endpoint", "-o", "json")
+        mine = [each for each in json.loads(told.stdout)["items"] if each["key"] == key["id"]]
+        return mine[0] if mine and mine[0]["requests"] == 3 else None
+
+    for _ in range(3):
+        until(asked, what="an answer")
+    counts = until(used, what="three requests")
+    assert counts["endpoint"] == served["id"]
+    assert (counts["prompt_tokens"], counts["cached_tokens"]) == (9, 0)
+    assert counts["completion_tokens"] == 12
 
 
 def test_a_model_file_outside_the_jobs_own_directory_is_not_stored(

@@ -82,6 +82,7 @@ def test_a_configuration_is_read_whole() -> None:
         keys={"ab": key},
         endpoints=(endpoint,),
         served={("t", "s"): (endpoint,)},
+        projects={},
     )
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gigawatt.cli import format as form
+from gigawatt.cli.allowance import named_amounts, show_allowance, with_allowance
 from gigawatt.cli.lazy import NounGroup
 from gigawatt.cli.session import Session, with_session
 
@@ -24,7 +25,7 @@ ROLES = (
 
 @click.group("keys", cls=NounGroup)
 def keys() -> None:
-    """List, create and revoke API keys. `gw keys` lists."""
+    """List, create, limit and revoke API keys. `gw keys` lists."""
 
 
 @keys.command("show")
@@ -64,6 +65,16 @@ def create(session: Session, *, name: str, role: str, project: str, expires: str
         return
     click.echo(view["key"])
     session.say(f"key {view['id']} ({role}): keep what is printed, it is not kept here")
+
+
+@keys.command("limit")
+@click.argument("id")
+@with_allowance
+@with_session
+def limit(session: Session, *, id: str, **amounts: int | None) -> None:
+    """Say what the key ID may have of the gateway; what is not named stays as it is."""
+    named = named_amounts(amounts)
+    show_allowance(session, session.client.usage.allow_key(id, **named))
 
 
 @keys.command("revoke")

@@ -3,13 +3,14 @@
 import click
 
 from gigawatt.cli import format as form
+from gigawatt.cli.allowance import named_amounts, show_allowance, with_allowance
 from gigawatt.cli.lazy import NounGroup
 from gigawatt.cli.session import Session, with_session
 
 
 @click.group("projects", cls=NounGroup)
 def projects() -> None:
-    """List and create projects. `gw projects` lists."""
+    """List, create and limit projects. `gw projects` lists."""
 
 
 @projects.command("show")
@@ -40,3 +41,13 @@ def create(session: Session, *, name: str) -> None:
         session.show_json(view)
     else:
         session.say(f"project {view['tenant']}/{view['name']} is there")
+
+
+@projects.command("limit")
+@click.argument("name")
+@with_allowance
+@with_session
+def limit(session: Session, *, name: str, **amounts: int | None) -> None:
+    """Say what all keys together may have of the endpoints of NAME; what is not named stays as it is."""
+    named = named_amounts(amounts)
+    show_allowance(session, session.client.usage.allow_project(name, **named))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from gigawatt.model.event import Event
 from gigawatt.model.tenant import ApiKey, Caller, Project, Tenant
+from gigawatt.service.views.usage import AllowanceView, allowance_view
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +23,7 @@ class ProjectView:
     tenant: str
     name: str
     created_ms: int
+    allowance: AllowanceView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +49,7 @@ class KeyView:
     expires_ms: int
     revoked_ms: int | None
     version: int
+    allowance: AllowanceView
     key: str = ""
 
 
@@ -106,7 +109,12 @@ def tenant_view(tenant: Tenant) -> TenantView:
 
 def project_view(project: Project) -> ProjectView:
     """A project's view."""
-    return ProjectView(tenant=project.tenant, name=project.name, created_ms=project.created_ms)
+    return ProjectView(
+        tenant=project.tenant,
+        name=project.name,
+        created_ms=project.created_ms,
+        allowance=allowance_view(project.allowance),
+    )
 
 
 def key_view(key: ApiKey, *, secret: str = "") -> KeyView:
@@ -123,6 +131,7 @@ def key_view(key: ApiKey, *, secret: str = "") -> KeyView:
         expires_ms=key.expires_ms,
         revoked_ms=key.revoked_ms,
         version=key.version,
+        allowance=allowance_view(key.allowance),
         key=secret,
     )
 
