@@ -49,6 +49,11 @@ def show(figures: Sequence[Figure], *, out: Path | None) -> None:
     Console(width=150).print(table)
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
-        rows = [{**asdict(figure), "met": figure.met} for figure in figures]
-        out.write_text(json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
+        out.write_text(written(figures))
         print(f"JSON: {out}")
+
+
+def written(figures: Sequence[Figure]) -> str:
+    """As JSON, each with whether its goal is met."""
+    rows = [{**asdict(figure), "met": figure.met} for figure in figures]
+    return json.dumps(rows, indent=2, ensure_ascii=False) + "\n"

@@ -6,6 +6,7 @@ transaction first; only then are replies given and actions carried out.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby
 
 from gigawatt.control.timers import Timers
@@ -14,16 +15,18 @@ from gigawatt.model.action import Action
 from gigawatt.model.change import Batch, Entity
 from gigawatt.model.command import Command
 from gigawatt.model.decision import Decision, Hold, Wait
+from gigawatt.model.ledger import NodeAccount
 from gigawatt.model.observation import Observation
 from gigawatt.model.refusal import RefusalError
 from gigawatt.model.world import World
 from gigawatt.reconcile import adopt, apply, halt, projects
 from gigawatt.reconcile.turn import Site, Turn, entity_id
-from gigawatt.scheduler.decide import finish
+from gigawatt.scheduler.decide import Finished, finish
 from gigawatt.scheduler.encode import Encoder
 from gigawatt.scheduler.estimates import Estimates
 from gigawatt.scheduler.policy import Policy
 from gigawatt.scheduler.snapshot import Snapshot
+from gigawatt.scheduler.standstill import Standstill, standstill
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,12 +56,13 @@ class State:
     hold: Hold | None = None  # of the last decision
     again_ms: int = 0  # when the last decision wants to be made again; 0 for never
     estimates: Estimates | None = None  # None where nobody asks when what waits will start
+    still: Standstill | None = None  # what the last decision left, if that stands still
     halted: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
 class Outcome:
-    """`snapshot` and `decision` are None when nothing that placement depends on has changed.
+    """`snapshot` and `decision` are None when nothing has changed by which anything could start.
 
     The decision is without its waits: `State.waits` has them, for those who ask.
     """
@@ -68,6 +72,7 @@ class Outcome:
     replies: dict[int, Entity | RefusalError]
     snapshot: Snapshot | None = None
     decision: Decision | None = None
+    changed: bool = False  # what waits or runs is not what it was
 
 
 Input = Asked | Halt | Observation
@@ -128,25 +133,16 @@ def _decided(
 ) -> Outcome:
     """Decide if placement depends on anything that has changed, and put together what follows."""
     snapshot = decision = None
-    concerned = _encode(state, turn, 0) or 0 < state.again_ms <= turn.now_ms
-    if (concerned or always) and not state.halted:
-        done = len(turn.touched)
-        snapshot = state.encoder.snapshot(
-            turn.now_ms,
-            resume=state.resume,
-            hold=state.hold,
-            dated=state.policy.dated,
-            shares=state.policy.needs_shares,
-        )
-        finished = finish(snapshot, state.policy, state.encoder.memo)
-        decision = finished.started()
-        state.resume, state.again_ms = decision.resume, decision.again_ms
-        state.hold = decision.hold
-        if decision.again_ms:
-            turn.due(decision.again_ms, "")
-        apply.decision(turn, decision)
-        _encode(state, turn, done)
-        state.waits = Waits(finished, state.waits)
+    changed = _encode(state, turn, 0) or always
+    due = 0 < state.again_ms <= turn.now_ms
+    if (changed or due) and not state.halted:
+        if state.encoder.nobody_waits and not always:
+            state.resume, state.hold, state.again_ms = "", None, 0
+            state.still, state.waits = None, {}
+        elif due or always or not _stands_still(state):
+            snapshot, decision = _decide(state, turn)
+        else:
+            state.waits = Waits(partial(_finished, state, turn.now_ms), {})
     _accrue(state, turn)
     state.timers.add(turn.dues)
     return Outcome(
@@ -155,13 +151,53 @@ def _decided(
         replies={ticket: _as_put(turn, reply) for ticket, reply in replies.items()},
         snapshot=snapshot,
         decision=decision,
+        changed=changed,
     )
+
+
+def _stands_still(state: State) -> bool:
+    """Whether all that has changed are gangs that have come into a line in which nobody can start."""
+    still, came = state.still, state.encoder.newcomers()
+    return still is not None and came is not None and all(map(still.waits, came))
+
+
+def _decide(state: State, turn: Turn) -> tuple[Snapshot, Decision]:
+    """Make a decision, and carry it out in the world."""
+    done = len(turn.touched)
+    finished = _finished(state, turn.now_ms)
+    decision = finished.started()
+    state.resume, state.again_ms = decision.resume, decision.again_ms
+    state.hold = decision.hold
+    if decision.again_ms:
+        turn.due(decision.again_ms, "")
+    apply.decision(turn, decision)
+    _encode(state, turn, done)
+    state.encoder.newcomers()  # what it starts itself is no news to it
+    state.still = standstill(finished)
+    state.waits = Waits.of(finished, state.waits)
+    return finished.turn.snapshot, decision
+
+
+def _finished(state: State, now_ms: int) -> Finished:
+    """A round through the line as it is now."""
+    snapshot = state.encoder.snapshot(
+        now_ms,
+        resume=state.resume,
+        hold=state.hold,
+        dated=state.policy.dated,
+        shares=state.policy.needs_shares,
+    )
+    return finish(snapshot, state.policy, state.encoder.memo)
 
 
 def _encode(state: State, turn: Turn, start: int) -> bool:
     """Tell the encoder what has changed; whether placement depends on any of it."""
     concerned = False
-    last = {(type(entity), entity_id(entity)): entity for entity in turn.touched[start:]}
+    last = {
+        (type(entity), entity_id(entity)): entity
+        for entity in turn.touched[start:]
+        if not isinstance(entity, NodeAccount)  # no placement depends on them, and they are most
+    }
     for entity in last.values():
         concerned |= state.encoder.apply(entity)
         if state.estimates is not None:

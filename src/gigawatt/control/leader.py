@@ -206,7 +206,7 @@ class Leader:
             self.actuator.carry_out(action)
         if self.state.halted and not live(self.state.world):
             self._quiet.set()
-        if outcome.decision is not None:
+        if outcome.changed:
             self.foresight.changed()
         self._recorder.record(outcome.snapshot, self.state.policy, now_ms=now_ms())
 

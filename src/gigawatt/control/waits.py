@@ -3,7 +3,7 @@
 A cycle is made whenever anything changes, and most have nobody who looks at their reasons.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from gigawatt.model.decision import Wait
@@ -12,13 +12,21 @@ from gigawatt.scheduler.decide import Finished
 
 
 class Waits(Mapping[str, Wait]):
-    """By gang. `before` is what the decision before said: of a gang that this one did not get to, it still holds."""
+    """By gang. `finished` is made when it is first asked for.
 
-    def __init__(self, finished: Finished, before: Mapping[str, Wait]) -> None:
+    `before` is what the decision before said: of a gang that this one did not get to, it still holds.
+    """
+
+    def __init__(self, finished: Callable[[], Finished], before: Mapping[str, Wait]) -> None:
         self._finished = finished
-        cut_short = bool(finished.turn.resume)
-        self._before = dict(before) if cut_short else {}  # or each would keep all before it alive
+        self._before: Mapping[str, Wait] = before
         self._told: dict[str, Wait] | None = None
+
+    @classmethod
+    def of(cls, finished: Finished, before: Mapping[str, Wait]) -> "Waits":
+        """Those of a decision that was made."""
+        cut_short = bool(finished.turn.resume)
+        return cls(lambda: finished, dict(before) if cut_short else {})
 
     def __getitem__(self, gang: str) -> Wait:
         return self._all()[gang]
@@ -31,7 +39,8 @@ class Waits(Mapping[str, Wait]):
 
     def _all(self) -> dict[str, Wait]:
         if self._told is None:
-            self._told = {wait.gang: self._still(wait) for wait in self._finished.waits()}
+            self._told = {wait.gang: self._still(wait) for wait in self._finished().waits()}
+            self._before = dict[str, Wait]()  # or each would keep all before it alive
         return self._told
 
     def _still(self, wait: Wait) -> Wait:

@@ -5,10 +5,10 @@ GPU nodes and milli-cores on CPU nodes. Nothing is ever rewritten: what turns ou
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from gigawatt.model.ledger import LedgerEntry, NodeAccount, TimeClass, Use
 from gigawatt.model.node import Node
+from gigawatt.model.values import replace
 
 Settled = tuple[NodeAccount, tuple[LedgerEntry, ...]]
 
@@ -26,31 +26,15 @@ def open_account(node: Node, *, now_ms: int) -> NodeAccount:
 
 def settle(account: NodeAccount, *, now_ms: int) -> Settled:
     """Account for the time up to `now_ms`. A clock that went back settles nothing."""
-    span_ms = now_ms - account.accounted_to_ms
-    if span_ms <= 0:
+    if now_ms <= account.accounted_to_ms:
         return account, ()
-    used = sum(use.units for use in account.uses)
-    assert used <= account.installed, f"{account.id}: {used} of {account.installed} in use"
-    entries = [
-        _entry(account, use, use.time_class, use.units * span_ms, now_ms) for use in account.uses
-    ]
-    rest = (account.installed - used) * span_ms
-    if rest:
-        entries.append(_entry(account, None, account.rest_class, rest, now_ms))
-    after = replace(
-        account,
-        accounted_to_ms=now_ms,
-        installed_unit_ms=account.installed_unit_ms + account.installed * span_ms,
-        uses=tuple(_aged(use, span_ms) for use in account.uses),
-    )
-    return after, tuple(entries)
+    return _settled(account, _aged(account, now_ms), now_ms)
 
 
 def begin(account: NodeAccount, use: Use, *, now_ms: int) -> Settled:
     """An attempt takes its share of the node."""
-    after, entries = settle(account, now_ms=now_ms)
-    uses = sorted((*after.uses, use), key=lambda each: (each.gang, each.attempt))
-    return replace(after, uses=tuple(uses)), entries
+    uses = sorted((*_aged(account, now_ms), use), key=lambda each: (each.gang, each.attempt))
+    return _settled(account, tuple(uses), now_ms)
 
 
 def reclass(
@@ -69,6 +53,11 @@ def confirm(account: NodeAccount, gang: str, attempt: int, *, now_ms: int) -> Se
     return _change(
         account, gang, attempt, lambda use: replace(use, provisional_ms=0), now_ms=now_ms
     )
+
+
+def provisional(use: Use, account: NodeAccount, *, now_ms: int) -> int:
+    """What of a use of the account counts as useful by now, and is not confirmed."""
+    return _older(use, max(now_ms - account.accounted_to_ms, 0)).provisional_ms
 
 
 def withdraw(
@@ -114,9 +103,8 @@ def moved(
 
 def end(account: NodeAccount, gang: str, attempt: int, *, now_ms: int) -> Settled:
     """The attempt gives back its share; what is still provisional stays useful."""
-    after, entries = settle(account, now_ms=now_ms)
-    uses = tuple(use for use in after.uses if (use.gang, use.attempt) != (gang, attempt))
-    return replace(after, uses=uses), entries
+    uses = _aged(account, now_ms, but=(gang, attempt))
+    return _settled(account, uses, now_ms)
 
 
 def set_rest(account: NodeAccount, rest_class: TimeClass, *, now_ms: int) -> Settled:
@@ -140,14 +128,55 @@ def _change(
     *,
     now_ms: int,
 ) -> Settled:
-    after, entries = settle(account, now_ms=now_ms)
     uses = tuple(
-        change(use) if (use.gang, use.attempt) == (gang, attempt) else use for use in after.uses
+        [
+            change(use) if (use.gang, use.attempt) == (gang, attempt) else use
+            for use in _aged(account, now_ms)
+        ]
     )
-    return replace(after, uses=uses), entries
+    return _settled(account, uses, now_ms)
 
 
-def _aged(use: Use, span_ms: int) -> Use:
+def _settled(account: NodeAccount, uses: tuple[Use, ...], now_ms: int) -> Settled:
+    """The account with `uses` from now on, and with its time up to now accounted for."""
+    span_ms = now_ms - account.accounted_to_ms
+    if span_ms <= 0:
+        return replace(account, uses=uses), ()
+    after = replace(
+        account,
+        accounted_to_ms=now_ms,
+        installed_unit_ms=account.installed_unit_ms + account.installed * span_ms,
+        uses=uses,
+    )
+    return after, _entries(account, span_ms, now_ms)
+
+
+def _entries(account: NodeAccount, span_ms: int, now_ms: int) -> tuple[LedgerEntry, ...]:
+    """What its uses, and what nobody used, come to in that time."""
+    used = 0
+    entries: list[LedgerEntry] = []
+    for use in account.uses:
+        used += use.units
+        entries.append(_entry(account, use, use.time_class, use.units * span_ms, now_ms))
+    assert used <= account.installed, f"{account.id}: {used} of {account.installed} in use"
+    if used < account.installed:
+        rest = (account.installed - used) * span_ms
+        entries.append(_entry(account, None, account.rest_class, rest, now_ms))
+    return tuple(entries)
+
+
+def _aged(
+    account: NodeAccount, now_ms: int, *, but: tuple[str, int] | None = None
+) -> tuple[Use, ...]:
+    """Its uses as they are now, without the one of attempt `but`."""
+    span_ms = now_ms - account.accounted_to_ms
+    uses = account.uses
+    if but is not None:
+        uses = tuple([use for use in uses if use.gang != but[0] or use.attempt != but[1]])
+    return tuple([_older(use, span_ms) for use in uses]) if span_ms > 0 else uses
+
+
+def _older(use: Use, span_ms: int) -> Use:
     if use.time_class is TimeClass.USEFUL:
         return replace(use, provisional_ms=use.provisional_ms + use.units * span_ms)
     if use.time_class is TimeClass.SERVING_IDLE:
@@ -158,14 +187,22 @@ def _aged(use: Use, span_ms: int) -> Use:
 def _entry(
     account: NodeAccount, use: Use | None, time_class: TimeClass, unit_ms: int, now_ms: int
 ) -> LedgerEntry:
+    if use is None:
+        return LedgerEntry(
+            at_ms=now_ms,
+            node=account.id,
+            unit=account.unit,
+            time_class=time_class,
+            unit_ms=unit_ms,
+        )
     return LedgerEntry(
         at_ms=now_ms,
         node=account.id,
         unit=account.unit,
         time_class=time_class,
         unit_ms=unit_ms,
-        tenant=use.tenant if use else "",
-        project=use.project if use else "",
-        gang=use.gang if use else "",
-        attempt=use.attempt if use else 0,
+        tenant=use.tenant,
+        project=use.project,
+        gang=use.gang,
+        attempt=use.attempt,
     )

@@ -5,12 +5,13 @@ Where each task stands is kept as ranges of indices. Only those in `running` hav
 """
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import prod
 
 from gigawatt.model.cause import Cause
 from gigawatt.model.job import ENDED, JobPhase, JobSpec
 from gigawatt.model.ranges import Ranges, size
+from gigawatt.model.values import replace
 
 PARALLEL_DEFAULT = 100
 

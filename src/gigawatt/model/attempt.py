@@ -1,10 +1,11 @@
 """One launch of a gang: its ranks, its life as a table, and the verdict on how it ended."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 from gigawatt.model.checkpoint import Checkpoint
+from gigawatt.model.values import replace
 
 
 class AttemptPhase(StrEnum):

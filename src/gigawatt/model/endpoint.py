@@ -1,6 +1,6 @@
 """An endpoint: a named model service, and the replicas (one gang each) that serve it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 from gigawatt.model.attempt import Attempt
@@ -9,6 +9,7 @@ from gigawatt.model.job import after_pause, suspects
 from gigawatt.model.plan import Claim
 from gigawatt.model.runtime import RuntimeName
 from gigawatt.model.scaling import NO_LOAD, LoadSeen, Scaling
+from gigawatt.model.values import replace
 from gigawatt.model.volume import Mount, data_of
 
 ENDPOINT_LABEL = "endpoint"  # that replicas wear, with the name of theirs

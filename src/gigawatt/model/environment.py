@@ -1,8 +1,10 @@
 """An environment: a locked set of packages, known by the digest of what was asked for."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from itertools import takewhile
+
+from gigawatt.model.values import replace
 
 USED_EVERY_MS = 3_600_000  # uses within this time of the last one on record are not written down
 OUTPUT_MARKS = frozenset({"[stdout]", "[stderr]"})  # before what a build tool printed

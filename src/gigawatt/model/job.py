@@ -1,6 +1,6 @@
 """A job: work that runs to an end, and every attempt at it. Its life is the table `NEXT_PHASES`."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 from gigawatt.model.attempt import Attempt, Progress, Verdict
@@ -9,6 +9,7 @@ from gigawatt.model.checkpoint import Checkpoint, KeepPolicy, Origin
 from gigawatt.model.deadline import Deadline
 from gigawatt.model.gang import Gang, GangKind, Isolation, Shape, Window
 from gigawatt.model.plan import Claim
+from gigawatt.model.values import replace
 from gigawatt.model.volume import Mount, data_of
 
 

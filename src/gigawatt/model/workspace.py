@@ -1,6 +1,6 @@
 """A workspace: an interactive gang of one, with a home that outlives it, suspended when nobody uses it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 from gigawatt.model.attempt import Attempt
@@ -8,6 +8,7 @@ from gigawatt.model.endpoint import Readiness
 from gigawatt.model.gang import Gang, GangKind, Shape
 from gigawatt.model.job import suspects
 from gigawatt.model.plan import Claim
+from gigawatt.model.values import replace
 from gigawatt.model.volume import Mount, data_of
 
 # Asked of what stands before the program, on its node.

@@ -123,11 +123,14 @@ class World:
 
     def put(self, entity: Entity) -> None:
         """Hold `entity` if it is live; let go of it if it has ended."""
+        if isinstance(entity, NodeAccount):  # which are most, and live on
+            self.accounts[entity.id] = entity
+            return
         if isinstance(entity, Fixed):
             return
         if isinstance(entity, Job | JobArray):
             self._remember(entity)
-        if isinstance(entity, Node):
+        elif isinstance(entity, Node):
             _hold(self.marked, entity.id, None, live=bool(entity.marks))
         _hold(getattr(self, _TABLES[type(entity)]), entity.id, entity, live=lives(entity))
 

@@ -1,6 +1,6 @@
 """After a restart: what engines really have against what is on record, and everything under way asked for again."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from gigawatt.model.action import StartAttempt, StopAttempt
 from gigawatt.model.attempt import Attempt, AttemptPhase
@@ -9,6 +9,7 @@ from gigawatt.model.environment import EnvironmentPhase
 from gigawatt.model.job import Job, JobPhase
 from gigawatt.model.launch import AttemptKey
 from gigawatt.model.observation import AttemptGone, NodeLost, Observation, RankExited
+from gigawatt.model.values import replace
 from gigawatt.reconcile import (
     apply,
     arrays,

@@ -1,7 +1,5 @@
 """Job arrays as callers change them: submitted, cancelled, run again where they failed."""
 
-from dataclasses import replace
-
 from gigawatt.model.action import RecallTask
 from gigawatt.model.array import JobArray, task_id
 from gigawatt.model.command import CancelArray, RetryArray, SubmitArray
@@ -9,6 +7,7 @@ from gigawatt.model.job import JobPhase
 from gigawatt.model.observation import TaskRecalled
 from gigawatt.model.ranges import contains, numbers, size, union, without_one
 from gigawatt.model.refusal import RefusalCode, RefusalError
+from gigawatt.model.values import replace
 from gigawatt.reconcile import (
     checkpoints,
     ends,

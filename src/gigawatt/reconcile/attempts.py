@@ -1,7 +1,6 @@
 """The life of an attempt, the same for all that has gangs: placed, started, watched, stopped, ended and judged."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from gigawatt.model.action import ReleaseAttempt, StartAttempt, StopAttempt
 from gigawatt.model.attempt import Attempt, AttemptPhase, Evidence, RankStatus, Verdict
@@ -17,6 +16,7 @@ from gigawatt.model.observation import (
     RankExited,
     RankStarted,
 )
+from gigawatt.model.values import replace
 from gigawatt.model.work import Work
 from gigawatt.model.workspace import Workspace, WorkspacePhase
 from gigawatt.reconcile import blame, node_life, uses

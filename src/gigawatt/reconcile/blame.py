@@ -6,7 +6,6 @@ then the job is tried elsewhere, at nobody's cost. If it fails there too, the us
 
 import re
 from collections import Counter
-from dataclasses import replace
 from functools import lru_cache
 from hashlib import blake2b
 
@@ -19,6 +18,7 @@ from gigawatt.model.job import Job
 from gigawatt.model.node import Node, NodeState
 from gigawatt.model.suspicion import ONE, Mark, marked, score
 from gigawatt.model.trial import Run, Trials
+from gigawatt.model.values import replace
 from gigawatt.model.work import Work
 from gigawatt.reconcile import links, node_life
 from gigawatt.reconcile.turn import Turn

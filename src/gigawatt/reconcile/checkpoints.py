@@ -6,7 +6,6 @@ A checkpoint found broken while its work is still alive, in a running attempt or
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
 from gigawatt.ledger.account import moved
 from gigawatt.model.action import RemoveCheckpoints
@@ -23,6 +22,7 @@ from gigawatt.model.job import Job, JobSpec
 from gigawatt.model.ledger import TimeClass
 from gigawatt.model.observation import CheckpointsFound, CheckpointsRemoved, ResumeChosen
 from gigawatt.model.refusal import RefusalCode, RefusalError
+from gigawatt.model.values import replace
 from gigawatt.reconcile import uses
 from gigawatt.reconcile.retention import added, age, by_step, newest_valid, to_remove, without
 from gigawatt.reconcile.turn import Site, Turn
@@ -139,21 +139,27 @@ def check_origin(turn: Turn, spec: JobSpec) -> None:
 
 def _is_known(job: Job, checkpoint: Checkpoint) -> bool:
     """Whether it was told before: an earlier report than the newest of its rank, or that one itself."""
-    told = [each for each in job.history if each.rank == checkpoint.rank]
-    newest_ms = max((each.at_ms for each in told), default=-1)
-    if checkpoint.at_ms != newest_ms:
-        return checkpoint.at_ms < newest_ms
-    return any((each.at_ms, each.path) == (newest_ms, checkpoint.path) for each in told)
+    for each in reversed(job.history):  # which is in the order of the reports
+        if each.at_ms < checkpoint.at_ms:
+            return False
+        if each.rank == checkpoint.rank and (
+            each.at_ms > checkpoint.at_ms or each.path == checkpoint.path
+        ):
+            return True
+    return False
 
 
 def _recorded(history: tuple[Checkpoint, ...], record: Checkpoint) -> tuple[Checkpoint, ...]:
     """With one more. Written over another, it takes its place; over the limit, the oldest leaves the record."""
-    over = [each for each in history if each.path == record.path]
-    for each in over:
-        record = replace(record, kept=added(each.kept, record.kept))
-    others = [each for each in history if each.path != record.path]
-    after = tuple(sorted((*others, record), key=age))
-    extra = frozenset(each.path for each in after[: max(len(after) - CHECKPOINTS_MAX, 0)])
+    others = tuple([each for each in history if each.path != record.path])
+    if len(others) < len(history):
+        for each in history:
+            if each.path == record.path:
+                record = replace(record, kept=added(each.kept, record.kept))
+    after = (*others, record)
+    if others and age(record) < age(others[-1]):
+        after = tuple(sorted(after, key=age))
+    extra = frozenset([each.path for each in after[: max(len(after) - CHECKPOINTS_MAX, 0)]])
     return without(after, extra) if extra else after
 
 

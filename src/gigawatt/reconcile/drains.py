@@ -1,11 +1,10 @@
 """Draining: what runs on a node is asked for a checkpoint, and stopped once it has one or the time is up."""
 
-from dataclasses import replace
-
 from gigawatt.model.action import NotifyAttempt
 from gigawatt.model.attempt import AttemptPhase, Evidence, Verdict
 from gigawatt.model.job import Job
 from gigawatt.model.node import Node, NodeState
+from gigawatt.model.values import replace
 from gigawatt.reconcile import attempts, spares
 from gigawatt.reconcile.attempts import Owner
 from gigawatt.reconcile.turn import Turn

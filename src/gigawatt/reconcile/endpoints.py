@@ -1,11 +1,10 @@
 """Endpoints: how many replicas each should have, and what follows when replicas start, serve, fail and end."""
 
-from dataclasses import replace
-
 from gigawatt.model.command import PutEndpoint, StopEndpoint
 from gigawatt.model.endpoint import Endpoint, EndpointPhase
 from gigawatt.model.environment import HOST, Environment, EnvironmentPhase
 from gigawatt.model.refusal import RefusalCode, RefusalError
+from gigawatt.model.values import replace
 from gigawatt.reconcile import environments, models, replicas, volumes
 from gigawatt.reconcile.projects import check_project
 from gigawatt.reconcile.turn import Turn

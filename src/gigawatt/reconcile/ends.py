@@ -3,12 +3,11 @@
 A chain of followers may be as long as there are jobs, so it is walked in a loop, not by recursion.
 """
 
-from dataclasses import replace
-
 from gigawatt.model.array import JobArray, task_id
 from gigawatt.model.attempt import Verdict
 from gigawatt.model.job import Job, JobPhase, follows
 from gigawatt.model.ranges import numbers, size, union, with_one, without_one
+from gigawatt.model.values import replace
 from gigawatt.reconcile import attempts, environments, tasks, waiting
 from gigawatt.reconcile.turn import Turn
 

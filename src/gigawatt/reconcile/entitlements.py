@@ -1,12 +1,11 @@
 """What projects are entitled to: quota, limit, weight, and whom they are part of."""
 
-from dataclasses import replace
-
 from gigawatt.model.command import CreateProject, SetEntitlement
 from gigawatt.model.quota import DEPTH_MAX, UNSET, WEIGHT_MAX, Entitlement
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.resources import KINDS
 from gigawatt.model.tenant import Project
+from gigawatt.model.values import replace
 from gigawatt.reconcile.projects import check_project, create_project, project_id
 from gigawatt.reconcile.turn import Turn
 

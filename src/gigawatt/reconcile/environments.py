@@ -2,8 +2,6 @@
 someone asks again.
 """
 
-from dataclasses import replace
-
 from gigawatt.model.action import BuildEnvironment, DeleteEnvironment
 from gigawatt.model.command import RemoveEnvironment
 from gigawatt.model.environment import USED_EVERY_MS, Environment, EnvironmentPhase
@@ -14,6 +12,7 @@ from gigawatt.model.observation import (
     EnvironmentStage,
 )
 from gigawatt.model.refusal import RefusalCode, RefusalError
+from gigawatt.model.values import replace
 from gigawatt.model.world import World
 from gigawatt.reconcile.turn import Turn
 

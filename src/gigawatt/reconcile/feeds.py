@@ -1,10 +1,9 @@
 """The power tree: feeds are made, changed and removed, and stay a tree."""
 
-from dataclasses import replace
-
 from gigawatt.model.order import RemoveFeed, SetFeed
 from gigawatt.model.power import DEPTH_MAX, Feed
 from gigawatt.model.refusal import RefusalCode, RefusalError
+from gigawatt.model.values import replace
 from gigawatt.reconcile.turn import Turn
 
 FEEDS_MAX = 100_000

@@ -1,10 +1,9 @@
 """Growing: an elastic job that may have more nodes is asked for a checkpoint, and starts again on them once it has one."""
 
-from dataclasses import replace
-
 from gigawatt.model.action import NotifyAttempt
 from gigawatt.model.attempt import Evidence, Verdict
 from gigawatt.model.plan import Growth
+from gigawatt.model.values import replace
 from gigawatt.reconcile import attempts
 from gigawatt.reconcile.turn import Turn
 

@@ -4,14 +4,13 @@ A rank that has reported steps and then is silent for many times its median step
 put on record; then the attempt is stopped and the job tried again, from its checkpoint.
 """
 
-from dataclasses import replace
-
 from gigawatt.model.action import ProbeAttempt
 from gigawatt.model.attempt import Attempt, AttemptPhase, Evidence, Verdict
 from gigawatt.model.checkpoint import Checkpoint
 from gigawatt.model.job import HANG_OFF, Job
 from gigawatt.model.observation import RankProgress, StacksSeen
 from gigawatt.model.pace import OWN_TIME, STEPS_MIN, Pace, RankPace
+from gigawatt.model.values import replace
 from gigawatt.reconcile import attempts
 from gigawatt.reconcile.turn import Turn
 

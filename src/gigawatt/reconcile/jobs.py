@@ -1,7 +1,5 @@
 """Jobs: submitted, waiting for what they need, retried within their budgets, ended."""
 
-from dataclasses import replace
-
 from gigawatt.model.action import StoreModel
 from gigawatt.model.array import JobArray
 from gigawatt.model.attempt import Attempt, AttemptPhase, Verdict
@@ -12,6 +10,7 @@ from gigawatt.model.ledger import TimeClass
 from gigawatt.model.observation import DeadlineUnlikely, ModelStored, RankProgress
 from gigawatt.model.ranges import contains, union
 from gigawatt.model.refusal import RefusalCode, RefusalError
+from gigawatt.model.values import replace
 from gigawatt.reconcile import (
     attempts,
     blame,

@@ -1,10 +1,9 @@
 """Labels of a job, changed after it was submitted: also when it runs, and when it has ended."""
 
-from dataclasses import replace
-
 from gigawatt.model.job import Job
 from gigawatt.model.order import LabelJob
 from gigawatt.model.refusal import RefusalCode, RefusalError
+from gigawatt.model.values import replace
 from gigawatt.reconcile.turn import Turn
 from gigawatt.spec.limits import LABELS_MAX
 

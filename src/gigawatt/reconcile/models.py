@@ -1,7 +1,5 @@
 """The model registry: versions that never change, aliases that move."""
 
-from dataclasses import replace
-
 from gigawatt.model.artifact import (
     AliasMove,
     Artifact,
@@ -14,6 +12,7 @@ from gigawatt.model.command import AddArtifact, RegisterModel, SetAlias, SetCard
 from gigawatt.model.job import Job
 from gigawatt.model.observation import ModelStored
 from gigawatt.model.refusal import RefusalCode, RefusalError
+from gigawatt.model.values import replace
 from gigawatt.reconcile.projects import check_project
 from gigawatt.reconcile.turn import Turn, entity_id
 from gigawatt.spec.faults import nearest

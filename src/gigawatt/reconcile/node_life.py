@@ -1,11 +1,10 @@
 """The one place in which a node's state changes, by the table, with what the ledger makes of its time."""
 
-from dataclasses import replace
-
 from gigawatt.ledger import account as ledger
 from gigawatt.model.action import SetNode
 from gigawatt.model.ledger import TimeClass
 from gigawatt.model.node import NEXT_STATES, Node, NodeState
+from gigawatt.model.values import replace
 from gigawatt.reconcile.turn import Turn
 
 REST_CLASS = {

@@ -1,7 +1,5 @@
 """Nodes: seen, lost, checked, and taken out of use and back by a person; their accounts in the ledger."""
 
-from dataclasses import replace
-
 from gigawatt.ledger import account as ledger
 from gigawatt.model.action import CheckNode, SetNode
 from gigawatt.model.health import CheckResult, Outcome, merged, worst
@@ -9,6 +7,7 @@ from gigawatt.model.node import Node, NodeReport, NodeState
 from gigawatt.model.observation import DataCached, NodeChecked, NodeLost, NodeSeen
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.upkeep import ChangeNode, OfNode, RunChecks
+from gigawatt.model.values import replace
 from gigawatt.reconcile import attempts, drains, spares
 from gigawatt.reconcile.node_life import cordon, emptied, moved
 from gigawatt.reconcile.turn import Turn

@@ -1,7 +1,5 @@
 """Notifications: made and deleted by people, and how far the courier has got with each."""
 
-from dataclasses import replace
-
 from gigawatt.model.notification import DELIVERIES_KEPT, Delivery, DeliveryPhase, Notification
 from gigawatt.model.order import (
     AdvanceNotification,
@@ -11,6 +9,7 @@ from gigawatt.model.order import (
     RedeliverMessages,
 )
 from gigawatt.model.refusal import RefusalCode, RefusalError
+from gigawatt.model.values import replace
 from gigawatt.reconcile.projects import check_project
 from gigawatt.reconcile.turn import Turn
 

@@ -4,13 +4,12 @@ Everything that is needed to go on is on the gangs themselves: a claim on the on
 and on each attempt that is stopped, for whom. A new leader finds it there and asks for the stops again.
 """
 
-from dataclasses import replace
-
 from gigawatt.model.action import NotifyAttempt
 from gigawatt.model.attempt import AttemptPhase, Evidence, Verdict
 from gigawatt.model.endpoint import Replica
 from gigawatt.model.job import Job
 from gigawatt.model.plan import Lapse, Plan, Victim
+from gigawatt.model.values import replace
 from gigawatt.reconcile import attempts
 from gigawatt.reconcile.attempts import Owner
 from gigawatt.reconcile.turn import Turn

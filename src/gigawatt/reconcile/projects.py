@@ -1,7 +1,5 @@
 """Tenants, projects and keys: who there is, before anything is theirs."""
 
-from dataclasses import replace
-
 from gigawatt.model.command import CreateKey, CreateProject, RevokeKey
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.tenant import (
@@ -11,6 +9,7 @@ from gigawatt.model.tenant import (
     Project,
     Tenant,
 )
+from gigawatt.model.values import replace
 from gigawatt.reconcile.turn import Turn
 
 

@@ -1,7 +1,5 @@
 """Taking off the record what a plan let go, one thing at a time, and only if nothing has come to need it since."""
 
-from dataclasses import replace
-
 from gigawatt.model.array import JobArray
 from gigawatt.model.artifact import Artifact
 from gigawatt.model.change import Entity
@@ -16,6 +14,7 @@ from gigawatt.model.observation import RetentionNoted
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.retention import RemovedJob
 from gigawatt.model.tenant import Project
+from gigawatt.model.values import replace
 from gigawatt.reconcile.models import use_artifact
 from gigawatt.reconcile.projects import check_project, project_id
 from gigawatt.reconcile.turn import Turn, entity_id

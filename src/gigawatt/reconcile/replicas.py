@@ -2,12 +2,12 @@
 
 import itertools
 from collections.abc import Iterable
-from dataclasses import replace
 
 from gigawatt.model.attempt import Attempt, AttemptPhase, Evidence, Verdict
 from gigawatt.model.endpoint import ENDPOINT_LABEL, Demand, Endpoint, Replica, StartTimes
 from gigawatt.model.ledger import TimeClass
 from gigawatt.model.observation import DemandSeen, ReplicaReadiness
+from gigawatt.model.values import replace
 from gigawatt.reconcile import attempts, uses
 from gigawatt.reconcile.turn import Turn
 

@@ -4,8 +4,6 @@ For nobody, the nodes are drained by the time it begins, and opened when it is o
 others leave as they would for a drain, and the nodes go on taking gangs of the holder.
 """
 
-from dataclasses import replace
-
 from gigawatt.model.node import TOPOLOGY_LEVELS, Node, NodeState
 from gigawatt.model.order import EndReservation, MakeReservation
 from gigawatt.model.refusal import RefusalCode, RefusalError
@@ -17,6 +15,7 @@ from gigawatt.model.reservation import (
     holds_for,
 )
 from gigawatt.model.upkeep import ChangeNode
+from gigawatt.model.values import replace
 from gigawatt.reconcile import drains, nodes
 from gigawatt.reconcile.attempts import Owner
 from gigawatt.reconcile.node_life import emptied, rest

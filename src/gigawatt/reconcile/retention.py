@@ -4,7 +4,7 @@ Records of one step of one attempt belong together (ranks may each report a part
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from gigawatt.model.checkpoint import (
     Checkpoint,
@@ -14,6 +14,7 @@ from gigawatt.model.checkpoint import (
     Kept,
     MetricMode,
 )
+from gigawatt.model.values import replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,10 +53,23 @@ def by_step(checkpoints: Iterable[Checkpoint]) -> tuple[Saved, ...]:
     )
 
 
-def newest_valid(checkpoints: Iterable[Checkpoint]) -> Checkpoint | None:
-    """The one to resume from: of the newest step whose every part is valid, the part of the lowest rank."""
-    valid = [one for one in by_step(checkpoints) if one.valid]
-    return min(valid[-1].parts, key=lambda part: (part.rank, -part.at_ms)) if valid else None
+def newest_valid(checkpoints: Sequence[Checkpoint]) -> Checkpoint | None:
+    """The one to resume from: of the newest step whose every part is valid, the part of the lowest rank.
+
+    `checkpoints` are in the order of their reports. They are looked at from the newest on, since it mostly is that one.
+    """
+    looked: set[tuple[int, int]] = set()
+    for each in reversed(checkpoints):
+        key = each.attempt, each.step
+        if key in looked:
+            continue
+        looked.add(key)
+        parts = [
+            one for one in checkpoints if one.step == each.step and one.attempt == each.attempt
+        ]
+        if all(part.state is CheckpointState.VALID for part in parts):
+            return min(parts, key=lambda part: (part.rank, -part.at_ms))
+    return None
 
 
 def to_remove(
@@ -88,14 +102,18 @@ def to_remove(
 
 def without(checkpoints: Sequence[Checkpoint], paths: frozenset[str]) -> tuple[Checkpoint, ...]:
     """Those that are left. The work that only removed ones held is the next newer one's from now on."""
+    gone = [place for place, each in enumerate(checkpoints) if each.path in paths]
+    if not gone:
+        return tuple(checkpoints)
     left: list[Checkpoint] = []
     carried: tuple[Kept, ...] = ()
-    for each in checkpoints:
+    for each in checkpoints[: gone[-1] + 2]:
         if each.path in paths:
             carried = added(carried, each.kept)
         else:
-            left.append(replace(each, kept=added(carried, each.kept)))
+            left.append(replace(each, kept=added(carried, each.kept)) if carried else each)
             carried = ()
+    left += checkpoints[gone[-1] + 2 :]
     if left and carried:  # the newest went: what it held is in the one before, or was reclassified
         left[-1] = replace(left[-1], kept=added(left[-1].kept, carried))
     return tuple(left)

@@ -6,7 +6,6 @@ control plane dies around it.
 """
 
 import hashlib
-from dataclasses import replace
 
 from gigawatt.model.array import JobArray
 from gigawatt.model.command import CancelArray, CancelJob, SubmitArray, SubmitJob
@@ -23,6 +22,7 @@ from gigawatt.model.schedule import (
     SchedulePhase,
     Timing,
 )
+from gigawatt.model.values import replace
 from gigawatt.reconcile import arrays, jobs
 from gigawatt.reconcile.projects import check_project, project_id
 from gigawatt.reconcile.turn import Turn

@@ -1,11 +1,10 @@
 """Spares: nodes that a job holds beside its own, so that it goes on there when one of these fails."""
 
-from dataclasses import replace
-
 from gigawatt.model.attempt import Attempt, Verdict
 from gigawatt.model.job import Job, suspects
 from gigawatt.model.node import TOPOLOGY_LEVELS, NodeState
 from gigawatt.model.plan import Claim
+from gigawatt.model.values import replace
 from gigawatt.model.work import Work
 from gigawatt.reconcile import uses
 from gigawatt.reconcile.turn import Turn

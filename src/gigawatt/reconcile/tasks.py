@@ -4,8 +4,6 @@ A job that ends and the ranges of its array change in the same turn, so no crash
 the indices in `running` are those that have a live job, or one that is being recalled.
 """
 
-from dataclasses import replace
-
 from gigawatt.model.action import RecallTask
 from gigawatt.model.array import JobArray, task_id, task_spec
 from gigawatt.model.job import Job, JobPhase
@@ -19,6 +17,7 @@ from gigawatt.model.ranges import (
     with_one,
     without_one,
 )
+from gigawatt.model.values import replace
 from gigawatt.reconcile import waiting
 from gigawatt.reconcile.turn import Turn
 

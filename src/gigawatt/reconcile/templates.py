@@ -1,10 +1,9 @@
 """Templates: pushed as versions that never change, deleted by name."""
 
-from dataclasses import replace
-
 from gigawatt.model.order import DeleteTemplate, PushTemplate
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.template import Template, TemplateVersion
+from gigawatt.model.values import replace
 from gigawatt.reconcile.projects import check_project, project_id
 from gigawatt.reconcile.turn import Turn
 

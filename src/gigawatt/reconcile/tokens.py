@@ -1,11 +1,10 @@
 """Token counts that gateways report, each taken in exactly once, and what keys and projects may have."""
 
-from dataclasses import replace
-
 from gigawatt.model.order import CountTokens, SetAllowance
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.tenant import ApiKey, Project
 from gigawatt.model.tokens import TokenSpool
+from gigawatt.model.values import replace
 from gigawatt.reconcile.projects import project_id
 from gigawatt.reconcile.turn import Turn
 

@@ -4,7 +4,7 @@ Reconciling functions read and change the world through a turn alone, so that wh
 A function that refuses raises RefusalError before its first `put`.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from gigawatt.ledger.account import Settled
@@ -13,6 +13,7 @@ from gigawatt.model.artifact import Artifact
 from gigawatt.model.change import Batch, Entity, Fixed
 from gigawatt.model.event import Event
 from gigawatt.model.ledger import LedgerEntry
+from gigawatt.model.values import replace
 from gigawatt.model.world import World
 
 T = TypeVar("T", bound=Entity)

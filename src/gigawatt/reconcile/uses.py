@@ -1,13 +1,14 @@
 """The ledger's side of an attempt: what it uses of each of its nodes, and what its time counts as."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from itertools import repeat
 
 from gigawatt.ledger import account as ledger
 from gigawatt.ledger.account import Settled
 from gigawatt.model.attempt import Attempt, Verdict
 from gigawatt.model.endpoint import Replica
 from gigawatt.model.ledger import NodeAccount, TimeClass, Use
+from gigawatt.model.values import replace
 from gigawatt.model.work import Work
 from gigawatt.reconcile.turn import Turn
 
@@ -23,27 +24,24 @@ LOST_TO = {
 
 def begin(turn: Turn, owner: Work, attempt: Attempt) -> None:
     """From placement on, the nodes' share is the attempt's, and it is starting."""
-    for place, node in enumerate(attempt.held):
-        account = turn.world.accounts[node]
-        use = use_of(owner, attempt, account)
-        if place >= len(attempt.nodes):
-            use = replace(use, time_class=TimeClass.HELD)
+    accounts = turn.world.accounts
+    alike: dict[tuple[int, str], Use] = {}  # of nodes of one unit with as many places
+    for node, places in zip(attempt.nodes, attempt.places or repeat(1), strict=False):
+        account = accounts[node]
+        key = places, account.unit
+        use = alike.get(key)
+        if use is None:
+            use = alike[key] = _use(owner, attempt, account.unit, places)
         turn.account(ledger.begin(account, use, now_ms=turn.now_ms))
+    for spare in attempt.spares:
+        account = accounts[spare.node]
+        held = replace(use_of(owner, attempt, account), time_class=TimeClass.HELD)
+        turn.account(ledger.begin(account, held, now_ms=turn.now_ms))
 
 
 def use_of(owner: Work, attempt: Attempt, account: NodeAccount) -> Use:
     """What an attempt takes of a node, as it begins."""
-    per_place = owner.gang().shape.per_node
-    places = attempt.places_on(account.id)
-    return Use(
-        gang=owner.id,
-        attempt=attempt.n,
-        tenant=owner.tenant,
-        project=owner.project,
-        units=places
-        * (per_place.milli_gpu if account.unit == "milli_gpu_ms" else per_place.milli_cpu),
-        time_class=TimeClass.STARTING,
-    )
+    return _use(owner, attempt, account.unit, attempt.places_on(account.id))
 
 
 def provisional_ms(turn: Turn, owner: Work, attempt: Attempt) -> int:
@@ -51,10 +49,9 @@ def provisional_ms(turn: Turn, owner: Work, attempt: Attempt) -> int:
     account = turn.world.accounts.get(attempt.nodes[0]) if attempt.nodes else None
     if account is None:
         return 0
-    settled, _ = ledger.settle(account, now_ms=turn.now_ms)
-    for use in settled.uses:
+    for use in account.uses:
         if (use.gang, use.attempt) == (owner.id, attempt.n) and use.units:
-            return use.provisional_ms // use.units
+            return ledger.provisional(use, account, now_ms=turn.now_ms) // use.units
     return 0
 
 
@@ -122,3 +119,15 @@ def time_class_of(turn: Turn, owner: Work, attempt: Attempt) -> TimeClass | None
 def _each(turn: Turn, attempt: Attempt, change: Callable[[NodeAccount], Settled]) -> None:
     for node in attempt.nodes:
         turn.account(change(turn.world.accounts[node]))
+
+
+def _use(owner: Work, attempt: Attempt, unit: str, places: int) -> Use:
+    per_place = owner.gang().shape.per_node
+    return Use(
+        gang=owner.id,
+        attempt=attempt.n,
+        tenant=owner.tenant,
+        project=owner.project,
+        units=places * (per_place.milli_gpu if unit == "milli_gpu_ms" else per_place.milli_cpu),
+        time_class=TimeClass.STARTING,
+    )

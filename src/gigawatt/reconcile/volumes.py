@@ -1,13 +1,14 @@
 """Volumes: created, given versions within their quotas, deleted when nothing that lives mounts them."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from gigawatt.model.array import JobArray
 from gigawatt.model.command import AddVolumeVersion, CreateVolume, DeleteVolume, SetVolumeQuota
 from gigawatt.model.endpoint import Endpoint, Replica
 from gigawatt.model.job import Job
 from gigawatt.model.refusal import RefusalCode, RefusalError
+from gigawatt.model.values import replace
 from gigawatt.model.volume import VERSIONS_MAX, Mount, Volume, VolumeKind, VolumeVersion
 from gigawatt.model.workspace import Workspace
 from gigawatt.reconcile.models import use_artifact

@@ -1,10 +1,9 @@
 """What work waits for before it is in the line: what it comes after, and its environment."""
 
-from dataclasses import replace
-
 from gigawatt.model.environment import HOST, EnvironmentPhase
 from gigawatt.model.job import Job, JobPhase, JobSpec, follows
 from gigawatt.model.refusal import RefusalCode, RefusalError
+from gigawatt.model.values import replace
 from gigawatt.reconcile import environments
 from gigawatt.reconcile.turn import Turn
 

@@ -1,10 +1,11 @@
 """Whether a workspace is in use, by what was measured; what its time counts as; and when it is to be suspended."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from gigawatt.model.attempt import Attempt, AttemptPhase
 from gigawatt.model.ledger import TimeClass
 from gigawatt.model.observation import RankProgress
+from gigawatt.model.values import replace
 from gigawatt.model.workspace import Use, Workspace, WorkspacePhase
 from gigawatt.reconcile import uses
 from gigawatt.reconcile.turn import Turn

@@ -1,7 +1,5 @@
 """Workspaces: made, started, suspended for want of use or at the end of a lease, started again, deleted."""
 
-from dataclasses import replace
-
 from gigawatt.model.action import RemoveHome
 from gigawatt.model.attempt import Attempt, AttemptPhase, Evidence, Verdict
 from gigawatt.model.command import (
@@ -15,6 +13,7 @@ from gigawatt.model.command import (
 from gigawatt.model.environment import HOST, Environment, EnvironmentPhase
 from gigawatt.model.observation import HomeRemoved, ReplicaReadiness
 from gigawatt.model.refusal import RefusalCode, RefusalError
+from gigawatt.model.values import replace
 from gigawatt.model.workspace import GOING, RESTING, Workspace, WorkspacePhase
 from gigawatt.reconcile import attempts, environments, models, volumes
 from gigawatt.reconcile import workspace_use as in_use

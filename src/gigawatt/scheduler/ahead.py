@@ -10,13 +10,14 @@ whom.
 
 import heapq
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from gigawatt.model.decision import Start
 from gigawatt.model.gang import Isolation
+from gigawatt.model.values import replace
 from gigawatt.scheduler.decide import finish
 from gigawatt.scheduler.policy import Policy
 from gigawatt.scheduler.snapshot import (

@@ -5,11 +5,10 @@ came first. What matters of a gang is its wear: its project, its labels, and fro
 none that matters to anybody, and are not looked at here.
 """
 
-from dataclasses import replace
-
 import numpy as np
 
 from gigawatt.model.node import TOPOLOGY_LEVELS
+from gigawatt.model.values import replace
 from gigawatt.scheduler.ask import Ask
 from gigawatt.scheduler.snapshot import (
     NONE,

@@ -111,7 +111,7 @@ def ask_at(gangs: GangColumns, row: int) -> Ask:
 
 
 def distinct_asks(gangs: GangColumns) -> tuple[list[Ask], Rows]:
-    """The different asks of a line, in the order of their first gangs' rows, and for each gang the index of its own."""
+    """The different asks of a line, and for each gang the index of its own."""
     table = np.column_stack(
         [
             gangs.per_node_GK,

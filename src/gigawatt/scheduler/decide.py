@@ -7,11 +7,12 @@ behind it may start if they fit (backfill), until a gang that has waited longer 
 keeps the nodes that it could use.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from gigawatt.model.decision import Decision, Wait
+from gigawatt.model.values import replace
 from gigawatt.scheduler.fair import FairLine
 from gigawatt.scheduler.growth import Grown, grown
 from gigawatt.scheduler.index import Memo
@@ -31,6 +32,7 @@ class Finished:
 
     turn: Round
     line: Rows
+    by_age: bool  # the line is by priority, then by how long they have waited
 
     def decision(self) -> Decision:
         """All that it has come to, in the order of the line."""
@@ -68,16 +70,16 @@ def decide(snapshot: Snapshot, policy: Policy) -> Decision:
 
 def finish(snapshot: Snapshot, policy: Policy, memo: Memo | None = None) -> Finished:
     """Decide who starts. A memo of how the nodes were before saves time, and changes nothing."""
-    turn = Round(snapshot, policy, memo.lend(snapshot.nodes) if memo and policy.indexed else None)
+    turn = Round(snapshot, policy, memo)
     fair = fair_line(turn)
     if fair is not None:
         turn.advance(fair)
         turn.close()
-        return Finished(turn=turn, line=fair.rows())
+        return Finished(turn=turn, line=fair.rows(), by_age=False)
     line = in_line(snapshot.gangs, policy)
     turn.advance(visiting_order(line, snapshot, policy))
     turn.close()
-    return Finished(turn=turn, line=line)
+    return Finished(turn=turn, line=line, by_age=policy.order not in {Order.SHORTEST, Order.LEVELS})
 
 
 def fair_line(turn: Round) -> FairLine | None:

@@ -1,6 +1,5 @@
 """What would be: a gang that has not been submitted, asked about as if it had."""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,6 +7,7 @@ import numpy as np
 from gigawatt.model.decision import Start
 from gigawatt.model.gang import Gang
 from gigawatt.model.reason import Reason
+from gigawatt.model.values import replace
 from gigawatt.model.world import World
 from gigawatt.scheduler.ask import ask_of
 from gigawatt.scheduler.cold import cold_gangs, cold_nodes

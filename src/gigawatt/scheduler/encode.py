@@ -7,12 +7,14 @@ byte for byte (tests/property/scheduler).
 from gigawatt.model.change import Entity
 from gigawatt.model.decision import Hold
 from gigawatt.model.endpoint import Replica
+from gigawatt.model.gang import Gang
 from gigawatt.model.job import Job
 from gigawatt.model.node import Node
 from gigawatt.model.power import Feed
 from gigawatt.model.quota import ProjectUse
 from gigawatt.model.reservation import Reservation
 from gigawatt.model.tenant import Project, Tenant
+from gigawatt.model.work import Work
 from gigawatt.model.workspace import Workspace
 from gigawatt.model.world import World
 from gigawatt.scheduler.cold import cold_gangs, cold_nodes
@@ -47,6 +49,8 @@ class Encoder:
         self._reserved = ReservedRows()
         self._growing = GrowingRows()
         self._running = RunningRows() if plans else None
+        self._live: dict[str, Work] = {}  # what has a live attempt
+        self._came: list[Gang] | None = None  # since they were last taken; None: more has changed
 
     @property
     def memo(self) -> Memo:
@@ -70,42 +74,26 @@ class Encoder:
 
         Applying a value twice changes nothing, and entities of other kinds are ignored.
         """
-        match entity:
-            case Node():
-                if self._running is not None:
-                    self._running.put_node(entity)
-                self._power.put_node(entity)
-                self._growing.put_node(entity)
-                return self._nodes.put(entity)
-            case Job() | Replica() | Workspace():
-                held, now = self._nodes.held(entity.id), footprint(entity)
-                if held != now:
-                    self._nodes.occupy(entity.id, now)
-                    self._shares.occupy(owner_of(entity), held, now)
-                    self._kinds.occupy(entity.id, owner_of(entity), now)
-                    self._power.occupy(entity.id, now)
-                moved = held is not now and not (held and held.same_place(now))
-                if self._running is not None:
-                    self._running.put(entity)
-                moved |= self._claims.put(entity)
-                moved |= self._growing.put(entity)
-                self._apart.put(entity)
-                return self._gangs.put(entity.id, waiting(entity)) or moved
-            case Tenant() | Project():
-                self._kinds.put(entity)
-                return self._shares.put(entity)
-            case Feed():
-                return self._power.put(entity)
-            case Reservation():
-                return self._reserved.put(entity)
-            case ProjectUse():
-                self._shares.keep(entity)
-                return False
-            case _:
-                return False
+        if isinstance(entity, Job | Replica | Workspace):
+            return self._put_work(entity)
+        changed = self._put_other(entity)
+        if changed:
+            self._came = None
+        return changed
+
+    @property
+    def nobody_waits(self) -> bool:
+        """Whether there is nobody in the line, nor anything kept for anybody, nor a job that may grow."""
+        return not (self._gangs or self._claims or self._growing)
+
+    def newcomers(self) -> list[Gang] | None:
+        """Those that have come into the line since this was last asked; None where more has changed that a decision depends on."""
+        came, self._came = self._came, []
+        return came
 
     def remove_node(self, node: str) -> None:
         """The node is no longer part of the cluster."""
+        self._came = None
         self._nodes.remove(node)
         self._power.remove_node(node)
         self._growing.remove_node(node)
@@ -132,12 +120,13 @@ class Encoder:
         With `shares` it has them even where nobody has a quota, a limit or a weight, and with `labels` those of gangs
         even where none keeps apart.
         """
-        nodes = self._nodes.columns(dated=dated)
+        nodes, gangs = self._nodes.columns(dated=dated), self._gangs.columns()
+        self.memo.keep(gangs, self._gangs.asks())
         columns = self._shares.columns(always=shares)
         return Snapshot(
             now_ms=now_ms,
             nodes=nodes,
-            gangs=self._gangs.columns(),
+            gangs=gangs,
             resume=resume,
             hold=hold,
             shares=columns,
@@ -149,6 +138,60 @@ class Encoder:
             reserved=self._reserved.columns(nodes.ids),
             growing=self._growing.columns(nodes.ids),
         )
+
+    def _put_work(self, work: Work) -> bool:
+        before, attempt = self._live.get(work.id), work.attempt
+        if attempt is None or not attempt.live:
+            self._live.pop(work.id, None)
+        else:
+            self._live[work.id] = work
+            if before is not None and _only_saved(before, work):
+                if self._running is not None:
+                    self._running.saved(work)
+                grows = self._growing.put(work)
+                self._came = None if grows else self._came
+                return grows
+        held, now = self._nodes.held(work.id), footprint(work)
+        if held != now:
+            self._nodes.occupy(work.id, now)
+            self._shares.occupy(owner_of(work), held, now)
+            self._kinds.occupy(work.id, owner_of(work), now)
+            self._power.occupy(work.id, now)
+        moved = held is not now and not (held and held.same_place(now))
+        if self._running is not None:
+            self._running.put(work)
+        moved |= self._claims.put(work)
+        moved |= self._growing.put(work)
+        self._apart.put(work)
+        waits = waiting(work)
+        new = waits is not None and work.id not in self._gangs
+        changed = self._gangs.put(work.id, waits)
+        if moved or (changed and not new):
+            self._came = None
+        elif changed and waits is not None and self._came is not None:
+            self._came.append(waits)
+        return changed or moved
+
+    def _put_other(self, entity: Entity) -> bool:
+        match entity:
+            case Node():
+                if self._running is not None:
+                    self._running.put_node(entity)
+                self._power.put_node(entity)
+                self._growing.put_node(entity)
+                return self._nodes.put(entity)
+            case Tenant() | Project():
+                self._kinds.put(entity)
+                return self._shares.put(entity)
+            case Feed():
+                return self._power.put(entity)
+            case Reservation():
+                return self._reserved.put(entity)
+            case ProjectUse():
+                self._shares.keep(entity)
+                return False
+            case _:
+                return False
 
 
 def encode_cold(
@@ -185,4 +228,16 @@ def encode_cold(
         reserved=cold_reserved(world.reservations.values(), nodes.ids),
         growing=cold_growing(work, world.nodes.values(), nodes.ids),
         power=cold_power(world.feeds, world.nodes.values(), (use for _, use in held), nodes),
+    )
+
+
+def _only_saved(before: Work, now: Work) -> bool:
+    """Whether a job that runs differs in nothing but its checkpoints and what it reports."""
+    return (
+        isinstance(now, Job)
+        and isinstance(before, Job)
+        and now.attempts is before.attempts
+        and now.spec is before.spec
+        and now.phase is before.phase
+        and now.claim is before.claim
     )

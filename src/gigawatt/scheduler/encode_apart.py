@@ -1,12 +1,13 @@
 """The side of the encoder for gangs that keep apart: labels of gangs, and where those that run are."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from gigawatt.model.gang import Gang, Shape
 from gigawatt.model.job import Job
+from gigawatt.model.values import replace
 from gigawatt.model.work import Work
 from gigawatt.model.workspace import Workspace
 from gigawatt.scheduler.facts import footprint, waiting

@@ -21,6 +21,9 @@ class GrowingRows:
         self._ids: tuple[str, ...] = ()
         self._columns: RunningColumns | None = None
 
+    def __len__(self) -> int:
+        return len(self._work)
+
     def put(self, work: Work) -> bool:
         """Take the new value of what may grow; whether that is new."""
         old, now = self._work.get(work.id), growing(work)

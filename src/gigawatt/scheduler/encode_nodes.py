@@ -82,6 +82,8 @@ class NodeRows:
             self._held[gang] = now
         if self._uses is not None:
             self._uses.occupy(gang, held, now)
+        if held is not None and held.same_place(now):
+            return
         if held is not None:
             noted = self._noted.pop(gang, None)
             self._loads.note(self._of(held) if noted is None else noted, -1)

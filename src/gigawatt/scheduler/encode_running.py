@@ -25,6 +25,7 @@ from gigawatt.scheduler.running_facts import (
     kept,
     running,
     running_parts,
+    saved,
 )
 from gigawatt.scheduler.snapshot import Column
 from gigawatt.scheduler.table import Table
@@ -72,13 +73,24 @@ class RunningRows:
             self._running[work.id] = now
         self._gangs.put(work.id, None if now is None else now.gang)
 
+    def saved(self, work: Work) -> None:
+        """Of what runs nothing has changed but its checkpoints."""
+        old = self._running[work.id]
+        now = saved(old, work)
+        if old.numbers != now.numbers:
+            self._changed.setdefault(work.id, old)
+            self._running[work.id] = now
+
     def columns(self, ids: tuple[str, ...]) -> RunningColumns:
         """`ids` are those of the snapshot's nodes."""
         if self._moved or ids != self._ids:
             self._ids, self._moved = ids, False
             self._rows = {node: row for row, node in enumerate(ids)}
             for gang, now in self._running.items():
-                self._changed.setdefault(gang, now)
+                before = self._changed.setdefault(gang, now)
+                for place in range(len(before.held.nodes) if before else 0):
+                    self._parts.drop(_key(gang, place))
+                self._changed[gang] = None
         old = self._columns
         if old is not None and not self._changed:
             return old
@@ -98,6 +110,9 @@ class RunningRows:
         return self._columns
 
     def _write(self, gang: str, before: RunningGang | None, now: RunningGang | None) -> None:
+        if now is not None and before is not None and now.held is before.held:
+            self._numbers.put(gang, (*now.numbers, len(now.held.nodes)))
+            return
         for place in range(len(before.held.nodes) if before else 0):
             self._parts.drop(_key(gang, place))
         if now is None:
@@ -115,6 +130,9 @@ class ClaimRows:
         self._kept: dict[str, Kept] = {}
         self._ids: tuple[str, ...] = ()
         self._columns: ClaimColumns | None = None
+
+    def __len__(self) -> int:
+        return len(self._kept)
 
     def put(self, work: Work) -> bool:
         """Take the new value of what may have a claim; whether that is new."""

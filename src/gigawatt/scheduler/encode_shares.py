@@ -1,7 +1,6 @@
 """The sharing side of the encoder: one row for each tenant and project, with what its live gangs use."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +8,7 @@ import numpy as np
 from gigawatt.model.quota import NO_ENTITLEMENT, ProjectUse
 from gigawatt.model.resources import Resources
 from gigawatt.model.tenant import Project, Tenant
+from gigawatt.model.values import replace
 from gigawatt.scheduler.facts import Footprint
 from gigawatt.scheduler.snapshot import NONE, SHARE_NUMBERS, Codes, ShareColumns
 from gigawatt.scheduler.table import Table

@@ -7,7 +7,7 @@ cores, memory, GPUs, nodes and the limit. A limit that gangs alike hardly ever r
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
@@ -15,6 +15,7 @@ import numpy as np
 from gigawatt.model.decision import Start
 from gigawatt.model.node import TOPOLOGY_LEVELS
 from gigawatt.model.reason import Reason
+from gigawatt.model.values import replace
 from gigawatt.scheduler import seen
 from gigawatt.scheduler.ask import Ask
 from gigawatt.scheduler.decide import fair_line, in_line, visiting_order
@@ -80,7 +81,7 @@ def explain(
     row = snapshot.gangs.row(gang)
     if row == NONE:
         return None
-    turn = Round(snapshot, policy, memo.lend(snapshot.nodes) if memo and policy.indexed else None)
+    turn = Round(snapshot, policy, memo)
     ahead, rest, line = _parted(turn, row)
     turn.advance(ahead)
     spent = turn.steps == policy.steps_max

@@ -11,11 +11,12 @@ A gang grows by a restart from a checkpoint, so growing costs what its start tak
 One gang a cycle grows or is asked to save; the next one has its turn in the next cycle.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from gigawatt.model.plan import Claim, Growth
+from gigawatt.model.values import replace
 from gigawatt.scheduler.ask import Ask, ask_at
 from gigawatt.scheduler.books import rows_of
 from gigawatt.scheduler.place import Spot, choose

@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 
 from gigawatt.model.reason import Reason
-from gigawatt.scheduler.ask import Ask, Demand
+from gigawatt.scheduler.ask import Ask, Demand, distinct_asks
 from gigawatt.scheduler.fabric import EVERYWHERE, Fabric, fabric_of
 from gigawatt.scheduler.ground import usable_N
 from gigawatt.scheduler.log import Log
@@ -26,6 +26,7 @@ from gigawatt.scheduler.snapshot import (
     Amounts,
     Codes,
     Flags,
+    GangColumns,
     NodeColumns,
     Rows,
 )
@@ -290,9 +291,12 @@ def kept(known: dict[K, V], key: K, value: V) -> None:
 
 
 class Memo:
-    """The index between cycles: told by the encoder what changes, lent to one round after another."""
+    """What is kept between cycles: the index, told by the encoder what changes and lent to one round after another, and
+    who asks what in the newest line.
+    """
 
     def __init__(self, nodes_min: int) -> None:
+        self._asked: tuple[GangColumns, tuple[list[Ask], Rows]] | None = None
         self._nodes_min = nodes_min
         self._index: Index | None = None
         self._none = False  # there is none for these nodes, and no use in trying again
@@ -305,6 +309,16 @@ class Memo:
             self._changed.clear()
         elif self._index is not None:
             self._changed.append(rows)
+
+    def keep(self, gangs: GangColumns, asks: tuple[list[Ask], Rows]) -> None:
+        """What `distinct_asks` would say of these, in any order."""
+        self._asked = gangs, asks
+
+    def asked(self, gangs: GangColumns) -> tuple[list[Ask], Rows]:
+        """The different asks of a line, and for each gang the index of its own."""
+        if self._asked is not None and self._asked[0] is gangs:
+            return self._asked[1]
+        return distinct_asks(gangs)
 
     def lend(self, nodes: NodeColumns) -> Index | None:
         """The index, for a round on `nodes`, which must be the newest; None where there is none."""

@@ -13,6 +13,7 @@ import numpy as np
 from gigawatt.model.gang import GangKind
 from gigawatt.model.plan import Taking
 from gigawatt.model.quota import UNSET
+from gigawatt.scheduler.books import Books
 from gigawatt.scheduler.policy import Policy
 from gigawatt.scheduler.rights import Claimant, same_project
 from gigawatt.scheduler.running import GANG_KINDS, RunningColumns
@@ -47,9 +48,10 @@ class Yield:
         further_R = levels(ran_ms_R, policy) >= max(least, own + 1)
         may_R = further_R & (running.kind_R == GANG_KINDS.index(GangKind.JOB))
         may_R &= gangs.priority_G <= int(line.priority_G[claimant.row])
-        if claimant.shares is None or not may_R.any():
+        if claimant.shares is None or claimant.books is None or not may_R.any():
             return may_R
-        return may_R & (same_project(claimant, running) | _borrow(claimant.shares, running))
+        borrow_R = _borrow(claimant.shares, claimant.books)
+        return may_R & (same_project(claimant, running) | borrow_R)
 
 
 def crossing_ms(running: RunningColumns, policy: Policy, now_ms: int) -> int | None:
@@ -61,18 +63,12 @@ def crossing_ms(running: RunningColumns, policy: Policy, now_ms: int) -> int | N
     return now_ms + int(left_ms_R.min()) if len(left_ms_R) else None
 
 
-def _borrow(shares: Shares, running: RunningColumns) -> Flags:
+def _borrow(shares: Shares, books: Books) -> Flags:
     """Over R: those whose project, or one that it is part of, uses more than its quota or has none."""
-    gangs = running.gangs
-    row = {name: place for place, name in enumerate(shares.ids)}
-    known: dict[tuple[int, int], bool] = {}
-    for pair in set(zip(gangs.tenant_G.tolist(), gangs.project_G.tolist(), strict=True)):
-        at = row.get(f"{gangs.tenants[pair[0]]}/{gangs.projects[pair[1]]}")
-        known[pair] = at is None or any(_over(shares, each) for each in shares.chain(at))
-    pairs = zip(gangs.tenant_G.tolist(), gangs.project_G.tolist(), strict=True)
-    return np.array([known[pair] for pair in pairs], dtype=np.bool_)
+    over = [any(_over(shares, each) for each in shares.chain(at)) for at in range(len(shares.ids))]
+    return np.array([*over, True])[books.node_R]  # NONE finds the last
 
 
 def _over(shares: Shares, at: int) -> bool:
-    pairs = list(zip(shares.used[at], shares.quotas[at], strict=True))
+    pairs = zip(shares.used[at], shares.quotas[at], strict=True)
     return any(quota != UNSET and used > quota for used, quota in pairs)

@@ -5,7 +5,7 @@ Kept up change by change, like a snapshot, and worth nothing without one: where 
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from gigawatt.model.attempt import Attempt, Verdict
@@ -14,6 +14,7 @@ from gigawatt.model.endpoint import Replica
 from gigawatt.model.gang import Gang
 from gigawatt.model.job import Job
 from gigawatt.model.node import Node
+from gigawatt.model.values import replace
 from gigawatt.model.workspace import Workspace
 from gigawatt.model.world import World
 from gigawatt.scheduler.durations import Durations, Likeness, Run

@@ -4,12 +4,11 @@ A gang of which the limits leave no room for the whole on one kind of GPU is giv
 kind and could be on several at once is held to that too, so it may wait for a limit that a mixture would have kept.
 """
 
-from dataclasses import replace
-
 import numpy as np
 
 from gigawatt.model.reason import Reason
 from gigawatt.model.resources import KINDS
+from gigawatt.model.values import replace
 from gigawatt.scheduler.ask import Ask
 from gigawatt.scheduler.share import Bound, Shares, full_kinds
 from gigawatt.scheduler.snapshot import NONE, Flags, NodeColumns, Rows

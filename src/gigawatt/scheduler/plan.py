@@ -6,11 +6,12 @@ elsewhere now moves. All of it is kept from then on (`claims`), so nothing of it
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from gigawatt.model.plan import Claim, Plan, Victim
+from gigawatt.model.values import replace
 from gigawatt.scheduler.ask import Ask, ask_at
 from gigawatt.scheduler.claims import Lot, keep
 from gigawatt.scheduler.levels import Yield, crossing_ms

@@ -10,13 +10,14 @@ can be where all nodes draw the same; of a gang that takes nodes of several kind
 
 from collections.abc import Iterator
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from gigawatt.model.power import CORE_WATTS, gpu_watts
 from gigawatt.model.quota import UNSET
 from gigawatt.model.reason import Reason, ReasonCode
+from gigawatt.model.values import replace
 from gigawatt.scheduler.ask import Ask, Demand, ask_at
 from gigawatt.scheduler.ground import reach
 from gigawatt.scheduler.place import Spot, choose

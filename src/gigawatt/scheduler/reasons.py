@@ -1,9 +1,8 @@
 """Why those wait that a round has not started: asked for once it is over, and only by who wants to know."""
 
-from dataclasses import replace
-
 from gigawatt.model.decision import Hold, Wait
 from gigawatt.model.reason import Reason, ReasonCode
+from gigawatt.model.values import replace
 from gigawatt.scheduler import payers
 from gigawatt.scheduler.ask import Ask
 from gigawatt.scheduler.ground import reach

@@ -4,11 +4,10 @@ A reservation bars its nodes to gangs of others that would still run when it beg
 without a limit from some time before it. Most reservations bar a gang nothing, and then it is not told apart here.
 """
 
-from dataclasses import replace
-
 import numpy as np
 
 from gigawatt.model.reservation import holds_for
+from gigawatt.model.values import replace
 from gigawatt.scheduler.ask import Ask
 from gigawatt.scheduler.ground import reach
 from gigawatt.scheduler.snapshot import (

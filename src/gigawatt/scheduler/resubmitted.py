@@ -1,11 +1,11 @@
 """Whether a change of what a gang asks holds good if the gang is taken back and submitted again: at the end of the line."""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from gigawatt.model.node import TOPOLOGY_LEVELS
+from gigawatt.model.values import replace
 from gigawatt.scheduler.decide import finish
 from gigawatt.scheduler.policy import Policy
 from gigawatt.scheduler.snapshot import CPU, GPU, MEMORY, NONE, GangColumns, Snapshot

@@ -1,20 +1,21 @@
 """One round through the line: what has been started, what found no place, and what is kept for whom."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from gigawatt.model.decision import Hold, Start
 from gigawatt.model.plan import Plan
 from gigawatt.model.reason import Reason, ReasonCode
+from gigawatt.model.values import replace
 from gigawatt.scheduler.apart import apart_of
 from gigawatt.scheduler.ask import Ask, distinct_asks
 from gigawatt.scheduler.claims import Claims
 from gigawatt.scheduler.fair import FairLine
 from gigawatt.scheduler.ground import Ground, ground, reach, usable_N
 from gigawatt.scheduler.holds import dated, still_held
-from gigawatt.scheduler.index import Index
+from gigawatt.scheduler.index import Index, Memo
 from gigawatt.scheduler.later import Given
 from gigawatt.scheduler.payers import full_N, told_apart
 from gigawatt.scheduler.place import Spot, choose
@@ -33,23 +34,27 @@ GROUNDS_MAX = 256  # asks whose ground is kept; beyond it the oldest is worked o
 class Refused:
     """An ask that found no place: for the rest of the round it need not be tried, since nothing becomes free."""
 
-    holds_before: int  # holds of gangs ahead of the first that asked it
+    row: int  # of the first that asked it
+    holds_before: int  # holds of gangs ahead of that
     holds: bool = False  # whether one that asked it keeps nodes itself
 
 
 class Round:
     """Takes gangs one after another, in the order given, and writes to nothing but itself and the index it is lent."""
 
-    def __init__(self, snapshot: Snapshot, policy: Policy, index: Index | None = None) -> None:
+    def __init__(self, snapshot: Snapshot, policy: Policy, memo: Memo | None = None) -> None:
         self.snapshot = snapshot
         self.policy = policy
-        self._index = index if policy.indexed else None
+        index = memo.lend(snapshot.nodes) if memo is not None and policy.indexed else None
+        self._index = index
         self._last: tuple[Index, int] | None = None  # as it was when it was given back
         self._room: Room | None = None  # made when something asks that the index does not answer
         self._in_room = 0  # how many of `_given` it has been told
         self._rest: Rest | None = None  # what the index knew when it was given back
         self.nevers = {} if index is None else index.nevers
-        self.asks, self.ask_G = distinct_asks(snapshot.gangs)
+        self.asks, self.ask_G = (
+            distinct_asks(snapshot.gangs) if memo is None else memo.asked(snapshot.gangs)
+        )
         self.apart = apart_of(snapshot)
         if self.apart is not None:
             self.asks, self.ask_G = self.apart.told_apart(snapshot.gangs, self.asks, self.ask_G)
@@ -59,7 +64,8 @@ class Round:
         self.starts: dict[int, Start] = {}
         self.steps = 0
         self.resume = ""
-        self.blocked = False  # the policy starts nothing more
+        self.blocked, self.head = False, NONE  # the policy starts nothing behind this row
+        self.kept_back = False  # nodes that are free were kept from somebody
         self.hold = still_held(snapshot, policy)
         self.spare: Room | None = None  # beside the hold, when it begins
         self.holds = 0
@@ -97,7 +103,7 @@ class Round:
         """Give gangs their turn, in the order of `rows`, until the policy's steps are used up."""
         ids = self.snapshot.gangs.ids
         durations: list[int] = self.snapshot.gangs.duration_ms_G.tolist()
-        asked: list[int] = self.ask_G.tolist()
+        asks: list[int] = self.ask_G.tolist()
         in_turn = rows.tolist() if isinstance(rows, np.ndarray) else rows
         awaited = self._awaited_row()
         again = (
@@ -106,7 +112,7 @@ class Round:
         for row in in_turn:
             if self.resume or self.blocked:
                 return
-            index, duration_ms = asked[row], durations[row]
+            index, duration_ms = asks[row], durations[row]
             if row == awaited or row in self.starts or row in self.plans:
                 continue
             if row not in self._claimed and self._over_limit(row, index):
@@ -124,7 +130,7 @@ class Round:
                     continue
                 if self._planned(row, self.asks[index]):
                     continue
-                refused = self.refused[key] = Refused(holds_before=self.holds)
+                refused = self.refused[key] = Refused(row=row, holds_before=self.holds)
             elif self._planned(row, self.asks[index]) or not again:
                 continue
             self._refuse(row, index, refused)
@@ -156,6 +162,7 @@ class Round:
                 return None
             if not self.holds and self._carried(ask, rows):
                 return Spot(rows=rows)
+        self.kept_back |= bool(self.holds)
         mask_N = self.allowed_N(ask) & self.room.fits_N(ask.demand)
         if self.holds:
             mask_N &= self.holder_N == NONE
@@ -353,6 +360,7 @@ class Round:
         ask = self.asks[index]
         if self.policy.line is Line.FIFO:
             self.blocked = ask.may_run(self.snapshot.now_ms)
+            self.head = row if self.blocked else NONE
         elif self.policy.dated:
             if self.hold is None:
                 self._date(row, ask)

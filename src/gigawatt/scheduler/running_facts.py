@@ -4,13 +4,14 @@ The incremental and the cold encoder both read the world through these functions
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from gigawatt.model.attempt import AttemptPhase
+from gigawatt.model.attempt import Attempt, AttemptPhase
 from gigawatt.model.endpoint import Replica
-from gigawatt.model.gang import Gang, Isolation
+from gigawatt.model.gang import Gang, GangKind, Isolation
 from gigawatt.model.job import Job
 from gigawatt.model.plan import Claim
+from gigawatt.model.values import replace
 from gigawatt.model.work import Work
 from gigawatt.scheduler.facts import Footprint, devices_of, footprint, waiting
 from gigawatt.scheduler.running import GANG_KINDS, RUNNING_NUMBERS, UNKNOWN_DEVICES
@@ -48,22 +49,13 @@ def running(work: Work) -> RunningGang | None:
     if attempt is None or held is None:
         return None
     gang = work.gang()
-    began_ms = attempt.placed_ms if attempt.running_ms is None else attempt.running_ms
-    saved_ms = NEVER_MS
-    if isinstance(work, Job):
-        saved_ms = max(began_ms, work.checkpoint.at_ms if work.checkpoint else 0)
-    numbers = (
-        attempt.n,
-        attempt.placed_ms,
-        saved_ms,
-        REPLICA_GRACE_MS if isinstance(work, Replica) else work.spec.grace_s * 1000,
-        sum(1 for each in work.attempts if each.stopped_for not in {"", work.id}),
-        attempt.phase in STOPPABLE,
-        GANG_KINDS.index(gang.kind),
-        (attempt.first_step_ms or attempt.running_ms or attempt.placed_ms) - attempt.placed_ms,
-        attempt.grow_asked_ms,
-    )
-    return RunningGang(gang=gang, held=held, numbers=numbers)
+    return RunningGang(gang=gang, held=held, numbers=_numbers(work, attempt, gang.kind))
+
+
+def saved(gang: RunningGang, work: Work) -> RunningGang:
+    """The same with the newest checkpoint, where nothing else has changed."""
+    assert work.attempt is not None, "it runs"
+    return replace(gang, numbers=_numbers(work, work.attempt, gang.gang.kind))
 
 
 def growing(work: Work) -> RunningGang | None:
@@ -131,6 +123,24 @@ def claim_numbers(kept: Kept) -> tuple[Sequence[int] | int, ...]:
         claim.stopped,
         claim.moved,
         claim.spares,
+    )
+
+
+def _numbers(work: Work, attempt: Attempt, kind: GangKind) -> tuple[int, ...]:
+    began_ms = attempt.placed_ms if attempt.running_ms is None else attempt.running_ms
+    saved_ms = NEVER_MS
+    if isinstance(work, Job):
+        saved_ms = max(began_ms, work.checkpoint.at_ms if work.checkpoint else 0)
+    return (
+        attempt.n,
+        attempt.placed_ms,
+        saved_ms,
+        REPLICA_GRACE_MS if isinstance(work, Replica) else work.spec.grace_s * 1000,
+        sum(1 for each in work.attempts if each.stopped_for not in {"", work.id}),
+        attempt.phase in STOPPABLE,
+        GANG_KINDS.index(kind),
+        (attempt.first_step_ms or attempt.running_ms or attempt.placed_ms) - attempt.placed_ms,
+        attempt.grow_asked_ms,
     )
 
 

@@ -9,13 +9,12 @@ The dominant share of a project is the largest part that it has of the whole clu
 divided by its weight. A parent uses what its children use. GPUs are one kind of resource there, whatever their kind.
 """
 
-from dataclasses import replace
-
 import numpy as np
 
 from gigawatt.model.quota import UNSET
 from gigawatt.model.reason import Reason, ReasonCode
 from gigawatt.model.resources import KINDS
+from gigawatt.model.values import replace
 from gigawatt.scheduler.ask import Ask
 from gigawatt.scheduler.guarantees import B, beyond, effective, filled, gpus
 from gigawatt.scheduler.policy import Order, Policy
@@ -280,9 +279,8 @@ def _tree(columns: ShareColumns, gangs: GangColumns) -> tuple[list[str], list[in
     """Ids of P, for each gang its row, and for each row the one above. Projects that nobody has made come last."""
     ids, parents = list(columns.ids), columns.parent_P.tolist()
     pairs = gangs.tenant_G.astype(np.int64) * max(len(gangs.projects), 1) + gangs.project_G
-    distinct, inverse = np.unique(pairs, return_inverse=True)
-    rows: list[int] = []
-    known: list[int] = distinct.tolist()
+    known: list[int] = np.flatnonzero(np.bincount(pairs)).tolist()
+    rows = np.zeros(known[-1] + 1 if known else 0, dtype=np.intp)
     for pair in known:
         tenant, project = divmod(pair, max(len(gangs.projects), 1))
         name = f"{gangs.tenants[tenant]}/{gangs.projects[project]}"
@@ -291,9 +289,8 @@ def _tree(columns: ShareColumns, gangs: GangColumns) -> tuple[list[str], list[in
             row = len(ids)
             ids.append(name)
             parents.append(columns.row(gangs.tenants[tenant]))
-        rows.append(row)
-    node_G: list[int] = np.array(rows, dtype=np.intp)[inverse].tolist() if rows else []
-    return ids, node_G, parents
+        rows[pair] = row
+    return ids, rows[pairs].tolist(), parents
 
 
 def _longer(column: Amounts, extra: int, value: int) -> Amounts:

@@ -1,7 +1,6 @@
 """The limit with which a gang would be over before nodes are needed that are kept for another, or set aside."""
 
-from dataclasses import replace
-
+from gigawatt.model.values import replace
 from gigawatt.scheduler.ask import Ask
 from gigawatt.scheduler.round import Round
 from gigawatt.scheduler.snapshot import NONE

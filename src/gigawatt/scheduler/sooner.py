@@ -1,9 +1,10 @@
 """Changes with which a gang would start sooner although nothing lets it start now, each dated by a play of the line."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from gigawatt.model.gang import Gang, Shape
+from gigawatt.model.values import replace
 from gigawatt.scheduler.explain import CheapestChange
 from gigawatt.scheduler.policy import Order, Policy
 from gigawatt.scheduler.snapshot import DEVICE_MILLI

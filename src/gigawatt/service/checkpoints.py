@@ -88,7 +88,7 @@ def _wanted(job: Job, text: str) -> Checkpoint:
         hint = f"gw checkpoints list {job.spec.name} shows those there are"
         raise RefusalError(RefusalCode.NOT_FOUND, detail, field="from", hint=hint)
     step = int(text)
-    of_step = newest_valid(each for each in job.history if each.step == step)
+    of_step = newest_valid([each for each in job.history if each.step == step])
     if of_step is None:
         raise _no_step(job, step, field="from")
     return of_step

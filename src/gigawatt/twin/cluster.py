@@ -18,7 +18,13 @@ NODES_MAX = 1_000_000
 DEVICES_MAX = 4096
 
 _SIZE = re.compile(r"([0-9]{1,7})x([0-9]{1,4})(?:x([0-9.]+ ?[A-Za-z]*))?")
-_LEVELS = ("nodes_per_domain", "nodes_per_rack", "nodes_per_leaf", "nodes_per_spine")
+_LEVELS = (
+    "nodes_per_domain",
+    "nodes_per_rack",
+    "nodes_per_leaf",
+    "nodes_per_spine",
+    "nodes_per_hall",
+)
 _FIELDS = ("nodes", "cores", "gpus", "gpu_kind", "memory", *_LEVELS)
 
 

@@ -77,7 +77,7 @@ class SizeForm(_Form):
     gpus: int = Field(default=0, ge=0, le=4096)
     cpus: float = Field(default=1.0, ge=0, le=4096)
     memory: Bytes = 0
-    same: Literal["", "nvlink", "rack", "leaf", "spine"] = ""
+    same: Literal["", "nvlink", "rack", "leaf", "spine", "hall"] = ""
 
 
 class WorkloadForm(_Form):
@@ -117,7 +117,7 @@ class DomainForm(RepairForm):
     """Of a topology level, or of so many nodes in the order of the site."""
 
     name: str = Field(default="", max_length=100)
-    level: Literal["", "nvlink", "rack", "leaf", "spine"] = ""
+    level: Literal["", "nvlink", "rack", "leaf", "spine", "hall"] = ""
     nodes: int = Field(default=0, ge=0, le=1_000_000)
     mean_between: Duration = Field(ge=60_000)
 

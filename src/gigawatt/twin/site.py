@@ -1,4 +1,4 @@
-"""Sites for the twin: so many equal nodes, in racks, leaves and spines of so many each."""
+"""Sites for the twin: so many equal nodes, in racks, leaves, spines and halls of so many each."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,6 +24,7 @@ class NodeGroup:
     nodes_per_rack: int = 0
     nodes_per_leaf: int = 0
     nodes_per_spine: int = 0
+    nodes_per_hall: int = 0
 
 
 def build_site(*groups: NodeGroup) -> tuple[NodeReport, ...]:
@@ -50,7 +51,7 @@ def _report(group: NodeGroup, prefix: str, index: int, id: str) -> NodeReport:
         ),
         topology=(
             "site",
-            "",
+            domain("hall", group.nodes_per_hall),
             domain("spine", group.nodes_per_spine),
             domain("leaf", group.nodes_per_leaf),
             domain("rack", group.nodes_per_rack),

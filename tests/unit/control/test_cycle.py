@@ -17,6 +17,7 @@ from gigawatt.model.node import NodeState
 from gigawatt.model.reason import ReasonCode
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.upkeep import ChangeNode
+from gigawatt.scheduler.policy import POLICIES, Policy
 from tests.loop import Loop, a_spec
 from tests.machines import a_report
 
@@ -42,6 +43,24 @@ def test_a_job_that_fits_runs_and_succeeds() -> None:
     assert loop.machines.attempts == {}
     assert loop.world.jobs == {}
     assert loop.unaccounted() == 0
+
+
+@pytest.mark.parametrize("policy", [Policy(), POLICIES["fifo"]])
+def test_who_comes_into_a_line_that_stands_still_waits_without_a_decision(policy: Policy) -> None:
+    loop = Loop.of(a_report("n1"), policy=policy)
+    loop.submit(a_spec(milli_cpu=1_500), id="job-1")
+    loop.submit(a_spec(milli_cpu=1_500), id="job-2")
+    stood = loop.state.still
+    loop.submit(a_spec(milli_cpu=1_500), id="job-3")
+    assert loop.state.still is stood is not None
+    assert {gang: wait.position for gang, wait in loop.state.waits.items()} == {
+        "job-2": 1,
+        "job-3": 2,
+    }
+    loop.machines.exit(first(), 0)
+    loop.step()
+    assert loop.state.still is not stood
+    assert loop.job("job-2").phase is JobPhase.RUNNING
 
 
 def test_a_rank_killed_from_outside_is_retried_on_another_node_and_not_charged() -> None:

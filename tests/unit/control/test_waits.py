@@ -10,7 +10,7 @@ def waits(before: Waits | None = None, *, steps_max: int = 9) -> Waits:
     """Of two gangs that no node holds now, after a cycle of so much work."""
     jobs = [make_job(name, make_shape(count)) for name, count in (("a", 2), ("b", 3))]
     snapshot = encode_cold(make_world([make_node("n")], jobs), NOW_MS)
-    return Waits(finish(snapshot, Policy(steps_max=steps_max)), before or {})
+    return Waits.of(finish(snapshot, Policy(steps_max=steps_max)), before or {})
 
 
 def test_every_waiting_gang_has_its_position_and_reason() -> None:

@@ -78,3 +78,13 @@ def test_domains_are_of_a_level_or_of_so_many_nodes_in_order() -> None:
         ("feed 1", ("node-6", "node-7")),
     ]
     assert failures.next_of(failures.units[2]).cause == "feed"
+
+
+def test_a_hall_fails_as_one() -> None:
+    nodes = build_site(NodeGroup(nodes=5, cores=8, memory_bytes=1 << 30, nodes_per_hall=3))
+    halls = DomainRate(name="hall", level="hall", mean_between_ms=HOUR_MS, repair=AT_ONCE)
+    failures = Failures(nodes, None, domains=(halls,), seed=1)
+    assert [each.nodes for each in failures.units] == [
+        ("node-0", "node-1", "node-2"),
+        ("node-3", "node-4"),
+    ]
