@@ -99,6 +99,9 @@ class MachineEngine:
         self.machines.removed += paths
         return tuple(Finding(path=path) for path in paths)
 
+    async def fetch(self, path: str) -> None:
+        """What ranks write is on this machine already."""
+
     async def probe(self, key: AttemptKey, rank: int) -> str:
         raise UnknownAttemptError
 
