@@ -6,6 +6,7 @@ than that by `max_tokens`, one chunk and then nothing for as long as the client 
 
 import asyncio
 import json
+from typing import cast
 
 import uvloop
 
@@ -43,8 +44,7 @@ END = b"e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n"
 
 class Backend(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)
         self._data = b""
         self._left = 0
 

@@ -98,6 +98,15 @@ class Metrics:
             ("endpoint", "kind"),
         )
         self.retries = Counter("retries_total", "Requests sent to a second replica.", ("endpoint",))
+        self.fallbacks = Counter(
+            "fallbacks_total", "Requests that another endpoint took instead.", ("endpoint",)
+        )
+        self.ejections = Counter(
+            "ejections_total", "Replicas passed over after failures.", ("endpoint",)
+        )
+        self.shed = Counter(
+            "shed_total", "Requests in line that gave way to more urgent ones.", ("endpoint",)
+        )
         self.queue_waits = Counter(
             "queue_waits_total", "Requests that had to wait in line.", ("endpoint",)
         )

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from gigawatt.model.array import ArraySpec
 from gigawatt.model.checkpoint import KeepBest, KeepPolicy, MetricMode
-from gigawatt.model.endpoint import ENDPOINT_LABEL, EndpointSpec, Readiness
+from gigawatt.model.endpoint import ENDPOINT_LABEL, EndpointSpec, Names, Readiness
 from gigawatt.model.environment import EnvironmentSpec
 from gigawatt.model.gang import Window
 from gigawatt.model.job import JobSpec, ModelOutput
@@ -158,6 +158,12 @@ def endpoint_draft(form: EndpointForm) -> EndpointDraft:
         queue_max=form.queue.max,
         queue_timeout_s=form.queue.timeout,
         routing=form.routing,
+        names=Names(
+            aliases=tuple(form.aliases),
+            adapters=tuple(form.adapters),
+            weight=form.weight,
+            fallback=form.fallback or "",
+        ),
         readiness=Readiness(
             path=form.readiness.path,
             timeout_s=form.readiness.timeout,
