@@ -11,7 +11,9 @@ import platformdirs
 from gigawatt.build.remote import check_url
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.retention import Retention
+from gigawatt.scheduler.policy import POLICIES
 from gigawatt.service.networks import parse_networks
+from gigawatt.spec.units import UnitError, duration_ms
 
 FILES = (
     "artifacts_credentials",
@@ -22,6 +24,7 @@ FILES = (
 )
 ENGINES = ("local", "ray", "slurm")
 CHOICES = {
+    "policy": tuple(POLICIES),
     "ray_nodes": ("joined", "all"),
     "mail_tls": ("starttls", "tls", "none"),
     "preempt": ("off", "project"),
@@ -134,6 +137,15 @@ class Settings:
     data_bytes_max: Annotated[
         int, "The data sets that each node keeps for later jobs, in bytes; 0 is without limit."
     ] = 0
+    policy: Annotated[
+        str,
+        "Who starts when, by name; what the settings below say beside their defaults goes before it.",
+    ] = "default"
+    levels: Annotated[
+        str,
+        "With the policy levels: after how much run time a job is one level further back, e.g. 8h,3d;"
+        " empty for the policy's own.",
+    ] = ""
     hold_after_s: Annotated[
         int, "How long a gang waits before nodes that it could use are kept from lower ones."
     ] = 600
@@ -260,6 +272,10 @@ class Settings:
         )
 
     @property
+    def levels_ms(self) -> tuple[int, ...]:
+        return _levels_ms(self.levels)
+
+    @property
     def homes_dir(self) -> Path:
         return Path(self.homes) if self.homes else self.data / "homes"
 
@@ -308,11 +324,30 @@ def _check(name: str, value: Any, source: str) -> None:
     if name in FILES and value and not Path(value).is_absolute():
         detail = f"{source} is {value!r}, which is not an absolute path"
         raise RefusalError(RefusalCode.INVALID, detail, field=name)
+    if name == "levels":
+        _check_levels(value, source)
     if name == "webhook_networks":
         _check_networks(value, source)
     if name == "engine" and value not in ENGINES:
         detail = f"{source} is {value!r}; this version has: {', '.join(ENGINES)}"
         raise RefusalError(RefusalCode.UNSUPPORTED, detail, field=name)
+
+
+def _levels_ms(value: str) -> tuple[int, ...]:
+    """Raises UnitError."""
+    return tuple(duration_ms(each.strip()) for each in value.split(",")) if value else ()
+
+
+def _check_levels(value: str, source: str) -> None:
+    try:
+        levels = _levels_ms(value)
+        wrong = "" if sorted({*levels, 0}) == [0, *levels] else "must rise"
+    except UnitError as error:
+        wrong = error.detail
+    if wrong:
+        detail = f"{source} is {value!r}: the levels {wrong}"
+        hint = "write run times that rise, with units: 8h,3d"
+        raise RefusalError(RefusalCode.INVALID, detail, field="levels", hint=hint)
 
 
 def _check_networks(value: str, source: str) -> None:

@@ -63,6 +63,7 @@ SECTIONS = {
         "down": _entry("down", "down", "Stop the instance that `gw up` started."),
         "node": _entry("node", "node", "Make this machine a node of a cluster."),
         "nodes": _entry("nodes", "nodes", "List, show, cordon and drain nodes."),
+        "reservations": _entry("reservations", "reservations", "Set nodes aside for a time."),
         "power": _entry("power", "power", "Show or set the power tree and its caps."),
         "events": _entry("events", "events", "Print what happened, and what happens."),
         "notifications": _entry("notifications", "notifications", "Tell webhooks what happens."),

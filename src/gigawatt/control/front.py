@@ -162,7 +162,13 @@ class Front:
         dated = self._leader.state.policy.dated
         snapshot = self._leader.state.encoder.snapshot(now_ms(), dated=dated, shares=True)
         return {
-            each.id: Owed(used=each.used, quota=each.quota, average=each.average, share=each.share)
+            each.id: Owed(
+                used=each.used,
+                quota=each.quota,
+                average=each.average,
+                share=each.share,
+                kinds=each.kinds,
+            )
             for each in owed(snapshot, self._leader.state.policy)
         }
 

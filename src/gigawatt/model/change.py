@@ -13,6 +13,7 @@ from gigawatt.model.node import Node
 from gigawatt.model.notification import Delivery, Notification
 from gigawatt.model.power import Feed
 from gigawatt.model.quota import ProjectUse
+from gigawatt.model.reservation import Reservation
 from gigawatt.model.retention import RemovedJob
 from gigawatt.model.schedule import Fire, Schedule
 from gigawatt.model.template import Template, TemplateVersion
@@ -51,6 +52,7 @@ Entity = (
     | Feed
     | TokenUse
     | TokenSpool
+    | Reservation
 )
 
 # What never changes, or is put whole each time, so the store alone has it.

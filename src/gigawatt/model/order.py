@@ -1,4 +1,4 @@
-"""What callers ask of templates, schedules, notifications, the power tree and allowances, and what couriers and gateways tell."""
+"""What callers ask of templates, schedules, notifications, reservations, power and allowances, and what gateways tell."""
 
 from dataclasses import dataclass
 
@@ -8,6 +8,7 @@ from gigawatt.model.environment import Environment
 from gigawatt.model.job import Job, JobSpec
 from gigawatt.model.notification import Delivery, Notification
 from gigawatt.model.power import Supply
+from gigawatt.model.reservation import Reservation
 from gigawatt.model.schedule import SchedulePhase, Timing
 from gigawatt.model.tokens import Allowance, TokenUse
 
@@ -153,6 +154,21 @@ class SetAllowance:
     project: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MakeReservation:
+    """As it is to be, beside its nodes with those of `parts` of the site."""
+
+    reservation: Reservation
+    parts: tuple[Supply, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndReservation:
+    name: str
+    by: str
+    if_version: int = 0
+
+
 Order = (
     PushTemplate
     | DeleteTemplate
@@ -169,4 +185,6 @@ Order = (
     | CountTokens
     | SetAllowance
     | RemoveFeed
+    | MakeReservation
+    | EndReservation
 )

@@ -16,6 +16,7 @@ class Bounds:
     milli_gpu: int | None = None
     milli_cpu: int | None = None
     memory_bytes: int | None = None
+    kinds: tuple[tuple[str, int], ...] = ()  # milli-GPUs of single kinds of GPU, sorted by these
 
     def vector(self) -> tuple[int, int, int]:
         """The amounts in the order of `KINDS`, UNSET for None."""

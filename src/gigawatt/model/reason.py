@@ -22,6 +22,7 @@ class ReasonCode(StrEnum):
     DEPENDENCY = "dependency"  # a job it comes after has not ended
     ENVIRONMENT = "environment"  # its environment is being built
     APART = "apart"  # it fits only beside gangs that it keeps apart from, or they from it
+    RESERVED = "reserved"  # it fits only on nodes that are set aside for others before it would end
     POWER = "power"  # it fits; a feed of its nodes carries no more
     LIMIT = "limit"  # its project, or one that holds it, would use more than it may
     QUOTA_EXCEEDED = (

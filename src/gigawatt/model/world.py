@@ -21,6 +21,7 @@ from gigawatt.model.notification import Delivery, DeliveryPhase, Notification
 from gigawatt.model.pace import Pace
 from gigawatt.model.power import Feed
 from gigawatt.model.quota import ProjectUse
+from gigawatt.model.reservation import Reservation
 from gigawatt.model.schedule import Schedule, SchedulePhase
 from gigawatt.model.template import Template
 from gigawatt.model.tenant import ApiKey, Project, Tenant
@@ -52,6 +53,7 @@ _TABLES: dict[type, str] = {
     ProjectUse: "uses",
     Feed: "feeds",
     TokenSpool: "spools",
+    Reservation: "reservations",
 }
 
 RECENT_MAX = 10_000  # removals and uses that requests under way may not know of yet
@@ -72,6 +74,8 @@ def lives(entity: Entity) -> bool:  # noqa: PLR0911 - one flat table
             return entity.phase is not SchedulePhase.DELETED
         case Notification() | Feed():
             return entity.deleted_ms is None
+        case Reservation():
+            return not entity.over
         case Delivery():
             return entity.phase is DeliveryPhase.PENDING
         case Workspace():
@@ -112,6 +116,7 @@ class World:
     uses: dict[str, ProjectUse] = field(default_factory=dict[str, ProjectUse])
     feeds: dict[str, Feed] = field(default_factory=dict[str, Feed])
     spools: dict[str, TokenSpool] = field(default_factory=dict[str, TokenSpool])
+    reservations: dict[str, Reservation] = field(default_factory=dict[str, Reservation])
     trials: OrderedDict[str, Trials] = field(default_factory=OrderedDict[str, Trials])
     paces: dict[str, Pace] = field(default_factory=dict[str, Pace])  # by job
     marked: dict[str, None] = field(default_factory=dict[str, None])  # nodes with marks

@@ -20,6 +20,7 @@ from gigawatt.reconcile import (
     hangs,
     jobs,
     nodes,
+    reservations,
     schedules,
     workspaces,
 )
@@ -112,6 +113,7 @@ def _resume(turn: Turn) -> None:
     for endpoint in tuple(world.endpoints.values()):
         endpoints.scale(turn, _quiet_from_now(turn, endpoint))
     workspaces.resume(turn)
+    reservations.resume(turn)
 
 
 def _quiet_from_now(turn: Turn, endpoint: Endpoint) -> Endpoint:

@@ -91,6 +91,7 @@ from gigawatt.reconcile import (
     plans,
     projects,
     removals,
+    reservations,
     schedules,
     volumes,
     workspace_use,
@@ -230,7 +231,9 @@ def observation(turn: Turn, seen: Observation) -> None:  # noqa: C901, PLR0912 -
 def due(turn: Turn, subject: str) -> None:
     """A timer has run out; what it was for may be over already."""
     world = turn.world
-    if job := world.jobs.get(subject):
+    if subject.startswith(reservations.SUBJECT):
+        reservations.due(turn, subject.removeprefix(reservations.SUBJECT))
+    elif job := world.jobs.get(subject):
         jobs.due(turn, job)
     elif replica := world.replicas.get(subject):
         replica_lives.due(turn, replica)

@@ -27,29 +27,36 @@ def begin(turn: Turn, node: Node, *, by_ms: int) -> Node:
     node = turn.put(replace(node, deadline_ms=by_ms))
     turn.due(by_ms, node.id)
     for owner in gangs_on(turn, node.id):
-        attempt = owner.attempt
-        if attempt is None or spares.gone(turn, owner, attempt, node.id):
-            continue
-        if attempt.phase not in attempts.STOPPABLE:
-            continue
-        if isinstance(owner, Job) and attempt.phase is AttemptPhase.RUNNING:
-            key = attempts.key_of(owner, attempt)
-            turn.act(NotifyAttempt(key=key, checkpoint_by_ms=by_ms))
-        elif not isinstance(owner, Job):
-            continue  # it serves until then
-        else:
-            _stop(turn, owner, node, "it had not started")
+        leave_by(turn, owner, node, by_ms=by_ms)
     return node
 
 
 def end(turn: Turn, node: Node) -> None:
     """Stop what is left there."""
     for owner in gangs_on(turn, node.id):
-        attempt = owner.attempt
-        if attempt is None or spares.gone(turn, owner, attempt, node.id):
-            continue
-        if attempt.phase in attempts.STOPPABLE:
-            _stop(turn, owner, node, "")
+        leave(turn, owner, node)
+
+
+def leave_by(turn: Turn, owner: Owner, node: Node, *, by_ms: int, why: str = "") -> None:
+    """Have a gang know that it is to leave a node. `why` is given where the node is not drained."""
+    attempt = owner.attempt
+    if attempt is None or spares.gone(turn, owner, attempt, node.id):
+        return
+    if attempt.phase not in attempts.STOPPABLE or not isinstance(owner, Job):
+        return  # what serves goes on until then
+    if attempt.phase is AttemptPhase.RUNNING:
+        turn.act(NotifyAttempt(key=attempts.key_of(owner, attempt), checkpoint_by_ms=by_ms))
+    else:
+        _stop(turn, owner, node, "it had not started", why)
+
+
+def leave(turn: Turn, owner: Owner, node: Node, *, why: str = "") -> None:
+    """Stop a gang that is on a node that it is to leave."""
+    attempt = owner.attempt
+    if attempt is None or spares.gone(turn, owner, attempt, node.id):
+        return
+    if attempt.phase in attempts.STOPPABLE:
+        _stop(turn, owner, node, "", why)
 
 
 def saved(turn: Turn, gang: str) -> None:
@@ -64,11 +71,12 @@ def saved(turn: Turn, gang: str) -> None:
         _stop(turn, owner, draining[0], "it has saved")
 
 
-def _stop(turn: Turn, owner: Owner, node: Node, how: str) -> None:
+def _stop(turn: Turn, owner: Owner, node: Node, how: str, why: str = "") -> None:
     attempt = owner.attempt
     assert attempt is not None
-    said = "; ".join(each for each in (node.reason, how) if each)
-    detail = f"node {node.id} is drained" + (f": {said}" if said else "")
-    fact = Evidence(at_ms=turn.now_ms, what="drained", detail=detail, node=node.id)
+    said = "; ".join(each for each in (why or node.reason, how) if each)
+    what = "reserved" if why else "drained"
+    detail = f"node {node.id} is {what}" + (f": {said}" if said else "")
+    fact = Evidence(at_ms=turn.now_ms, what=what, detail=detail, node=node.id)
     told = replace(attempt, evidence=(*attempt.evidence, fact))
     attempts.stop(turn, owner, told, cause=Verdict.PREEMPTION)

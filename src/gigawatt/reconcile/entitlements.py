@@ -47,10 +47,20 @@ def check_entitlement(terms: Entitlement) -> None:
         if limit != UNSET and quota > limit:
             detail = f"the quota of {quota} {kind} is above the limit of {limit}"
             raise _invalid(f"quota.{kind}", detail)
-    if not terms.borrows and max(terms.quota.vector()) == UNSET:
+    _check_kinds(terms)
+    if not (terms.borrows or terms.quota.kinds) and max(terms.quota.vector()) == UNSET:
         raise _invalid(
             "borrow", "a project without a quota has nothing but what it borrows", "set a quota too"
         )
+
+
+def _check_kinds(terms: Entitlement) -> None:
+    most, limits = terms.limit.milli_gpu, dict(terms.limit.kinds)
+    for kind, quota in terms.quota.kinds:
+        limit = min(limits.get(kind, quota), quota if most is None else most)
+        if quota > limit:
+            detail = f"the quota of {quota / 1000:g} {kind} is above the limit of {limit / 1000:g}"
+            raise _invalid(f"quota.kinds.{kind}", detail)
 
 
 def _check_parent(turn: Turn, project: Project, name: str) -> None:

@@ -31,9 +31,17 @@ def moved(turn: Turn, node: Node, state: NodeState, reason: str, *, by: str = ""
     after = turn.put(
         replace(node, state=state, reason=reason, by=by, changed_ms=turn.now_ms, deadline_ms=0)
     )
-    account = turn.world.accounts[node.id]
-    turn.account(ledger.set_rest(account, REST_CLASS[state], now_ms=turn.now_ms))
+    rest(turn, after)
     return after
+
+
+def rest(turn: Turn, node: Node) -> None:
+    """Have the ledger know what the time is in which nobody uses the node."""
+    kind = REST_CLASS[node.state]
+    if kind is TimeClass.IDLE and _reserved(turn, node.id):
+        kind = TimeClass.RESERVED_IDLE
+    account = turn.world.accounts[node.id]
+    turn.account(ledger.set_rest(account, kind, now_ms=turn.now_ms))
 
 
 def cordon(turn: Turn, node: Node, reason: str, data: tuple[tuple[str, str], ...] = ()) -> Node:
@@ -52,3 +60,9 @@ def emptied(turn: Turn, node_id: str) -> None:
         return
     after = moved(turn, node, NodeState.EMPTY, node.reason, by=node.by)
     turn.emit("node.empty", after)
+
+
+def _reserved(turn: Turn, node: str) -> bool:
+    """Whether it is kept for somebody now."""
+    lasting = (each for each in turn.world.reservations.values() if each.holder and each.lasting)
+    return any(each.has(node) for each in lasting)

@@ -1,4 +1,4 @@
-"""What callers ask of templates, schedules, notifications, labels and the power tree: one flat table."""
+"""What callers ask of templates, schedules, notifications, labels, reservations and the power tree: one flat table."""
 
 from gigawatt.model.change import Entity
 from gigawatt.model.order import (
@@ -9,7 +9,9 @@ from gigawatt.model.order import (
     CreateSchedule,
     DeleteNotification,
     DeleteTemplate,
+    EndReservation,
     LabelJob,
+    MakeReservation,
     Order,
     PushTemplate,
     RecordDelivery,
@@ -19,7 +21,15 @@ from gigawatt.model.order import (
     SetAllowance,
     SetFeed,
 )
-from gigawatt.reconcile import feeds, labels, notifications, schedules, templates, tokens
+from gigawatt.reconcile import (
+    feeds,
+    labels,
+    notifications,
+    reservations,
+    schedules,
+    templates,
+    tokens,
+)
 from gigawatt.reconcile.turn import Turn
 
 
@@ -52,3 +62,5 @@ def order(turn: Turn, asked: Order) -> Entity:  # noqa: C901, PLR0911, PLR0912 -
             return feeds.command(turn, asked)
         case CountTokens() | SetAllowance():
             return tokens.command(turn, asked)
+        case MakeReservation() | EndReservation():
+            return reservations.command(turn, asked)

@@ -24,10 +24,13 @@ from gigawatt.scheduler.snapshot import (
     DEVICE_MILLI,
     GANG_CODES,
     GANG_NUMBERS,
+    GPU,
     ISOLATIONS,
     NEVER_MS,
     NONE,
+    Amounts,
     GangColumns,
+    KindColumns,
     NodeColumns,
     Rows,
     Snapshot,
@@ -83,6 +86,7 @@ class Ahead:
             power=None,
             apart=None,
             shares=_own_shares(snapshot),
+            kinds=_own_kinds(snapshot),
         )
         self._ends: list[tuple[int, int, Held]] = []
         self._count = 0
@@ -190,6 +194,17 @@ class Ahead:
         shares = self._snapshot.shares
         if shares is not None and (owner := shares.row(held.owner)) != NONE:
             shares.used_PK[owner] += sign * amounts_RK.sum(axis=0)
+            self._use_kinds(owner, rows, sign * amounts_RK[:, GPU])
+
+    def _use_kinds(self, owner: int, rows: Rows, gpus_R: Amounts) -> None:
+        """Count GPUs by kind, where anybody may use so much of one."""
+        kinds, nodes = self._snapshot.kinds, self._snapshot.nodes
+        if kinds is None or not gpus_R.any():
+            return
+        place_of = np.array([kinds.kinds.index(kind) for kind in nodes.gpu_kinds], dtype=np.intp)
+        codes = nodes.gpu_kind_N[rows]
+        known = codes != NONE
+        np.add.at(kinds.used_PB, (owner, place_of[codes[known]]), gpus_R[known])
 
     def _use(self, held: Held, amounts_RK: Any, sign: int) -> NodeColumns:
         """Note when the gang must have ended on its nodes, or that it has."""
@@ -230,6 +245,11 @@ def _own(nodes: NodeColumns) -> NodeColumns:
 def _own_shares(snapshot: Snapshot) -> Any:
     shares = snapshot.shares
     return None if shares is None else replace(shares, used_PK=shares.used_PK.copy())
+
+
+def _own_kinds(snapshot: Snapshot) -> KindColumns | None:
+    kinds = snapshot.kinds
+    return None if kinds is None else replace(kinds, used_PB=kinds.used_PB.copy())
 
 
 def _uses(nodes: NodeColumns) -> tuple[Any, ...]:

@@ -11,7 +11,16 @@ import numpy as np
 
 from gigawatt.model.node import TOPOLOGY_LEVELS
 from gigawatt.scheduler.ask import Ask
-from gigawatt.scheduler.snapshot import NONE, ApartColumns, Flags, NodeColumns, Rows, Snapshot, Wear
+from gigawatt.scheduler.snapshot import (
+    NONE,
+    ApartColumns,
+    Flags,
+    GangColumns,
+    NodeColumns,
+    Rows,
+    Snapshot,
+    Wear,
+)
 
 NODE = TOPOLOGY_LEVELS.index("node")
 
@@ -50,13 +59,11 @@ class Apart:
             )
         )
 
-    def told_apart(
-        self, ids: tuple[str, ...], asks: list[Ask], ask_G: Rows
-    ) -> tuple[list[Ask], Rows]:
+    def told_apart(self, line: GangColumns, asks: list[Ask], ask_G: Rows) -> tuple[list[Ask], Rows]:
         """The different asks of a line and who asks which, by their wears too."""
         asks, ask_G = list(asks), ask_G.copy()
         known: dict[tuple[int, int], int] = {}
-        rows = {gang: row for row, gang in enumerate(ids)}
+        rows = {gang: row for row, gang in enumerate(line.ids)}
         for gang in self._columns.gangs:
             wear, row = self.wearing(gang), rows.get(gang, NONE)
             if NONE in {wear, row}:

@@ -55,7 +55,9 @@ class Ask:
     data: tuple[tuple[str, int], ...] = ()  # trees that it reads: digest and bytes
     stacked: bool = False  # places are counted, and a node may hold several
     terms: Terms = NO_TERMS  # what few gangs ask
+    payer: int = NONE  # row of the shares, where limits by kind of GPU say what it may be given
     wear: int = NONE  # index into `ApartColumns.wears`, where it matters to others or others to it
+    reserved: int = NONE  # which reservations bar it nodes, as `reserved.Reserved` has them
 
     def may_run(self, now_ms: int) -> bool:
         """Whether one of its windows includes now."""

@@ -9,9 +9,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from gigawatt.model.quota import UNSET
+from gigawatt.model.resources import KINDS
 from gigawatt.scheduler.running import RunningColumns
 from gigawatt.scheduler.share import Shares
-from gigawatt.scheduler.snapshot import NONE, Amounts, Flags, Rows
+from gigawatt.scheduler.snapshot import GPU, NONE, Amounts, Flags, Rows
+from gigawatt.scheduler.vectors import Vectors
 
 
 class Books:
@@ -34,7 +36,8 @@ class Books:
         places_R = np.bincount(
             running.owner_M, weights=running.places_M, minlength=len(gangs.ids)
         ).astype(np.int64)
-        self._amount_RK: Amounts = gangs.per_node_GK * places_R[:, np.newaxis]
+        amount_RK = gangs.per_node_GK * places_R[:, np.newaxis]
+        self._amount_RK: Amounts = np.hstack([amount_RK, _by_kind(shares.vectors, running)])
 
     def borrowers(self, node: int, need: Sequence[int]) -> dict[int, int]:
         """Rows of the tree that may have to give, each with the depth at which it parts from the claimant's."""
@@ -62,6 +65,8 @@ class Books:
         beyond_K = np.array([self._shares.used[at][kind] - quota[kind] for kind in kinds])
         amount_RK = self._amount_RK[:, kinds]
         beyond_K -= amount_RK[below_R & self._ending_R].sum(axis=0)
+        single_K = np.array(kinds) >= len(KINDS)  # of these, a gang without any takes nothing away
+        beyond_K[single_K] = np.maximum(beyond_K[single_K], 0)
         some_R = below_R & may_R & (amount_RK <= beyond_K).all(axis=1)
         rows = order[some_R[order]]
         enough = (np.cumsum(amount_RK[rows], axis=0) <= beyond_K).all(axis=1)
@@ -78,3 +83,18 @@ class Books:
         quota, used = self._shares.quotas[at], self._shares.used[at]
         told = [(u, q) for u, q in zip(used, quota, strict=True) if q != UNSET]
         return not told or any(u > q for u, q in told)
+
+
+def _by_kind(vectors: Vectors, running: RunningColumns) -> Amounts:
+    """Over R and kinds of GPU that are counted: what each gang has of them."""
+    nodes, count = vectors.nodes, len(running.gangs.ids)
+    amount_RB = np.zeros((count, len(vectors.kinds)), dtype=np.int64)
+    if not vectors.kinds:
+        return amount_RB
+    codes = np.append(nodes.gpu_kind_N, NONE)[running.node_M]
+    amount_M = running.gangs.per_node_GK[running.owner_M, GPU] * running.places_M
+    for code, kind in enumerate(nodes.gpu_kinds):
+        of_kind = codes == code
+        sums = np.bincount(running.owner_M[of_kind], weights=amount_M[of_kind], minlength=count)
+        amount_RB[:, vectors.kinds.index(kind)] = sums.astype(np.int64)
+    return amount_RB

@@ -62,6 +62,13 @@ class Claims:
         """The gangs for which anything is kept, by id."""
         return list(self._standing)
 
+    def kept(self, gang: str) -> tuple[Rows, Amounts]:
+        """The nodes that are kept for it, and how many places on each."""
+        claims, row = self._snapshot.claims, self._standing[gang]
+        assert claims is not None
+        lot = _lot(claims, row)
+        return lot.rows, lot.places
+
     def start(self, room: Room, gang: str) -> Start | None:
         """The gang on what is kept for it, if all of that is free by now."""
         claims, row = self._snapshot.claims, self._standing[gang]

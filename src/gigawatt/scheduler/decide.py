@@ -122,6 +122,8 @@ def _again_ms(turn: Round) -> int:
         return now_ms
     times = [start for windows in turn.snapshot.gangs.window_lists for start, _ in windows]
     times += turn.wakes()
+    if turn.reserved is not None:
+        times += turn.reserved.ends()
     if turn.hold is not None and turn.policy.line is Line.EASY_DATED:
         times.append(turn.hold.at_ms)
     return min((at_ms for at_ms in times if at_ms > now_ms), default=0)

@@ -48,7 +48,7 @@ def feasible(cluster: Snapshot | World, gang: Gang, memo: Memo | None = None) ->
     if never is None and tree is not None:
         never = Power(tree, nodes).never(ask, ground(nodes, ask).ever_N)
     if never is None and isinstance(cluster, Snapshot):
-        never = beyond_limits(cluster.shares, gang)
+        never = beyond_limits(cluster, gang)
     return never
 
 

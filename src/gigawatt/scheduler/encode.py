@@ -11,14 +11,17 @@ from gigawatt.model.job import Job
 from gigawatt.model.node import Node
 from gigawatt.model.power import Feed
 from gigawatt.model.quota import ProjectUse
+from gigawatt.model.reservation import Reservation
 from gigawatt.model.tenant import Project, Tenant
 from gigawatt.model.workspace import Workspace
 from gigawatt.model.world import World
 from gigawatt.scheduler.cold import cold_gangs, cold_nodes
 from gigawatt.scheduler.encode_apart import ApartRows, cold_apart
 from gigawatt.scheduler.encode_gangs import GangRows
+from gigawatt.scheduler.encode_kinds import KindRows, cold_kinds
 from gigawatt.scheduler.encode_nodes import NodeRows
 from gigawatt.scheduler.encode_power import PowerRows, cold_power
+from gigawatt.scheduler.encode_reserved import ReservedRows, cold_reserved
 from gigawatt.scheduler.encode_running import ClaimRows, RunningRows, cold_claims, cold_running
 from gigawatt.scheduler.encode_shares import ShareRows, cold_shares
 from gigawatt.scheduler.facts import Footprint, footprint, waiting
@@ -36,9 +39,11 @@ class Encoder:
         self._nodes = NodeRows(memo=Memo(indexed_from))
         self._gangs = GangRows()
         self._shares = ShareRows()
+        self._kinds = KindRows()
         self._claims = ClaimRows()
         self._power = PowerRows()
         self._apart = ApartRows()
+        self._reserved = ReservedRows()
         self._running = RunningRows() if plans else None
 
     @property
@@ -53,7 +58,7 @@ class Encoder:
         for table in (world.nodes, world.jobs, world.replicas, world.workspaces):
             for entity in table.values():
                 encoder.apply(entity)
-        for table in (world.tenants, world.projects, world.uses, world.feeds):
+        for table in (world.tenants, world.projects, world.uses, world.feeds, world.reservations):
             for entity in table.values():
                 encoder.apply(entity)
         return encoder
@@ -74,6 +79,7 @@ class Encoder:
                 if held != now:
                     self._nodes.occupy(entity.id, now)
                     self._shares.occupy(owner_of(entity), held, now)
+                    self._kinds.occupy(entity.id, owner_of(entity), now)
                     self._power.occupy(entity.id, now)
                 moved = held is not now and not (held and held.same_place(now))
                 if self._running is not None:
@@ -82,9 +88,12 @@ class Encoder:
                 self._apart.put(entity)
                 return self._gangs.put(entity.id, waiting(entity)) or moved
             case Tenant() | Project():
+                self._kinds.put(entity)
                 return self._shares.put(entity)
             case Feed():
                 return self._power.put(entity)
+            case Reservation():
+                return self._reserved.put(entity)
             case ProjectUse():
                 self._shares.keep(entity)
                 return False
@@ -119,17 +128,20 @@ class Encoder:
         even where none keeps apart.
         """
         nodes = self._nodes.columns(dated=dated)
+        columns = self._shares.columns(always=shares)
         return Snapshot(
             now_ms=now_ms,
             nodes=nodes,
             gangs=self._gangs.columns(),
             resume=resume,
             hold=hold,
-            shares=self._shares.columns(always=shares),
+            shares=columns,
+            kinds=None if columns is None else self._kinds.columns(columns.ids, nodes),
             running=self._running.columns(nodes.ids) if self._running is not None else None,
             claims=self._claims.columns(nodes.ids),
             power=self._power.columns(nodes),
             apart=self._apart.columns(nodes.ids, always=labels),
+            reserved=self._reserved.columns(nodes.ids),
         )
 
 
@@ -151,20 +163,19 @@ def encode_cold(
             uses.setdefault(node, []).append(use)
     gangs = [gang for gang in map(waiting, work) if gang is not None]
     nodes = cold_nodes(world.nodes.values(), uses)
+    entities = (*world.tenants.values(), *world.projects.values())
+    columns = cold_shares(entities, world.uses.values(), held, always=shares)
     return Snapshot(
         now_ms=now_ms,
         nodes=nodes,
         gangs=cold_gangs(gangs),
         resume=resume,
         hold=hold,
-        shares=cold_shares(
-            (*world.tenants.values(), *world.projects.values()),
-            world.uses.values(),
-            held,
-            always=shares,
-        ),
+        shares=columns,
+        kinds=columns and cold_kinds(entities, held, columns.ids, nodes),
         running=cold_running(work, world.nodes.values(), nodes.ids) if plans else None,
         claims=cold_claims(work, nodes.ids),
         apart=cold_apart(work, nodes.ids),
+        reserved=cold_reserved(world.reservations.values(), nodes.ids),
         power=cold_power(world.feeds, world.nodes.values(), (use for _, use in held), nodes),
     )

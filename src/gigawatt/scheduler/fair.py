@@ -76,7 +76,8 @@ class FairLine:
         self._shares, self._policy, self._order = shares, policy, policy.order
         asked: list[int] = ask_G.tolist()
         self._needs = [shares.needs[index] for index in asked]
-        self._need_GK = np.array(self._needs, dtype=np.int64).reshape(len(asked), len(KINDS))
+        width = len(KINDS) + len(shares.vectors.kinds)
+        self._need_GK = np.array(self._needs, dtype=np.int64).reshape(len(asked), width)
         self._queued: list[int] = gangs.queued_ms_G.tolist()
         waited_G = np.maximum(snapshot.now_ms - gangs.queued_ms_G, 0)
         starving_G = waited_G > policy.starve_after_ms if policy.starve_after_ms else waited_G < 0

@@ -101,7 +101,7 @@ class Index:
         """Whether `now`, `reach`, `able` and `usable_N` can be asked it; they know nothing of nodes to avoid."""
         wants = ask.demand.milli_gpu or ask.demand.milli_cpu
         there = ask.same == NONE or ask.same in self._fabric.levels
-        plain = not ask.terms.arranged and ask.wear == NONE
+        plain = not ask.terms.arranged and ask.wear == ask.reserved == NONE
         return bool(wants and there) and plain and not ask.stacked
 
     def kinds(self, ask: Ask) -> Sequence[int | None]:

@@ -9,13 +9,16 @@ from gigawatt.scheduler.snapshot import Snapshot
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """Amounts in the order of KINDS, with all projects below; UNSET where nothing is guaranteed."""
+    """Amounts in the order of KINDS, with all projects below; UNSET where nothing is guaranteed. After those of KINDS
+    `used` and `quota` have milli-GPUs of single `kinds` of GPU, where anybody may use so much of one.
+    """
 
     id: str
     used: tuple[int, ...]
     quota: tuple[int, ...]
     average: tuple[int, ...]
     share: float
+    kinds: tuple[str, ...] = ()
 
 
 def owed(snapshot: Snapshot, policy: Policy) -> list[Standing]:
@@ -30,6 +33,7 @@ def owed(snapshot: Snapshot, policy: Policy) -> list[Standing]:
             quota=tuple(shares.quotas[row]),
             average=tuple(shares.averages[row]),
             share=shares.share(row),
+            kinds=shares.vectors.kinds,
         )
         for row, name in enumerate(columns.ids)
     ]

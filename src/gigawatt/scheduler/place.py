@@ -46,6 +46,11 @@ class Spot:
     places: Amounts | None = None
     spares: int = 0  # so many of the last rows
 
+    @property
+    def count(self) -> int:
+        """How many nodes, or places on them, that is."""
+        return len(self.rows) if self.places is None else int(self.places.sum())
+
 
 def choose(
     room: Room, ask: Ask, mask_N: Flags, *, fit: Fit = Fit.BEST, places_N: Amounts | None = None

@@ -20,6 +20,7 @@ from gigawatt.scheduler.power import Power
 from gigawatt.scheduler.prospects import Prospects, Turn
 from gigawatt.scheduler.reclaim import Reclaim
 from gigawatt.scheduler.released import copied, released
+from gigawatt.scheduler.reserved import project_at
 from gigawatt.scheduler.rights import Claimant, Consolidate, Preempt, Right, beyond, protected
 from gigawatt.scheduler.room import Room
 from gigawatt.scheduler.running import RunningColumns
@@ -68,6 +69,7 @@ class Made:
     """A plan, and the room with all that it keeps taken."""
 
     plan: Plan
+    spot: Spot
     room: Room
 
 
@@ -103,6 +105,8 @@ class Planner:
         until_ms = turn.claims.cooling_until(gangs.ids[row], turn.policy.claim_ms)
         if until_ms > now_ms or not ask.may_run(now_ms):
             return None
+        if turn.shares is not None and turn.shares.vectors.kinds and ask.kinds:
+            ask = replace(ask, kinds=ask.kinds[:1])  # rights are by the kind that it wants most
         asked = int(turn.ask_G[row])
         key = asked, *self._prospects.kind_of(row)
         if key in self._failed:
@@ -186,7 +190,7 @@ class Planner:
             if not (right.must_move and stuck):
                 self._draw(ask, spot, moves)
                 plan = self._put_together(right, wanted.row, (spot, devices), gone_R, moves)
-                return Made(plan=plan, room=left)
+                return Made(plan=plan, spot=spot, room=left)
             may_R = may_R.copy()
             may_R[stuck] = False
         return None
@@ -210,9 +214,23 @@ class Planner:
 
     def _asked(self, gang: int) -> Ask:
         """What the running gang of that row asks for."""
-        gangs, apart = self._running.gangs, self._turn.apart
+        gangs, turn = self._running.gangs, self._turn
         ask = ask_at(gangs, gang)
-        return ask if apart is None else replace(ask, wear=apart.wearing(gangs.ids[gang]))
+        if turn.shares is not None and turn.shares.bounds_kinds:
+            ask = replace(ask, kinds=self._kind_of(gang))
+        if turn.apart is not None:
+            ask = replace(ask, wear=turn.apart.wearing(gangs.ids[gang]))
+        if turn.reserved is not None:
+            bar = turn.reserved.bar(project_at(gangs, gang), int(gangs.duration_ms_G[gang]))
+            ask = replace(ask, reserved=bar)
+        return ask
+
+    def _kind_of(self, gang: int) -> tuple[str, ...]:
+        """The kind of GPU that it has: moving to another could be beyond a limit."""
+        running, nodes = self._running, self._turn.snapshot.nodes
+        rows = running.node_M[running.first_R[gang] : running.first_R[gang + 1]]
+        codes: list[int] = np.unique(nodes.gpu_kind_N[rows[rows != NONE]]).tolist()
+        return tuple([nodes.gpu_kinds[code] for code in codes if code != NONE][:1])
 
     def _moves(
         self, left: Room, gone_R: Flags, power: Power | None

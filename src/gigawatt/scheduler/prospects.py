@@ -19,6 +19,7 @@ from gigawatt.scheduler.levels import levels
 from gigawatt.scheduler.policy import Policy
 from gigawatt.scheduler.power import Power
 from gigawatt.scheduler.released import released
+from gigawatt.scheduler.reserved import Reserved
 from gigawatt.scheduler.rights import Claimant, Right
 from gigawatt.scheduler.room import Room
 from gigawatt.scheduler.running import UNKNOWN_DEVICES, RunningColumns
@@ -61,6 +62,9 @@ class Turn(Protocol):
 
     @property
     def apart(self) -> Apart | None: ...
+
+    @property
+    def reserved(self) -> Reserved | None: ...
 
     @property
     def holds(self) -> int: ...

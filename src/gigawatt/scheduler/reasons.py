@@ -1,7 +1,10 @@
 """Why those wait that a round has not started: asked for once it is over, and only by who wants to know."""
 
+from dataclasses import replace
+
 from gigawatt.model.decision import Hold, Wait
 from gigawatt.model.reason import Reason, ReasonCode
+from gigawatt.scheduler import payers
 from gigawatt.scheduler.ask import Ask
 from gigawatt.scheduler.ground import reach
 from gigawatt.scheduler.round import Refused, Round
@@ -46,7 +49,7 @@ class Reasons:
         turn = self._turn
         index, hold = int(turn.ask_G[row]), turn.hold
         if turn.shares is not None and row in turn.shares.over_limit:
-            return turn.shares.reason(row, turn.shares.needs[index])
+            return turn.shares.reason(row, turn.shares.sure[index])
         freed = turn.freed(row)
         if freed is not None:
             return freed
@@ -68,6 +71,11 @@ class Reasons:
     def _why(self, ask: Ask, refused: Refused) -> Reason:
         turn = self._turn
         reason = never(turn, ask)
+        if reason is None and turn.shares is not None and ask.payer != NONE:
+            left = payers.left(turn.shares, ask)
+            if left is None or never(turn, left) is not None:
+                return payers.kind_reason(turn.shares, ask)
+            ask = left
         if reason is None and turn.power is not None:
             reason = turn.power.never(ask, turn.ground(ask).ever_N)
         if reason is None and ask.may_run(turn.snapshot.now_ms):
@@ -79,7 +87,7 @@ class Reasons:
     def _kept_from(self, ask: Ask, holds: int) -> Reason | None:
         """What keeps it from nodes that are free for it: others that it keeps apart from, or the power tree."""
         turn, nodes, index = self._turn, self._turn.snapshot.nodes, self._turn.index
-        barred = turn.apart is not None and ask.wear != NONE
+        barred = ask.wear != NONE or ask.reserved != NONE
         if turn.power is None and not barred:
             return None
         if index is not None and index.answers(ask) and index.now(ask) < ask.nodes_min:
@@ -90,8 +98,10 @@ class Reasons:
         if barred and (have := reach(nodes, ask, fits_N, places_N)) < ask.nodes_min:
             if reach(nodes, ask, free_N & turn.ground(ask).allowed_N, places_N) < ask.nodes_min:
                 return None
-            need = ask.nodes_min
-            return Reason(code=ReasonCode.APART, resource="nodes", need=need, have=have)
+            unreserved_N = free_N & turn.allowed_N(replace(ask, reserved=NONE))
+            reserved = reach(nodes, ask, unreserved_N, places_N) >= ask.nodes_min
+            code = ReasonCode.RESERVED if reserved else ReasonCode.APART
+            return Reason(code=code, resource="nodes", need=ask.nodes_min, have=have)
         return turn.power and turn.power.short(ask, fits_N, places_N)
 
 

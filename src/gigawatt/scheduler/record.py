@@ -23,8 +23,10 @@ from gigawatt.scheduler.running import ClaimColumns, RunningColumns
 from gigawatt.scheduler.snapshot import (
     ApartColumns,
     GangColumns,
+    KindColumns,
     NodeColumns,
     PowerColumns,
+    ReservedColumns,
     ShareColumns,
     Snapshot,
 )
@@ -46,6 +48,8 @@ def dump(snapshot: Snapshot, policy: Policy) -> bytes:
         "gangs": _apart("gangs", snapshot.gangs, arrays),
         "shares": _apart("shares", snapshot.shares, arrays) if snapshot.shares else None,
     }
+    if snapshot.kinds is not None:
+        header["kinds"] = _apart("kinds", snapshot.kinds, arrays)
     if snapshot.running is not None:
         header["running"] = _apart("running", snapshot.running, arrays)
         header["runners"] = _apart("runners", snapshot.running.gangs, arrays)
@@ -55,6 +59,8 @@ def dump(snapshot: Snapshot, policy: Policy) -> bytes:
         header["power"] = _apart("power", snapshot.power, arrays)
     if snapshot.apart is not None:
         header["apart"] = _apart("apart", snapshot.apart, arrays)
+    if snapshot.reserved is not None:
+        header["reserved"] = _apart("reserved", snapshot.reserved, arrays)
     arrays = {name: _little_endian(array) for name, array in arrays.items()}
     header["arrays"] = [
         {"name": name, "dtype": array.dtype.str, "shape": array.shape}
@@ -87,12 +93,16 @@ def load(recorded: bytes) -> tuple[Snapshot, Policy]:
             shares=ShareColumns(**_together("shares", header, arrays))
             if header["shares"]
             else None,
+            kinds=KindColumns(**_together("kinds", header, arrays)) if "kinds" in header else None,
             running=_running(header, arrays),
             claims=ClaimColumns(**_together("claims", header, arrays))
             if "claims" in header
             else None,
             apart=ApartColumns(**_together("apart", header, arrays)) if "apart" in header else None,
             power=PowerColumns(**_together("power", header, arrays)) if "power" in header else None,
+            reserved=ReservedColumns(**_together("reserved", header, arrays))
+            if "reserved" in header
+            else None,
         )
         return snapshot, policy_of(header["policy"])
     except (KeyError, TypeError, ValueError) as error:
@@ -122,10 +132,12 @@ def _apart(
     columns: NodeColumns
     | GangColumns
     | ShareColumns
+    | KindColumns
     | RunningColumns
     | ClaimColumns
     | PowerColumns
-    | ApartColumns,
+    | ApartColumns
+    | ReservedColumns,
     arrays: dict[str, npt.NDArray[Any]],
 ) -> dict[str, Any]:
     """The columns that are no arrays; those that are go into `arrays`. Gangs of their own are a part of their own."""

@@ -13,15 +13,18 @@ from gigawatt.scheduler.ask import Ask, distinct_asks
 from gigawatt.scheduler.claims import Claims
 from gigawatt.scheduler.fair import FairLine
 from gigawatt.scheduler.ground import Ground, ground, reach, usable_N
+from gigawatt.scheduler.holds import dated, still_held
 from gigawatt.scheduler.index import Index
-from gigawatt.scheduler.later import Given, first_fit
+from gigawatt.scheduler.later import Given
+from gigawatt.scheduler.payers import full_N, told_apart
 from gigawatt.scheduler.place import Spot, choose
 from gigawatt.scheduler.plan import Planner
 from gigawatt.scheduler.policy import Line, Policy
 from gigawatt.scheduler.power import power_of
+from gigawatt.scheduler.reserved import reserved_of
 from gigawatt.scheduler.room import Rest, Room
-from gigawatt.scheduler.share import amounts, shares_of
-from gigawatt.scheduler.snapshot import NEVER_MS, NONE, Codes, Flags, Rows, Snapshot
+from gigawatt.scheduler.share import shares_of
+from gigawatt.scheduler.snapshot import NEVER_MS, NONE, Amounts, Codes, Flags, Rows, Snapshot
 
 GROUNDS_MAX = 256  # asks whose ground is kept; beyond it the oldest is worked out again when needed
 
@@ -49,13 +52,15 @@ class Round:
         self.asks, self.ask_G = distinct_asks(snapshot.gangs)
         self.apart = apart_of(snapshot)
         if self.apart is not None:
-            told_apart = self.apart.told_apart(snapshot.gangs.ids, self.asks, self.ask_G)
-            self.asks, self.ask_G = told_apart
+            self.asks, self.ask_G = self.apart.told_apart(snapshot.gangs, self.asks, self.ask_G)
+        self.reserved = reserved_of(snapshot)
+        if self.reserved is not None:
+            self.asks, self.ask_G = self.reserved.told_apart(snapshot.gangs, self.asks, self.ask_G)
         self.starts: dict[int, Start] = {}
         self.steps = 0
         self.resume = ""
         self.blocked = False  # the policy starts nothing more
-        self.hold = _still_held(snapshot, policy)
+        self.hold = still_held(snapshot, policy)
         self.spare: Room | None = None  # beside the hold, when it begins
         self.holds = 0
         self.holder_N: Codes = np.full(len(snapshot.nodes.ids), NONE, dtype=np.int32)
@@ -65,6 +70,8 @@ class Round:
         self._grounds: dict[Ask, Ground] = {}
         self._given: list[Given] = []
         self.shares = shares_of(snapshot, policy, self.asks)
+        if self.shares is not None:
+            self.asks, self.ask_G = told_apart(self.shares, self.asks, self.ask_G)
         self.claims = Claims(snapshot, lambda: self.room)
         self.power = power_of(snapshot)
         self.plans: dict[int, Plan] = {}
@@ -147,7 +154,7 @@ class Round:
             rows = index.find(ask)
             if rows is None:  # what is kept for others can only make it fewer
                 return None
-            if not self.holds and (self.power is None or self.power.carries(ask, rows)):
+            if not self.holds and self._carried(ask, rows):
                 return Spot(rows=rows)
         mask_N = self.allowed_N(ask) & self.room.fits_N(ask.demand)
         if self.holds:
@@ -165,7 +172,7 @@ class Round:
         shares = self.shares
         if shares is None or row == NONE:
             return True
-        return shares.leaves(shares.node_G[row], amounts(ask, ask.nodes_min))
+        return shares.leaves(shares.node_G[row], shares.vectors.sure(ask, ask.nodes_min))
 
     def awaited(self, row: int) -> bool:
         """Whether the gang has a hold of which the time has not come, so that it is not tried."""
@@ -193,11 +200,17 @@ class Round:
         return land
 
     def allowed_N(self, ask: Ask) -> Flags:
-        """Where it may go as things are: not beside those that it keeps apart from."""
+        """Where it may go as things are: not beside those that it keeps apart from, nor where others have reserved, nor
+        beyond its project's limits.
+        """
         allowed_N = self.ground(ask).allowed_N
-        if self.apart is None or ask.wear == NONE:
-            return allowed_N
-        return allowed_N & ~self.apart.barred_N(ask.wear)
+        if self.shares is not None and ask.payer != NONE:
+            allowed_N = allowed_N & ~full_N(self.shares, ask, self.snapshot.nodes)
+        if self.apart is not None and ask.wear != NONE:
+            allowed_N = allowed_N & ~self.apart.barred_N(ask.wear)
+        if self.reserved is not None and ask.reserved != NONE:
+            allowed_N = allowed_N & ~self.reserved.barred_N(ask.reserved)
+        return allowed_N
 
     def _awaited_row(self) -> int:
         row = self.snapshot.gangs.row(self.hold.gang) if self.hold else NONE
@@ -209,7 +222,15 @@ class Round:
         if shares is None:
             return False
         strict = self.policy.line is Line.FIFO
-        return shares.over(row, shares.node_G[row], shares.needs[index], strict=strict)
+        return shares.over(row, shares.node_G[row], shares.sure[index], strict=strict)
+
+    def _carried(self, ask: Ask, rows: Rows) -> bool:
+        """Whether power and limits allow what the index has found, which knows of neither."""
+        if self.power is not None and not self.power.carries(ask, rows):
+            return False
+        if self.shares is None or ask.payer == NONE:
+            return True
+        return not full_N(self.shares, ask, self.snapshot.nodes)[rows].any()
 
     def _start_claimed(self) -> None:
         """Start those for which enough is kept and free by now: nobody's turn comes before that."""
@@ -226,13 +247,9 @@ class Round:
                 continue
             may = self.power is None or self.power.sound(gang)
             may &= ask.may_run(self.snapshot.now_ms)
+            kept = self.claims.kept(gang)
             start = self.claims.start(self.room, gang) if may else None
-            count = (
-                ask.nodes_min
-                if start is None
-                else sum(start.places) or len(start.nodes) + len(start.spares)
-            )
-            borrows = self._counted(row, ask, count)
+            borrows = self._counted(row, ask, *kept)
             if start is None:
                 self._claimed.add(row)
                 continue
@@ -247,7 +264,7 @@ class Round:
             made = self.planner.plan(row, ask)
             if made is not None:
                 self.plans[row], self._room, planned = made.plan, made.room, True
-                self._counted(row, ask, ask.nodes_min)
+                self._counted(row, ask, made.spot.rows, made.spot.places)
                 self._index = None  # it knows nothing of what is kept
         self.blocked |= planned and self.policy.line is Line.FIFO
         return planned
@@ -291,15 +308,15 @@ class Round:
             spares=nodes[own:],
             gpus=devices,
             places=() if spot.places is None else tuple(spot.places.tolist()),
-            borrows=self._counted(row, ask, _count(spot)),
+            borrows=self._counted(row, ask, spot.rows, spot.places),
         )
 
-    def _counted(self, row: int, ask: Ask, count: int) -> str:
+    def _counted(self, row: int, ask: Ask, rows: Rows, places: Amounts | None) -> str:
         """Count what is started against its project; who borrows by it."""
         if self.shares is None:
             return ""
         node = self.shares.node_G[row]
-        self.shares.take(node, amounts(ask, count))
+        self.shares.take(node, self.shares.vectors.on(ask, rows, places))
         return self.shares.borrower(node)
 
     def freed(self, row: int) -> Reason | None:
@@ -347,23 +364,20 @@ class Round:
         """Hold for the gang the time by which enough must have ended, and, if the policy does, what it needs then."""
         if not ask.may_run(self.snapshot.now_ms):
             return
-        allowed_N, fit = self.allowed_N(ask), self.policy.fit
-
-        def spot(room: Room) -> Spot | None:
-            return choose(room, ask, allowed_N & room.fits_N(ask.demand), fit=fit)
-
-        found = first_fit(
-            self.room, self.snapshot.now_ms, self._given, lambda room: spot(room) is not None
+        lasting_N = self.allowed_N(ask)
+        if self.reserved is not None:
+            lasting_N = self.reserved.lasting_N(self.snapshot, row, ask, lasting_N)
+        found = dated(
+            self.room,
+            ask,
+            lasting_N,
+            now_ms=self.snapshot.now_ms,
+            given=self._given,
+            policy=self.policy,
         )
-        if found is None:
-            return
-        at_ms, room = found
-        self.hold = Hold(gang=self.snapshot.gangs.ids[row], at_ms=at_ms)
-        if self.policy.line is Line.EASY:
-            taken = spot(room)
-            assert taken is not None
-            room.take(ask.demand, taken.rows, taken.places)
-            self.spare = room
+        if found is not None:
+            at_ms, self.spare = found
+            self.hold = Hold(gang=self.snapshot.gangs.ids[row], at_ms=at_ms)
 
     def _hold(self, ask: Ask) -> None:
         """Keep every node that it could be given from gangs behind it. What can never start now keeps none."""
@@ -375,16 +389,3 @@ class Round:
             return
         self.holder_N[usable_N(nodes, ask, allowed_N) & (self.holder_N == NONE)] = self.holds
         self.holds += 1
-
-
-def _count(spot: Spot) -> int:
-    """How many nodes, or places on them, that is."""
-    return len(spot.rows) if spot.places is None else int(spot.places.sum())
-
-
-def _still_held(snapshot: Snapshot, policy: Policy) -> Hold | None:
-    """The hold of the last cycle, where the policy keeps it and its gang still waits."""
-    hold = snapshot.hold
-    if hold is None or policy.line is not Line.EASY_DATED:
-        return None
-    return None if snapshot.gangs.row(hold.gang) == NONE else hold

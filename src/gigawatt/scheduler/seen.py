@@ -39,7 +39,7 @@ def starts(turn: Round, ask: Ask, duration_ms: int) -> bool:
     if index is not None and index.answers(ask):
         if index.now(ask) < ask.nodes_min:
             return False
-        if not turn.holds and turn.power is None:
+        if not turn.holds and turn.power is None and ask.payer == NONE:
             return not turn.blocked and ask.may_run(turn.snapshot.now_ms)
     return turn.place(ask, duration_ms) is not None
 

@@ -2,10 +2,11 @@
 
     P  tenants and projects, as in the snapshot, and after them projects that only gangs in the line name
     K  kinds of resource
+    W  these, and after them the kinds of GPU of which anybody may use so much; none where nobody may
 
 The dominant share of a project is the largest part that it has of the whole cluster in any kind (Ghodsi et al.,
 "Dominant Resource Fairness", NSDI 2011). Here it is that of what it uses beyond its quota, present and of late,
-divided by its weight. A parent uses what its children use.
+divided by its weight. A parent uses what its children use. GPUs are one kind of resource there, whatever their kind.
 """
 
 from dataclasses import replace
@@ -16,18 +17,21 @@ from gigawatt.model.quota import UNSET
 from gigawatt.model.reason import Reason, ReasonCode
 from gigawatt.model.resources import KINDS
 from gigawatt.scheduler.ask import Ask
+from gigawatt.scheduler.guarantees import B, beyond, effective, filled, gpus
 from gigawatt.scheduler.policy import Order, Policy
 from gigawatt.scheduler.snapshot import (
+    GPU,
     NONE,
     Amounts,
-    Codes,
     Flags,
     GangColumns,
+    KindColumns,
     Rows,
     ShareColumns,
     Snapshot,
 )
-from gigawatt.scheduler.tree import by_depth, down_from, summed
+from gigawatt.scheduler.tree import by_depth, summed
+from gigawatt.scheduler.vectors import Vectors
 
 PARTS = 1_000_000_000  # decayed shares are kept to such parts of the cluster
 
@@ -46,29 +50,32 @@ class Shares:
         self.ids, self.node_G, self._parents = _tree(columns, gangs)
         extra = len(self.ids) - len(columns.ids)
         rows = by_depth(np.array(self._parents, dtype=np.int32))
-        own_PK = _longer(columns.used_PK, extra, 0)
-        quota_PK = _longer(columns.quota_PK, extra, UNSET)
-        effective_PK = _effective(quota_PK, rows, self._parents)
+        kinds = snapshot.kinds or _no_kinds(columns)
+        own_PW = _wide(columns.used_PK, kinds.used_PB, extra, 0)
+        quota_PW = filled(_wide(columns.quota_PK, kinds.quota_PB, extra, UNSET))
+        effective_PW = effective(quota_PW, rows, self._parents)
         weighed = policy.order is not Order.ATTAINED
-        self.quotas: list[list[int]] = (
-            effective_PK if weighed else np.full_like(effective_PK, UNSET)
-        ).tolist()
-        self.used: list[list[int]] = summed(own_PK, rows, self._parents).tolist()
-        self.own: list[list[int]] = own_PK.tolist()
+        if not weighed:
+            effective_PW = np.full_like(effective_PW, UNSET)
+        self.quotas: list[list[int]] = effective_PW.tolist()
+        self.used: list[list[int]] = summed(own_PW, rows, self._parents).tolist()
+        self.own: list[list[int]] = own_PW.tolist()
         self.total_K: list[int] = np.maximum(snapshot.nodes.total_NK.sum(axis=0), 1).tolist()
         weight_P = _longer(columns.weight_P, extra, 1)
         self.weights: list[int] = weight_P.tolist() if weighed else [1] * len(self.ids)
         past_PK = _longer(_averages(columns, snapshot.now_ms, policy), extra, 0)
         average_PK = summed(past_PK, rows, self._parents)
         self.averages: list[list[int]] = average_PK.tolist()
-        self._past = self._past_of(average_PK)
+        self._past = self._past_of(average_PK, effective_PW)
         self.claims = [self.share(node) for node in range(len(self.ids))]
-        self.needs = [_need(ask) for ask in asks]
+        self.vectors = Vectors(kinds=kinds.kinds, nodes=snapshot.nodes)
+        self.needs = [self.vectors.wanted(ask, ask.nodes_min) for ask in asks]
+        self.sure = [self.vectors.sure(ask, ask.nodes_min) for ask in asks]
         self.taken = 0
         self.over_limit: dict[int, Bound | None] = {}  # None: behind one of its own project
-        limit_PK = _longer(columns.limit_PK, extra, UNSET)
+        limit_PW = _wide(columns.limit_PK, kinds.limit_PB, extra, UNSET)
         strict_P = _longer((~columns.borrows_P).astype(np.int64), extra, 0) != 0
-        self._hard = _hard(limit_PK, quota_PK, strict_P)
+        self._hard = _hard(limit_PW, quota_PW, strict_P)
         if policy.order is Order.COHORTS:
             _close_cohorts(self._hard, self.quotas, self._parents)
         self._chains: dict[int, tuple[int, ...]] = {}
@@ -79,6 +86,11 @@ class Shares:
     def quotas_set(self) -> bool:
         """Whether anything is guaranteed to anybody."""
         return any(amount != UNSET for row in self.quotas for amount in row)
+
+    @property
+    def bounds_kinds(self) -> bool:
+        """Whether anybody may use at most so much of one kind of GPU."""
+        return any(kind >= len(KINDS) for each in self._hard.values() for _, kind, _, _ in each)
 
     def chain(self, node: int) -> tuple[int, ...]:
         """The rows from the top down to `node`."""
@@ -91,22 +103,23 @@ class Shares:
 
     def share(self, node: int) -> float:
         """What it has beyond its quota, over its weight: the least is owed the most."""
-        used, quota = self.used[node], self.quotas[node]
-        beyond = self._dominant([u - max(q, 0) for u, q in zip(used, quota, strict=True)])
-        return (beyond + self._past[node]) / self.weights[node]
+        most = self._dominant(beyond(self.used[node], self.quotas[node]))
+        return (most + self._past[node]) / self.weights[node]
 
     def codes(self, need_GK: Amounts) -> Amounts:
         """For each gang one bit for each level at which it would not stay within the quota, the top one first."""
-        quota_PK = np.array(self.quotas, dtype=np.int64).reshape(-1, len(KINDS))
-        used_PK = np.array(self.used, dtype=np.int64).reshape(-1, len(KINDS))
+        width = need_GK.shape[1]
+        quota_PK = np.array(self.quotas, dtype=np.int64).reshape(-1, width)
+        used_PK = np.array(self.used, dtype=np.int64).reshape(-1, width)
         chain_GL = self._chains_of(self.node_G)
         code_G = np.zeros(len(need_GK), dtype=np.int64)
         for level in range(chain_GL.shape[1]):
             at_G = chain_GL[:, level]
             quota_GK = quota_PK[at_G]
             told_GK = quota_GK != UNSET
+            told_GK[:, B] &= need_GK[:, B] > 0
             fits_GK = ~told_GK | (used_PK[at_G] + need_GK <= quota_GK)
-            within_G = told_GK.any(axis=1) & fits_GK.all(axis=1)
+            within_G = told_GK.any(axis=1) & fits_GK.all(axis=1) & ~_unsure(need_GK, quota_GK)
             code_G = np.where(at_G == NONE, code_G, 2 * code_G + ~within_G)
         return code_G
 
@@ -116,13 +129,16 @@ class Shares:
 
     def within(self, node: int, need: Vector) -> bool:
         """Whether it has a quota, and stays within it when it uses `need` more."""
-        found = False
-        for used, more, quota in zip(self.used[node], need, self.quotas[node], strict=True):
-            if quota != UNSET:
+        found, quotas = False, self.quotas[node]
+        for kind, (used, more, quota) in enumerate(zip(self.used[node], need, quotas, strict=True)):
+            if quota != UNSET and (more or kind < len(KINDS)):
                 if used + more > quota:
                     return False
                 found = True
-        return found
+        if len(need) == len(KINDS):
+            return found
+        pair = np.array([need, quotas], dtype=np.int64)
+        return found and not _unsure(pair[:1], pair[1:])[0]
 
     def over(self, row: int, node: int, need: Vector, *, strict: bool) -> bool:
         """Whether the gang of that row must wait for its project's limits. In a `strict` line, those behind it too."""
@@ -145,10 +161,12 @@ class Shares:
         """An elastic ask with no more nodes than the limits leave."""
         if ask.nodes_max == ask.nodes_min:
             return ask
-        each = ask.demand.vector()
+        each = self.vectors.sure(ask, 1)
+        if ask.payer != NONE:
+            each = self.vectors.of_any(ask, 1, but=full_kinds(self, ask))
         most = [
             (most - self.used[at][kind]) // each[kind]
-            for at, kind, most, _ in self._bounds_of(node)
+            for at, kind, most, _ in self.bounds_of(node)
             if each[kind]
         ]
         return replace(ask, nodes_max=max(ask.nodes_min, min([ask.nodes_max, *most])))
@@ -180,30 +198,44 @@ class Shares:
         bound = self.over_limit[row]
         if bound is None:
             return Reason(code=ReasonCode.BEHIND_HEAD, detail="of its own project")
+        return self.bound_reason(bound, need[bound[1]])
+
+    def bound_reason(self, bound: Bound, need: int) -> Reason:
+        """Why a gang waits that would use `need` more of what the bound is of."""
         at, kind, most, code = bound
         what = "limit" if code is ReasonCode.LIMIT else "quota"
-        never = ", and all of it is less than it asks" if need[kind] > most else ""
+        never = ", and all of it is less than it asks" if need > most else ""
+        of = f"{self.vectors.kinds[kind - len(KINDS)]} " if kind >= len(KINDS) else ""
         return Reason(
             code=code,
-            resource=KINDS[kind],
-            need=need[kind],
+            resource=KINDS[kind] if kind < len(KINDS) else KINDS[GPU],
+            need=need,
             have=max(most - self.used[at][kind], 0),
-            detail=f"left of the {what} of {self.ids[at]}{never}",
+            detail=f"{of}left of the {what} of {self.ids[at]}{never}",
         )
 
+    def bounds_of(self, node: int) -> tuple[Bound, ...]:
+        """All that hold for a project, its own and those above it."""
+        known = self._bounds.get(node)
+        if known is None:
+            known = tuple(bound for at in self.chain(node) for bound in self._hard.get(at, ()))
+            self._bounds[node] = known
+        return known
+
     def _exceeded(self, node: int, need: Vector) -> Bound | None:
-        for bound in self._bounds_of(node):
+        for bound in self.bounds_of(node):
             at, kind, most, _ = bound
             if need[kind] and self.used[at][kind] + need[kind] > most:
                 return bound
         return None
 
     def _dominant(self, amounts: list[int]) -> float:
-        return max(max(a, 0) / total for a, total in zip(amounts, self.total_K, strict=True))
+        return max(max(a, 0) / total for a, total in zip(amounts, self.total_K, strict=False))
 
-    def _past_of(self, average_PK: Amounts) -> list[float]:
+    def _past_of(self, average_PK: Amounts, quota_PW: Amounts) -> list[float]:
         """The dominant share of what was used on average beyond the quota, times the policy's part of it."""
-        quota_PK = np.maximum(np.array(self.quotas, dtype=np.int64).reshape(-1, len(KINDS)), 0)
+        quota_PK = np.maximum(quota_PW[:, : len(KINDS)], 0)
+        quota_PK[:, GPU] = gpus(quota_PW)
         beyond_PK = np.maximum(average_PK - quota_PK, 0)
         share_P = (beyond_PK / np.array(self.total_K)).max(axis=1, initial=0.0)
         parts_P = np.rint(share_P * PARTS) * self.policy.history_percent / 100
@@ -216,12 +248,16 @@ class Shares:
         padded = [chain + (NONE,) * (depth - len(chain)) for chain in chains]
         return np.array(padded, dtype=np.intp).reshape(len(nodes), depth)
 
-    def _bounds_of(self, node: int) -> tuple[Bound, ...]:
-        known = self._bounds.get(node)
-        if known is None:
-            known = tuple(bound for at in self.chain(node) for bound in self._hard.get(at, ()))
-            self._bounds[node] = known
-        return known
+
+def full_kinds(shares: Shares, ask: Ask) -> dict[str, Bound]:
+    """Kinds of GPU of which the limits of who pays leave no room for the whole gang."""
+    amount = ask.demand.milli_gpu * ask.nodes_min
+    found: dict[str, Bound] = {}
+    for bound in shares.bounds_of(ask.payer):
+        at, kind, most, _ = bound
+        if kind >= len(KINDS) and shares.used[at][kind] + amount > most:
+            found.setdefault(shares.vectors.kinds[kind - len(KINDS)], bound)
+    return found
 
 
 def shares_of(snapshot: Snapshot, policy: Policy, asks: list[Ask]) -> Shares | None:
@@ -230,15 +266,6 @@ def shares_of(snapshot: Snapshot, policy: Policy, asks: list[Ask]) -> Shares | N
     if columns is None or not (policy.needs_shares or columns.set_P.any()):
         return None
     return Shares(columns, snapshot, policy, asks)
-
-
-def amounts(ask: Ask, count: int) -> Vector:
-    """What the ask takes on so many nodes or places."""
-    return tuple(amount * count for amount in ask.demand.vector())
-
-
-def _need(ask: Ask) -> Vector:
-    return amounts(ask, ask.nodes_min)
 
 
 def _tree(columns: ShareColumns, gangs: GangColumns) -> tuple[list[str], list[int], list[int]]:
@@ -266,17 +293,20 @@ def _longer(column: Amounts, extra: int, value: int) -> Amounts:
     return np.concatenate([column.astype(np.int64), more])
 
 
-def _effective(quota_PK: Amounts, rows: list[Codes], parents: list[int]) -> Amounts:
-    """Its own quota; where it has none, what its children have together."""
-    whole_PK = quota_PK.copy()
-    for at, above in down_from(rows, parents):
-        has = whole_PK[at] != UNSET
-        sums = np.zeros_like(whole_PK)
-        given = np.zeros_like(whole_PK, dtype=np.bool_)
-        np.add.at(sums, above, np.where(has, whole_PK[at], 0))
-        np.logical_or.at(given, above, has)
-        whole_PK = np.where((quota_PK == UNSET) & given, sums, whole_PK)
-    return whole_PK
+def _wide(own_PK: Amounts, own_PB: Amounts, extra: int, value: int) -> Amounts:
+    """Kinds of resource and kinds of GPU as one axis W, with rows for those that nobody has made."""
+    return _longer(np.hstack([own_PK, own_PB]), extra, value)
+
+
+def _no_kinds(columns: ShareColumns) -> KindColumns:
+    none_PB = np.zeros((len(columns.ids), 0), dtype=np.int64)
+    return KindColumns(kinds=(), quota_PB=none_PB, limit_PB=none_PB, used_PB=none_PB)
+
+
+def _unsure(need_GW: Amounts, quota_GW: Amounts) -> Flags:
+    """Whether GPUs are guaranteed by kind alone, and it asks for GPUs of no kind in particular."""
+    by_kind_G = (quota_GW[:, GPU] == UNSET) & (quota_GW[:, B] != UNSET).any(axis=1)
+    return by_kind_G & (need_GW[:, GPU] > 0) & ~(need_GW[:, B] > 0).any(axis=1)
 
 
 def _averages(columns: ShareColumns, now_ms: int, policy: Policy) -> Amounts:
@@ -287,15 +317,15 @@ def _averages(columns: ShareColumns, now_ms: int, policy: Policy) -> Amounts:
     return np.rint(average_PK).astype(np.int64)
 
 
-def _hard(limit_PK: Amounts, quota_PK: Amounts, strict_P: Flags) -> dict[int, list[Bound]]:
+def _hard(limit_PW: Amounts, quota_PW: Amounts, strict_P: Flags) -> dict[int, list[Bound]]:
     """By row, what it may never exceed: its limit, and its quota where it does not borrow."""
     found: dict[int, list[Bound]] = {}
-    for row, kind in np.argwhere(limit_PK != UNSET).tolist():
-        bound = row, kind, int(limit_PK[row, kind]), ReasonCode.LIMIT
+    for row, kind in np.argwhere(limit_PW != UNSET).tolist():
+        bound = row, kind, int(limit_PW[row, kind]), ReasonCode.LIMIT
         found.setdefault(row, []).append(bound)
-    strict_PK = (quota_PK != UNSET) & strict_P[:, np.newaxis]
-    for row, kind in np.argwhere(strict_PK).tolist():
-        bound = row, kind, int(quota_PK[row, kind]), ReasonCode.QUOTA_EXCEEDED
+    strict_PW = (quota_PW != UNSET) & strict_P[:, np.newaxis]
+    for row, kind in np.argwhere(strict_PW).tolist():
+        bound = row, kind, int(quota_PW[row, kind]), ReasonCode.QUOTA_EXCEEDED
         found.setdefault(row, []).append(bound)
     return found
 

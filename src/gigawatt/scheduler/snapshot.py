@@ -9,6 +9,7 @@ Axes, as suffixes of names:
     U  uses of a node, by end; as many as the most used node has, 0 in every column where there is none
     G  waiting gangs, sorted by id
     P  tenants (`tenant`) and projects (`tenant/project`), sorted by these names
+    B  kinds of GPU of which somebody may use so much, sorted
     F  feeds of the power tree, sorted by their names
 
 A code is an index into a sorted tuple of the values in use, so that the same facts give the same bytes whatever
@@ -142,6 +143,18 @@ class ShareColumns:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class KindColumns:
+    """What projects may use of single kinds of GPU, in milli-GPUs. P are the rows of the shares, B kinds of GPU: those
+    that nodes have, and those that anybody may use so much of.
+    """
+
+    kinds: tuple[str, ...]
+    quota_PB: Amounts  # UNSET where nothing is said
+    limit_PB: Amounts
+    used_PB: Amounts  # of a project's own gangs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PowerColumns:
     """The power tree. `beyond_X` is what gangs that say their watts draw of nodes beyond what their amounts would."""
 
@@ -174,6 +187,19 @@ class ApartColumns:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ReservedColumns:
+    """Nodes that are set aside for a time. R: reservations that are not over, by when they begin; M: their nodes."""
+
+    ids: tuple[str, ...]
+    holders: tuple[str, ...]  # for whom; empty is nobody
+    start_ms_R: Amounts
+    end_ms_R: Amounts
+    lead_ms_R: Amounts  # so long before it, gangs without a limit are not let in any more
+    first_R: Amounts
+    node_M: Codes  # NONE where a node is not in the cluster
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Snapshot:
     """All that `decide` sees. `resume` is the gang at which the last cycle's work ended, or empty; `hold` its hold."""
 
@@ -183,10 +209,12 @@ class Snapshot:
     resume: str = ""
     hold: Hold | None = None
     shares: ShareColumns | None = None  # None: nobody has a quota, a limit or a weight
+    kinds: KindColumns | None = None  # None: nobody has a quota or a limit of one kind of GPU
     running: "RunningColumns | None" = None  # None where no plan is to be made
     claims: "ClaimColumns | None" = None  # None where there are none
     power: PowerColumns | None = None  # None without a power tree
     apart: ApartColumns | None = None  # None where no gang keeps apart
+    reserved: ReservedColumns | None = None  # None where nothing is set aside
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,7 @@ from gigawatt.sdk.models import Models
 from gigawatt.sdk.notifications import Notifications
 from gigawatt.sdk.power import Power
 from gigawatt.sdk.quotas import Quotas
+from gigawatt.sdk.reservations import Reservations
 from gigawatt.sdk.retention import Retention
 from gigawatt.sdk.schedules import Schedules
 from gigawatt.sdk.secrets import Secrets
@@ -59,6 +60,7 @@ class Client:
         usage: tokens, by whom and of what, and what may be had.
         projects: holders of quota.
         power: the feeds of the power tree, their caps, and what gangs draw.
+        reservations: nodes that are set aside for a time.
         quotas: what projects may use, and what they do use.
         keys: who may call.
         templates: job files with parameters: push, find, submit.
@@ -115,6 +117,7 @@ class Client:
         self.notifications = Notifications(transport)
         self.tracker = Tracker(self.address)
         self.power = Power(transport)
+        self.reservations = Reservations(transport)
         self.quotas = Quotas(transport)
         self.retention = Retention(transport)
 

@@ -9,6 +9,7 @@ class BoundsView(TypedDict):
     gpus: float | None
     cpus: float | None
     memory_bytes: int | None
+    kinds: dict[str, float]
 
 
 class QuotaView(TypedDict):

@@ -27,7 +27,7 @@ class Quotas:
     def change(self, **terms: Any) -> QuotaView:
         """Set what the client's project may use; what is not named stays as it is.
 
-        `quota` and `limit` are mappings of gpus, cpus and memory, None to have nothing said; `weight`, `borrow`, and
+        `quota` and `limit` are mappings of gpus, cpus, memory and kinds (a mapping of kinds of GPU), None to have nothing said; `weight`, `borrow`, and
         `parent`, empty for the tenant. Raises ApiError, UnreachableError.
         """
         return cast("QuotaView", self._transport.write("PUT", self._path(), terms))

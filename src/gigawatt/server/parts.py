@@ -35,10 +35,10 @@ from gigawatt.engine.slurm.site import read_topology
 from gigawatt.model.retention import Kind
 from gigawatt.reconcile.pressure import Marks
 from gigawatt.reconcile.turn import Site
-from gigawatt.scheduler.policy import Policy
 from gigawatt.server.gateway import Address, GatewayProcess
 from gigawatt.server.instance import Instance, secret
 from gigawatt.server.keys import rank_secrets
+from gigawatt.server.policy import policy_of
 from gigawatt.server.ray import ray_cluster, ray_options
 from gigawatt.service.authenticate import Keyring
 from gigawatt.service.disk import Disk
@@ -321,22 +321,8 @@ def _config(settings: Settings, instance: Instance) -> Config:
             checks="" if settings.node_checks == "off" else settings.node_checks,
         ),
         cycles=settings.data / "cycles",
-        policy=_policy(settings),
+        policy=policy_of(settings),
         lease_ms=FILE_LEASE_MS if settings.store_url.startswith("sqlite:") else LEASE_MS,
-    )
-
-
-def _policy(settings: Settings) -> Policy:
-    return Policy(
-        hold_after_ms=settings.hold_after_s * 1000,
-        half_life_ms=settings.share_half_life_s * 1000,
-        starve_after_ms=settings.starve_after_s * 1000,
-        preempt=settings.preempt == "project",
-        reclaim=settings.reclaim == "on",
-        consolidate=settings.consolidate == "on",
-        min_run_ms=settings.min_run_s * 1000,
-        notice_ms=settings.preempt_notice_s * 1000,
-        stops_max=settings.stops_max,
     )
 
 

@@ -95,12 +95,13 @@ class Owed:
     `share` is its dominant share beyond its quota, present and of late, over its weight: the least is owed the most.
     """
 
-    used: tuple[int, ...]
+    used: tuple[int, ...]  # after those of KINDS, of single `kinds` of GPU
     quota: tuple[
         int, ...
     ]  # what is guaranteed: its own, or that of those below it; -1 where nothing is
     average: tuple[int, ...]  # of late
     share: float
+    kinds: tuple[str, ...] = ()
 
 
 class Premises(Protocol):

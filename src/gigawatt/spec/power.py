@@ -66,10 +66,11 @@ class FeedRequest(BaseModel):
         if "cap" in self.model_fields_set:
             cap = self.cap
         if self.supplies is not None:
-            supplies = tuple(sorted({_parted(each) for each in self.supplies}))
+            supplies = tuple(sorted({supply(each) for each in self.supplies}))
         return (parent if self.parent is None else self.parent), cap, supplies
 
 
-def _parted(text: str) -> Supply:
+def supply(text: str) -> Supply:
+    """A part of the site as it is written."""
     level, _, name = text.partition("=")
     return Supply(level=level, name=name)

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
 from gigawatt.model.quota import WEIGHT_MAX, Bounds, Entitlement
+from gigawatt.spec import limits
 from gigawatt.spec.faults import wrong
 from gigawatt.spec.fields import BYTES_SCHEMA, FORM, Name
 from gigawatt.spec.units import UnitError, milli, shown, size_bytes
@@ -52,19 +53,29 @@ Memory = Annotated[
 ]
 
 
+Kind = Annotated[str, Field(min_length=1, max_length=limits.NAME_CHARS_MAX)]
+
+
 class BoundsRequest(BaseModel):
-    """Amounts of resources; what is null is not bounded, and what is not named stays as it is."""
+    """Amounts of resources; what is null is not bounded, and what is not named stays as it is. `kinds` are GPUs by kind."""
 
     model_config = FORM
     gpus: Milli = None
     cpus: Milli = None
     memory: Memory = None
+    kinds: Annotated[dict[Kind, Milli], Field(max_length=limits.GPU_KINDS_MAX)] = {}
 
     def changed(self, before: Bounds) -> Bounds:
         """The bounds with what this names in place of what was there."""
         fields = {"gpus": "milli_gpu", "cpus": "milli_cpu", "memory": "memory_bytes"}
-        named = {fields[field]: getattr(self, field) for field in self.model_fields_set}
-        return replace(before, **named)
+        named = {
+            fields[field]: getattr(self, field)
+            for field in self.model_fields_set
+            if field in fields
+        }
+        kinds = {**dict(before.kinds), **self.kinds}
+        kept = sorted((kind, amount) for kind, amount in kinds.items() if amount is not None)
+        return replace(before, kinds=tuple(kept), **named)
 
 
 class QuotaRequest(BaseModel):

@@ -15,6 +15,7 @@ from gigawatt.model.node import Node
 from gigawatt.model.notification import Delivery, Notification
 from gigawatt.model.power import Feed
 from gigawatt.model.quota import ProjectUse
+from gigawatt.model.reservation import Reservation
 from gigawatt.model.retention import RemovedJob
 from gigawatt.model.schedule import Fire, Schedule
 from gigawatt.model.template import Template, TemplateVersion
@@ -157,6 +158,7 @@ ROWS: dict[type[Any], Columns] = {
     ),
     TokenUse: Columns(parent=lambda use: use.key or None, live=lambda _: False),
     TokenSpool: Columns(),
+    Reservation: Columns(name=lambda each: each.id, phase=_phase),
     Delivery: Columns(
         created_ms=_at_ms, parent=lambda delivery: delivery.notification, phase=_phase
     ),

@@ -4,6 +4,7 @@
 - a gang is whole: its attempt has as many nodes as it asks for, all of them nodes of the site, and all of its ranks;
 - every gang that waits has a reason;
 - no project uses more than its limit because of a gang that was started, and no feed carries more than its cap;
+- nothing starts on nodes that others have set aside before it must have ended;
 - what gangs hold, what is idle and what is away sums to what is installed, on every node.
 
 The checks share no code with the scheduler or the encoder, and look only at what an event touched, except that all
@@ -21,6 +22,7 @@ from gigawatt.model.ledger import NodeAccount, TimeClass
 from gigawatt.model.node import Node, NodeState
 from gigawatt.model.resources import Resources
 from gigawatt.twin.limits import Limits, shape_of
+from gigawatt.twin.reserved import SetAside
 from gigawatt.twin.watts import Watts
 
 DEVICE_MILLI = 1000
@@ -52,6 +54,7 @@ class Invariants:
         self._on: dict[str, tuple[str, ...]] = {}  # by gang, the nodes of its live attempt
         self._limits = Limits()
         self._watts = Watts()
+        self._set_aside = SetAside()
 
     def check(self, state: State, outcome: Outcome, *, now_ms: int) -> None:
         """Raises BrokenError."""
@@ -72,6 +75,7 @@ class Invariants:
         if outcome.decision is not None:
             faults += self._unexplained(state)
         faults += [*self._limits.check(outcome), *self._watts.check(outcome)]
+        faults += self._set_aside.check(outcome, now_ms)
         if faults:
             raise BrokenError(now_ms, faults)
 

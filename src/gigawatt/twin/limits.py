@@ -7,11 +7,12 @@ from gigawatt.control.cycle import Outcome
 from gigawatt.model.endpoint import Replica
 from gigawatt.model.gang import Shape
 from gigawatt.model.job import Job
+from gigawatt.model.node import Node
 from gigawatt.model.quota import UNSET
 from gigawatt.model.resources import KINDS
 from gigawatt.model.tenant import Project
 
-Use = tuple[str, str, tuple[int, ...]]  # tenant, project, amounts
+Use = tuple[str, str, Counter[int | str]]  # tenant, project, amounts
 
 
 class Limits:
@@ -20,7 +21,10 @@ class Limits:
     def __init__(self) -> None:
         self._projects: dict[tuple[str, str], Project] = {}
         self._held: dict[str, Use] = {}  # by gang
-        self._used: Counter[tuple[str, str, int]] = Counter()
+        self._used: Counter[tuple[str, str, int | str]] = (
+            Counter()
+        )  # by kind of resource, or of GPU
+        self._kinds: dict[str, str] = {}  # of GPU, by node
 
     def check(self, outcome: Outcome) -> list[str]:
         """What is wrong."""
@@ -29,6 +33,8 @@ class Limits:
         for put in outcome.batch.puts:
             if isinstance(put, Project):
                 self._projects[put.tenant, put.name] = put
+            elif isinstance(put, Node):
+                self._kinds[put.id] = put.gpu_kind
             elif isinstance(put, Job | Replica) and self._moved(put):
                 grown[put.tenant, put.project] = None
         for tenant, name in grown:
@@ -46,7 +52,10 @@ class Limits:
             return False
         count = sum(attempt.places) or len(attempt.held)
         shape = shape_of(job)
-        now = job.tenant, job.project, shape.per_node.times(count).vector()
+        amounts: Counter[int | str] = Counter(dict(enumerate(shape.per_node.times(count).vector())))
+        for node, places in zip(attempt.held, attempt.places or (1,) * count, strict=False):
+            amounts[self._kinds.get(node, "")] += shape.per_node.milli_gpu * places
+        now = job.tenant, job.project, amounts
         self._held[job.id] = now
         self._add(now, 1)
         return old is None
@@ -54,7 +63,7 @@ class Limits:
     def _add(self, use: Use, sign: int) -> None:
         tenant, name, amounts = use
         for project in self._chain(tenant, name):
-            for kind, amount in enumerate(amounts):
+            for kind, amount in amounts.items():
                 self._used[tenant, project.name, kind] += sign * amount
 
     def _chain(self, tenant: str, name: str) -> Iterator[Project]:
@@ -66,12 +75,14 @@ class Limits:
 
     def _over(self, project: Project) -> Iterator[str]:
         terms = project.entitlement
-        bounds = [terms.limit.vector()] + ([] if terms.borrows else [terms.quota.vector()])
+        bounds = [terms.limit] + ([] if terms.borrows else [terms.quota])
         for bound in bounds:
-            for kind, most in enumerate(bound):
+            told = [*zip(KINDS, enumerate(bound.vector()), strict=True)]
+            told += [(f"milli-GPUs of {kind}", (kind, most)) for kind, most in bound.kinds]
+            for name, (kind, most) in told:
                 used = self._used[project.tenant, project.name, kind]
                 if most != UNSET and used > most:
-                    yield f"{project.id} may use {most} {KINDS[kind]} and uses {used}"
+                    yield f"{project.id} may use {most} {name} and uses {used}"
 
 
 def shape_of(work: Job | Replica) -> Shape:

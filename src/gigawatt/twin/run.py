@@ -13,7 +13,7 @@ from gigawatt.model.command import CreateProject, SetEntitlement, SubmitJob
 from gigawatt.model.gang import Gang, GangKind, Shape
 from gigawatt.model.node import NodeReport
 from gigawatt.model.observation import NodeSeen, Observation
-from gigawatt.model.order import SetFeed
+from gigawatt.model.order import MakeReservation, SetFeed
 from gigawatt.model.power import Feed
 from gigawatt.model.quota import Entitlement
 from gigawatt.model.tenant import DEFAULT_PROJECT, DEFAULT_TENANT
@@ -61,6 +61,7 @@ class Scenario:
     loads: tuple[Load, ...] = ()
     projects: tuple[tuple[str, Entitlement], ...] = ()  # each after those that it is part of
     feeds: tuple[Feed, ...] = ()  # each after the one that carries it
+    reservations: tuple[MakeReservation, ...] = ()
 
 
 def run(scenario: Scenario, history: History | None = None) -> Report:
@@ -154,8 +155,10 @@ class Twin:
         ids = tuple(report.id for report in self._scenario.nodes)
         found = Found(nodes=ids, attempts=(), observations=tuple(seen))
         self._conclude(cycle.first(self.state, found, now_ms=self.now_ms))
-        if self._scenario.projects or self._scenario.feeds:
-            self._cycle([*self._entitlements(), *_fed(self._scenario.feeds)])
+        wanted = [*self._entitlements(), *_fed(self._scenario.feeds)]
+        wanted += [cycle.Asked(ticket=0, command=each) for each in self._scenario.reservations]
+        if wanted:
+            self._cycle(wanted)
         if self._scenario.loads:
             self._cycle(self._endpoints())
         self.machines.wear(self.now_ms)

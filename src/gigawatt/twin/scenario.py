@@ -11,6 +11,7 @@ from gigawatt.model.node import NodeReport
 from gigawatt.model.power import Feed
 from gigawatt.model.quota import NO_ENTITLEMENT, Entitlement
 from gigawatt.model.refusal import RefusalCode, RefusalError
+from gigawatt.model.reservation import RESERVATIONS_MAX
 from gigawatt.model.resources import Resources
 from gigawatt.model.tenant import DEFAULT_PROJECT
 from gigawatt.reconcile.entitlements import check_entitlement
@@ -31,6 +32,7 @@ from gigawatt.twin.failures import (
     Repair,
 )
 from gigawatt.twin.machines import Timing
+from gigawatt.twin.reserved import ReservedForm, reservations
 from gigawatt.twin.run import Scenario
 from gigawatt.twin.serving import Diurnal, Load, Points
 from gigawatt.twin.site import build_site
@@ -173,6 +175,7 @@ class ScenarioForm(_Form):
     serving: list[ServingForm] = Field(default=[], max_length=1000)
     projects: list[ProjectForm] = Field(default=[], max_length=PROJECTS_MAX)
     power: list[FeedForm] = Field(default=[], max_length=FEEDS_MAX)
+    reservations: list[ReservedForm] = Field(default=[], max_length=RESERVATIONS_MAX)
 
 
 def read_scenario(
@@ -206,6 +209,7 @@ def read_scenario(
         estimates=estimates,
         projects=_projects(file, form),
         feeds=_feeds(file, form),
+        reservations=reservations(file, form.reservations, nodes, [p.name for p in form.projects]),
     )
 
 

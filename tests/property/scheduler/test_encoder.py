@@ -27,6 +27,7 @@ from tests.property.scheduler.strategies import (
     waiting_replicas,
     worlds,
 )
+from tests.property.scheduler.test_reserved import reservations
 from tests.scenario.build import NOW_MS, apply_starts
 
 POLICY = Policy()
@@ -56,9 +57,11 @@ class History:
             "cancel": self.cancel,
             "repeat": self.repeat,
             "entitle": self.entitle,
+            "entitle by kind": self.entitle_by_kind,
             "accrue": self.accrue,
             "feed": self.feed,
             "state watts": self.state_watts,
+            "reserve": self.reserve,
         }
 
     def put(self, entity: Entity) -> None:
@@ -148,6 +151,12 @@ class History:
     def entitle(self) -> None:
         self.put(self.draw(entitled(self.draw(st.sampled_from(PROJECTS)))))
 
+    def entitle_by_kind(self) -> None:
+        project = self.draw(entitled(self.draw(st.sampled_from(PROJECTS))))
+        kinds = self.draw(st.sampled_from([(), (("h100", 2000),), (("a100", 1000), ("b200", 0))]))
+        quota = replace(project.entitlement.quota, kinds=kinds)
+        self.put(replace(project, entitlement=replace(project.entitlement, quota=quota)))
+
     def feed(self) -> None:
         self.put(self.draw(feeds(self.draw(st.sampled_from(FEEDS)))))
 
@@ -158,6 +167,9 @@ class History:
             job = self.draw(st.sampled_from(queued))
             shape = replace(job.spec.shape, milliwatts=self.draw(st.sampled_from([0, 1, 900_000])))
             self.put(replace(job, spec=replace(job.spec, shape=shape)))
+
+    def reserve(self) -> None:
+        self.put(self.draw(reservations(self.draw(st.sampled_from(["r0", "r1"])))))
 
     def accrue(self) -> None:
         for use in self.encoder.accrued(self.draw(st.sampled_from(TIMES)), half_life_ms=1_000):

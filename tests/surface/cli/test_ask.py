@@ -90,7 +90,15 @@ def test_what_can_never_start_is_told_and_fails(gw: Gw, api: ApiDouble) -> None:
 
 
 def test_what_was_written_wrong_is_said_before_and_after_it_is_sent(gw: Gw, api: ApiDouble) -> None:
-    for option, word in (("--for", "6moons"), ("--nodes", "-3"), ("--nodes", "four")):
+    slips = (
+        ("--for", "6moons"),
+        ("--nodes", "-3"),
+        ("--nodes", "four"),
+        ("--segment", "rack"),
+        ("--spread", "rack:few"),
+        ("--apart", "search"),
+    )
+    for option, word in slips:
         said = gw("ask", option, word)
         assert said.exit_code == 2
         assert option in said.stderr

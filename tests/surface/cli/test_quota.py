@@ -5,7 +5,7 @@ from typing import Any
 from tests.surface.cli.conftest import Gw
 from tests.surface.cli.double import Answer, ApiDouble
 
-NONE: dict[str, Any] = {"gpus": None, "cpus": None, "memory_bytes": None}
+NONE: dict[str, Any] = {"gpus": None, "cpus": None, "memory_bytes": None, "kinds": {}}
 QUOTA: dict[str, Any] = {
     "tenant": "default",
     "project": "vision",
@@ -15,9 +15,9 @@ QUOTA: dict[str, Any] = {
     "borrow": True,
     "weight": 2,
     "guaranteed": {**NONE, "gpus": 8.0},
-    "used": {"gpus": 9.5, "cpus": 32.0, "memory_bytes": 1 << 34},
+    "used": {"gpus": 9.5, "cpus": 32.0, "memory_bytes": 1 << 34, "kinds": {"h100": 6.0}},
     "borrowed": {**NONE, "gpus": 1.5},
-    "average": {"gpus": 4.0, "cpus": 1.0, "memory_bytes": 0},
+    "average": {"gpus": 4.0, "cpus": 1.0, "memory_bytes": 0, "kinds": {}},
     "share": 0.09375,
     "version": 3,
 }
@@ -34,6 +34,20 @@ def test_what_is_named_is_set_and_what_stands_now_is_shown(gw: Gw, api: ApiDoubl
     }
     assert "vision" in done.stdout
     assert "1.5 GPUs" in done.stdout
+
+
+def test_kinds_of_gpu_have_quotas_and_limits_of_their_own(gw: Gw, api: ApiDouble) -> None:
+    api.on("PUT", "/v1/projects/vision/quota", Answer(body=QUOTA))
+    options = ("--gpu", "h100=64", "--gpu", "a100=none", "--max-gpu", "b200=16")
+    done = gw("quota", "set", *options, "--project", "vision")
+    assert api.requests[-1].json == {
+        "quota": {"kinds": {"h100": 64.0, "a100": None}},
+        "limit": {"kinds": {"b200": 16.0}},
+    }
+    assert "6 h100" in done.stdout
+    wrong = gw("quota", "set", "--max-gpu", "b200=many")
+    assert wrong.exit_code == 2
+    assert "--max-gpu takes a number or none" in wrong.stderr
 
 
 def test_weights_borrowing_and_the_top_are_set_too(gw: Gw, api: ApiDouble) -> None:

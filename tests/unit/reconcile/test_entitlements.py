@@ -46,6 +46,14 @@ def test_a_change_is_put_and_told_and_one_that_changes_nothing_is_not() -> None:
         ({"quota": Bounds(milli_gpu=2), "limit": Bounds(milli_gpu=1)}, "quota.milli_gpu"),
         ({"limit": Bounds(milli_cpu=-5)}, "quota.milli_cpu"),
         ({"parent": "a"}, "parent"),
+        (
+            {"quota": Bounds(kinds=(("h100", 2),)), "limit": Bounds(kinds=(("h100", 1),))},
+            "quota.kinds.h100",
+        ),
+        (
+            {"quota": Bounds(kinds=(("h100", 2),)), "limit": Bounds(milli_gpu=1)},
+            "quota.kinds.h100",
+        ),
     ],
 )
 def test_what_contradicts_itself_is_refused_and_changes_nothing(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gigawatt.cli import format as form
-from gigawatt.cli.commands.run_spec import node_range
+from gigawatt.cli.commands.gang_flags import GangFlags, gang_options
 from gigawatt.cli.failure import FAILED
 from gigawatt.cli.session import Session, with_project, with_session
 
@@ -18,20 +18,13 @@ EXAMPLES = """\b
 Examples:
   gw ask --nodes 16 --gpus 8 --gpu b200 --for 6h
   gw ask --nodes 2-4 --cpus 32 --memory 64GiB --same rack
+  gw ask --nodes 64 --gpus 4 --segment 16:nvlink --spares 2
   gw ask --gpus 8 -o json                what the API says of it
 """
 
 
 @click.command("ask", epilog=EXAMPLES)
-@click.option("--nodes", help="How many nodes: 2, or 2-4 for as many as are free; default 1.")
-@click.option("--gpus", type=float, help="GPUs of each node; a fraction shares one.")
-@click.option(
-    "--gpu", "kinds", multiple=True, metavar="KIND", help="A kind of GPU, the first wanted most."
-)
-@click.option("--cpus", type=float, help="CPUs of each node; default 1.")
-@click.option("--memory", help="Memory of each node, e.g. 4GiB.")
-@click.option("--ranks-per-node", type=int, help="Processes on each node; default 1.")
-@click.option("--same", metavar="LEVEL", help="All nodes in one of these, e.g. rack.")
+@gang_options
 @click.option("--priority", type=int, default=0, help="-1000 to 1000; default 0.")
 @click.option("--for", "limit", metavar="TIME", help="It is stopped after this long, e.g. 6h.")
 @with_project
@@ -42,7 +35,7 @@ def ask(session: Session, *, priority: int, limit: str | None, **given: Any) -> 
     Nothing is submitted. The exit code is 1 if it could never start here, else 0.
     """
     timeout = _seconds(limit) if limit is not None else 0
-    view = session.client.ask(priority=priority, timeout=timeout, **_gang(**given))
+    view = session.client.ask(priority=priority, timeout=timeout, **GangFlags(**given).fields())
     if session.as_json:
         session.show_json(view)
     else:
@@ -81,16 +74,6 @@ def _seconds(text: str) -> int:
         context = click.get_current_context()
         detail = f"{error.detail}: {error.hint}"
         raise click.BadParameter(detail, param_hint="--for", ctx=context) from error
-
-
-def _gang(*, nodes: str | None, kinds: tuple[str, ...], **given: Any) -> dict[str, Any]:
-    """In the job file's words. Raises click.BadParameter."""
-    gang: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    if nodes is not None:
-        gang["nodes"] = node_range(nodes)
-    if kinds:
-        gang["gpu_kinds"] = list(kinds)
-    return gang
 
 
 def _where(domains: dict[str, list[str]]) -> str:

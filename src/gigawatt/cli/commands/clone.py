@@ -29,7 +29,7 @@ def clone(session: Session, *, job: str, **given: Any) -> None:
     """
     how = How.taken_from(given)
     command: tuple[str, ...] = click.get_current_context().meta["command"]
-    changes = Flags(**given).fields()
+    changes = Flags.taken_from(given).fields()
     if command:
         changes["command"] = command_word(command)
     ready = [session.client.job(job).cloned(**changes)]

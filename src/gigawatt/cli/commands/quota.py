@@ -6,7 +6,7 @@ import click
 
 from gigawatt.cli import format as form
 from gigawatt.cli.lazy import NounGroup
-from gigawatt.cli.session import Session, with_project, with_session
+from gigawatt.cli.session import Session, pairs, with_project, with_session
 
 if TYPE_CHECKING:
     from gigawatt.sdk.quota_views import BoundsView, QuotaView
@@ -32,9 +32,23 @@ def show(session: Session) -> None:
 
 @quota.command("set")
 @click.option("--gpus", metavar="N|none", help="Guarantee so many GPUs.")
+@click.option(
+    "--gpu",
+    "kinds",
+    multiple=True,
+    metavar="KIND=N|none",
+    help="Guarantee so many GPUs of one kind, e.g. h100=64.",
+)
 @click.option("--cpus", metavar="N|none", help="Guarantee so many cores.")
 @click.option("--memory", metavar="BYTES|none", help="Guarantee so much memory.")
 @click.option("--max-gpus", metavar="N|none", help="Allow at most so many GPUs.")
+@click.option(
+    "--max-gpu",
+    "max_kinds",
+    multiple=True,
+    metavar="KIND=N|none",
+    help="Allow at most so many GPUs of one kind, e.g. b200=16.",
+)
 @click.option("--max-cpus", metavar="N|none", help="Allow at most so many cores.")
 @click.option("--max-memory", metavar="BYTES|none", help="Allow at most so much memory.")
 @click.option("--weight", type=int, help="Its part of what is beyond quotas, against others.")
@@ -56,7 +70,7 @@ def change(session: Session, **given: Any) -> None:
 
 def _terms(given: dict[str, Any]) -> dict[str, Any]:
     """The API's fields of what was given."""
-    named = {option: value for option, value in given.items() if value is not None}
+    named = {option: value for option, value in given.items() if value not in (None, ())}
     terms: dict[str, Any] = {
         option: named.pop(option) for option in ("weight", "borrow") if option in named
     }
@@ -65,8 +79,19 @@ def _terms(given: dict[str, Any]) -> dict[str, Any]:
         terms["parent"] = "" if parent == NOTHING else parent
     for option, value in named.items():
         bounds = "limit" if option.startswith("max_") else "quota"
-        terms.setdefault(bounds, {})[option.removeprefix("max_")] = _amount(option, value)
+        terms.setdefault(bounds, {})[option.removeprefix("max_")] = _amounts(option, value)
     return terms
+
+
+def _amounts(option: str, value: "str | tuple[str, ...]") -> Any:
+    """An amount, or one of each kind of GPU."""
+    if isinstance(value, str):
+        return _amount(option, value)
+    flag = option.replace("kinds", "gpu")
+    return {
+        kind: _amount(flag, amount)
+        for kind, amount in pairs(value, f"--{flag.replace('_', '-')}").items()
+    }
 
 
 def _amount(option: str, value: str) -> float | str | None:
@@ -109,6 +134,7 @@ def _text(amounts: "BoundsView", *, zero: bool = False) -> str:
     for value, unit in ((amounts["gpus"], "GPU"), (amounts["cpus"], "core")):
         if value or (zero and value is not None):
             told.append(f"{value:g} {unit}{'' if value == 1 else 's'}")
+    told += [f"{value:g} {kind}" for kind, value in amounts["kinds"].items() if value or zero]
     memory = amounts["memory_bytes"]
     if memory or (zero and memory is not None):
         told.append(form.size(memory))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gigawatt.cli.commands.gang_flags import gang_options
 from gigawatt.cli.commands.run_filling import Filling, filling_options
 from gigawatt.cli.commands.run_spec import Flags, written_jobs
 from gigawatt.cli.failure import FAILED
@@ -23,6 +24,7 @@ Examples:
   gw run job.yaml                        every job of a file, in its order
   gw run -- python train.py --lr 3e-4    a command, with this directory's code
   gw run --nodes 2 --gpus 8 -- torchrun-like.sh
+  gw run --nodes 64 --gpus 4 --segment 16:nvlink --spares 2 -- ./train.sh
   gw run job.yaml --env LR=3e-4 --follow
   gw run job.yaml -p lr=3e-4             a file that declares parameters
   gw run --template train -p lr=3e-4     a template: see gw templates
@@ -48,11 +50,6 @@ class RunCommand(click.Command):
 
 _OPTIONS = (
     click.option("--name", help="The job's name; default: made from the command."),
-    click.option("--nodes", help="How many nodes: 2, or 2-4 for as many as are free."),
-    click.option("--ranks-per-node", type=int, help="Processes on each node; default 1."),
-    click.option("--cpus", type=float, help="CPUs of each node; default 1."),
-    click.option("--memory", help="Memory of each node, e.g. 4GiB."),
-    click.option("--gpus", type=float, help="GPUs of each node; a fraction shares one."),
     click.option("--env", multiple=True, metavar="NAME=VALUE", help="An environment variable."),
     click.option("--environment", help="host, or the path of a lock (exact pins) for uv."),
     click.option(
@@ -65,6 +62,7 @@ _OPTIONS = (
     click.option("--no-bundle", is_flag=True, help="Take no code along."),
     click.option("--priority", type=int, help="-1000 to 1000; default 0."),
     click.option("--timeout", help="Stop it after this long, e.g. 2h."),
+    click.option("--start-after", metavar="TIME", help="Not before, e.g. 2026-01-31T12:00:00Z."),
     click.option("--retries", type=int, help="More attempts when the program fails; default 0."),
     click.option(
         "--after", multiple=True, metavar="JOB", help="Start when this job has succeeded."
@@ -98,9 +96,9 @@ _OPTIONS = (
 
 def job_options(command: Command) -> Command:
     """The options that say what a job is, and what is done with it once it is submitted."""
-    for option in reversed(_OPTIONS):
+    for option in reversed(_OPTIONS[1:]):
         command = option(command)
-    return command
+    return _OPTIONS[0](gang_options(command))
 
 
 @click.command("run", cls=RunCommand, epilog=EXAMPLES)
@@ -117,7 +115,7 @@ def run(session: Session, *, files: tuple[Path, ...], **given: Any) -> None:
     how = How.taken_from(given)
     command: tuple[str, ...] = click.get_current_context().meta["command"]
     filling = Filling.taken_from(given)
-    ready = written_jobs(files, command, Flags(**given), filling)
+    ready = written_jobs(files, command, Flags.taken_from(given), filling)
     checked(session, how, jobs=len(ready))
     carry_out(session, ready, how)
 

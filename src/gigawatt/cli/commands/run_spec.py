@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gigawatt.cli.commands.gang_flags import NO_GANG, GangFlags
 from gigawatt.cli.commands.run_filling import NO_FILLING, Filling
 from gigawatt.cli.session import pairs
 
@@ -22,11 +23,7 @@ class Flags:
     """The flags of `gw run` that say what a job is; None or empty where one was not given."""
 
     name: str | None = None
-    nodes: str | None = None
-    ranks_per_node: int | None = None
-    cpus: float | None = None
-    memory: str | None = None
-    gpus: float | None = None
+    gang: GangFlags = NO_GANG
     env: tuple[str, ...] = ()
     environment: str | None = None
     requirements: Path | None = None
@@ -35,6 +32,7 @@ class Flags:
     no_bundle: bool = False
     priority: int | None = None
     timeout: str | None = None
+    start_after: str | None = None
     retries: int | None = None
     after: tuple[str, ...] = ()
     start_from: str | None = None
@@ -46,14 +44,20 @@ class Flags:
     max_failures: int | None = None
     terminal: bool = False
 
+    @classmethod
+    def taken_from(cls, given: dict[str, Any]) -> "Flags":
+        """Of the options of a command, all of which say what a job is."""
+        return cls(gang=GangFlags.taken_from(given), **given)
+
     def fields(self) -> dict[str, Any]:
         """The fields of a job that they set, in the job file's words. Raises click.UsageError."""
         fields: dict[str, Any] = {
             "name": self.name,
             "priority": self.priority,
             "timeout": self.timeout,
+            "start_after": self.start_after,
             "retries": {"user": self.retries} if self.retries is not None else None,
-            "gang": self._gang(),
+            "gang": self.gang.fields(),
             "env": pairs(self.env, "--env"),
             "labels": pairs(self.labels, "--label"),
             "after": list(self.after),
@@ -67,16 +71,6 @@ class Flags:
             "sweep": {k: v.split(",") for k, v in pairs(self.sweep, "--sweep").items()},
         }
         return {name: value for name, value in fields.items() if value not in (None, {}, [])}
-
-    def _gang(self) -> dict[str, Any]:
-        gang: dict[str, Any] = {
-            "nodes": node_range(self.nodes) if self.nodes else None,
-            "ranks_per_node": self.ranks_per_node,
-            "cpus": self.cpus,
-            "memory": self.memory,
-            "gpus": self.gpus,
-        }
-        return {name: value for name, value in gang.items() if value is not None}
 
     def _bundle(self) -> str | None:
         if self.no_bundle:
@@ -166,14 +160,6 @@ def command_word(command: tuple[str, ...]) -> str | list[str]:
     """What a job file would say: one word with spaces in it runs under a shell."""
     shell = len(command) == 1 and " " in command[0]
     return command[0] if shell else list(command)
-
-
-def node_range(text: str) -> int | dict[str, int]:
-    """`2`, or `2-4`. Raises click.BadParameter."""
-    least, dash, most = text.partition("-")
-    if not least.isdecimal() or (dash and not most.isdecimal()):
-        raise click.BadParameter(f"{text!r} is neither a number nor a range", param_hint="--nodes")
-    return {"min": int(least), "max": int(most)} if dash else int(least)
 
 
 def _of_command(command: tuple[str, ...]) -> "Written":

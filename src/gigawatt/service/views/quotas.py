@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gigawatt.model.quota import UNSET
+from gigawatt.model.quota import UNSET, Bounds
 from gigawatt.model.resources import KINDS
 from gigawatt.model.tenant import Project
 from gigawatt.service.ports import Owed
@@ -16,11 +16,12 @@ SHARE_DIGITS = 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoundsView:
-    """Amounts of resources; null where nothing is said."""
+    """Amounts of resources; null where nothing is said. `kinds` are GPUs of single kinds of which anything is said."""
 
     gpus: float | None
     cpus: float | None
     memory_bytes: int | None
+    kinds: dict[str, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,23 +58,35 @@ def quota_view(project: Project, owed: Owed | None) -> QuotaView:
         tenant=project.tenant,
         project=project.name,
         parent=terms.parent,
-        quota=_amounts(terms.quota.vector()),
-        limit=_amounts(terms.limit.vector()),
+        quota=_bounds(terms.quota),
+        limit=_bounds(terms.limit),
         borrow=terms.borrows,
         weight=terms.weight,
-        guaranteed=_amounts(now.quota),
-        used=_amounts(now.used),
-        borrowed=_amounts(beyond),
+        guaranteed=_amounts(now.quota, now.kinds),
+        used=_amounts(now.used, now.kinds),
+        borrowed=_amounts(beyond, now.kinds),
         average=_amounts(now.average),
         share=round(now.share, SHARE_DIGITS),
         version=project.version,
     )
 
 
-def _amounts(vector: Sequence[int]) -> BoundsView:
-    milli_gpu, milli_cpu, memory_bytes = vector
+def _bounds(bounds: Bounds) -> BoundsView:
+    return _amounts(
+        (*bounds.vector(), *[amount for _, amount in bounds.kinds]),
+        tuple(kind for kind, _ in bounds.kinds),
+    )
+
+
+def _amounts(vector: Sequence[int], kinds: tuple[str, ...] = ()) -> BoundsView:
+    milli_gpu, milli_cpu, memory_bytes, *of_kinds = vector
     return BoundsView(
         gpus=None if milli_gpu == UNSET else milli_gpu / 1000,
         cpus=None if milli_cpu == UNSET else milli_cpu / 1000,
         memory_bytes=None if memory_bytes == UNSET else memory_bytes,
+        kinds={
+            kind: amount / 1000
+            for kind, amount in zip(kinds, of_kinds, strict=True)
+            if amount != UNSET
+        },
     )

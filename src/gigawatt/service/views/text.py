@@ -28,6 +28,7 @@ _LEADS = {
     ReasonCode.ENVIRONMENT: "its environment is being built",
     ReasonCode.NOT_CONSIDERED: "the last cycle's work ended before its turn; the next goes on there",
     ReasonCode.APART: "it fits only beside gangs that it keeps apart from, or that keep apart from it",
+    ReasonCode.RESERVED: "the nodes it could have are set aside before it would end",
     ReasonCode.POWER: "the feeds of its nodes carry no more now",
     ReasonCode.LIMIT: "its project would use more than its limit",
     ReasonCode.QUOTA_EXCEEDED: "its project would use more than its quota, and does not borrow",

@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from gigawatt.engine.local.launching import Part
 from gigawatt.engine.local.remains import logs_of
 from gigawatt.engine.ray.files import Files, token_of
 from gigawatt.model.launch import AttemptKey
@@ -42,11 +43,11 @@ def test_an_attempt_may_run_on_its_nodes_until_it_is_forgotten(tmp_path: Path) -
 def test_an_attempt_that_is_launched_more_than_once_at_a_time_is_noted(tmp_path: Path) -> None:
     files = Files(tmp_path)
     files.make()
-    parts = {"n1": {"nodes": ("n1",), "volumes": []}}
+    parts: dict[str, Part] = {"n1": {"nodes": ("n1",), "volumes": []}}
     keys = [AttemptKey(gang=f"job-{number}", attempt=1) for number in range(50)]
     with ThreadPoolExecutor(8) as threads:
         for key in keys:
-            list(threads.map(lambda _, key=key: files.note_attempt(key, parts), range(8)))
+            list(threads.map(files.note_attempt, [key] * 8, [parts] * 8))
     assert len(files.openings("n1")) == len(keys)
 
 
