@@ -52,6 +52,7 @@ SECTIONS = {
     "Serve": {
         "serve": _entry("serve", "serve", "Serve a model: a file, or MODEL and a command."),
         "endpoints": _entry("endpoints", "endpoints", "List, show and stop endpoints."),
+        "gateway": _entry("gateway", "gateway", "Run a gateway alone, before any OpenAI servers."),
     },
     "Account": {
         "usage": _entry("usage", "usage", "Show requests and tokens, by key and endpoint."),

@@ -61,7 +61,7 @@ PROGRAMS_MAX = 1_000  # whose runs are remembered
 RECENT_ENDED_MAX = 10_000  # jobs and arrays whose end is remembered for those that come after them
 
 
-def lives(entity: Entity) -> bool:  # noqa: PLR0911 - one flat table
+def lives(entity: Entity) -> bool:  # noqa: C901, PLR0911 - one flat table
     """Whether it is held; what has ended is in the store alone."""
     match entity:
         case Job() | JobArray():
