@@ -29,6 +29,7 @@ ALL = (
     "estimates",
     "lives",
     "gateway",
+    "metering",
 )
 
 

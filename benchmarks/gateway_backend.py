@@ -6,6 +6,7 @@ than that by `max_tokens`, one chunk and then nothing for as long as the client 
 
 import asyncio
 import json
+import os
 from typing import cast
 
 import uvloop
@@ -87,7 +88,9 @@ class Backend(asyncio.Protocol):
 
 
 async def serve() -> None:
-    server = await asyncio.get_running_loop().create_server(Backend, "127.0.0.1", 0, backlog=4096)
+    port = int(os.environ.get("PORT", "0"))
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(Backend, "127.0.0.1", port, backlog=4096)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 

@@ -8,7 +8,6 @@ import click
 
 from gigawatt.cli.session import Session, with_session
 
-
 EXAMPLE = """\b
 A file:
   keys:
