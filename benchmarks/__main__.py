@@ -27,6 +27,7 @@ ALL = (
     "scale",
     "reclaim",
     "estimates",
+    "changes",
     "lives",
     "gateway",
     "metering",

@@ -168,10 +168,11 @@ class Machines:
         running.live.clear()
         self._gone_if_empty(key, running)
 
-    def checkpoint(self, key: AttemptKey, step: int) -> None:
+    def checkpoint(self, key: AttemptKey, step: int, *, rank: int = 0) -> None:
         if key in self.attempts and self.attempts[key].live:
-            saved = Checkpoint(step=step, path=f"step-{step}", at_ms=self.now_ms)
-            self.told.append(CheckpointSaved(key=key, rank=0, checkpoint=saved))
+            path = f"step-{step}" + (f"-{rank}" if rank else "")
+            saved = Checkpoint(step=step, path=path, at_ms=self.now_ms, rank=rank)
+            self.told.append(CheckpointSaved(key=key, rank=rank, checkpoint=saved))
 
     def lose(self, node: str) -> None:
         """A node and all that ran there are gone."""

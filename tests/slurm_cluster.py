@@ -1,7 +1,8 @@
 """A real Slurm cluster for tests: several slurmd on this machine, on ports and in a directory of their own.
 
 Every daemon is started in the foreground as a child, and ended by its pid. GPUs are character devices (aliases of
-/dev/null), so that Slurm sets CUDA_VISIBLE_DEVICES. Needs root, and the Debian packages `slurm-wlm` and `munge`.
+/dev/null), so that Slurm sets CUDA_VISIBLE_DEVICES. Needs root, and the Debian packages `slurm-wlm` and `munge`; for REST
+also `slurmrestd` and `slurm-wlm-jwt-plugin`.
 """
 
 import os
@@ -14,7 +15,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -71,10 +72,12 @@ Waittime=0
 MaxJobCount=100000
 DefMemPerCPU=100
 MailProg=/bin/true
+{tokens}
 {nodes}
 PartitionName=batch Nodes=n[1-{count}] Default=YES MaxTime=INFINITE State=UP
 PartitionName=half Nodes=n[1-2] MaxTime=INFINITE State=UP
 """
+TOKENS = "AuthAltTypes=auth/jwt\nAuthAltParameters=jwt_key={base}/state/jwt.key"
 NODE = (
     "NodeName={name} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs=64 Boards=1 SocketsPerBoard=2 "
     "CoresPerSocket=32 ThreadsPerCore=1 RealMemory=1000000 Gres=gpu:h100:{gpus} Feature=h100,rack{rack} State=UNKNOWN"
@@ -122,6 +125,20 @@ class SlurmCluster:
         daemon.send_signal(number)
         daemon.wait(STOP_S)
 
+    def start_rest(self) -> str:
+        """slurmrestd, as the user nobody, for it refuses to be root; its address."""
+        if not shutil.which("slurmrestd"):
+            _miss("no slurmrestd found (Debian: slurmrestd slurm-wlm-jwt-plugin)")
+        (port,) = _free_ports(1)
+        nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+        place = f"127.0.0.1:{port}"
+        # Without slurmdbd it must be kept from speaking for it. Later versions call the other one "slurmctld".
+        old = "22.05" in self.run("slurmrestd", "-V")
+        serves = ("-s", "openapi/v0.0.38" if old else "slurmctld")
+        self._spawn("slurmrestd", *nobody, "slurmrestd", "-a", "rest_auth/jwt", *serves, place)
+        until(lambda: _listens(port), what="slurmrestd to listen")
+        return f"http://{place}"
+
     def pause(self, name: str, *, resume: bool = False) -> None:
         self._daemons[name].send_signal(signal.SIGCONT if resume else signal.SIGSTOP)
 
@@ -131,7 +148,8 @@ class SlurmCluster:
 
     def up(self) -> None:
         """Start everything; returns when every node is idle."""
-        _write_key(self.base)
+        _write_key(self.base / "state" / "munge.key", 128)
+        _write_key(self.base / "state" / "jwt.key", 32)
         run = self.base / "run"
         self._spawn(
             "munged",
@@ -156,7 +174,7 @@ class SlurmCluster:
             jobs = self.run("squeue", "-h", "-o", "%A", check=False).split()
             if jobs:
                 self.run("scancel", "--full", "-s", "KILL", *jobs, check=False)
-        for name in [*self.nodes, "slurmctld", "munged"]:
+        for name in ["slurmrestd", *self.nodes, "slurmctld", "munged"]:
             if name in self._daemons:
                 self._daemons[name].send_signal(signal.SIGCONT)
                 self.kill(name, signal.SIGTERM)
@@ -164,10 +182,13 @@ class SlurmCluster:
 
     def _spawn(self, name: str, *command: str) -> None:
         log = (self.base / "log" / f"{name}.out").open("ab")
+        environ = {**os.environ, **self.environ, MARKER: str(self.base)}
+        if name == "slurmrestd":
+            environ["SLURM_JWT"] = "daemon"
         with log:
             self._daemons[name] = subprocess.Popen(
                 command,
-                env={**os.environ, **self.environ, MARKER: str(self.base)},
+                env=environ,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -180,9 +201,7 @@ def running_slurm(count: int = NODES) -> Generator[SlurmCluster]:
     """Skips where there is no Slurm, or no root; fails instead if GIGAWATT_REQUIRE_SLURM is 1."""
     why = _missing()
     if why:
-        if os.environ.get(REQUIRED) == "1":
-            pytest.fail(why)
-        pytest.skip(why)
+        _miss(why)
     base = Path(tempfile.mkdtemp(prefix="gw-slurm-"))
     cluster = SlurmCluster(base, tuple(f"n{index + 1}" for index in range(count)))
     _configure(base, cluster.nodes)
@@ -192,6 +211,17 @@ def running_slurm(count: int = NODES) -> Generator[SlurmCluster]:
     finally:
         cluster.down()
         shutil.rmtree(base, ignore_errors=True)
+
+
+def _miss(why: str) -> NoReturn:
+    if os.environ.get(REQUIRED) == "1":
+        pytest.fail(why)
+    pytest.skip(why)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as sock:
+        return sock.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _missing() -> str:
@@ -218,6 +248,7 @@ def _configure(base: Path, nodes: tuple[str, ...]) -> None:
     conf = CONF.format(
         host=host,
         base=base,
+        tokens=TOKENS.format(base=base) if shutil.which("slurmrestd") else "",
         ctld_port=ports[0],
         nodes="\n".join(lines),
         count=len(nodes),
@@ -232,10 +263,9 @@ def _configure(base: Path, nodes: tuple[str, ...]) -> None:
     )
 
 
-def _write_key(base: Path) -> None:
-    key = base / "state" / "munge.key"
-    key.write_bytes(os.urandom(128))
-    key.chmod(0o400)
+def _write_key(path: Path, size: int) -> None:
+    path.write_bytes(os.urandom(size))
+    path.chmod(0o400)
 
 
 def _free_ports(count: int) -> list[int]:

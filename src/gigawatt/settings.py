@@ -18,6 +18,7 @@ from gigawatt.spec.units import UnitError, duration_ms
 FILES = (
     "artifacts_credentials",
     "ray_token",
+    "slurm_token",
     "slurm_topology",
     "notify_ca_file",
     "mail_password_file",
@@ -46,6 +47,7 @@ RANGES = {
     "min_run_s": (0, 1 << 31),
     "preempt_notice_s": (0, 3_600),
     "stops_max": (0, 1 << 31),
+    "grow_every_s": (0, 1 << 31),
     "orphan_s": (1, 1 << 31),
     "node_watch_s": (0, 1 << 31),
     "node_burn_s": (0, 1 << 31),
@@ -100,6 +102,22 @@ class Settings:
     ] = ""
     slurm_options: Annotated[
         str, "More options for every sbatch, as in a shell: --account=ai --qos=high."
+    ] = ""
+    slurm_rest: Annotated[
+        str,
+        "Where slurmrestd is: http://login1:6820, or unix:/run/slurmrestd.sock; empty for Slurm's commands.",
+    ] = ""
+    slurm_token: Annotated[
+        str,
+        "A file with a token of Slurm's for that, which somebody renews; empty to ask scontrol for one.",
+    ] = ""
+    slurm_users: Annotated[
+        str,
+        "Whose Slurm's jobs are: empty, all are the control plane's; same, Unix users by the names of users here;"
+        " a file, lines of tenant/user and Unix user.",
+    ] = ""
+    slurm_python: Annotated[
+        str, "The Python that supervisors run with on nodes; empty for the control plane's."
     ] = ""
     slurm_topology: Annotated[
         str, "A topology.conf or topology.yaml in place of what Slurm tells; empty for that."
@@ -176,6 +194,10 @@ class Settings:
     stops_max: Annotated[
         int, "How often one job may be stopped or moved for others; 0 is without limit."
     ] = 5
+    grow_every_s: Annotated[
+        int,
+        "How long an elastic job runs where it is before it may start again on more nodes; 0 is never.",
+    ] = 900
     keep_jobs_s: Annotated[
         int, "How long ended jobs are kept where their project says nothing; 0 is for ever."
     ] = 0

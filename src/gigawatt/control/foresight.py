@@ -5,11 +5,13 @@ ahead in a thread, and tells what came of it on the loop. It then rests several 
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from gigawatt.clock import monotonic_s, now_ms
 from gigawatt.control.cycle import State
+from gigawatt.model.calibration import Calibration
 from gigawatt.model.gang import Gang
 from gigawatt.model.job import ENDED, Job
 from gigawatt.scheduler.durations import Likeness
@@ -27,27 +29,34 @@ RESTS = (
 )
 HISTORY_MAX = 5_000  # ended jobs that a new leader learns from, the newest
 PAGE = 500
+KEEP_MS = 300_000  # at least, between times at which what was learned is kept
+
+Keep = Callable[[Calibration], Awaitable[None]]
 
 
 class Foresight:
     """`changed` after every cycle that decided; `run` beside the loop."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, now: Callable[[], int] = now_ms) -> None:
         self._state = state
+        self._now_ms = now
         self._changed = asyncio.Event()
+        self._kept_ms = 0
+        self._kept_count = -1
 
     def changed(self) -> None:
         """What waits or runs is not what it was."""
         self._changed.set()
 
-    async def run(self) -> None:
-        """Refresh whenever something has changed, until cancelled."""
+    async def run(self, keep: Keep) -> None:
+        """Refresh whenever something has changed, and now and then `keep` what was learned, until cancelled."""
         while True:
             await self._changed.wait()
             self._changed.clear()
             began_s = monotonic_s()
             await self.refresh()
             took_s = monotonic_s() - began_s
+            await self.keep(keep)
             await asyncio.sleep(max(REST_S, RESTS * took_s))
 
     async def refresh(self) -> None:
@@ -59,13 +68,23 @@ class Foresight:
         found = await asyncio.to_thread(plays.run)
         estimates.refreshed(plays, found, still=self._waits)
 
+    async def keep(self, keep: Keep) -> None:
+        """Keep what was learned, if more of it came true and the last time is long enough ago."""
+        estimates, at_ms = self._state.estimates, self._now_ms()
+        if estimates is None or at_ms - self._kept_ms < KEEP_MS:
+            return
+        count = estimates.score().count
+        if count != self._kept_count:
+            self._kept_ms, self._kept_count = at_ms, count
+            await keep(estimates.scores.kept(now_ms=at_ms))
+
     def newest(self, gang: str) -> Estimate | None:
         """The last that was said of a gang that waits, and of which the time has not passed."""
         estimates = self._state.estimates
         found = estimates.newest(gang) if estimates else None
         if found is None:
             return None
-        at_ms = now_ms()
+        at_ms = self._now_ms()
         return Estimate(p50_ms=max(found.p50_ms, at_ms), p90_ms=max(found.p90_ms, at_ms))
 
     async def of(self, gang: str) -> Estimate | None:
@@ -83,17 +102,20 @@ class Foresight:
         return None if ahead_ms is None else estimates.estimate(plays, ahead_ms)
 
     async def sooner(self, id: str) -> CheapestChange | None:
-        """A change with which a job that waits would start well before it does without; None where there is none."""
+        """A change with which a job that waits would start well before it does without; None where there is none.
+
+        It is dated for one that is taken back and submitted again, so at the end of the line.
+        """
         estimates, job = self._state.estimates, self._state.world.jobs.get(id)
         like = estimates.outlook.like(id) if estimates else None
         if estimates is None or job is None or like is None or not self._waits(id):
             return None
-        gang = job.gang()
+        gang, at_ms = job.gang(), self._now_ms()
         tried = candidates(
-            gang,
+            replace(gang, queued_ms=at_ms),
             self._state.policy,
             kinds=self._snapshot().nodes.gpu_kinds,
-            likely_ms=estimates.likely_ms(id, now_ms()),
+            likely_ms=estimates.likely_ms(id, at_ms),
         )
         present_ms, plays = await self._play(estimates, gang, like)
         if present_ms is None or not tried:
@@ -102,7 +124,9 @@ class Foresight:
         if better is None:
             return None
         change = better[0].change
-        start_ms = estimates.estimate(plays, better[1]).p90_ms
+        start_ms = estimates.surely_ms(plays, better[1])
+        if start_ms >= estimates.estimate(plays, present_ms).p50_ms:
+            return None
         return CheapestChange(
             field=change.field, before=change.before, after=change.after, start=_date(start_ms)
         )
@@ -110,7 +134,7 @@ class Foresight:
     def likely_ms(self, gang: str) -> int:
         """What nine tenths of gangs alike take at most; 0 where nothing is known of them."""
         estimates = self._state.estimates
-        return estimates.likely_ms(gang, now_ms()) if estimates else 0
+        return estimates.likely_ms(gang, self._now_ms()) if estimates else 0
 
     @property
     def score(self) -> Score:
@@ -137,7 +161,7 @@ class Foresight:
     def _snapshot(self) -> Snapshot:
         state = self._state
         return state.encoder.snapshot(
-            now_ms(),
+            self._now_ms(),
             resume=state.resume,
             hold=state.hold,
             dated=state.policy.dated,

@@ -18,7 +18,8 @@ from gigawatt.control.intake import Intake
 from gigawatt.control.recorder import Recorder
 from gigawatt.control.watch import Watchers
 from gigawatt.engine.base import Engine
-from gigawatt.model.change import Entity
+from gigawatt.model.calibration import CALIBRATION_ID, Calibration
+from gigawatt.model.change import Batch, Entity
 from gigawatt.model.command import Command
 from gigawatt.model.event import Event
 from gigawatt.model.observation import Observation
@@ -264,11 +265,16 @@ class Leader:
                 log.warning("the lease was not renewed: the store has no room")
 
     async def _foresee(self) -> None:
-        """Learn from what has ended before this leader, then keep estimates up."""
+        """Learn from what has ended before this leader and what the last one learned, then keep estimates up."""
         ended = await self._patiently(lambda: history(self._store))
-        self.state.estimates = Estimates.of(self.state.world, ended)
+        kept = await self._patiently(lambda: self._store.read(Calibration, CALIBRATION_ID))
+        self.state.estimates = Estimates.of(self.state.world, ended, kept)
         self.foresight.changed()
-        await self.foresight.run()
+        await self.foresight.run(self._keep)
+
+    async def _keep(self, calibration: Calibration) -> None:
+        batch = Batch(puts=[calibration])
+        await self._patiently(lambda: self._store.commit(batch, epoch=self.epoch, now_ms=now_ms()))
 
     async def _guard(self, coroutine: Any) -> None:
         """A task of the leader that ends, ends the leader: it must not limp on."""

@@ -122,7 +122,9 @@ class Attempt:
     ready: bool = False  # replicas: readiness was seen
     port: int = 0  # replicas: where rank 0 serves
     places: tuple[int, ...] = ()  # of a stacked gang, how many each node holds; () is one each
-    stopped_for: str = ""  # what a plan stopped it for: a gang's id, or "another tenant"
+    stopped_for: str = (
+        ""  # what a plan stopped it for: a gang's id (its own: to grow), or "another tenant"
+    )
     notice_ms: int = 0  # from then to its first signal
     spares: tuple[Spare, ...] = ()  # held beside its nodes
 
@@ -134,6 +136,7 @@ class Attempt:
     step_ms: int = 0  # the median step of its ranks, as far as they report steps
     last_step: int | None = None  # where it hung
     blamed: tuple[str, ...] = ()  # nodes that its failure is laid to; sorted
+    grow_asked_ms: int = 0  # when it was last asked for a checkpoint so as to grow
 
     def rank(self, number: int) -> RankStatus:
         return self.ranks[number]

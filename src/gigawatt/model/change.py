@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from gigawatt.model.array import JobArray
 from gigawatt.model.artifact import AliasMove, Artifact, ModelCard, ModelName, ModelVersion
+from gigawatt.model.calibration import Calibration
 from gigawatt.model.endpoint import Endpoint, Replica
 from gigawatt.model.environment import Environment
 from gigawatt.model.event import Event
@@ -50,12 +51,13 @@ Entity = (
     | RemovedJob
     | ProjectUse
     | Feed
+    | Reservation
     | TokenUse
     | TokenSpool
-    | Reservation
+    | Calibration
 )
 
-# What never changes, or is put whole each time, so the store alone has it.
+# What never changes, or is put whole and no decision asks for, so the store alone has it.
 Fixed = (
     Artifact
     | ModelVersion
@@ -66,6 +68,7 @@ Fixed = (
     | Fire
     | VolumeVersion
     | TokenUse
+    | Calibration
 )
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from gigawatt.model.plan import Lapse, Plan
+from gigawatt.model.plan import Growth, Lapse, Plan
 from gigawatt.model.reason import Reason
 
 
@@ -51,3 +51,4 @@ class Decision:
     hold: Hold | None = None  # of a policy that dates one
     plans: tuple[Plan, ...] = ()  # made in this cycle, in the order of the line
     lapses: tuple[Lapse, ...] = ()  # claims of earlier cycles that hold no longer, by gang
+    growth: Growth | None = None  # at most one a cycle

@@ -31,6 +31,8 @@ KINDS: dict[str, str] = {
     "job.planned": "Gangs stop or move so that a job can start; what they free is kept for it.",
     "job.spares": "Spares take the places of nodes on which a job failed.",
     "job.plan_lapsed": "Nothing is kept for a job any more; the message says why.",
+    "job.grow_asked": "An elastic job was asked for a checkpoint, so as to go on with more nodes.",
+    "job.grows": "An elastic job stops at a checkpoint to go on with more nodes.",
     "job.preempted": "A job stops for another gang; `data.for` says which.",
     "job.checkpoint": "A job has a newer valid checkpoint.",
     "job.checkpoints_removed": "Checkpoints of a job were removed, as it keeps only some.",

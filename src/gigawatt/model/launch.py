@@ -49,6 +49,7 @@ class Launch:
         default=(), repr=False
     )  # given to ranks, shown nowhere
     terminal: bool = False  # each rank has one
+    user: str = ""  # who asked for it, as the tenant names them
     log_bytes_max: int = 0  # kept for each rank; 0 for the engine's default
 
 

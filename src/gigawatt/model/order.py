@@ -1,4 +1,6 @@
-"""What callers ask of templates, schedules, notifications, reservations, power and allowances, and what gateways tell."""
+"""What callers ask of templates, schedules, notifications, reservations, the power tree and allowances, and what couriers and
+gateways tell.
+"""
 
 from dataclasses import dataclass
 
@@ -134,6 +136,21 @@ class RemoveFeed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MakeReservation:
+    """As it is to be, beside its nodes with those of `parts` of the site."""
+
+    reservation: Reservation
+    parts: tuple[Supply, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndReservation:
+    name: str
+    by: str
+    if_version: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CountTokens:
     """The rows of a gateway's spool that have changed since its last report that was taken in."""
 
@@ -152,21 +169,6 @@ class SetAllowance:
     by: str
     key: str = ""
     project: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MakeReservation:
-    """As it is to be, beside its nodes with those of `parts` of the site."""
-
-    reservation: Reservation
-    parts: tuple[Supply, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EndReservation:
-    name: str
-    by: str
-    if_version: int = 0
 
 
 Order = (

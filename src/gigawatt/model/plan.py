@@ -63,6 +63,19 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Growth:
+    """An elastic gang that may go on with more nodes: `claim` is the whole of its next placement, its own nodes included.
+
+    `saved` says that it has just saved its work, so that a restart costs none; else it is to be asked for that.
+    """
+
+    gang: str
+    attempt: int
+    saved: bool
+    claim: Claim
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Lapse:
     """A claim that holds no longer, although its owner has not started."""
 

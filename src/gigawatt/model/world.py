@@ -52,8 +52,8 @@ _TABLES: dict[type, str] = {
     Delivery: "deliveries",
     ProjectUse: "uses",
     Feed: "feeds",
-    TokenSpool: "spools",
     Reservation: "reservations",
+    TokenSpool: "spools",
 }
 
 RECENT_MAX = 10_000  # removals and uses that requests under way may not know of yet
@@ -115,8 +115,8 @@ class World:
     used_ms: OrderedDict[str, int] = field(default_factory=OrderedDict[str, int])
     uses: dict[str, ProjectUse] = field(default_factory=dict[str, ProjectUse])
     feeds: dict[str, Feed] = field(default_factory=dict[str, Feed])
-    spools: dict[str, TokenSpool] = field(default_factory=dict[str, TokenSpool])
     reservations: dict[str, Reservation] = field(default_factory=dict[str, Reservation])
+    spools: dict[str, TokenSpool] = field(default_factory=dict[str, TokenSpool])
     trials: OrderedDict[str, Trials] = field(default_factory=OrderedDict[str, Trials])
     paces: dict[str, Pace] = field(default_factory=dict[str, Pace])  # by job
     marked: dict[str, None] = field(default_factory=dict[str, None])  # nodes with marks

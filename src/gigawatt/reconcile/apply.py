@@ -83,6 +83,7 @@ from gigawatt.reconcile import (
     endpoints,
     entitlements,
     environments,
+    growth,
     hangs,
     jobs,
     models,
@@ -257,6 +258,8 @@ def decision(turn: Turn, decided: Decision) -> None:
         attempts.start(turn, owner, start)
     for plan in decided.plans:
         plans.carry_out(turn, plan)
+    if decided.growth is not None:
+        growth.carry_out(turn, decided.growth)
 
 
 def _key_revoked(turn: Turn, asked: RevokeKey) -> ApiKey:

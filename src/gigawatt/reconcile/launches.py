@@ -63,6 +63,7 @@ def job_launch(job: Job, attempt: Attempt, *, world: World, site: Site) -> Launc
         resume_must=spec.origin is not None,
         grace_s=spec.grace_s,
         terminal=spec.terminal,
+        user=job.submitted_by,
     )
 
 
@@ -88,6 +89,7 @@ def replica_launch(
         model_path=spec.model_path,
         grace_s=spec.grace_s,
         readiness=spec.readiness,
+        user=endpoint.created_by,
     )
 
 

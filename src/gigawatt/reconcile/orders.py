@@ -60,7 +60,7 @@ def order(turn: Turn, asked: Order) -> Entity:  # noqa: C901, PLR0911, PLR0912 -
             return notifications.record(turn, asked)
         case SetFeed() | RemoveFeed():
             return feeds.command(turn, asked)
-        case CountTokens() | SetAllowance():
-            return tokens.command(turn, asked)
         case MakeReservation() | EndReservation():
             return reservations.command(turn, asked)
+        case CountTokens() | SetAllowance():
+            return tokens.command(turn, asked)

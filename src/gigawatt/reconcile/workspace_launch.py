@@ -35,6 +35,7 @@ def workspace_launch(workspace: Workspace, attempt: Attempt, *, world: World) ->
         volumes=spec.volumes,
         grace_s=spec.grace_s,
         readiness=spec.readiness,
+        user=workspace.created_by,
     )
 
 

@@ -12,8 +12,21 @@ from gigawatt.model.quota import UNSET
 from gigawatt.model.resources import KINDS
 from gigawatt.scheduler.running import RunningColumns
 from gigawatt.scheduler.share import Shares
-from gigawatt.scheduler.snapshot import GPU, NONE, Amounts, Flags, Rows
+from gigawatt.scheduler.snapshot import GPU, NONE, Amounts, Flags, GangColumns, Rows
 from gigawatt.scheduler.vectors import Vectors
+
+
+def rows_of(shares: Shares, gangs: GangColumns) -> Rows:
+    """For each gang the row of its project in the tree."""
+    row = {name: place for place, name in enumerate(shares.ids)}
+    tenants, projects = gangs.tenant_G.tolist(), gangs.project_G.tolist()
+    return np.array(
+        [
+            row.get(f"{gangs.tenants[tenant]}/{gangs.projects[project]}", NONE)
+            for tenant, project in zip(tenants, projects, strict=True)
+        ],
+        dtype=np.intp,
+    )
 
 
 class Books:
@@ -23,15 +36,7 @@ class Books:
         self._shares = shares
         self._ending_R = ending_R
         gangs = running.gangs
-        row = {name: place for place, name in enumerate(shares.ids)}
-        tenants, projects = gangs.tenant_G.tolist(), gangs.project_G.tolist()
-        self.node_R: Rows = np.array(
-            [
-                row.get(f"{gangs.tenants[tenant]}/{gangs.projects[project]}", NONE)
-                for tenant, project in zip(tenants, projects, strict=True)
-            ],
-            dtype=np.intp,
-        )
+        self.node_R = rows_of(shares, gangs)
         self._nodes = sorted(set(self.node_R.tolist()) - {NONE})
         places_R = np.bincount(
             running.owner_M, weights=running.places_M, minlength=len(gangs.ids)

@@ -13,6 +13,7 @@ import numpy as np
 
 from gigawatt.model.decision import Decision, Wait
 from gigawatt.scheduler.fair import FairLine
+from gigawatt.scheduler.growth import Grown, grown
 from gigawatt.scheduler.index import Memo
 from gigawatt.scheduler.levels import levels
 from gigawatt.scheduler.policy import Line, Order, Policy
@@ -37,6 +38,7 @@ class Finished:
     def started(self) -> Decision:
         """The decision without its waits."""
         turn, in_turn = self.turn, self.line.tolist()
+        larger = grown(turn)
         return Decision(
             starts=tuple([turn.starts[row] for row in in_turn if row in turn.starts])
             if turn.starts
@@ -44,12 +46,13 @@ class Finished:
             waits=(),
             steps=turn.steps,
             resume=turn.resume,
-            again_ms=_again_ms(turn),
+            again_ms=_again_ms(turn, larger),
             hold=turn.hold,
             plans=tuple([turn.plans[row] for row in in_turn if row in turn.plans])
             if turn.plans
             else (),
             lapses=turn.claims.lapses,
+            growth=larger.growth,
         )
 
     def waits(self) -> tuple[Wait, ...]:
@@ -112,7 +115,7 @@ def visiting_order(line: Rows, snapshot: Snapshot, policy: Policy) -> Rows:
     return np.concatenate([line[:head], line[place:], line[head:place]])
 
 
-def _again_ms(turn: Round) -> int:
+def _again_ms(turn: Round, larger: Grown) -> int:
     """Now if work is left; else when a window of a waiting gang opens, or a hold that is awaited begins.
 
     0 if only a change can start anything.
@@ -121,7 +124,7 @@ def _again_ms(turn: Round) -> int:
     if turn.resume:
         return now_ms
     times = [start for windows in turn.snapshot.gangs.window_lists for start, _ in windows]
-    times += turn.wakes()
+    times += [*turn.wakes(), *larger.wakes]
     if turn.reserved is not None:
         times += turn.reserved.ends()
     if turn.hold is not None and turn.policy.line is Line.EASY_DATED:

@@ -18,6 +18,7 @@ from gigawatt.model.world import World
 from gigawatt.scheduler.cold import cold_gangs, cold_nodes
 from gigawatt.scheduler.encode_apart import ApartRows, cold_apart
 from gigawatt.scheduler.encode_gangs import GangRows
+from gigawatt.scheduler.encode_growing import GrowingRows, cold_growing
 from gigawatt.scheduler.encode_kinds import KindRows, cold_kinds
 from gigawatt.scheduler.encode_nodes import NodeRows
 from gigawatt.scheduler.encode_power import PowerRows, cold_power
@@ -44,6 +45,7 @@ class Encoder:
         self._power = PowerRows()
         self._apart = ApartRows()
         self._reserved = ReservedRows()
+        self._growing = GrowingRows()
         self._running = RunningRows() if plans else None
 
     @property
@@ -73,6 +75,7 @@ class Encoder:
                 if self._running is not None:
                     self._running.put_node(entity)
                 self._power.put_node(entity)
+                self._growing.put_node(entity)
                 return self._nodes.put(entity)
             case Job() | Replica() | Workspace():
                 held, now = self._nodes.held(entity.id), footprint(entity)
@@ -85,6 +88,7 @@ class Encoder:
                 if self._running is not None:
                     self._running.put(entity)
                 moved |= self._claims.put(entity)
+                moved |= self._growing.put(entity)
                 self._apart.put(entity)
                 return self._gangs.put(entity.id, waiting(entity)) or moved
             case Tenant() | Project():
@@ -104,6 +108,7 @@ class Encoder:
         """The node is no longer part of the cluster."""
         self._nodes.remove(node)
         self._power.remove_node(node)
+        self._growing.remove_node(node)
         if self._running is not None:
             self._running.remove_node(node)
 
@@ -142,6 +147,7 @@ class Encoder:
             power=self._power.columns(nodes),
             apart=self._apart.columns(nodes.ids, always=labels),
             reserved=self._reserved.columns(nodes.ids),
+            growing=self._growing.columns(nodes.ids),
         )
 
 
@@ -177,5 +183,6 @@ def encode_cold(
         claims=cold_claims(work, nodes.ids),
         apart=cold_apart(work, nodes.ids),
         reserved=cold_reserved(world.reservations.values(), nodes.ids),
+        growing=cold_growing(work, world.nodes.values(), nodes.ids),
         power=cold_power(world.feeds, world.nodes.values(), (use for _, use in held), nodes),
     )

@@ -1,6 +1,6 @@
 """The running side of the encoder: gangs that hold nodes with their parts, and claims."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -137,14 +137,18 @@ class ClaimRows:
 
 
 def cold_running(
-    work: Iterable[Work], nodes: Iterable[Node], ids: tuple[str, ...]
+    work: Iterable[Work],
+    nodes: Iterable[Node],
+    ids: tuple[str, ...],
+    *,
+    of: Callable[[Work], RunningGang | None] = running,
 ) -> RunningColumns:
-    """Columns of all that runs, from scratch."""
+    """Columns of all that runs, or of what else `of` finds, from scratch."""
     rows = {node: row for row, node in enumerate(ids)}
     places = {
         node.id: {gpu.uuid: index for index, gpu in enumerate(node.report.gpus)} for node in nodes
     }
-    found = [each for each in map(running, work) if each is not None]
+    found = [each for each in map(of, work) if each is not None]
     gangs = sorted(found, key=lambda each: each.gang.id)
     parts = [running_parts(each, rows, places) for each in gangs]
     return RunningColumns(

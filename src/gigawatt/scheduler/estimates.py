@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from math import exp, log
 
+from gigawatt.model.calibration import Calibration
 from gigawatt.model.change import Entity
 from gigawatt.model.endpoint import Replica
 from gigawatt.model.gang import Gang
@@ -58,17 +59,20 @@ class Plays:
 class Estimates:
     """What a leader keeps of them. It is told of every change; when to refresh them is its caller's business."""
 
-    def __init__(self, outlook: Outlook | None = None) -> None:
+    def __init__(self, outlook: Outlook | None = None, kept: Calibration | None = None) -> None:
         self.outlook = outlook or Outlook()
-        self.scores = Scores()
+        self.scores = Scores.of(kept) if kept else Scores()
         self._newest: dict[str, Estimate] = {}
         self._untold: set[str] = set()
         self._refreshes = 0
 
     @classmethod
-    def of(cls, world: World, ended: Iterable[Job]) -> "Estimates":
-        """Those of a leader with this world, which learns from jobs that ended before, oldest first."""
-        return cls(Outlook.of(world, ended))
+    def of(cls, world: World, ended: Iterable[Job], kept: Calibration | None = None) -> "Estimates":
+        """Those of a leader with this world, which learns from jobs that ended before, oldest first.
+
+        It goes on from what an earlier one `kept` of how its estimates came true.
+        """
+        return cls(Outlook.of(world, ended), kept)
 
     def apply(self, entity: Entity, *, now_ms: int) -> None:
         """Take in what was put into the world."""
@@ -121,6 +125,10 @@ class Estimates:
     def estimate(self, plays: Plays, ahead_ms: int) -> Estimate:
         """Of what plays said, without its being kept."""
         return self.scores.estimate(ahead_ms, now_ms=plays.now_ms)
+
+    def surely_ms(self, plays: Plays, ahead_ms: int) -> int:
+        """By when it starts all but for sure."""
+        return self.scores.surely_ms(ahead_ms, now_ms=plays.now_ms)
 
     def score(self) -> Score:
         return self.scores.score()

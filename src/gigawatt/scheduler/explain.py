@@ -44,7 +44,7 @@ Value = int | float | str | tuple[str, ...]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheapestChange:
     """`field` of the job file from `before` to `after`, in its own unit: cores, GPUs, bytes, nodes, seconds, a level,
-    kinds. `start` is now, or when it starts nine times of ten.
+    kinds. `start` is now, or when it starts all but for sure.
     """
 
     field: str

@@ -20,10 +20,9 @@ from gigawatt.scheduler.power import Power
 from gigawatt.scheduler.prospects import Prospects, Turn
 from gigawatt.scheduler.reclaim import Reclaim
 from gigawatt.scheduler.released import copied, released
-from gigawatt.scheduler.reserved import project_at
 from gigawatt.scheduler.rights import Claimant, Consolidate, Preempt, Right, beyond, protected
 from gigawatt.scheduler.room import Room
-from gigawatt.scheduler.running import RunningColumns
+from gigawatt.scheduler.running import RunningColumns, kind_of
 from gigawatt.scheduler.snapshot import (
     CPU,
     GPU,
@@ -217,20 +216,12 @@ class Planner:
         gangs, turn = self._running.gangs, self._turn
         ask = ask_at(gangs, gang)
         if turn.shares is not None and turn.shares.bounds_kinds:
-            ask = replace(ask, kinds=self._kind_of(gang))
+            ask = replace(ask, kinds=kind_of(self._running, turn.snapshot.nodes, gang))
         if turn.apart is not None:
             ask = replace(ask, wear=turn.apart.wearing(gangs.ids[gang]))
         if turn.reserved is not None:
-            bar = turn.reserved.bar(project_at(gangs, gang), int(gangs.duration_ms_G[gang]))
-            ask = replace(ask, reserved=bar)
+            ask = turn.reserved.told(ask, gangs, gang)
         return ask
-
-    def _kind_of(self, gang: int) -> tuple[str, ...]:
-        """The kind of GPU that it has: moving to another could be beyond a limit."""
-        running, nodes = self._running, self._turn.snapshot.nodes
-        rows = running.node_M[running.first_R[gang] : running.first_R[gang + 1]]
-        codes: list[int] = np.unique(nodes.gpu_kind_N[rows[rows != NONE]]).tolist()
-        return tuple([nodes.gpu_kinds[code] for code in codes if code != NONE][:1])
 
     def _moves(
         self, left: Room, gone_R: Flags, power: Power | None

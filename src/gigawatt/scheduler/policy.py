@@ -19,6 +19,7 @@ MOVE_LOST_MS = 300_000
 STOPS_MAX = 5
 PLANS_MAX = 8
 MOVES_MAX = 32
+GROW_EVERY_MS = 900_000
 LEVELS_MS = (8 * 3_600_000, 72 * 3_600_000)
 
 
@@ -85,6 +86,9 @@ class Policy:
         False  # a gang may stop one of a level further back, of its project or of who borrows
     )
     reclaim: bool = False  # who stays within a quota may stop those who use more than theirs
+    grow_every_ms: int = (
+        GROW_EVERY_MS  # between starts of an elastic gang so as to grow; 0 is never
+    )
 
     def __post_init__(self) -> None:
         assert self.steps_max >= 1, "a cycle that may do no work would never end"

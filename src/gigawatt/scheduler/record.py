@@ -53,6 +53,9 @@ def dump(snapshot: Snapshot, policy: Policy) -> bytes:
     if snapshot.running is not None:
         header["running"] = _apart("running", snapshot.running, arrays)
         header["runners"] = _apart("runners", snapshot.running.gangs, arrays)
+    if snapshot.growing is not None:
+        header["growing"] = _apart("growing", snapshot.growing, arrays)
+        header["growers"] = _apart("growers", snapshot.growing.gangs, arrays)
     if snapshot.claims is not None:
         header["claims"] = _apart("claims", snapshot.claims, arrays)
     if snapshot.power is not None:
@@ -94,7 +97,8 @@ def load(recorded: bytes) -> tuple[Snapshot, Policy]:
             if header["shares"]
             else None,
             kinds=KindColumns(**_together("kinds", header, arrays)) if "kinds" in header else None,
-            running=_running(header, arrays),
+            running=_running("running", "runners", header, arrays),
+            growing=_running("growing", "growers", header, arrays),
             claims=ClaimColumns(**_together("claims", header, arrays))
             if "claims" in header
             else None,
@@ -120,11 +124,13 @@ def decision_sha256(decision: Decision) -> str:
     return hashlib.sha256(decision_bytes(decision)).hexdigest()
 
 
-def _running(header: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> RunningColumns | None:
-    if "running" not in header:
+def _running(
+    part: str, gangs_part: str, header: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]
+) -> RunningColumns | None:
+    if part not in header:
         return None
-    gangs = GangColumns(**_together("runners", header, arrays))
-    return RunningColumns(gangs=gangs, **_together("running", header, arrays))
+    gangs = GangColumns(**_together(gangs_part, header, arrays))
+    return RunningColumns(gangs=gangs, **_together(part, header, arrays))
 
 
 def _apart(

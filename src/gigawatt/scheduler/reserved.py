@@ -68,6 +68,11 @@ class Reserved:
             self._by_kind[key] = self._code(tuple(found))
         return self._by_kind[key]
 
+    def told(self, ask: Ask, gangs: GangColumns, row: int) -> Ask:
+        """The ask of a gang that runs, if it were to start anew."""
+        bar = self.bar(project_at(gangs, row), int(gangs.duration_ms_G[row]))
+        return replace(ask, reserved=bar)
+
     def barred_N(self, code: int) -> Flags:
         """The nodes of a set of reservations, NONE for none. Not to be written to."""
         if code not in self._barred:

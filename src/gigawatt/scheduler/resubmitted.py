@@ -9,6 +9,7 @@ from gigawatt.model.node import TOPOLOGY_LEVELS
 from gigawatt.scheduler.decide import finish
 from gigawatt.scheduler.policy import Policy
 from gigawatt.scheduler.snapshot import CPU, GPU, MEMORY, NONE, GangColumns, Snapshot
+from gigawatt.scheduler.terms import terms_of
 
 AMOUNTS = {"gang.gpus": (GPU, 1000), "gang.cpus": (CPU, 1000), "gang.memory": (MEMORY, 1)}
 TERMS = frozenset({"gang.apart", "gang.spread", "gang.segment"})  # these are taken at their word
@@ -32,13 +33,12 @@ def _changed(gangs: GangColumns, row: int, field: str, value: Any) -> GangColumn
         per_node_GK[row, kind] = round(value * unit)
         return replace(gangs, per_node_GK=per_node_GK)
     match field:
-        case "gang.nodes":
-            least_G = _set(gangs.nodes_min_G, row, value)
-            return replace(
-                gangs, nodes_min_G=least_G, nodes_max_G=_set(gangs.nodes_max_G, row, value)
-            )
-        case "gang.nodes.min":
-            return replace(gangs, nodes_min_G=_set(gangs.nodes_min_G, row, value))
+        case "gang.nodes" | "gang.nodes.min":
+            held = terms_of(gangs.term_lists[int(gangs.terms_G[row])]).held_nodes(value)
+            gangs = replace(gangs, nodes_min_G=_set(gangs.nodes_min_G, row, held))
+            if field == "gang.nodes.min":
+                return gangs
+            return replace(gangs, nodes_max_G=_set(gangs.nodes_max_G, row, held))
         case "timeout":
             return replace(gangs, duration_ms_G=_set(gangs.duration_ms_G, row, 1000 * value))
         case "gang.same":

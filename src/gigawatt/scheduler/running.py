@@ -14,7 +14,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from gigawatt.model.gang import GangKind
-from gigawatt.scheduler.snapshot import Amounts, Codes, Column, Flags, GangColumns, Small
+from gigawatt.scheduler.snapshot import (
+    NONE,
+    Amounts,
+    Codes,
+    Column,
+    Flags,
+    GangColumns,
+    NodeColumns,
+    Small,
+)
 
 UNKNOWN_DEVICES = -1  # it has devices there, and which they are cannot be told
 GANG_KINDS = tuple(GangKind)
@@ -32,6 +41,10 @@ class RunningColumns:
     stops_R: Codes  # how often a plan has stopped it
     stoppable_R: Flags  # not where it is being stopped already
     kind_R: Small  # index into GANG_KINDS
+    start_ms_R: (
+        Amounts  # from its placement to its first step, or to its ranks' start; 0 is not known
+    )
+    asked_ms_R: Amounts  # when it was last asked to save so as to grow; 0 is never
     first_R: Amounts
     node_M: Codes
     places_M: Codes
@@ -70,6 +83,8 @@ RUNNING_NUMBERS = {
     "stops_R": Column(dtype=np.int32),
     "stoppable_R": Column(dtype=np.bool_),
     "kind_R": Column(dtype=np.uint8),
+    "start_ms_R": Column(dtype=np.int64),
+    "asked_ms_R": Column(dtype=np.int64),
 }
 CLAIM_NUMBERS = {
     "per_node_CK": Column(dtype=np.int64, width=3),
@@ -86,6 +101,13 @@ PARTS = {
     "places_M": Column(dtype=np.int32),
     "devices_M": Column(dtype=np.int64),
 }
+
+
+def kind_of(running: RunningColumns, nodes: NodeColumns, row: int) -> tuple[str, ...]:
+    """The kind of GPU that a gang has: on nodes of another it could be beyond a limit."""
+    rows = running.node_M[running.first_R[row] : running.first_R[row + 1]]
+    codes: list[int] = np.unique(nodes.gpu_kind_N[rows[rows != NONE]]).tolist()
+    return tuple([nodes.gpu_kinds[code] for code in codes if code != NONE][:1])
 
 
 def owners(first: Amounts) -> Codes:

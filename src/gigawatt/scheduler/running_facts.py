@@ -4,7 +4,7 @@ The incremental and the cold encoder both read the world through these functions
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gigawatt.model.attempt import AttemptPhase
 from gigawatt.model.endpoint import Replica
@@ -13,10 +13,12 @@ from gigawatt.model.job import Job
 from gigawatt.model.plan import Claim
 from gigawatt.model.work import Work
 from gigawatt.scheduler.facts import Footprint, devices_of, footprint, waiting
-from gigawatt.scheduler.running import GANG_KINDS, UNKNOWN_DEVICES
+from gigawatt.scheduler.running import GANG_KINDS, RUNNING_NUMBERS, UNKNOWN_DEVICES
 from gigawatt.scheduler.snapshot import DEVICE_BITS, NEVER_MS, NONE
 
 STOPPABLE = frozenset({AttemptPhase.PLACED, AttemptPhase.STARTING, AttemptPhase.RUNNING})
+LOST = frozenset({"node_down", "lost"})
+SAVED = list(RUNNING_NUMBERS).index("saved_ms_R")
 REPLICA_GRACE_MS = 10_000  # an endpoint's own is not known here; it only dates what is told
 
 Places = Mapping[str, Mapping[str, int]]  # by node: the place of each of its devices, by uuid
@@ -55,11 +57,30 @@ def running(work: Work) -> RunningGang | None:
         attempt.placed_ms,
         saved_ms,
         REPLICA_GRACE_MS if isinstance(work, Replica) else work.spec.grace_s * 1000,
-        sum(1 for each in work.attempts if each.stopped_for),
+        sum(1 for each in work.attempts if each.stopped_for not in {"", work.id}),
         attempt.phase in STOPPABLE,
         GANG_KINDS.index(gang.kind),
+        (attempt.first_step_ms or attempt.running_ms or attempt.placed_ms) - attempt.placed_ms,
+        attempt.grow_asked_ms,
     )
     return RunningGang(gang=gang, held=held, numbers=numbers)
+
+
+def growing(work: Work) -> RunningGang | None:
+    """The same of a job that runs on fewer nodes than it takes, and has shown that it saves; None of any other."""
+    attempt = work.attempt
+    if not isinstance(work, Job) or attempt is None or attempt.phase is not AttemptPhase.RUNNING:
+        return None
+    if len(attempt.nodes) >= work.spec.shape.nodes_max or attempt.places or not work.checkpoint:
+        return None
+    runs = running(work)
+    if runs is None:
+        return None
+    numbers = list(runs.numbers)
+    if not _whole(work, attempt.n):
+        numbers[SAVED] = attempt.running_ms or attempt.placed_ms
+    avoid = tuple(node for node in runs.gang.avoid_nodes if not _was_lost(work, node))
+    return replace(runs, gang=replace(runs.gang, avoid_nodes=avoid), numbers=tuple(numbers))
 
 
 def kept(work: Work) -> Kept | None:
@@ -110,4 +131,26 @@ def claim_numbers(kept: Kept) -> tuple[Sequence[int] | int, ...]:
         claim.stopped,
         claim.moved,
         claim.spares,
+    )
+
+
+def _whole(job: Job, attempt: int) -> bool:
+    """Whether all ranks that reported a part of the attempt's step before its newest have reported one of that too."""
+    steps: dict[int, set[int]] = {}
+    for each in job.history:
+        if each.attempt == attempt:
+            steps.setdefault(each.step, set()).add(each.rank)
+    ranks = list(steps.values())[-2:]
+    return not ranks or ranks[0] <= ranks[-1]
+
+
+def _was_lost(job: Job, node: str) -> bool:
+    """Whether nothing speaks against a node but that it was lost once: back in use, it may be had again."""
+    blames = [each for each in job.attempts if node in each.blamed]
+    lost = [fact for each in blames for fact in each.evidence if fact.node == node]
+    return (
+        len(blames) == 1
+        and node not in job.avoids
+        and bool(lost)
+        and all(fact.what in LOST for fact in lost)
     )

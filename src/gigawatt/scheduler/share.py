@@ -157,6 +157,14 @@ class Shares:
         """Whether its limits leave room for so much more."""
         return self._exceeded(node, need) is None
 
+    def lends(self, node: int, need: Vector) -> bool:
+        """Whether somebody, the project or one that it is part of, would use more than a quota by so much more."""
+        return any(
+            more and quota != UNSET and used + more > quota
+            for at in self.chain(node)
+            for used, more, quota in zip(self.used[at], need, self.quotas[at], strict=True)
+        )
+
     def cut(self, node: int, ask: Ask) -> Ask:
         """An elastic ask with no more nodes than the limits leave."""
         if ask.nodes_max == ask.nodes_min:

@@ -215,6 +215,7 @@ class Snapshot:
     power: PowerColumns | None = None  # None without a power tree
     apart: ApartColumns | None = None  # None where no gang keeps apart
     reserved: ReservedColumns | None = None  # None where nothing is set aside
+    growing: "RunningColumns | None" = None  # those that may grow; None where there are none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

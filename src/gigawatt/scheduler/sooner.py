@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from gigawatt.model.gang import Gang
+from gigawatt.model.gang import Gang, Shape
 from gigawatt.scheduler.explain import CheapestChange
 from gigawatt.scheduler.policy import Order, Policy
 from gigawatt.scheduler.snapshot import DEVICE_MILLI
@@ -63,13 +63,18 @@ def _changes(
         more = (*shape.gpu_kinds, *others)
         change = CheapestChange(field="gang.gpu_kinds", before=shape.gpu_kinds, after=more)
         yield Candidate(change=change, gang=replace(gang, shape=replace(shape, gpu_kinds=more)))
-    if shape.nodes_min > 1:
+    if shape.nodes_min > 1 and not _breaks(shape):
         yield _fewer_nodes(gang)
     devices = shape.per_node.milli_gpu // DEVICE_MILLI
     if devices > 1 and devices % 2 == 0 and shape.ranks_per_node in {1, devices // 2}:
         half = replace(shape.per_node, milli_gpu=devices // 2 * DEVICE_MILLI)
         change = CheapestChange(field="gang.gpus", before=devices, after=devices // 2)
         yield Candidate(change=change, gang=replace(gang, shape=replace(shape, per_node=half)))
+
+
+def _breaks(shape: Shape) -> bool:
+    """Whether half of its nodes is no multiple of its segments."""
+    return bool(shape.segment and shape.nodes_min // 2 % shape.segment.nodes)
 
 
 def _fewer_nodes(gang: Gang) -> Candidate:

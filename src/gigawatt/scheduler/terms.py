@@ -42,6 +42,12 @@ class Terms:
         """Of so many nodes that the gang holds, those on which it runs."""
         return count - self.spares_of(count)
 
+    def held_nodes(self, own: int) -> int:
+        """How many nodes a gang holds that runs on `own`: with its spares."""
+        if not self.segment:
+            return own + self.spares
+        return own + own // (self.segment - self.spares) * self.spares
+
 
 NO_TERMS = Terms()
 

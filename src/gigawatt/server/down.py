@@ -61,14 +61,16 @@ def _clear(data: Path) -> None:
     """After a control plane that was killed: end its gateway, its supervisors and their ranks."""
     from gigawatt.engine.local import shut_down_supervisors
     from gigawatt.engine.ray.ending import shut_down_cluster
-    from gigawatt.engine.slurm import SlurmCommands, shut_down_jobs
+    from gigawatt.engine.slurm import shut_down_jobs
+    from gigawatt.server.slurm import slurm_of
+    from gigawatt.settings import from_environment
 
     lock = take_lock(data)
     try:
         stop_gateway(data)
         asyncio.run(shut_down_supervisors(data))
         asyncio.run(shut_down_cluster(data))
-        asyncio.run(shut_down_jobs(data, SlurmCommands()))
+        asyncio.run(shut_down_jobs(data, slurm_of(from_environment())))
         forget_instance(data)
     finally:
         os.close(lock)

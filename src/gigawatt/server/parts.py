@@ -1,10 +1,8 @@
 """Everything that an instance is made of, put together. Nothing is started here."""
 
 import platform
-import shlex
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 
 from gigawatt.api.handoff import SOCKET, Handoff
 from gigawatt.build.artifacts import ArtifactStore
@@ -30,8 +28,7 @@ from gigawatt.control.workshop import LocalWorkshop
 from gigawatt.engine.local import LocalEngine
 from gigawatt.engine.local.datasets import Datasets
 from gigawatt.engine.ray import RayEngine
-from gigawatt.engine.slurm import SlurmCommands, SlurmEngine, SlurmOptions
-from gigawatt.engine.slurm.site import read_topology
+from gigawatt.engine.slurm import SlurmEngine
 from gigawatt.model.retention import Kind
 from gigawatt.reconcile.pressure import Marks
 from gigawatt.reconcile.turn import Site
@@ -40,6 +37,7 @@ from gigawatt.server.instance import Instance, secret
 from gigawatt.server.keys import rank_secrets
 from gigawatt.server.policy import policy_of
 from gigawatt.server.ray import ray_cluster, ray_options
+from gigawatt.server.slurm import slurm_of, slurm_options
 from gigawatt.service.authenticate import Keyring
 from gigawatt.service.disk import Disk
 from gigawatt.service.doors import Doors
@@ -223,8 +221,8 @@ def _engine(settings: Settings, instance: Instance, stores: _Stores) -> AnyEngin
     if settings.engine == "slurm":
         return SlurmEngine(
             settings.data,
-            SlurmCommands(),
-            options=_slurm_options(settings),
+            slurm_of(settings),
+            options=slurm_options(settings),
             api_url=instance.api_url,
             unpack=unpack,
             archive=stores.artifacts.sound,
@@ -248,16 +246,6 @@ def _engine(settings: Settings, instance: Instance, stores: _Stores) -> AnyEngin
         unpack=unpack,
         archive=stores.artifacts.sound,
         datasets=datasets,
-    )
-
-
-def _slurm_options(settings: Settings) -> SlurmOptions:
-    """Raises RefusalError for a topology that cannot be read."""
-    return SlurmOptions(
-        partition=settings.slurm_partition,
-        options=tuple(shlex.split(settings.slurm_options)),
-        orphan_s=settings.orphan_s,
-        topology=read_topology(Path(settings.slurm_topology)) if settings.slurm_topology else (),
     )
 
 

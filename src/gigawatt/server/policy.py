@@ -26,5 +26,6 @@ def _terms(settings: Settings) -> dict[str, Any]:
         "min_run_ms": settings.min_run_s * 1000,
         "notice_ms": settings.preempt_notice_s * 1000,
         "stops_max": settings.stops_max,
+        "grow_every_ms": settings.grow_every_s * 1000,
         "levels_ms": settings.levels_ms,
     }

@@ -2,6 +2,7 @@
 
 from gigawatt import clock
 from gigawatt.ledger.intervals import advise
+from gigawatt.model.attempt import Attempt, AttemptPhase
 from gigawatt.model.job import Job, JobPhase
 from gigawatt.model.tenant import Caller
 from gigawatt.service.jobs import live_view
@@ -55,5 +56,21 @@ def _message(job: Job, *, ended: bool) -> str:
         return f"attempt {len(job.attempts)} has ended; the next one waits for nodes"
     attempt = job.attempt
     if attempt is not None and attempt.live:
-        return f"attempt {attempt.n} is {attempt.phase.value} on {', '.join(attempt.nodes)}"
+        where = f"attempt {attempt.n} is {attempt.phase.value} on {', '.join(attempt.nodes)}"
+        return where + _growth(job, attempt)
     return ""
+
+
+def _growth(job: Job, attempt: Attempt) -> str:
+    """Of an elastic job that runs on fewer nodes than it takes: what it is waiting for."""
+    most = job.spec.shape.nodes_max
+    if attempt.phase is not AttemptPhase.RUNNING or len(attempt.nodes) >= most or attempt.places:
+        return ""
+    saved = job.checkpoint
+    if saved is None:
+        waits = "once it has saved a checkpoint it may grow"
+    elif attempt.grow_asked_ms > saved.at_ms:
+        waits = "it was asked for a checkpoint, so as to grow"
+    else:
+        waits = "it may grow when nodes are free that nobody who waits could use"
+    return f"; it takes up to {most} nodes: {waits}"

@@ -6,6 +6,7 @@ from typing import Any
 
 from gigawatt.model.array import JobArray
 from gigawatt.model.artifact import AliasMove, Artifact, ModelCard, ModelName, ModelVersion
+from gigawatt.model.calibration import Calibration
 from gigawatt.model.change import Entity
 from gigawatt.model.endpoint import Endpoint, Replica
 from gigawatt.model.environment import Environment
@@ -143,6 +144,7 @@ ROWS: dict[type[Any], Columns] = {
     Tenant: Columns(tenant=lambda tenant: tenant.id, name=lambda tenant: tenant.id),
     Project: Columns(project=_own_name),
     ProjectUse: Columns(created_ms=_at_ms),
+    Calibration: Columns(created_ms=_at_ms),
     ApiKey: Columns(phase=_active_or_revoked),
     Template: Columns(created_ms=_updated_ms, phase=_active_or_deleted),
     TemplateVersion: Columns(created_ms=_at_ms, parent=_own_name),
@@ -156,9 +158,9 @@ ROWS: dict[type[Any], Columns] = {
     Feed: Columns(
         name=lambda feed: feed.id, parent=lambda feed: feed.parent or None, phase=_active_or_deleted
     ),
+    Reservation: Columns(name=lambda each: each.id, phase=_phase),
     TokenUse: Columns(parent=lambda use: use.key or None, live=lambda _: False),
     TokenSpool: Columns(),
-    Reservation: Columns(name=lambda each: each.id, phase=_phase),
     Delivery: Columns(
         created_ms=_at_ms, parent=lambda delivery: delivery.notification, phase=_phase
     ),

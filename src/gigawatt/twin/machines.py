@@ -1,7 +1,8 @@
 """The twin's engine: carries out the cycle's actions, and says at what virtual time what comes of them is seen.
 
 It keeps the engine contract: a launch starts once, a stop ends what runs, a release forgets. Of a gang it knows how
-long it runs if nothing stops it; what was done up to the last checkpoint need not be done again.
+long it runs if nothing stops it, on as many nodes as it takes; on fewer it takes that much longer. What was done up to
+the last checkpoint need not be done again.
 """
 
 from collections.abc import Callable, Iterable
@@ -15,7 +16,7 @@ from gigawatt.model.action import (
     StopAttempt,
 )
 from gigawatt.model.checkpoint import Checkpoint
-from gigawatt.model.gang import GangKind
+from gigawatt.model.gang import GangKind, Shape
 from gigawatt.model.launch import AttemptKey, Launch
 from gigawatt.model.node import NodeReport
 from gigawatt.model.observation import (
@@ -116,7 +117,9 @@ class Running:
     """An attempt that these machines know. `since_ms` is None until its ranks run."""
 
     launch: Launch
-    left_ms: int  # of its work, when it began
+    nodes: int
+    most: int  # nodes that it takes
+    left_ms: int  # of its work, when it began: on its nodes
     since_ms: int | None = None
     saved_ms: int = 0  # of that, what need not be done again
     saves: int = 0
@@ -138,7 +141,8 @@ class Machines:
         self._reports = {report.id: report for report in reports}
         self._events = events
         self._timing = timing
-        self._left_ms: dict[str, int] = {}
+        self._left_ms: dict[str, int] = {}  # on as many nodes as they take
+        self._most: dict[str, int] = {}  # of elastic gangs
         self._saved: dict[str, int] = {}
         self._running: dict[AttemptKey, Running] = {}
         self._down: dict[str, int] = {}  # how many failures each node is down by
@@ -155,9 +159,11 @@ class Machines:
         self.saving_ms: dict[str, int] = {}  # device time that stood still for checkpoints, by unit
         self.failed: dict[str, int] = {}  # how often, by cause
 
-    def expect(self, gang: str, run_ms: int) -> None:
-        """A gang of this id will come, and run so long."""
+    def expect(self, gang: str, run_ms: int, shape: Shape | None = None) -> None:
+        """A gang of this id will come, and run so long on as many nodes as its shape takes."""
         self._left_ms[gang] = run_ms
+        if shape is not None and shape.nodes_min < shape.nodes_max:
+            self._most[gang] = shape.nodes_max
 
     def wear(self, now_ms: int) -> None:
         """From now on nodes and domains fail, by the rates that there may be."""
@@ -199,7 +205,10 @@ class Machines:
         key = AttemptKey(gang=launch.gang, attempt=launch.attempt)
         if key in self._running:
             return []
-        self._running[key] = Running(launch=launch, left_ms=self._left_ms.get(launch.gang, 0))
+        nodes = len({placed.node for placed in launch.placements})
+        most = self._most.get(launch.gang, nodes)
+        left_ms = -(-self._left_ms.get(launch.gang, 0) * most // nodes)
+        self._running[key] = Running(launch=launch, nodes=nodes, most=most, left_ms=left_ms)
         told: list[Observation] = []
         if launch.resume:
             path = launch.resume[0].checkpoint.path
@@ -299,8 +308,8 @@ class Machines:
         if running is None or self._broken(running):
             return []
         del self._running[key]
-        self._left_ms.pop(key.gang, None)
-        self._saved.pop(key.gang, None)
+        for known in (self._left_ms, self._saved, self._most):
+            known.pop(key.gang, None)
         return [
             *(
                 RankExited(at_ms=now_ms, key=key, rank=placed.rank, exit_code=0)
@@ -333,7 +342,8 @@ class Machines:
         if running is None:
             return [AttemptGone(at_ms=now_ms, key=key)]
         if running.launch.kind is GangKind.JOB:
-            self._left_ms[key.gang] = running.left_ms - running.saved_ms
+            left_ms = running.left_ms - running.saved_ms
+            self._left_ms[key.gang] = -(-left_ms * running.nodes // running.most)
         return [
             *(
                 RankExited(at_ms=now_ms, key=key, rank=placed.rank, signal=SIGTERM, asked=True)

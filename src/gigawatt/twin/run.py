@@ -125,12 +125,17 @@ class Twin:
         for event in self._events.take(self.now_ms):
             inputs += self.machines.seen(event, now_ms=self.now_ms)
         inputs += self._submissions()
+        self.take(inputs)
+        if self._foreteller is not None:
+            self._foreteller.step(self.state, now_ms=self.now_ms)
+        return True
+
+    def take(self, inputs: Iterable[cycle.Input]) -> None:
+        """What comes now, and all that follows from it at once."""
         while True:
             seen = self._cycle(inputs)
             if not seen:
-                if self._foreteller is not None:
-                    self._foreteller.step(self.state, now_ms=self.now_ms)
-                return True
+                return
             inputs = [*seen]
 
     def report(self) -> Report:
@@ -219,7 +224,7 @@ class Twin:
     def _submission(self, work: Work) -> SubmitJob:
         self._submitted += 1
         name = f"job-{self._submitted:09d}"
-        self.machines.expect(name, work.run_ms)
+        self.machines.expect(name, work.run_ms, work.shape)
         spec = work.spec("job")
         by = work.user or BY
         return SubmitJob(id=name, tenant=DEFAULT_TENANT, project=work.project, by=by, spec=spec)

@@ -51,6 +51,7 @@ class History:
             "add replica": self.add_replica,
             "decide": self.decide,
             "plan": self.plan,
+            "run": self.run,
             "save": self.save,
             "lapse": self.lapse,
             "end attempt": self.end_attempt,
@@ -112,12 +113,25 @@ class History:
                 told = replace(work.attempt.moved(AttemptPhase.STOPPING), stopped_for=plan.gang)
                 self.put(replace(work.with_attempt(told), claim=victim.claim))
 
+    def run(self) -> None:
+        """All that was placed runs, has saved, and would take one node more where it may."""
+        for job in tuple(self.world.jobs.values()):
+            attempt, shape = job.attempt, job.spec.shape
+            if attempt and attempt.phase is AttemptPhase.PLACED:
+                most = shape.nodes_max if shape.stacked else len(attempt.nodes) + 1
+                saved = Checkpoint(step=1, path="c", at_ms=NOW_MS, attempt=attempt.n)
+                spec = replace(job.spec, shape=replace(shape, nodes_max=most))
+                running = job.with_attempt(attempt.moved(AttemptPhase.RUNNING))
+                self.put(replace(running, spec=spec, checkpoint=saved))
+
     def save(self) -> None:
-        """A job has a checkpoint."""
+        """A job has a checkpoint, or a part of one."""
         if self.world.jobs:
             job = self.world.jobs[self.draw(st.sampled_from(sorted(self.world.jobs)))]
-            at_ms = NOW_MS + self.draw(st.integers(1, 9))
-            self.put(replace(job, checkpoint=Checkpoint(step=1, path="c", at_ms=at_ms)))
+            step, rank = self.draw(st.integers(1, 3)), self.draw(st.integers(0, 1))
+            at_ms, n = NOW_MS + self.draw(st.integers(1, 9)), len(job.attempts)
+            saved = Checkpoint(step=step, path="c", at_ms=at_ms, rank=rank, attempt=n)
+            self.put(replace(job, checkpoint=saved, checkpoints=(*job.checkpoints, saved)))
 
     def lapse(self) -> None:
         kept = [work for work in self.work() if work.claim]

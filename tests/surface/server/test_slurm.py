@@ -3,7 +3,8 @@
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -29,8 +30,14 @@ def cluster() -> Iterator[SlurmCluster]:
 
 @pytest.fixture(scope="module")
 def slurm(cluster: SlurmCluster) -> Iterator[Instance]:
-    """An instance on the cluster."""
-    ours = {**cluster.environ, "GIGAWATT_ENGINE": "slurm"}
+    with an_instance(cluster) as instance:
+        yield instance
+
+
+@contextmanager
+def an_instance(cluster: SlurmCluster, **settings: str) -> Generator[Instance]:
+    """On the cluster."""
+    ours = {**cluster.environ, "GIGAWATT_ENGINE": "slurm", **settings}
     before = {name: os.environ.get(name) for name in ours}
     os.environ.update(ours)
     with tempfile.TemporaryDirectory(prefix="gw-", ignore_cleanup_errors=True) as directory:
@@ -142,6 +149,18 @@ def test_what_runs_is_adopted_by_the_next_control_plane(
     wait_phase(again, job, "cancelled")
     again.close()
     until(lambda: not cluster.run("squeue", "-h"), what="no job left in Slurm")
+
+
+def test_by_slurmrestd_a_gang_runs_and_is_told(cluster: SlurmCluster) -> None:
+    with an_instance(cluster, GIGAWATT_SLURM_REST=cluster.start_rest()) as instance:
+        api = Api(found(instance.data))
+        job = submit(api, python(TELL), gang={"nodes": 2, "gpus": 8, "cpus": 1})
+        done = wait_phase(api, job, "succeeded", "failed")
+        api.close()
+        assert done["phase"] == "succeeded", done
+        assert instance.gw("logs", job["id"], "--rank", "1").split() == ["1", "0,1,2,3,4,5,6,7"]
+        log = (instance.data / "logs" / "control-plane.log").read_text()
+        assert "eyJ" not in log  # how every JSON web token begins
 
 
 def test_a_gang_whose_node_is_lost_runs_again_elsewhere(

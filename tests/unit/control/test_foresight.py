@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from gigawatt.clock import now_ms
 from gigawatt.control.cycle import State
-from gigawatt.control.foresight import Foresight
+from gigawatt.control.foresight import KEEP_MS, Foresight
+from gigawatt.model.calibration import Calibration
 from gigawatt.model.job import Job, JobPhase
 from gigawatt.model.node import Node
 from gigawatt.reconcile.turn import Site
@@ -79,3 +80,30 @@ def test_a_leader_that_has_not_learned_yet_says_nothing() -> None:
     assert asyncio.run(foresight.of("a")) is None
     assert asyncio.run(foresight.sooner("a")) is None
     assert foresight.likely_ms("a") == 0
+
+
+def test_what_was_learned_is_kept_once_and_again_when_more_came_true() -> None:
+    kept: list[Calibration] = []
+
+    async def keep(calibration: Calibration) -> None:
+        kept.append(calibration)
+
+    at_ms = now_ms()
+    foresight = a_leader(a_job("a"))
+    foresight._now_ms = lambda: at_ms
+    estimates = foresight._state.estimates
+    assert estimates
+
+    async def played() -> None:
+        nonlocal at_ms
+        await foresight.keep(keep)
+        await foresight.refresh()
+        estimates.scores.started("a", at_ms + HOUR_MS)
+        await foresight.keep(keep)
+        at_ms += KEEP_MS
+        await foresight.keep(keep)
+        at_ms += KEEP_MS
+        await foresight.keep(keep)
+
+    asyncio.run(played())
+    assert [each.count for each in kept] == [0, 1]

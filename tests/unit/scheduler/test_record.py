@@ -97,7 +97,7 @@ def test_the_bytes_of_a_decision_are_canonical_json() -> None:
         steps=2,
     )
     assert decision_bytes(decision) == (
-        b'{"again_ms":0,"hold":null,"lapses":[],"plans":[],"resume":"","starts":[{"borrows":"","gang":"a",'
+        b'{"again_ms":0,"growth":null,"hold":null,"lapses":[],"plans":[],"resume":"","starts":[{"borrows":"","gang":"a",'
         b'"gpus":[[0,1]],"nodes":["n1"],"places":[],"spares":[]}],"steps":2,'
         b'"waits":[{"gang":"b","position":1,"reason":{"code":"resources_busy","detail":"",'
         b'"have":1,"need":2,"resource":"nodes"}}]}'

@@ -23,6 +23,7 @@ def gpu_work(
     *,
     gpus: int = 8,
     nodes: int = 1,
+    most: int = 0,
     limit_s: int = 0,
     project: str = "default",
 ) -> Work:
@@ -33,7 +34,7 @@ def gpu_work(
         project=project,
         shape=Shape(
             nodes_min=nodes,
-            nodes_max=nodes,
+            nodes_max=most or nodes,
             per_node=Resources(milli_gpu=1000 * gpus, milli_cpu=1000),
         ),
     )

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,7 +39,8 @@ def conformance(
 ) -> None:
     """Try an engine against the contract, apart from any running instance; exit 1 if a case fails.
 
-    With slurm it runs jobs of its own on the cluster that sinfo shows here, and takes a few minutes. With ray,
+    With slurm it runs jobs of its own on the cluster that sinfo shows here, and takes a few minutes; GIGAWATT_SLURM_REST
+    and the others of Slurm hold as for `gw up`. With ray,
     GIGAWATT_RAY_ADDRESS, GIGAWATT_RAY_TOKEN and GIGAWATT_HOST say which cluster, as for `gw up`; without them one is
     started on this machine.
     """
@@ -87,9 +89,13 @@ def _try_local(cases: tuple[str, ...]) -> "Report":
 
 def _try_slurm(cases: tuple[str, ...], shared: Path, partition: str) -> "Report":
     from gigawatt.engine.conformance import run
-    from gigawatt.engine.slurm import SlurmCommands, SlurmEngine, SlurmOptions, shut_down_jobs
+    from gigawatt.engine.slurm import SlurmEngine, shut_down_jobs
+    from gigawatt.server.slurm import slurm_of, slurm_options
+    from gigawatt.settings import from_environment
 
-    slurm, options = SlurmCommands(), SlurmOptions(partition=partition)
+    settings = from_environment()
+    settings = replace(settings, slurm_partition=partition or settings.slurm_partition)
+    slurm, options = slurm_of(settings), slurm_options(settings)
 
     async def tried(data: Path) -> "Report":
         try:

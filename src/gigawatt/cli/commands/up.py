@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 @click.option("--engine", help="What runs processes: local or slurm.  [default: local]")
 @click.option("--policy", help="Who starts when, by name: default, levels, …  [default: default]")
 @click.option("--levels", metavar="TIMES", help="Of the policy levels, e.g. 8h,3d.")
+@click.option("--slurm-rest", metavar="URL", help="slurmrestd's; default: Slurm's commands.")
 @click.option("--store", metavar="URL", help="The database; default: SQLite in the data directory.")
 @click.option("--detach", is_flag=True, help="Return when it is ready, and leave it running.")
 @click.option("--standby", is_flag=True, help="Where another leads, wait and take over at its end.")

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from gigawatt.clock import monotonic_s
 from gigawatt.engine.base import Engine, Inventory
 from gigawatt.engine.conformance.report import CaseFailedError, UnsupportedError
-from gigawatt.model.gang import GangKind
+from gigawatt.model.gang import GangKind, Isolation
 from gigawatt.model.launch import AttemptKey, Launch, Placement
 from gigawatt.model.observation import AttemptGone, LaunchFailed, Observation
 from gigawatt.model.resources import Resources
@@ -191,6 +191,9 @@ class Bench:
         self._count += 1
         path = self.scratch / f"shared-{self._count}"
         path.mkdir()
+        if Isolation.USER in self.engine.capabilities().isolation:
+            self.scratch.chmod(0o711)
+            path.chmod(0o1777)
         return path
 
     def two_nodes(self) -> tuple[str, str]:

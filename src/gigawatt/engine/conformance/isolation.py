@@ -1,8 +1,11 @@
 """Isolation, as far as the engine claims it."""
 
+from pathlib import Path
+
 from gigawatt.engine.conformance.bench import Bench, check
 from gigawatt.engine.conformance.report import CaseFailedError, UnsupportedError
 from gigawatt.model.gang import Isolation
+from gigawatt.model.observation import AttemptGone
 
 
 async def processes_are_apart(bench: Bench) -> str:
@@ -17,14 +20,26 @@ async def processes_are_apart(bench: Bench) -> str:
 
 
 async def users_differ(bench: Bench) -> str:
-    """Gangs of two tenants run as two users."""
+    """Gangs of two tenants run as two users, of whom one cannot read what the other is given."""
     _claimed(bench, Isolation.USER)
-    first = await bench.run("id", "-u", tenant="conformance-a")
-    second = await bench.run("id", "-u", tenant="conformance-b")
-    users = [(await bench.output(key)).strip() for key in (first, second)]
-    check(users[0] != users[1], f"both tenants run as user {users[0]}")
-    check("0" not in users, "a tenant runs as root")
-    return f"users {users[0]} and {users[1]}"
+    show = 'id -u; echo "$GIGAWATT_TOKEN_FILE"; echo told; exec sleep 300'
+    secrets = (("GIGAWATT_TOKEN", "of-the-first-alone"),)
+    first = await bench.launch(
+        bench.build("sh", "-c", show, tenant="conformance-a", secrets=secrets)
+    )
+    await bench.wait_for_output(first, "told")
+    user, path, _ = (await bench.output(first)).split()
+    pry = (
+        f"id -u; cat {path} {Path(path).parent.parent}/journal 2>/dev/null; ls {path} 2>&1 | wc -l"
+    )
+    second = await bench.run("sh", "-c", pry, tenant="conformance-b")
+    other, *read = (await bench.output(second)).split()
+    check(user != other, f"both tenants run as user {user}")
+    check("0" not in {user, other}, "a tenant runs as root")
+    check(read == ["1"], f"user {other} reads what is user {user}'s: {read[0][:80]}")
+    await bench.engine.stop(first, grace_s=0, epoch=bench.epoch)
+    await bench.wait(AttemptGone, key=first)
+    return f"users {user} and {other}, and secrets are their own"
 
 
 async def nodes_are_apart(bench: Bench) -> str:

@@ -15,17 +15,22 @@ def read_log(
 
     A negative offset counts from the end. Raises UnknownAttemptError.
     """
-    directory = _directory(data, key, rank, stream)
-    chunk = log_reading.read_log(directory, offset=offset, limit=limit)
-    return LogChunk(offset=chunk.offset, data=chunk.data, end=chunk.end)
+    return read_in(directory_of(data, key, rank, stream), offset=offset, limit=limit)
 
 
 def find_log(data: Path, key: AttemptKey, rank: int, stream: LogStream, *, since_ms: int) -> int:
     """Where the first line begins that may have come at `since_ms` or later. Raises UnknownAttemptError."""
-    return log_reading.find_log(_directory(data, key, rank, stream), since_ms=since_ms)
+    return log_reading.find_log(directory_of(data, key, rank, stream), since_ms=since_ms)
 
 
-def _directory(data: Path, key: AttemptKey, rank: int, stream: LogStream) -> Path:
+def read_in(directory: Path, *, offset: int, limit: int) -> LogChunk:
+    """The same, of the directory that a rank's output is in."""
+    chunk = log_reading.read_log(directory, offset=offset, limit=limit)
+    return LogChunk(offset=chunk.offset, data=chunk.data, end=chunk.end)
+
+
+def directory_of(data: Path, key: AttemptKey, rank: int, stream: LogStream) -> Path:
+    """Raises UnknownAttemptError."""
     if "/" not in str(key):
         for node in known_nodes(data):
             path = nodes_dir(data) / node / "attempts" / str(key) / "logs" / f"rank-{rank}.{stream}"

@@ -7,7 +7,7 @@ Ray's head is lost, and when a raylet is, and whoever leads next finds it.
 import asyncio
 import base64
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from gigawatt.engine.base import (
 from gigawatt.engine.local.attempts import Attempts
 from gigawatt.engine.local.bundles import Archive, Unpack
 from gigawatt.engine.local.datasets import Datasets
+from gigawatt.engine.local.far_talks import FarTalks, Place
 from gigawatt.engine.local.files import instance_id
 from gigawatt.engine.local.keeper import Hooks, Pulse
 from gigawatt.engine.local.launching import Part
@@ -30,7 +31,6 @@ from gigawatt.engine.local.link import LinkLostError, Message, RefusedError
 from gigawatt.engine.local.outbox import Outbox
 from gigawatt.engine.local.provisions import Provisions
 from gigawatt.engine.local.supervised import Supervised
-from gigawatt.engine.local.talks import stream_of
 from gigawatt.engine.local.translate import check_result, key_of, nodes_of
 from gigawatt.engine.ray.carry import Carrier, NotCarriedError
 from gigawatt.engine.ray.facts import Facts
@@ -38,8 +38,6 @@ from gigawatt.engine.ray.files import Files
 from gigawatt.engine.ray.fleet import Fleet
 from gigawatt.engine.ray.heads import Head, end_head
 from gigawatt.engine.ray.scout import Cluster, Scout
-from gigawatt.engine.ray.talks import FarAttachment, FarCommand, FarLine, open_far_line
-from gigawatt.engine.talk import Attachment, ByteStream, Command, WindowSize
 from gigawatt.model.gang import Isolation
 from gigawatt.model.health import CheckResult
 from gigawatt.model.launch import AttemptKey, Launch
@@ -68,7 +66,7 @@ class RayOptions:
     pulse: Pulse = PULSE
 
 
-class RayEngine(Supervised):
+class RayEngine(FarTalks, Supervised):
     """`unpack` is needed for bundles, and `datasets` that can lay out trees for data. `archive` has the bundles where they
     are not below `data`.
     """
@@ -100,7 +98,7 @@ class RayEngine(Supervised):
         self._data = data
         self._cluster = cluster
         self._scout: Scout | None = None
-        self._places: OrderedDict[tuple[str, int], str] = OrderedDict()
+        self._held_at: OrderedDict[tuple[str, int], str] = OrderedDict()
         self._given_time: list[asyncio.Task[None]] = []
         self._epoch = 0
 
@@ -233,31 +231,6 @@ class RayEngine(Supervised):
         await self._attempts.release(key, epoch=epoch)
         await asyncio.to_thread(self._files.forget_attempt, key)
 
-    async def run(
-        self, key: AttemptKey, rank: int, command: tuple[str, ...], *, window: WindowSize | None
-    ) -> Command:
-        """The supervisor ends it with our connection."""
-        size = window and [window.rows, window.columns]
-        more = {"command": command, "size": size, "term": window.term if window else ""}
-        line, given = await self._talk("run", key, rank, more)
-        return FarCommand(line, given, terminal=window is not None)
-
-    async def attach(self, key: AttemptKey, rank: int) -> Attachment:
-        line, given = await self._talk("attach", key, rank, {})
-        return FarAttachment(line, given)
-
-    async def connect(self, key: AttemptKey, rank: int, port: int) -> ByteStream:
-        line, given = await self._talk("connect", key, rank, {"port": port})
-        await line.close()
-        return await stream_of(given)
-
-    async def _talk(
-        self, verb: str, key: AttemptKey, rank: int, more: dict[str, Any]
-    ) -> tuple[FarLine, list[int]]:
-        message = {"verb": verb, "key": str(key), "rank": rank, **more}
-        nodes = self._attempts.nodes_of(key)
-        return await open_far_line(map(self._fleet.access, nodes), message)
-
     async def read_log(
         self, key: AttemptKey, rank: int, stream: LogStream, *, offset: int, limit: int
     ) -> LogChunk:
@@ -323,17 +296,20 @@ class RayEngine(Supervised):
             goes_on=lambda: self._outbox.put(LaunchPreparing(at_ms=now_ms(), key=key)),
         )
 
+    async def _places(self, key: AttemptKey) -> Iterable[Place]:
+        return [self._fleet.access(node).place for node in self._attempts.nodes_of(key)]
+
     async def _ask_holder(
         self, key: AttemptKey, rank: int, verb: str, **fields: Any
     ) -> dict[str, Any]:
         """Ask the node that has a rank's output; of an attempt that was released, any may. Raises UnknownAttemptError."""
-        place = self._places.get((str(key), rank))
+        place = self._held_at.get((str(key), rank))
         nodes = (place,) if place else self._attempts.nodes_of(key) or tuple(self._fleet.up)
         told = await self._fleet.tell(nodes, verb, key=str(key), rank=rank, **fields)
         for node, answer in told.answers.items():
-            self._places[str(key), rank] = node
-            while len(self._places) > PLACES_MAX:
-                self._places.popitem(last=False)
+            self._held_at[str(key), rank] = node
+            while len(self._held_at) > PLACES_MAX:
+                self._held_at.popitem(last=False)
             return answer
         raise UnknownAttemptError(f"no node that answers has a log of rank {rank} of {key}")
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
+from gigawatt.engine.local.far_talks import Place
 from gigawatt.engine.local.keeper import Hooks, Keeper, Pulse
 from gigawatt.engine.local.link import Link
 from gigawatt.engine.local.nodes import Keepers
@@ -19,6 +20,11 @@ class RayAccess:
     def __init__(self, facts: Facts, token: str) -> None:
         self.facts = facts
         self.token = token
+
+    @property
+    def place(self) -> Place:
+        facts = self.facts
+        return Place(node=facts.node, host=facts.host, port=facts.port, token=self.token)
 
     async def reach(self, link: Link) -> None:
         """Raises OSError, LinkLostError, RefusedError."""

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gigawatt.engine.slurm.tables import SlurmNode
+from gigawatt.engine.slurm.users import UnixUser
 from gigawatt.model.launch import Launch
 
 MIB = 1 << 20
@@ -23,6 +24,7 @@ class Batch:
     script: str
     output: str
     options: tuple[str, ...] = ()  # the operator's: --partition=..., --account=...
+    user: UnixUser | None = None  # whose job it is, if not ours
 
     @property
     def gres(self) -> str:
@@ -43,6 +45,8 @@ class Batch:
             "--open-mode=append",
             "--export=ALL",
         ]
+        if self.user:
+            words += [f"--uid={self.user.uid}", f"--gid={self.user.gid}", "--chdir=/"]
         if self.memory_mib:
             words.append(f"--mem={self.memory_mib}")
         if self.gres:

@@ -21,9 +21,10 @@ from gigawatt.engine.slurm.tables import (
 
 COMMANDS_MAX = 8  # at once
 COMMAND_S = 30.0  # Slurm's own MessageTimeout is shorter
+CLIENTS = frozenset({"SLURM_CONF", "SLURM_JWT"})  # variables by which they find and convince Slurm
 CANCEL_MAX = 500  # jobs named in one command
 
-_UNREACHABLE = re.compile(
+UNREACHABLE = re.compile(
     r"unable to contact|connection refused|timed out|communication (?:connection )?failure|"
     r"socket|resolve|backup controller|unexpected message|connect failure|invalid protocol",
     re.IGNORECASE,
@@ -80,6 +81,10 @@ class Slurm(Protocol):
 
     async def resume(self, node: str) -> None: ...
 
+    async def close(self) -> None:
+        """Let go of connections, if there are any; it can be asked again."""
+        ...
+
 
 class SlurmCommands:
     """By sinfo, squeue, sbatch, scancel and scontrol. `environ` is added to ours: SLURM_CONF."""
@@ -116,7 +121,8 @@ class SlurmCommands:
         return tuple(map(parse_job, _lines(text)))
 
     async def submit(self, batch: Batch) -> int:
-        told = await self._run("sbatch", *batch.arguments(), given=batch.script)
+        environ = batch.user.environ if batch.user else None
+        told = await self._run("sbatch", *batch.arguments(), given=batch.script, environ=environ)
         return int(told.strip().partition(";")[0])
 
     async def cancel(self, jobs: tuple[int, ...]) -> None:
@@ -138,17 +144,31 @@ class SlurmCommands:
     async def resume(self, node: str) -> None:
         await self._run("scontrol", "update", f"NodeName={node}", "State=RESUME")
 
-    async def _run(self, *command: str, given: str = "") -> str:
-        """Standard output. What a command is doing when nobody waits any more, it does to its end."""
-        async with self._turns:
-            return await asyncio.shield(asyncio.create_task(self._carry_out(command, given)))
+    async def close(self) -> None:
+        return
 
-    async def _carry_out(self, command: tuple[str, ...], given: str) -> str:
+    async def token(self, life_s: int) -> str:
+        """A JSON web token for the user that we are, as `scontrol token` prints it."""
+        return await self._run("scontrol", "token", f"lifespan={life_s}")
+
+    async def _run(
+        self, *command: str, given: str = "", environ: Mapping[str, str] | None = None
+    ) -> str:
+        """Standard output. `environ` stands in place of our own variables, those apart that clients need. What a command is doing when nobody waits any more, it does to its end."""
+        async with self._turns:
+            return await asyncio.shield(
+                asyncio.create_task(self._carry_out(command, given, environ))
+            )
+
+    async def _carry_out(
+        self, command: tuple[str, ...], given: str, environ: Mapping[str, str] | None
+    ) -> str:
+        needed = {name: self._environ[name] for name in CLIENTS if name in self._environ}
         try:
             with _file_of(given) as stdin:
                 process = await asyncio.create_subprocess_exec(
                     *command,
-                    env=self._environ,
+                    env=self._environ if environ is None else {**environ, **needed},
                     stdin=stdin,
                     stdout=asyncio.subprocess.PIPE,
                     stderr=asyncio.subprocess.PIPE,
@@ -165,7 +185,7 @@ class SlurmCommands:
         if process.returncode == 0:
             return stdout.decode(errors="replace")
         said = stderr.decode(errors="replace").strip() or f"{command[0]}: {process.returncode}"
-        if _UNREACHABLE.search(said):
+        if UNREACHABLE.search(said):
             raise SlurmUnavailableError(said)
         raise SlurmRefusedError(said)
 
@@ -181,7 +201,7 @@ def _file_of(given: str) -> IO[bytes]:
 def _is_ours(name: str) -> bool:
     """What would get into a job, or change what a command does: ours, and of a job that we may run in ourselves."""
     return name.startswith(("GIGAWATT_", "SBATCH_", "SLURM_", "SQUEUE_", "SINFO_")) and (
-        name not in {"SLURM_CONF", "SLURM_JWT"}
+        name not in CLIENTS
     )
 
 

@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+import sys
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from gigawatt.engine.local import logs
 from gigawatt.engine.local.attempts import Attempts
 from gigawatt.engine.local.bundles import Archive, Unpack
 from gigawatt.engine.local.datasets import Datasets
+from gigawatt.engine.local.far_talks import FarTalks, Place
 from gigawatt.engine.local.files import instance_id
 from gigawatt.engine.local.link import Message
 from gigawatt.engine.local.outbox import Outbox
@@ -26,13 +29,15 @@ from gigawatt.engine.slurm.client import Slurm, SlurmRefusedError, SlurmUnavaila
 from gigawatt.engine.slurm.crews import Crews, Hooks
 from gigawatt.engine.slurm.files import Files
 from gigawatt.engine.slurm.fleet import OURS, Fleet, Plan, drained_by_us
+from gigawatt.engine.slurm.owners import as_owner, become_giver
 from gigawatt.engine.slurm.post import Crew
 from gigawatt.engine.slurm.recovery import find_crews
 from gigawatt.engine.slurm.site import PATIENCE_S, meet, silent
 from gigawatt.engine.slurm.topology import Group
+from gigawatt.engine.slurm.users import NoUserError, Users
 from gigawatt.engine.slurm.watch import Parts, Watch
+from gigawatt.engine.supervisor.log_reading import find_log
 from gigawatt.engine.supervisor.rank_module import put_beside_ranks
-from gigawatt.engine.talk import Attachment, ByteStream, Command, WindowSize
 from gigawatt.model.gang import Isolation
 from gigawatt.model.health import CheckResult
 from gigawatt.model.launch import AttemptKey, Launch
@@ -49,7 +54,8 @@ STOP_GRACE_S = 10.0
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlurmOptions:
     """`options` are added to each sbatch: --account=…, --qos=…. `orphan_s` is how long ranks run without a leader,
-    `patience_s` how long a controller that does not answer is waited for at the start.
+    `patience_s` how long a controller that does not answer is waited for at the start. With `users` each job is that of
+    whoever asked for the gang. `python` runs supervisors.
     """
 
     partition: str = ""
@@ -57,9 +63,11 @@ class SlurmOptions:
     orphan_s: float = 86_400.0
     topology: tuple[Group, ...] = ()  # in place of what Slurm tells
     patience_s: float = PATIENCE_S
+    users: Users | None = None
+    python: str = sys.executable
 
 
-class SlurmEngine(Supervised):
+class SlurmEngine(FarTalks, Supervised):
     """`data` is on a file system that all nodes see, at the same path, like the Python that runs this.
 
     `unpack` is needed for bundles, and `datasets` that can lay out trees for data. `archive` has the bundles where they
@@ -88,7 +96,7 @@ class SlurmEngine(Supervised):
         self._provisions = Provisions(
             data, self._outbox, unpack=unpack, archive=archive, datasets=datasets, api_url=api_url
         )
-        self._files = Files(data)
+        self._files = Files(data, shared=self._options.users is not None)
         hooks = Hooks(event=self._event, view=self._view, nothing=self._nothing, back=self._back)
         self._crews = Crews(self._files, hooks, self._submit)
         self._attempts = Attempts(self._crews, self._outbox, now_ms)
@@ -103,15 +111,20 @@ class SlurmEngine(Supervised):
         """When a lost node is noticed follows from Slurm's own timeouts, which are known once we are open."""
         return Capabilities(
             environments=frozenset({"host", "uv"}),
-            isolation=frozenset({Isolation.PROCESS}),
+            isolation=frozenset(
+                {Isolation.PROCESS, *((Isolation.USER,) if self._options.users else ())}
+            ),
             shared_filesystem=True,
             node_lost_after_s=self._lost_after_s,
+            talks=True,
         )
 
     async def open(self, *, epoch: int) -> None:
         """Ask Slurm what there is, and reach every supervisor. Raises RefusalError where its controller does not
         answer: then nothing is known, and nothing is concluded.
         """
+        if self._options.users:
+            become_giver()
         await asyncio.to_thread(self._files.make)
         await asyncio.to_thread(self._files.take_epoch, epoch)
         await asyncio.to_thread(put_beside_ranks, self._files.python)
@@ -133,6 +146,7 @@ class SlurmEngine(Supervised):
         await self._calls.close()
         await self._attempts.close()
         await self._crews.close()
+        await self._slurm.close()
         self._provisions.close()
         self._outbox.close()
 
@@ -212,6 +226,7 @@ class SlurmEngine(Supervised):
         try:
             if not self._crews.known(str(key)):
                 self._plan(launch, nodes)
+            await self._give_checkpoints(launch)
         except _Unfit as unfit:
             self._outbox.put(
                 LaunchFailed(
@@ -231,30 +246,25 @@ class SlurmEngine(Supervised):
         await asyncio.to_thread(self._files.check_epoch, epoch)
         await self._attempts.release(key, epoch=epoch)
 
-    async def run(
-        self, key: AttemptKey, rank: int, command: tuple[str, ...], *, window: WindowSize | None
-    ) -> Command:
-        raise _untalked(key, rank)
-
-    async def attach(self, key: AttemptKey, rank: int) -> Attachment:
-        raise _untalked(key, rank)
-
-    async def connect(self, key: AttemptKey, rank: int, port: int) -> ByteStream:
-        raise _untalked(key, rank)
-
     async def read_log(
         self, key: AttemptKey, rank: int, stream: LogStream, *, offset: int, limit: int
     ) -> LogChunk:
-        return await asyncio.to_thread(
-            logs.read_log, self._data, key, rank, stream, offset=offset, limit=limit
-        )
+        def read() -> LogChunk:
+            directory = logs.directory_of(self._data, key, rank, stream)
+            with as_owner(self._data, directory):
+                return logs.read_in(directory, offset=offset, limit=limit)
+
+        return await asyncio.to_thread(read)
 
     async def find_log(
         self, key: AttemptKey, rank: int, stream: LogStream, *, since_ms: int
     ) -> int:
-        return await asyncio.to_thread(
-            logs.find_log, self._data, key, rank, stream, since_ms=since_ms
-        )
+        def find() -> int:
+            directory = logs.directory_of(self._data, key, rank, stream)
+            with as_owner(self._data, directory):
+                return find_log(directory, since_ms=since_ms)
+
+        return await asyncio.to_thread(find)
 
     def supervisor_pids(self, node: str) -> tuple[int, ...]:
         """On that node, for operators and tests."""
@@ -297,9 +307,11 @@ class SlurmEngine(Supervised):
             why = self._barred.get(node, "") or self._fleet.refusal(node)
             if why:
                 raise _Unfit(why, node=node)
+        users = self._options.users
         try:
             share = share_of(launch)
-        except ValueError as error:
+            user = users.of(launch).name if users else ""
+        except (ValueError, NoUserError) as error:
             raise _Unfit(str(error), user=True) from error
         held: dict[str, tuple[str, ...]] = {}
         for placement in launch.placements:
@@ -313,6 +325,7 @@ class SlurmEngine(Supervised):
             call=self._calls.place,
             instance=self._instance,
             orphan_s=self._options.orphan_s,
+            user=user,
         )
         self._crews.muster(spec, plan)
 
@@ -330,11 +343,33 @@ class SlurmEngine(Supervised):
             self._files,
             prefix=self._prefix,
             options=self._options.options,
+            python=self._options.python,
         )
         await asyncio.to_thread(self._files.write_job, crew.spec, plan)
         number = await self._slurm.submit(batch)
         await asyncio.to_thread(self._files.write_id, crew.key, number)
         return number
+
+    async def _give_checkpoints(self, launch: Launch) -> None:
+        """The directory of its checkpoints is its user's. Raises _Unfit."""
+        user = self._crews.all[str(key_of(launch))].spec.user
+        path = Path(launch.checkpoint_dir)
+        if not user or not launch.checkpoint_dir or not path.is_relative_to(self._data):
+            return
+        try:
+            await asyncio.to_thread(self._files.give_directory, path, user)
+        except OSError as error:
+            raise _Unfit(f"{path} cannot be given to {user}: {error.strerror}") from error
+
+    async def _places(self, key: AttemptKey) -> Iterable[Place]:
+        crew = self._crews.all.get(str(key))
+        if crew is None:
+            return ()
+        return await asyncio.to_thread(self._files.places, crew.spec, crew.there)
+
+    def _owned(self, directory: str) -> AbstractContextManager[None]:
+        path = Path(directory)
+        return as_owner(self._data, path if path.is_relative_to(self._data) else self._data)
 
     def _token_of(self, key: str) -> str:
         crew = self._crews.all.get(key)
@@ -363,11 +398,3 @@ class _Unfit(Exception):  # noqa: N818 - a no with its reason, not a fault
         super().__init__(reason)
         self.node = node
         self.user = user
-
-
-def _untalked(key: AttemptKey, rank: int) -> RefusalError:
-    return RefusalError(
-        RefusalCode.UNSUPPORTED,
-        f"rank {rank} of {key} runs under Slurm, where one cannot talk to ranks yet",
-        hint="gw exec runs a command beside it, and gw stack shows where it is",
-    )

@@ -11,6 +11,7 @@ from gigawatt.engine.slurm.batch import Batch, Share, gpu_kind, script
 from gigawatt.engine.slurm.client import Slurm, SlurmRefusedError, SlurmUnavailableError
 from gigawatt.engine.slurm.files import Files
 from gigawatt.engine.slurm.tables import SlurmNode
+from gigawatt.engine.slurm.users import unix_user
 from gigawatt.engine.supervisor.job import JobSpec
 from gigawatt.model.refusal import RefusalCode, RefusalError
 
@@ -31,6 +32,7 @@ def spec_of(  # noqa: PLR0913 - each goes into the file
     call: tuple[str, int],
     instance: str,
     orphan_s: float,
+    user: str = "",
 ) -> JobSpec:
     """What the supervisors of an attempt are started with."""
     own = hashlib.sha256(f"{instance}/{key}".encode()).hexdigest()[:16]
@@ -46,10 +48,11 @@ def spec_of(  # noqa: PLR0913 - each goes into the file
         python=str(files.python.resolve()),
         stage_s=STAGE_S,
         orphan_s=orphan_s,
+        user=user,
     )
 
 
-def batch_of(
+def batch_of(  # noqa: PLR0913 - each is asked of Slurm
     spec: JobSpec,
     share: Share,
     known: Mapping[str, SlurmNode],
@@ -57,10 +60,11 @@ def batch_of(
     *,
     prefix: str,
     options: tuple[str, ...],
+    python: str = sys.executable,
 ) -> Batch:
     """The Slurm job of an attempt that is planned."""
     nodes = tuple(spec.addresses)
-    command = (sys.executable, "-I", "-S", str(PROGRAM), "--job", str(files.job_file(spec)))
+    command = (python, "-I", "-S", str(PROGRAM), "--job", str(files.job_file(spec)))
     return Batch(
         name=f"{prefix}{spec.key}",
         nodes=nodes,
@@ -69,8 +73,9 @@ def batch_of(
         gpu_kind=gpu_kind(nodes, known),
         gpus=share.gpus,
         script=script(command, nodes=len(nodes), cpus=share.cpus),
-        output=str(files.output(spec.key)),
+        output=str(files.output(spec)),
         options=options,
+        user=unix_user(spec.user) if spec.user else None,
     )
 
 
@@ -87,6 +92,7 @@ async def shut_down_jobs(data: Path, slurm: Slurm) -> None:
         return
     try:
         await cancel_all(slurm, prefix(instance_id(data)))
+        await slurm.close()
     except (SlurmUnavailableError, SlurmRefusedError) as error:
         raise RefusalError(
             RefusalCode.UNAVAILABLE,

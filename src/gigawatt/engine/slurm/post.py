@@ -62,5 +62,10 @@ class Crew:
         return all(post.arrived.done() for post in self.posts.values())
 
     @property
+    def there(self) -> list[str]:
+        """Nodes on which its supervisors still are, as far as is known."""
+        return [] if self.over else [node for node, post in self.posts.items() if not post.gone]
+
+    @property
     def ended(self) -> bool:
         return all(post.gone for post in self.posts.values())

@@ -126,16 +126,22 @@ def parse_job(line: str) -> SlurmJob:
     number, state, name, nodes, tres, reason = map(
         str.strip, line.removesuffix(SEPARATOR).split(SEPARATOR, len(JOB_FIELDS) - 1)
     )
-    amounts = dict(word.split("=", 1) for word in tres.split(",") if "=" in word)
+    cpus, memory_mib = tres_amounts(tres)
     return SlurmJob(
         id=int(number),
         state=state,
         name=name,
         nodes=expand(nodes),
-        cpus=int(amounts.get("cpu", 0)),
-        memory_mib=mib(amounts.get("mem", "0")),
+        cpus=cpus,
+        memory_mib=memory_mib,
         reason=reason,
     )
+
+
+def tres_amounts(tres: str) -> tuple[int, int]:
+    """Cores and MiB of `cpu=4,mem=200M,node=2`."""
+    amounts = dict(word.split("=", 1) for word in tres.split(",") if "=" in word)
+    return int(amounts.get("cpu", 0)), mib(amounts.get("mem", "0"))
 
 
 def gpu_count(gres: str) -> tuple[str, int]:

@@ -173,7 +173,7 @@ class Watch:
 
     async def _why(self, crew: Crew) -> str:
         """Its job ended before its supervisors came."""
-        said = await asyncio.to_thread(self._parts.files.said, crew.key)
+        said = await asyncio.to_thread(self._parts.files.said, crew.spec)
         try:
             ended = await self._parts.slurm.describe(crew.number)
         except (SlurmUnavailableError, SlurmRefusedError):

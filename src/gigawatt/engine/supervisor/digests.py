@@ -7,9 +7,7 @@ what does not fit the line is left out: its manifest still tells whether it was 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
-import platform
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -72,6 +70,9 @@ class Digests:
 
 def _read(wanted: Wanted) -> None:
     """In the child."""
+    import ctypes
+    import platform
+
     os.nice(LOWEST_PRIORITY)
     number = IOPRIO_SET.get(platform.machine())
     if number is not None:

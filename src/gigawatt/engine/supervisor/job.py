@@ -45,6 +45,7 @@ class JobSpec(NamedTuple):
     python: str  # holds the rank module
     stage_s: float
     orphan_s: float
+    user: str = ""  # whose it is, where that is not whoever submitted it
 
 
 def read_job(path: Path) -> JobSpec:

@@ -78,8 +78,9 @@ class Layout:
         write_whole(self.own / "epoch", str(epoch).encode(), sync=True)
 
     def live_keys(self) -> list[str]:
-        keys = sorted(path.name for path in self.live.iterdir())
-        return [key for key in keys if self._key in {"", key}]
+        if self._key:  # others may be other users', whom we do not see
+            return [self._key] if (self.live / self._key).exists() else []
+        return sorted(path.name for path in self.live.iterdir())
 
     def may_have_leftovers(self) -> bool:
         """Whether an earlier supervisor may have started something: one of an attempt alone has put that on record."""
@@ -157,10 +158,10 @@ class Journal:
         return entries
 
 
-def write_whole(path: Path, data: bytes, *, sync: bool = False) -> None:
+def write_whole(path: Path, data: bytes, *, sync: bool = False, mode: int = 0o600) -> None:
     """The old content or the new, never half of it."""
     fresh = path.with_name(f"{path.name}.new")
-    fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
     try:
         os.write(fd, data)
         if sync:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
-from gigawatt.engine.supervisor import beside, probe, sweep, tree
+from gigawatt.engine.supervisor import sweep, tree
 from gigawatt.engine.supervisor.attempt import Attempt, Phase
-from gigawatt.engine.supervisor.checks import Checks
 from gigawatt.engine.supervisor.host import Host
 from gigawatt.engine.supervisor.job import with_devices
 from gigawatt.engine.supervisor.layout import Journal, write_whole
@@ -18,6 +18,10 @@ from gigawatt.engine.supervisor.record import Record
 from gigawatt.engine.supervisor.spec import StageSpec, parse_stage
 from gigawatt.engine.supervisor.staging import Prepared, prepare
 from gigawatt.engine.supervisor.wire import Message, RequestError
+
+TYPE_CHECKING = False  # what type checkers take for typing's
+if TYPE_CHECKING:
+    from gigawatt.engine.supervisor.checks import Checks
 
 TAKES_GANGS = "ready"
 
@@ -40,7 +44,6 @@ class Node:
         self._stage_s = stage_s
         self._devices = devices  # that are given to us to share out; None leaves it as it was asked
         self._host = host
-        self.checks = Checks(host)
         self._records = records  # that went: run, or ended and not released
         self._attempts: dict[str, Attempt] = {}  # staged or with processes
         self._staging: dict[str, list[Reply]] = {}
@@ -49,6 +52,13 @@ class Node:
         self._state = TAKES_GANGS
         self._why = ""
         self._on_idle: Callable[[], None] | None = None
+
+    @cached_property
+    def checks(self) -> Checks:
+        """Made when they are first asked for, like all that most supervisors of one attempt never need."""
+        from gigawatt.engine.supervisor.checks import Checks
+
+        return Checks(self._host)
 
     def check_epoch(self, epoch: int) -> None:
         """Remember a higher epoch; refuse a lower one."""
@@ -84,7 +94,8 @@ class Node:
             self._staging[spec.key].append(reply)
             return
         self._staging[spec.key] = [reply]
-        self.checks.give_way()
+        if "checks" in self.__dict__:
+            self.checks.give_way()
         secrets = {str(name): str(value) for name, value in message["secrets"].items()}
         prepare(self._host, spec, secrets, lambda result: self._prepared(spec, result))
 
@@ -159,11 +170,15 @@ class Node:
         return attempt, rank
 
     def probe(self, message: Message, reply: Reply) -> None:
+        from gigawatt.engine.supervisor import probe
+
         attempt, rank = self.live_rank(message)
         report = attempt.prepared.directory / "report"
         probe.stacks(self._host.loop, rank.pid, report, lambda text: reply({"text": text}))
 
     def exec(self, message: Message, reply: Reply) -> None:
+        from gigawatt.engine.supervisor import beside
+
         attempt, rank = self.live_rank(message)
         command = tuple(str(word) for word in message["command"])
         seconds = float(message.get("seconds", beside.SECONDS))
@@ -172,7 +187,8 @@ class Node:
     def stop_all(self, *, grace_s: float, on_idle: Callable[[], None]) -> None:
         """End everything; `on_idle` is called when nothing runs."""
         self._on_idle = on_idle
-        self.checks.stop()
+        if "checks" in self.__dict__:
+            self.checks.stop()
         for attempt in tuple(self._attempts.values()):
             if attempt.phase is Phase.STAGED:
                 self._drop_staged(attempt)

@@ -117,6 +117,24 @@ class Output:
         return True
 
 
+def let_go_of_inherited() -> None:
+    """Descriptors of whoever started us: a pipe of theirs must not stay open as long as we live."""
+    with os.scandir("/proc/self/fd") as entries:
+        inherited = [int(entry.name) for entry in entries if int(entry.name) > 2]
+    for fd in inherited:
+        try:
+            os.close(fd)
+        except OSError:
+            continue  # it was the listing itself
+
+
+def detach() -> None:
+    """Be nobody's child: whoever started us may end all that it has started, and we stay."""
+    if os.fork():
+        os._exit(0)
+    os.setsid()
+
+
 def become_subreaper() -> None:
     """Processes that lose their parent below us become our children."""
     _prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)

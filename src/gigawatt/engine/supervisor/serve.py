@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,15 +26,18 @@ from gigawatt.engine.supervisor.job import (
     tell_where,
 )
 from gigawatt.engine.supervisor.layout import Entry, Layout, NodeLockedError
-from gigawatt.engine.supervisor.live import Live
 from gigawatt.engine.supervisor.loop import READ, Loop, Timer
 from gigawatt.engine.supervisor.node import Node, Reply
 from gigawatt.engine.supervisor.notes import Notes
 from gigawatt.engine.supervisor.ports import Ports, runtime_dir
-from gigawatt.engine.supervisor.process import allow_many_files, become_subreaper
+from gigawatt.engine.supervisor.process import (
+    allow_many_files,
+    become_subreaper,
+    detach,
+    let_go_of_inherited,
+)
 from gigawatt.engine.supervisor.rank_module import put_beside_ranks
 from gigawatt.engine.supervisor.relay import Relay
-from gigawatt.engine.supervisor.shelf import Shelf
 from gigawatt.engine.supervisor.wire import (
     PROTOCOL,
     Connection,
@@ -43,9 +47,18 @@ from gigawatt.engine.supervisor.wire import (
     peer_uid,
 )
 
+TYPE_CHECKING = False  # what type checkers take for typing's
+if (
+    TYPE_CHECKING
+):  # loaded when somebody asks for them: a supervisor of one short attempt is mostly its start
+    from gigawatt.engine.supervisor.live import Live
+    from gigawatt.engine.supervisor.shelf import Shelf
+
 ORPHAN_S = 86_400  # without a control plane for so long: ranks are stopped, and we end
 ORPHAN_GRACE_S = 30.0
 STAGE_ABANDONED_AFTER_S = 60.0  # a go that has not come by then will not come
+SHELF = frozenset({"bundle", "bundle-part", "bundle-whole", "log", "find-log"})
+TALKS = frozenset({"run", "attach", "connect", "control"})
 FENCED = frozenset({"stage", "go", "abort", "stop", "release", "state"})  # the leader's alone
 
 
@@ -91,8 +104,6 @@ class Server:
             stage_s=options.stage_s,
             devices=devices_given() if options.job else None,
         )
-        self._live = Live(self._host, self._node.live_rank)
-        self._shelf = Shelf(self._host)
         self._relay = Relay(self._loop)
         self._connections: set[Connection] = set()
         self._strangers = Strangers(self._loop, options.token) if options.token else None
@@ -109,6 +120,18 @@ class Server:
         self._expect_control_plane()
         self._loop.run()
         self._limits.close()
+
+    @cached_property
+    def _live(self) -> Live:
+        from gigawatt.engine.supervisor.live import Live
+
+        return Live(self._host, self._node.live_rank)
+
+    @cached_property
+    def _shelf(self) -> Shelf:
+        from gigawatt.engine.supervisor.shelf import Shelf
+
+        return Shelf(self._host)
 
     def _accept(self, listener: socket.socket) -> None:
         sock, _ = listener.accept()
@@ -130,7 +153,8 @@ class Server:
 
     def _disconnected(self, connection: Connection) -> None:
         self._connections.discard(connection)
-        self._live.disconnected(connection)
+        if "_live" in self.__dict__:
+            self._live.disconnected(connection)
         if self._strangers is not None:
             self._strangers.forget(connection)
         if connection is self._listener_of_events:
@@ -183,34 +207,50 @@ class Server:
             "release": self._node.release,
             "notify": self._node.notify,
             "shutdown": self._shutdown,
-            "bundle": self._shelf.bundle,
-            "bundle-part": self._shelf.take_part,
-            "log": self._shelf.log,
-            "find-log": self._shelf.find,
         }
         later: dict[str, Callable[[Message, Reply], None]] = {
             "stage": self._node.stage,
             "go": self._node.go,
             "probe": self._node.probe,
             "exec": self._node.exec,
-            "bundle-whole": self._shelf.finish,
-            "check": self._node.checks.run,
-        }
-        talk: dict[str, Callable[[Message, Connection], None]] = {
-            "run": self._live.run,
-            "attach": self._live.attach,
-            "connect": self._live.connect,
-            "control": self._live.control,
-            "take": self._relay.take,
         }
         if verb in now:
             reply(now[verb](message))
         elif verb in later:
             later[verb](message, reply)
-        elif verb in talk:
-            talk[verb](message, connection)
+        elif verb in SHELF:
+            self._answer_of_shelf(verb, message, reply)
+        elif verb in TALKS:
+            self._talk(verb, message, connection)
+        elif verb == "take":
+            self._relay.take(message, connection)
+        elif verb == "check":
+            self._node.checks.run(message, reply)
         else:
             raise RequestError("bad-request", f"there is no verb {verb!r}")
+
+    def _answer_of_shelf(self, verb: str, message: Message, reply: Reply) -> None:
+        shelf = self._shelf
+        now = {
+            "bundle": shelf.bundle,
+            "bundle-part": shelf.take_part,
+            "log": shelf.log,
+            "find-log": shelf.find,
+        }
+        if verb in now:
+            reply(now[verb](message))
+        else:
+            shelf.finish(message, reply)
+
+    def _talk(self, verb: str, message: Message, connection: Connection) -> None:
+        live = self._live
+        verbs = {
+            "run": live.run,
+            "attach": live.attach,
+            "connect": live.connect,
+            "control": live.control,
+        }
+        verbs[verb](message, connection)
 
     def _hello(self, message: Message) -> dict[str, Any]:
         self._node.check_epoch(int(message["epoch"]))
@@ -253,10 +293,10 @@ class Server:
 
 def main(argv: list[str]) -> int:
     """Say on standard output, in one line, that it is ready or why not; then run until told to end."""
-    _let_go_of_inherited()
+    let_go_of_inherited()
     options = _options(argv)
     if options.detach:
-        _detach()
+        detach()
     notes = Notes(options.node)
     layout = Layout(options.root, key=options.job.key if options.job else "")
     try:
@@ -289,24 +329,6 @@ def main(argv: list[str]) -> int:
     notes.note("ended", pid=os.getpid())
     os.close(lock)
     return 0
-
-
-def _let_go_of_inherited() -> None:
-    """Descriptors of whoever started us: a pipe of theirs must not stay open as long as we live."""
-    with os.scandir("/proc/self/fd") as entries:
-        inherited = [int(entry.name) for entry in entries if int(entry.name) > 2]
-    for fd in inherited:
-        try:
-            os.close(fd)
-        except OSError:
-            continue  # it was the listing itself
-
-
-def _detach() -> None:
-    """Be nobody's child: whoever started us may end all that it has started, and we stay."""
-    if os.fork():
-        os._exit(0)
-    os.setsid()
 
 
 def _options(argv: list[str]) -> Options:

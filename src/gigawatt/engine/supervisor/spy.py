@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 import sys
 from collections.abc import Callable
@@ -21,6 +20,8 @@ ENVIRON = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "NO_COLOR": "1"}
 
 def program() -> str | None:
     """Where it is."""
+    import shutil
+
     beside = Path(sys.executable).with_name(NAME)
     return str(beside) if beside.is_file() else shutil.which(NAME)
 

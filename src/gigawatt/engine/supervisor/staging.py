@@ -97,6 +97,9 @@ def _check_request(spec: StageSpec) -> None:
 def _make_directories(
     host: Host, spec: StageSpec, secrets: dict[str, str], directory: Path
 ) -> None:
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if directory.stat().st_uid != os.geteuid():
+        raise RequestError("machine", f"{directory} is somebody else's")
     for name in ("report", "secrets", "work"):
         (directory / name).mkdir(parents=True, exist_ok=True, mode=0o700)
     for rank in spec.ranks:

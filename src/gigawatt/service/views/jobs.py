@@ -77,7 +77,7 @@ class RankView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptView:
-    """One launch of the gang. `stopped_for` is the gang that a plan stopped it for, empty for most."""
+    """One launch of the gang. `stopped_for` is the gang that a plan stopped it for, its own where that grew, empty for most."""
 
     n: int
     phase: str

@@ -14,17 +14,8 @@ from tests.slurm_cluster import SlurmCluster
 
 pytestmark = pytest.mark.slow
 
-TALKS = {
-    "command-is-talked-to",
-    "command-has-a-terminal",
-    "nothing-outlives-a-command",
-    "command-ends-with-its-gang",
-    "port-is-reached",
-    "rank-is-attached-to",
-    "terminal-of-a-rank-is-talked-to",
-}
 CHECKS = {"checks-say-how-a-node-is", "checks-give-way-to-gangs"}
-NOT_CLAIMED = {"isolation-user", "isolation-node"} | TALKS | CHECKS
+NOT_CLAIMED = {"isolation-user", "isolation-node"} | CHECKS
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ import re
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,9 +30,9 @@ class Counting(SlurmCommands):
         super().__init__(environ)
         self.ran: list[str] = []
 
-    async def _run(self, *command: str, given: str = "") -> str:
+    async def _run(self, *command: str, **more: Any) -> str:
         self.ran.append(command[0])
-        return await super()._run(*command, given=given)
+        return await super()._run(*command, **more)
 
 
 @asynccontextmanager

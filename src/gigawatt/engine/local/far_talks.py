@@ -7,7 +7,9 @@ import asyncio
 import contextlib
 import hmac
 import socket
+from abc import abstractmethod
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from gigawatt.clock import entropy
@@ -18,11 +20,55 @@ from gigawatt.engine.local.talks import (
     LocalAttachment,
     LocalCommand,
     raise_unless_unknown,
+    stream_of,
 )
-from gigawatt.engine.ray.fleet import RayAccess
 from gigawatt.engine.supervisor.job import ENGINE, NONCE_BYTES, SUPERVISOR, proof
-from gigawatt.engine.talk import WindowSize
+from gigawatt.engine.talk import Attachment, ByteStream, Command, WindowSize
+from gigawatt.model.launch import AttemptKey
 from gigawatt.model.refusal import RefusalCode, RefusalError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a supervisor is reached, and what proves to it who we are."""
+
+    node: str
+    host: str
+    port: int
+    token: str
+
+
+class FarTalks:
+    """What engines have in common whose supervisors are on other machines: talking to ranks."""
+
+    async def run(
+        self, key: AttemptKey, rank: int, command: tuple[str, ...], *, window: WindowSize | None
+    ) -> Command:
+        """The supervisor ends it with our connection."""
+        size = window and [window.rows, window.columns]
+        more = {"command": command, "size": size, "term": window.term if window else ""}
+        line, given = await self._talk("run", key, rank, more)
+        return FarCommand(line, given, terminal=window is not None)
+
+    async def attach(self, key: AttemptKey, rank: int) -> Attachment:
+        line, given = await self._talk("attach", key, rank, {})
+        return FarAttachment(line, given)
+
+    async def connect(self, key: AttemptKey, rank: int, port: int) -> ByteStream:
+        line, given = await self._talk("connect", key, rank, {"port": port})
+        await line.close()
+        return await stream_of(given)
+
+    @abstractmethod
+    async def _places(self, key: AttemptKey) -> Iterable[Place]:
+        """Of the supervisors of an attempt."""
+        ...
+
+    async def _talk(
+        self, verb: str, key: AttemptKey, rank: int, more: dict[str, Any]
+    ) -> "tuple[FarLine, list[int]]":
+        message = {"verb": verb, "key": str(key), "rank": rank, **more}
+        return await open_far_line(await self._places(key), message)
 
 
 class FarLine(Line):
@@ -68,23 +114,23 @@ class FarAttachment(LocalAttachment):
 
 
 async def open_far_line(
-    accesses: Iterable[RayAccess], message: dict[str, Any]
+    places: Iterable[Place], message: dict[str, Any]
 ) -> tuple[FarLine, list[int]]:
     """Ask the nodes in turn until one has the rank; with a connection for each open file, in their order.
 
     Raises UnknownAttemptError, RefusalError.
     """
     silent: list[str] = []
-    for access in accesses:
+    for place in places:
         line: FarLine | None = None
         try:
-            line = await _proven(access)
+            line = await _proven(place)
             answer, _ = await line.ask(message)
             if "error" not in answer:
-                return line, await _files(access, answer["ok"].get("tickets", []))
+                return line, await _files(place, answer["ok"].get("tickets", []))
         except (OSError, TimeoutError, ValueError, KeyError):
             await _closed(line)
-            silent.append(access.facts.node)
+            silent.append(place.node)
             continue
         except BaseException:
             await _closed(line)
@@ -96,12 +142,12 @@ async def open_far_line(
     raise UnknownAttemptError(f"{message['key']} has no such rank running")
 
 
-async def _files(access: RayAccess, tickets: list[str]) -> list[int]:
+async def _files(place: Place, tickets: list[str]) -> list[int]:
     """Raises OSError, TimeoutError; then none stays open."""
     found: list[socket.socket] = []
     try:
         for ticket in tickets:
-            line = await _proven(access)
+            line = await _proven(place)
             found.append(line.sock)
             await _granted(line, {"verb": "take", "ticket": ticket})
             await asyncio.get_running_loop().sock_sendall(line.sock, b"\n")
@@ -112,12 +158,12 @@ async def _files(access: RayAccess, tickets: list[str]) -> list[int]:
     return [sock.detach() for sock in found]
 
 
-async def _proven(access: RayAccess) -> FarLine:
+async def _proven(place: Place) -> FarLine:
     """A connection on which both sides have shown that they know the token. Raises OSError, TimeoutError, KeyError."""
-    sock = await _connected(access.facts.host, access.facts.port)
+    sock = await _connected(place.host, place.port)
     line = FarLine(sock)
     try:
-        await _prove(line, access.token)
+        await _prove(line, place.token)
     except BaseException:
         sock.close()
         raise
