@@ -35,6 +35,7 @@ ALL = (
     "lives",
     "autoscale",
     "gateway",
+    "metering",
 )
 
 

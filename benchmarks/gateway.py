@@ -9,7 +9,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -41,7 +41,7 @@ def run() -> list[Figure]:
 
 
 @contextmanager
-def _backends() -> Iterator[list[int]]:
+def _backends() -> Generator[list[int]]:
     script = Path(__file__).with_name("gateway_backend.py")
     processes = [
         subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE)

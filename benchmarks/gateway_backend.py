@@ -6,6 +6,8 @@ than that by `max_tokens`, one chunk and then nothing for as long as the client 
 
 import asyncio
 import json
+import os
+from typing import cast
 
 import uvloop
 
@@ -43,8 +45,7 @@ END = b"e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n"
 
 class Backend(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)
         self._data = b""
         self._left = 0
 
@@ -87,7 +88,9 @@ class Backend(asyncio.Protocol):
 
 
 async def serve() -> None:
-    server = await asyncio.get_running_loop().create_server(Backend, "127.0.0.1", 0, backlog=4096)
+    port = int(os.environ.get("PORT", "0"))
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(Backend, "127.0.0.1", port, backlog=4096)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 

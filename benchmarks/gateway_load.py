@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from dataclasses import dataclass, field
+from typing import cast
 
 HOLD_TOKENS = 1_000  # has the backend keep a stream open
 
@@ -43,8 +44,7 @@ class Client(asyncio.Protocol):
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)
         self._send()
 
     def data_received(self, data: bytes) -> None:
@@ -88,9 +88,8 @@ class Holder(asyncio.Protocol):
         self.began: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
-        transport.write(self._message)
+        self.transport = cast("asyncio.Transport", transport)
+        self.transport.write(self._message)
 
     def data_received(self, data: bytes) -> None:
         if not self.began.done():

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -84,7 +84,7 @@ def commands(directory: Path, backends: list[int]) -> dict[str, tuple[int, list[
 
 
 @contextmanager
-def started(directory: Path, backends: list[int]) -> Iterator[list[Peer]]:
+def started(directory: Path, backends: list[int]) -> Generator[list[Peer]]:
     """All that there are, ready."""
     processes: list[subprocess.Popen[bytes]] = []
     peers: list[Peer] = []

@@ -56,6 +56,7 @@ SECTIONS = {
         "endpoints": _entry("endpoints", "endpoints", "List, show and stop endpoints."),
         "bench": _entry("bench", "bench", "Play public traces against an endpoint."),
         "chat": _entry("chat", "chat", "Talk to an endpoint in the terminal."),
+        "gateway": _entry("gateway", "gateway", "Run a gateway alone, before any OpenAI servers."),
     },
     "Account": {
         "usage": _entry("usage", "usage", "Show requests and tokens, by key and endpoint."),

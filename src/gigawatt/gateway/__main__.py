@@ -55,8 +55,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m gigawatt.gateway", description=__doc__)
     add = parser.add_argument
     add("--config", type=Path, required=True, help="the last configuration, read and written here")
-    add("--api", required=True, help="URL of the control plane's API")
-    add("--token-file", type=Path, required=True, help="holds an API key of the role gateway")
+    add("--api", default="", help="URL of the control plane's API; without, the file is followed")
+    add("--token-file", type=Path, default=Path(), help="holds an API key of the role gateway")
     add("--host", default="127.0.0.1")
     add("--port", type=int, default=DEFAULT_PORT, help="0 for any that is free")
     add("--workers", type=int, default=1, help="processes; 0 is one for each core")

@@ -2,10 +2,11 @@
 
 from hashlib import sha256
 
-from gigawatt.gateway.config import Config, EndpointConfig, KeyConfig
+from gigawatt.gateway.config import Config, EndpointConfig, KeyConfig, names_of
 from gigawatt.gateway.errors import ErrorReply, forbidden, model_not_found, unauthenticated
 from gigawatt.model.endpoint import EndpointPhase
 from gigawatt.model.tenant import Role
+from gigawatt.routing.split import pick
 
 CALLERS = frozenset(
     {Role.DEVELOPER, Role.PROJECT_ADMIN, Role.TENANT_ADMIN, Role.OPERATOR, Role.RANK}
@@ -52,12 +53,16 @@ def visible(config: Config, key: KeyConfig) -> list[EndpointConfig]:
     return sorted(seen, key=lambda endpoint: (endpoint.served_name, endpoint.id))
 
 
-def find_endpoint(config: Config, key: KeyConfig, model: str) -> EndpointConfig | ErrorReply:
-    """The endpoint that serves `model` to this key."""
-    for endpoint in config.served.get((key.tenant, model), ()):
-        if _sees(key, endpoint):
-            return endpoint
-    names = [endpoint.served_name for endpoint in visible(config, key)]
+def find_endpoint(
+    config: Config, key: KeyConfig, model: str, *, point: float = 0.0
+) -> EndpointConfig | ErrorReply:
+    """The endpoint that serves `model` to this key; where several share it by weight, the one at `point` in [0, 1)."""
+    found = [each for each in config.served.get((key.tenant, model), ()) if _sees(key, each)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        return found[pick([each.names.weight for each in found], point)]
+    names = [name for endpoint in visible(config, key) for name in names_of(endpoint)]
     return model_not_found(model[:COMPARED_CHARS_MAX], near=_nearest(model, names), models=names)
 
 

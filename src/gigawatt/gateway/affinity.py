@@ -29,14 +29,15 @@ def affinity_of(
         case Routing.LEAST:
             return None
         case Routing.SESSION:
-            name = _session(fields, headers)
+            name = session_of(fields, headers)
             return Affinity(name=name) if name else None
         case Routing.PREFIX:
             blocks = blocks_of(_prompt(fields))
             return Affinity(name=blocks[0], blocks=blocks) if blocks else None
 
 
-def _session(fields: Mapping[str, object], headers: Mapping[bytes, bytes]) -> bytes:
+def session_of(fields: Mapping[str, object], headers: Mapping[bytes, bytes]) -> bytes:
+    """What the client calls its session; empty where it does not."""
     given = headers.get(SESSION_HEADER, b"")
     named = (fields.get(field) for field in SESSION_FIELDS)
     return given or next((name.encode() for name in named if isinstance(name, str) and name), b"")

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NoReturn, cast
 
 from gigawatt.gateway.errors import ErrorReply, malformed, too_large
@@ -20,8 +20,10 @@ class Call:
     fields: Mapping[str, object] = field(compare=False, repr=False)  # as the client sent them
 
 
-def parse_call(body: bytes, *, streams: bool, json_values_max: int) -> Call | ErrorReply:
-    """`streams` says that the route can stream.
+def parse_call(
+    body: bytes, *, streams: bool, json_values_max: int, asks_usage: bool = True
+) -> Call | ErrorReply:
+    """`streams` says that the route can stream; with `asks_usage` it states usage only where that is asked for.
 
     Where the client streams without asking for usage, the asking is added; every other byte stays as it came.
     """
@@ -36,8 +38,8 @@ def parse_call(body: bytes, *, streams: bool, json_values_max: int) -> Call | Er
         stream = False
     if not isinstance(stream, bool):
         return _wrong("stream", "true or false", stream, present=True)
-    if not stream:
-        return Call(model=model, stream=False, usage_added=False, body=body, fields=fields)
+    if not stream or not asks_usage:
+        return Call(model=model, stream=stream, usage_added=False, body=body, fields=fields)
     options = fields.get("stream_options")
     if options is None and "stream_options" not in fields:
         return Call(
@@ -52,6 +54,13 @@ def parse_call(body: bytes, *, streams: bool, json_values_max: int) -> Call | Er
     return Call(
         model=model, stream=True, usage_added=True, body=json.dumps(changed).encode(), fields=fields
     )
+
+
+def renamed(call: Call, model: str) -> Call:
+    """The same call with another name of its model for the replica; what is counted by keeps the client's."""
+    fields = json.loads(call.body)
+    fields["model"] = model
+    return replace(call, body=json.dumps(fields).encode())
 
 
 class _NotJsonError(ValueError):

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 
-from gigawatt.model.endpoint import Routing
+from gigawatt.model.endpoint import NO_NAMES, Names, Routing
 from gigawatt.model.tokens import NO_ALLOWANCE, Allowance
 
 NO_REVISION = -1
@@ -55,6 +55,7 @@ class EndpointConfig:
     gauges_of: str = ""  # the runtime whose gauges the control plane wants to hear of
     start_ms: int = 0  # that a replica took to start when one last did; 0: not known
     starting_ms: int = 0  # since when one is starting; 0: none is
+    names: Names = NO_NAMES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +64,7 @@ class Config:
     instance: str
     keys: Mapping[str, KeyConfig]  # by SHA-256 of the key, in hex
     endpoints: tuple[EndpointConfig, ...]  # by id
-    served: Mapping[tuple[str, str], tuple[EndpointConfig, ...]]  # by tenant and served name
+    served: Mapping[tuple[str, str], tuple[EndpointConfig, ...]]  # by tenant and any of its names
     projects: Mapping[str, Allowance]  # by tenant/name, those with any limit
 
 
@@ -77,8 +78,9 @@ def parse_config(document: object) -> Config:
     endpoints.sort(key=lambda endpoint: endpoint.id)
     served: dict[tuple[str, str], tuple[EndpointConfig, ...]] = {}
     for endpoint in endpoints:
-        name = (endpoint.tenant, endpoint.served_name)
-        served[name] = (*served.get(name, ()), endpoint)
+        for name in names_of(endpoint):
+            at = (endpoint.tenant, name)
+            served[at] = (*served.get(at, ()), endpoint)
     return Config(
         revision=_integer(root, "revision", ""),
         instance=_text(root, "instance", "", default=""),
@@ -90,6 +92,12 @@ def parse_config(document: object) -> Config:
             for n, project in enumerate(_objects(root, "projects"))
         },
     )
+
+
+def names_of(endpoint: EndpointConfig) -> tuple[str, ...]:
+    """Every name that it is served by, each once."""
+    names = endpoint.names
+    return tuple(dict.fromkeys((endpoint.served_name, *names.aliases, *names.adapters)))
 
 
 def _key(item: object, at: str) -> KeyConfig:
@@ -142,6 +150,12 @@ def _endpoint(item: object, at: str) -> EndpointConfig:
         gauges_of=_text(fields, "gauges_of", at, default=""),
         start_ms=_integer(fields, "start_ms", at, default=0),
         starting_ms=_integer(fields, "starting_ms", at, default=0),
+        names=Names(
+            aliases=_texts(fields, "aliases", at),
+            adapters=_texts(fields, "adapters", at),
+            weight=_integer(fields, "weight", at, default=0),
+            fallback=_text(fields, "fallback", at, default=""),
+        ),
     )
 
 
@@ -178,6 +192,15 @@ def _objects(fields: Mapping[str, object], name: str) -> list[Mapping[str, objec
     """Of a list that may be left out."""
     items = _items(fields, name, "") if fields.get(name) is not None else []
     return [_object(item, f"{name}[{n}]") for n, item in enumerate(items)]
+
+
+def _texts(fields: Mapping[str, object], name: str, at: str) -> tuple[str, ...]:
+    """Of a list that may be left out."""
+    items = _items(fields, name, at) if fields.get(name) is not None else []
+    for item in items:
+        if not isinstance(item, str):
+            raise ConfigError(f"{_path(at, name)}: texts are needed, not {item!r}")
+    return tuple(cast("list[str]", items))
 
 
 def _text(fields: Mapping[str, object], name: str, at: str, *, default: str | None = None) -> str:

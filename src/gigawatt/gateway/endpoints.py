@@ -10,6 +10,7 @@ from gigawatt.gateway.errors import (
     endpoint_deleted,
     endpoint_failed,
     queue_full,
+    shed,
     starts_too_late,
 )
 from gigawatt.gateway.line import Line
@@ -18,6 +19,7 @@ from gigawatt.gateway.subjects import line_row
 from gigawatt.gateway.tally import Tally
 from gigawatt.gateway.wiring import Wiring
 from gigawatt.model.endpoint import EndpointPhase
+from gigawatt.routing.outliers import pause_s, ramped
 from gigawatt.routing.pick import by_name, least_in_flight, longest_prefix
 from gigawatt.routing.prefix import PrefixIndex
 
@@ -34,6 +36,11 @@ class Waiter(Protocol):
 
     @property
     def affinity(self) -> Affinity | None: ...
+
+    @property
+    def urgency(self) -> int:
+        """More urgent ones go first."""
+        ...
 
     def assign(self, backend: Backend) -> None: ...
 
@@ -57,7 +64,7 @@ class Endpoint:
         "_hoped_until_s",
         "_looking_again",
         "_seen",
-        "_shunning_until_s",
+        "_unlike_until_s",
         "_waiting",
         "_wiring",
         "backends",
@@ -74,7 +81,7 @@ class Endpoint:
         self._all: dict[ReplicaConfig, Backend] = {}  # by everything but readiness
         self._seen = PrefixIndex()
         self._hoped_until_s = 0.0  # while one who was sent away may come back for a replica
-        self._shunning_until_s = 0.0  # when the last shunned replica is trusted again
+        self._unlike_until_s = 0.0  # until then replicas are not all alike: one is shunned, or new
         self._wiring = wiring
         self._waiting = wiring.shares.of(line_row(config.id))
         self._looking_again = False
@@ -85,17 +92,23 @@ class Endpoint:
         candidates = self.backends
         if avoid is not None:
             candidates = [backend for backend in candidates if backend is not avoid]
-        now_s = self._wiring.monotonic_s()
-        if now_s < self._shunning_until_s:
-            trusted = [backend for backend in candidates if backend.shunned_until_s <= now_s]
-            candidates = trusted or candidates
         concurrency = self.config.concurrency
+        now_s = self._wiring.monotonic_s()
+        if now_s < self._unlike_until_s:
+            candidates = self._fit(candidates, now_s)
         if affinity is None:
             return least_in_flight(candidates, concurrency=concurrency)
         if not affinity.blocks:
             return by_name(candidates, affinity.name, concurrency=concurrency)
         matched = self._seen.matches(affinity.blocks)
         return longest_prefix(candidates, matched, name=affinity.name, concurrency=concurrency)
+
+    @property
+    def can_take(self) -> bool:
+        """A request would be answered by it, at once or after waiting in its line."""
+        if self.refusal() is not None or self._waiting.in_flight >= self.config.queue_max:
+            return self.pick(None) is not None
+        return bool(self.backends) or self.config.phase != EndpointPhase.FAILED
 
     @property
     def someone_waits(self) -> bool:
@@ -106,7 +119,13 @@ class Endpoint:
         """Its position in this worker's line, from 1; None when there is no more room at all workers together."""
         elsewhere = self._waiting.in_flight - len(self.line)
         self.line.limit = self.config.queue_max - elsewhere
-        return self.line.join(waiter)
+        position = self.line.join(waiter, waiter.urgency)
+        if position is None and (gives_way := self.line.displace(waiter.urgency)) is not None:
+            self._wiring.metrics.shed.add(self.config.id)
+            gives_way.turn_away(shed(self.config.served_name))
+            self.count_line()
+            position = self.line.join(waiter, waiter.urgency)
+        return position
 
     def count_line(self) -> None:
         """The line is longer or shorter: tell, and look for room that other workers make."""
@@ -118,8 +137,12 @@ class Endpoint:
 
     def shun(self, backend: Backend) -> None:
         """It has failed a request: a dead one would otherwise be the least loaded, and get them all."""
-        until_s = self._wiring.monotonic_s() + self._wiring.limits.shun_s
-        backend.shunned_until_s = self._shunning_until_s = until_s
+        limits, now_s = self._wiring.limits, self._wiring.monotonic_s()
+        backend.failures += 1
+        rest_s = pause_s(backend.failures, first_s=limits.shun_s, most_s=limits.shun_s_max)
+        backend.shunned_until_s = now_s + rest_s
+        self._unlike_until_s = max(self._unlike_until_s, now_s + rest_s + limits.slow_start_s)
+        self._wiring.metrics.ejections.add(self.config.id)
 
     def has_other_than(self, backend: Backend) -> bool:
         return any(other is not backend for other in self.backends)
@@ -228,6 +251,25 @@ class Endpoint:
         for backend in self._all.values():
             backend.drop_stale(keep=keep)
 
+    def _begins(self, backend: Backend) -> None:
+        """A replica beside others that have been there before starts slowly; the first ones need not."""
+        now_s = self._wiring.monotonic_s()
+        if self.backends:
+            backend.since_s = now_s
+            self._unlike_until_s = now_s + self._wiring.limits.slow_start_s
+
+    def _fit(self, candidates: list[Backend], now_s: float) -> list[Backend]:
+        """Those that are trusted, and whose start, if it is new, lets them have more; all of them, if there is none."""
+        concurrency, ramp_s = self.config.concurrency, self._wiring.limits.slow_start_s
+        trusted = [backend for backend in candidates if backend.shunned_until_s <= now_s]
+        settled = [
+            backend
+            for backend in trusted
+            if backend.in_flight
+            < ramped(concurrency, since_s=now_s - backend.since_s, ramp_s=ramp_s)
+        ]
+        return settled or trusted or candidates
+
     def _look_again(self) -> None:
         self._looking_again = False
         self.dispatch()
@@ -237,6 +279,8 @@ class Endpoint:
         for replica in replicas:
             at = ReplicaConfig(id=replica.id, host=replica.host, port=replica.port, ready=True)
             backend = before.pop(at, None) or Backend(at, self._wiring)
+            if replica.ready and not backend.ready:
+                self._begins(backend)
             backend.ready = replica.ready
             self._all[at] = backend
         for backend in before.values():

@@ -62,7 +62,7 @@ def unknown_url(method: str, path: str) -> ErrorReply:
         status=404,
         code="unknown_url",
         message=f"There is nothing at {method} {path}. This gateway answers /v1/chat/completions, "
-        "/v1/completions, /v1/embeddings and /v1/models.",
+        "/v1/completions, /v1/embeddings, /v1/responses and /v1/models.",
     )
 
 
@@ -126,6 +126,16 @@ def queue_full(model: str, *, limit: int, ready: int) -> ErrorReply:
         message=f"The queue of `{model}` is full: {limit} requests wait already.",
         type=RATE_LIMIT,
         retry_after_s=BUSY_RETRY_S if ready else STARTING_RETRY_S,
+    )
+
+
+def shed(model: str) -> ErrorReply:
+    return ErrorReply(
+        status=429,
+        code="gave_way",
+        message=f"The queue of `{model}` is full, and a more urgent request took this one's place.",
+        type=RATE_LIMIT,
+        retry_after_s=STARTING_RETRY_S,
     )
 
 

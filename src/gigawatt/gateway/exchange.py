@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from gigawatt.gateway import errors, head
 from gigawatt.gateway.affinity import affinity_of
+from gigawatt.gateway.billing import meter, settle
 from gigawatt.gateway.call import Call
 from gigawatt.gateway.client import NEVER_S, ClientConnection
 from gigawatt.gateway.endpoints import Endpoint
@@ -13,13 +14,14 @@ from gigawatt.gateway.errors import ErrorReply
 from gigawatt.gateway.meter import NO_USAGE
 from gigawatt.gateway.relay import ERROR_FROM, Relay
 from gigawatt.gateway.replica import Backend, ReplicaConnection, ReplyHead
-from gigawatt.gateway.request import Request
+from gigawatt.gateway.request import Request, urgency_of
 from gigawatt.gateway.routes import origin_form
 from gigawatt.gateway.usage import Usage
 from gigawatt.gateway.waiting import Wait, end_in_stream, tell
 from gigawatt.gateway.wiring import Wiring
 
 CLIENT_LEFT = "499"
+FAULT_FROM = 500
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +58,6 @@ class Exchange:
         "_connecting",
         "_connection",
         "_endpoint",
-        "_model",
         "_phase",
         "_relay",
         "_replica",
@@ -67,6 +68,7 @@ class Exchange:
         "_wiring",
         "affinity",
         "avoid",
+        "urgency",
     )
 
     def __init__(
@@ -81,10 +83,10 @@ class Exchange:
         self._client = client
         self._request = request
         self._body = call.body
-        self._model = call.model
         self._strip_usage = call.usage_added
         self._endpoint = endpoint
         self.affinity = affinity_of(endpoint.config.routing, call.fields, request.fields)
+        self.urgency = urgency_of(request.fields)
         self._wiring = wiring
         self._phase = Phase.NEW
         self._backend: Backend | None = None
@@ -146,7 +148,7 @@ class Exchange:
         self._count(CLIENT_LEFT)
         if relay is not None:
             self._meter(relay.usage, relay.status)
-        self._settle(None if relay is not None else NO_USAGE)
+        settle(self._wiring, self._request, None if relay is not None else NO_USAGE)
 
     def expire(self) -> None:
         model = self._endpoint.config.served_name
@@ -202,12 +204,13 @@ class Exchange:
         if relay.cut_short:
             self.reply_lost("died", "it hung up in the middle of its reply")
             return
+        self._note_reply(relay.status)
         self._leave()
         self._count(str(relay.status))
         usage = relay.final_usage()
         if relay.status < ERROR_FROM:
             self._wait.answered(self._endpoint.tally, usage, now_s=self._wiring.monotonic_s())
-        self._meter(usage, relay.status, whole=True)  # before the client has all of it
+        self._meter(usage, relay.status, whole=True)  # first: it may be our last act
         relay.end()
 
     def reply_lost(self, kind: str, detail: str) -> None:
@@ -296,7 +299,7 @@ class Exchange:
         if other is not None:
             self._send_to(other)
         else:
-            endpoint.line.rejoin(self)
+            endpoint.line.rejoin(self, self.urgency)
             self._wait.position = self._wait.position or 1
             self._line_up()
         endpoint.dispatch()
@@ -311,11 +314,11 @@ class Exchange:
             relay.died(error)
         elif self._client.begun:  # by what was said while it waited
             self._count(str(error.status))
-            self._settle(NO_USAGE)
+            settle(self._wiring, self._request, NO_USAGE)
             end_in_stream(self._client, error)
         else:
             self._count(str(error.status))
-            self._settle(NO_USAGE)
+            settle(self._wiring, self._request, NO_USAGE)
             self._client.reply_error(error, self._own_lines())
 
     def _leave(self) -> None:
@@ -358,6 +361,15 @@ class Exchange:
         metrics.requests.add(endpoint_id, status)
         metrics.request_s.observe(endpoint_id, self._wiring.monotonic_s() - self._request.started_s)
 
+    def _note_reply(self, status: int) -> None:
+        """A replica that answers is well, unless what it says is that it is not."""
+        backend = self._backend
+        if backend is not None and status >= FAULT_FROM:
+            self._endpoint.shun(backend)
+        elif backend is not None and backend.failures:
+            backend.failures = 0
+            backend.since_s = self._wiring.monotonic_s()
+
     def _note_failure(self, kind: str, detail: str) -> None:
         """The replica has failed this request. `detail` may name addresses, which are not for clients."""
         endpoint_id = self._endpoint.config.id
@@ -376,24 +388,7 @@ class Exchange:
             self._endpoint.shun(self._backend)
 
     def _meter(self, usage: Usage | None, status: int, *, whole: bool = False) -> None:
-        """A replica has answered, the `whole` of its reply or a part."""
-        endpoint_id, metrics = self._endpoint.config.id, self._wiring.metrics
-        self._endpoint.tally.requests += 1
-        good, key = status < ERROR_FROM, self._request.key
-        assert key is not None
-        counted = not good or self._wiring.meter.add(key, self._endpoint.config, self._model, usage)
-        self._settle(usage if good else NO_USAGE)
-        if good and not (counted and (usage or not whole)):
-            metrics.unmetered.add(endpoint_id)
-        if usage is None:
-            return
-        self._endpoint.tally.add(usage)
-        metrics.add_tokens(endpoint_id, usage)
-
-    def _settle(self, usage: Usage | None) -> None:
-        grant, self._request.grant = self._request.grant, None
-        if grant is not None:
-            grant.settle(usage, now_s=self._wiring.monotonic_s())
+        meter(self._wiring, self._endpoint, self._request, usage, status=status, whole=whole)
 
     def _move(self, phase: Phase) -> None:
         assert phase in NEXT_PHASES[self._phase], f"{self._phase} -> {phase}"

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 from gigawatt.gateway import errors, local
 from gigawatt.gateway.access import authenticate, find_endpoint, may_call
-from gigawatt.gateway.call import parse_call
+from gigawatt.gateway.affinity import session_of
+from gigawatt.gateway.call import Call, parse_call, renamed
 from gigawatt.gateway.client import Answer, ClientConnection
-from gigawatt.gateway.config import Config, KeyConfig
+from gigawatt.gateway.config import Config, EndpointConfig, KeyConfig
 from gigawatt.gateway.endpoints import Endpoints
 from gigawatt.gateway.errors import ErrorReply
 from gigawatt.gateway.exchange import Exchange
@@ -19,9 +20,11 @@ from gigawatt.gateway.shared import Rows
 from gigawatt.gateway.subjects import counted_names
 from gigawatt.gateway.tally import Tally
 from gigawatt.gateway.wiring import Wiring
+from gigawatt.routing.split import point_of_count, point_of_name
 
 NEEDS_KEY = frozenset({Action.CALL, Action.MODELS, Action.MODEL})
 REQUEST_ID_BYTES_MAX = 128
+FALLBACKS_MAX = 4  # from one endpoint to the next
 DRAINING = errors.unavailable("draining", "The gateway is being restarted.")
 
 
@@ -39,7 +42,7 @@ class Gateway:
         self.control_up = False
         self._wiring = wiring
         self.bodies_bytes = 0  # of large request bodies held now
-        self._request_count = 0
+        self._request_count = self._call_count = 0
         self._quotas = Quotas(wiring.shares)
         self._rows = Rows()
 
@@ -177,12 +180,21 @@ class Gateway:
         assert config is not None
         assert key is not None
         limit = self._wiring.limits.json_values
-        call = parse_call(request.body, streams=route.streams, json_values_max=limit)
-        found = call if isinstance(call, ErrorReply) else find_endpoint(config, key, call.model)
+        call = parse_call(
+            request.body,
+            streams=route.streams,
+            asks_usage=not route.states_usage,
+            json_values_max=limit,
+        )
         if isinstance(call, ErrorReply):
             return self._refuse(client, request, call)
+        request.model = call.model
+        found = self._endpoint_of(config, request, call)
         if isinstance(found, ErrorReply):
             return self._refuse(client, request, found)
+        name = found.served_name
+        if call.model != name and call.model not in found.names.adapters:
+            call = renamed(call, name)
         project = f"{found.tenant}/{found.project}"
         now_s = self._wiring.monotonic_s()
         grant = self._quotas.admit(key, project, call.fields, request.body_bytes, now_s)
@@ -194,6 +206,28 @@ class Gateway:
         exchange = Exchange(client, request, call, endpoint, self._wiring)
         exchange.start()
         return exchange
+
+    def _endpoint_of(
+        self, config: Config, request: Request, call: Call
+    ) -> EndpointConfig | ErrorReply:
+        """The endpoint that is to answer: of several by weight, a session always the same; or a fallback."""
+        key = request.key
+        assert key is not None
+        session = session_of(call.fields, request.fields)
+        self._call_count += 1
+        point = point_of_name(session) if session else point_of_count(self._call_count)
+        found = find_endpoint(config, key, call.model, point=point)
+        for _ in range(FALLBACKS_MAX):
+            if isinstance(found, ErrorReply) or not found.names.fallback:
+                break
+            if self.endpoints.running[found.id].can_take:
+                break
+            other = find_endpoint(config, key, found.names.fallback, point=point)
+            if isinstance(other, ErrorReply):
+                break
+            self._wiring.metrics.fallbacks.add(found.id)
+            found = other
+        return found
 
     def _refuse(self, client: ClientConnection, request: Request, error: ErrorReply) -> None:
         self.refused(request, error)

@@ -36,6 +36,8 @@ class Limits:
     shun_s: float = (
         1.0  # after a replica has failed a request, others are preferred to it for this long
     )
+    shun_s_max: float = 30.0  # it doubles with each failure in a row, up to this
+    slow_start_s: float = 5.0  # in which a replica that joins others comes to its full part
     reply_head_bytes: int = 64 * KIB  # more: as if the replica had died
     held_reply_bytes: int = (
         1 * MIB

@@ -1,4 +1,4 @@
-"""The line of requests that wait for a replica: first come, first served, and bounded."""
+"""The line of requests that wait for a replica: the most urgent first, then who came first, and bounded."""
 
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -10,50 +10,76 @@ T = TypeVar("T")
 class Line(Generic[T]):
     """Tickets are compared by identity or by their own equality; each stands in line once."""
 
-    __slots__ = ("_tickets", "limit")
+    __slots__ = ("_queues", "_urgency", "limit")
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        self._tickets: OrderedDict[T, None] = OrderedDict()
+        self._queues: dict[int, OrderedDict[T, None]] = {}  # by urgency, the most urgent first
+        self._urgency: dict[T, int] = {}
 
     def __len__(self) -> int:
-        return len(self._tickets)
+        return len(self._urgency)
 
     def __iter__(self) -> Iterator[T]:
         """In order, as they stand now."""
-        return iter(tuple(self._tickets))
+        return iter(tuple(ticket for queue in self._queues.values() for ticket in queue))
 
-    def join(self, ticket: T) -> int | None:
+    def join(self, ticket: T, urgency: int = 0) -> int | None:
         """The position taken, from 1; None when the line is full."""
-        assert ticket not in self._tickets
-        if len(self._tickets) >= self.limit:
+        if len(self) >= self.limit:
             return None
-        self._tickets[ticket] = None
-        return len(self._tickets)
+        self._stand(ticket, urgency)
+        return sum(len(queue) for each, queue in self._queues.items() if each >= urgency)
 
-    def rejoin(self, ticket: T) -> None:
-        """Back to the front, for one that had its turn and lost its replica; the limit does not turn it away."""
-        assert ticket not in self._tickets
-        self._tickets[ticket] = None
-        self._tickets.move_to_end(ticket, last=False)
+    def rejoin(self, ticket: T, urgency: int = 0) -> None:
+        """To the front of its urgency, for one that had its turn and lost its replica; the limit does not turn it away."""
+        self._stand(ticket, urgency).move_to_end(ticket, last=False)
 
     def leave(self, ticket: T) -> bool:
         """Whether it was in line."""
-        if ticket not in self._tickets:
+        urgency = self._urgency.pop(ticket, None)
+        if urgency is None:
             return False
-        del self._tickets[ticket]
+        queue = self._queues[urgency]
+        del queue[ticket]
+        if not queue:
+            del self._queues[urgency]
         return True
 
     def first(self) -> T | None:
-        return next(iter(self._tickets), None)
+        return next((next(iter(queue)) for queue in self._queues.values()), None)
 
     def take(self) -> T:
         """The first one, which leaves the line. Someone must be in it."""
-        ticket, _ = self._tickets.popitem(last=False)
+        ticket = self.first()
+        assert ticket is not None
+        self.leave(ticket)
+        return ticket
+
+    def displace(self, urgency: int) -> T | None:
+        """The last of the least urgent, if less urgent than that: it leaves the line."""
+        if not self._queues:
+            return None
+        least = min(self._queues)
+        if least >= urgency:
+            return None
+        ticket = next(reversed(self._queues[least]))
+        self.leave(ticket)
         return ticket
 
     def empty(self) -> list[T]:
         """Everyone, in order; the line is empty after."""
-        tickets = list(self._tickets)
-        self._tickets.clear()
+        tickets = [ticket for queue in self._queues.values() for ticket in queue]
+        self._queues.clear()
+        self._urgency.clear()
         return tickets
+
+    def _stand(self, ticket: T, urgency: int) -> OrderedDict[T, None]:
+        assert ticket not in self._urgency
+        self._urgency[ticket] = urgency
+        queue = self._queues.get(urgency)
+        if queue is None:
+            queue = self._queues[urgency] = OrderedDict()
+            self._queues = dict(sorted(self._queues.items(), reverse=True))
+        queue[ticket] = None
+        return queue

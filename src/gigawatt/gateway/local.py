@@ -3,7 +3,7 @@
 import json
 
 from gigawatt.gateway.access import find_endpoint, may_list, visible
-from gigawatt.gateway.config import Config, EndpointConfig, KeyConfig
+from gigawatt.gateway.config import Config, EndpointConfig, KeyConfig, names_of
 from gigawatt.gateway.errors import ErrorReply
 
 JSON = b"content-type: application/json\r\n"
@@ -16,7 +16,14 @@ def models_body(config: Config, key: KeyConfig) -> bytes | ErrorReply:
     if refusal is not None:
         return refusal
     return json.dumps(
-        {"object": "list", "data": [_model(endpoint) for endpoint in visible(config, key)]}
+        {
+            "object": "list",
+            "data": [
+                _model(endpoint, name)
+                for endpoint in visible(config, key)
+                for name in names_of(endpoint)
+            ],
+        }
     ).encode()
 
 
@@ -28,7 +35,7 @@ def model_body(config: Config, key: KeyConfig, model: str) -> bytes | ErrorReply
     endpoint = find_endpoint(config, key, model)
     if isinstance(endpoint, ErrorReply):
         return endpoint
-    return json.dumps(_model(endpoint)).encode()
+    return json.dumps(_model(endpoint, model)).encode()
 
 
 def health_body(gateway_id: str) -> bytes:
@@ -46,9 +53,9 @@ def ready_body(config: Config, *, control_up: bool) -> bytes:
     ).encode()
 
 
-def _model(endpoint: EndpointConfig) -> dict[str, object]:
+def _model(endpoint: EndpointConfig, name: str) -> dict[str, object]:
     return {
-        "id": endpoint.served_name,
+        "id": name,
         "object": "model",
         "created": endpoint.created_ms // 1000,
         "owned_by": endpoint.project or endpoint.tenant,

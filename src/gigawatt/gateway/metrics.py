@@ -100,6 +100,7 @@ class Metrics:
             ("endpoint", "kind"),
         )
         self.retries = Counter("retries_total", "Requests sent to a second replica.", ("endpoint",))
+        self._count_choices()
         self.queue_waits = Counter(
             "queue_waits_total", "Requests that had to wait in line.", ("endpoint",)
         )
@@ -141,6 +142,17 @@ class Metrics:
     def text(self) -> bytes:
         lines = [line for metric in self._all() for line in metric.lines()]
         return "".join(f"{line}\n" for line in lines).encode()
+
+    def _count_choices(self) -> None:
+        self.fallbacks = Counter(
+            "fallbacks_total", "Requests that another endpoint took instead.", ("endpoint",)
+        )
+        self.ejections = Counter(
+            "ejections_total", "Replicas passed over after failures.", ("endpoint",)
+        )
+        self.shed = Counter(
+            "shed_total", "Requests in line that gave way to more urgent ones.", ("endpoint",)
+        )
 
     def _all(self) -> list[Counter | Histogram]:
         return [value for value in vars(self).values() if isinstance(value, Counter | Histogram)]

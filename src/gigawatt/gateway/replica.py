@@ -21,6 +21,9 @@ class ReplyHead:
     )
 
 
+NEVER_S = float("-inf")
+
+
 class ReplySink(Protocol):
     """Whoever sent the request that a connection is busy with."""
 
@@ -42,17 +45,21 @@ class Backend:
         "_spare",
         "_wiring",
         "config",
+        "failures",
         "host",
         "id",
         "ready",
         "share",
         "shunned_until_s",
+        "since_s",
     )
 
     def __init__(self, config: ReplicaConfig, wiring: Wiring) -> None:
         self.config = config
         self.id = config.id
-        self.ready = config.ready
+        self.ready = False
+        self.since_s = NEVER_S  # since when it takes a part that grows; long ago for the first ones
+        self.failures = 0  # in a row
         self.share = wiring.shares.of(replica_row(config.id))  # requests that it has now
         self.shunned_until_s = 0.0  # it has failed a request
         self.host = f"{config.host}:{config.port}".encode()

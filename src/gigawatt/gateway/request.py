@@ -11,6 +11,18 @@ if TYPE_CHECKING:
     from gigawatt.gateway.routes import Route
 
 
+URGENCY_HEADER = b"x-gigawatt-urgency"
+URGENCY_MOST = 100
+
+
+def urgency_of(fields: dict[bytes, bytes]) -> int:
+    """What a client says of how urgent its request is beside others of the endpoint: from -100 to 100, 0 if nothing."""
+    text = fields.get(URGENCY_HEADER, b"")
+    if not text.lstrip(b"-").isdigit() or len(text) > len(str(-URGENCY_MOST)):
+        return 0
+    return min(max(int(text), -URGENCY_MOST), URGENCY_MOST)
+
+
 class Request:
     """Filled while it is read; whole once `complete`."""
 
@@ -26,6 +38,7 @@ class Request:
         "keep_alive",
         "key",
         "method",
+        "model",
         "parts",
         "refusal",
         "reserved_bytes",
@@ -54,4 +67,5 @@ class Request:
         # Set when it is admitted.
         self.route: Route | None = None
         self.key: KeyConfig | None = None
+        self.model = ""  # as the client named it
         self.grant: Grant | None = None  # its part of what its key and project may have

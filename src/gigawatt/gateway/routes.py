@@ -22,6 +22,7 @@ class Route:
     path: str
     model: str = ""  # of MODEL
     streams: bool = False  # of CALL: the reply can be a stream, with usage in its last chunk
+    states_usage: bool = False  # of CALL: its streams do so unasked
     allow: str = ""  # of OPTIONS
 
 
@@ -29,6 +30,9 @@ CALLS = {
     "/v1/chat/completions": Route(action=Action.CALL, path="/v1/chat/completions", streams=True),
     "/v1/completions": Route(action=Action.CALL, path="/v1/completions", streams=True),
     "/v1/embeddings": Route(action=Action.CALL, path="/v1/embeddings"),
+    "/v1/responses": Route(
+        action=Action.CALL, path="/v1/responses", streams=True, states_usage=True
+    ),
 }
 READS = {
     "/v1/models": Route(action=Action.MODELS, path="/v1/models"),

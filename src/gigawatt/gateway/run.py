@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Protocol
 
 from gigawatt import clock
+from gigawatt.gateway.alone import FileLink
 from gigawatt.gateway.config import ConfigError
 from gigawatt.gateway.config_file import load_config
-from gigawatt.gateway.control_link import ControlLink
+from gigawatt.gateway.control_link import ControlLink, Served
 from gigawatt.gateway.gateway import Gateway, keep_deadlines
 from gigawatt.gateway.gauges import follow_gauges
 from gigawatt.gateway.limits import Limits
@@ -107,13 +108,7 @@ async def start_gateway(settings: Settings) -> RunningGateway:
     loop = asyncio.get_running_loop()
     someone_waits = asyncio.Event()
     gateway, wiring = _made(settings, own_table(), someone_waits)
-    link = ControlLink(
-        gateway,
-        settings,
-        someone_waits=someone_waits,
-        monotonic_s=clock.monotonic_s,
-        wall_ms=clock.now_ms,
-    )
+    link = link_of(gateway, settings, someone_waits)
     use_file(gateway, settings.config_file)
     server = await loop.create_server(
         gateway.connection, settings.host, settings.port, backlog=BACKLOG, reuse_address=True
@@ -187,6 +182,19 @@ def use_file(gateway: Gateway, path: Path) -> None:
     if config is not None:
         gateway.apply(config)
         log.info("configuration from disk", extra={"revision": config.revision})
+
+
+def link_of(gateway: Served, settings: Settings, someone_waits: asyncio.Event) -> Link:
+    """To the control plane, or to the file where there is none."""
+    if not settings.api_url:
+        return FileLink(gateway, settings, wall_ms=clock.now_ms)
+    return ControlLink(
+        gateway,
+        settings,
+        someone_waits=someone_waits,
+        monotonic_s=clock.monotonic_s,
+        wall_ms=clock.now_ms,
+    )
 
 
 def new_id(kind: str) -> str:

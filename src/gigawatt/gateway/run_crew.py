@@ -8,9 +8,8 @@ import sys
 
 from gigawatt import clock
 from gigawatt.gateway.config import ConfigError, parse_config
-from gigawatt.gateway.control_link import ControlLink
 from gigawatt.gateway.crew import Crew, Places, listeners, reap_predecessors, succeed
-from gigawatt.gateway.run import new_id
+from gigawatt.gateway.run import link_of, new_id
 from gigawatt.gateway.settings import Settings
 
 STOP_GRACE_S = 2.0  # beyond what workers have for draining
@@ -26,13 +25,7 @@ async def run_crew(settings: Settings) -> None:
     crew = Crew(new_id("gateway"), monotonic_s=clock.monotonic_s, someone_waits=someone_waits.set)
     places = Places(crew, held, [sys.executable, *sys.orig_argv[1:]])
     _use_file(crew, settings)
-    link = ControlLink(
-        crew,
-        settings,
-        someone_waits=someone_waits,
-        monotonic_s=clock.monotonic_s,
-        wall_ms=clock.now_ms,
-    )
+    link = link_of(crew, settings, someone_waits)
     loop = asyncio.get_running_loop()
     signals: asyncio.Queue[int] = asyncio.Queue()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):

@@ -9,7 +9,7 @@ from gigawatt.gateway.limits import Limits
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     config_file: Path  # the last configuration, read at the start and written at every change
-    api_url: str  # of the control plane
+    api_url: str  # of the control plane; empty where there is none, and the file says all
     spool_dir: Path  # where answered requests are counted
     token_file: Path  # holds an API key of the role gateway
     host: str

@@ -118,20 +118,24 @@ def _data_of(event: bytes) -> bytes:
 def _usage_in(reply: object) -> Usage | None:
     if not isinstance(reply, dict):
         return None
-    return _parse_usage(cast("dict[str, object]", reply).get("usage"))
+    fields = cast("dict[str, object]", reply)
+    inner = fields.get("response")  # of the last event of a stream of /v1/responses
+    if isinstance(inner, dict):
+        fields = cast("dict[str, object]", inner)
+    return _parse_usage(fields.get("usage"))
 
 
 def _parse_usage(value: object) -> Usage | None:
     if not isinstance(value, dict):
         return None
     fields = cast("dict[str, object]", value)
-    details = fields.get("prompt_tokens_details")
+    details = fields.get("prompt_tokens_details", fields.get("input_tokens_details"))
     cached = (
         cast("dict[str, object]", details).get("cached_tokens") if isinstance(details, dict) else 0
     )
     return Usage(
-        prompt_tokens=_count(fields.get("prompt_tokens")),
-        completion_tokens=_count(fields.get("completion_tokens")),
+        prompt_tokens=_count(fields.get("prompt_tokens", fields.get("input_tokens"))),
+        completion_tokens=_count(fields.get("completion_tokens", fields.get("output_tokens"))),
         cached_tokens=_count(cached),
     )
 

@@ -57,6 +57,19 @@ class Routing(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Names:
+    """What else a gateway serves an endpoint by, and what takes its place. Names are what clients write as `model`."""
+
+    aliases: tuple[str, ...] = ()  # replicas are asked for the served name
+    adapters: tuple[str, ...] = ()  # models of the same replicas (LoRA): they are asked for these
+    weight: int = 0  # its part of the requests for a name that several endpoints serve
+    fallback: str = ""  # the name that takes requests which this endpoint cannot
+
+
+NO_NAMES = Names()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointSpec:
     name: str
     model: str  # "name:version", resolved when the endpoint was made
@@ -79,6 +92,7 @@ class EndpointSpec:
     runtime: RuntimeName = RuntimeName.CUSTOM
     scaling: Scaling | None = None
     sleep_s: int = 0  # without a request until a replica sleeps, where its runtime can; 0: never
+    names: Names = NO_NAMES
     readiness: Readiness = Readiness()
     priority: int = 100
     grace_s: int = 10

@@ -18,7 +18,7 @@ from gigawatt.sdk.artifacts import Artifacts, Progress
 from gigawatt.sdk.cluster import Events, Ledger, Nodes
 from gigawatt.sdk.endpoints import Endpoints
 from gigawatt.sdk.environments import Environments
-from gigawatt.sdk.instance import ENV_PROJECT, Address, discover
+from gigawatt.sdk.instance import ENV_PROJECT, discover
 from gigawatt.sdk.jobhandle import Job
 from gigawatt.sdk.jobs import Jobs
 from gigawatt.sdk.models import Models
@@ -86,15 +86,12 @@ class Client:
 
         Raises UnreachableError where no instance is named and none runs here, RefusalError for an unknown context.
         """
-        self.address: Address = discover(
-            api_url=api_url,
-            token=token,
-            data=Path(data) if data else None,
-            environ=environ,
-            context=context,
+        where = Path(data) if data else None
+        self.address = discover(
+            api_url=api_url, token=token, data=where, environ=environ, context=context
         )
-        transport = Transport(self.address, project=project or environ.get(ENV_PROJECT, ""))
-        self._transport = transport
+        place = project or environ.get(ENV_PROJECT, "")
+        self._transport = transport = Transport(self.address, project=place)
         self.jobs = Jobs(transport)
         self.arrays = Arrays(transport, self.jobs)
         self.artifacts = Artifacts(transport)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gigawatt.model.refusal import RefusalCode, RefusalError
+from gigawatt.server.gateway import read_running
 from gigawatt.settings import Settings
 
 BACKLOG = 1024  # connections that wait to be taken
@@ -37,20 +38,17 @@ def claim(settings: Settings, *, listening: bool = True) -> Claimed:
         os.close(lock)
         raise
     try:
-        gateway = _bind(settings.host, settings.gateway_port, "--gateway-port")
+        gateway_port = _gateway_port(settings)
     except RefusalError:
         api.close()
         os.close(lock)
         raise
-    gateway_port: int = gateway.getsockname()[1]
     try:
         workspaces = _bind_for_workspaces(settings, listening=listening)
     except RefusalError:
         api.close()
         os.close(lock)
         raise
-    finally:
-        gateway.close()
     return Claimed(lock=lock, api=api, gateway_port=gateway_port, workspaces=workspaces)
 
 
@@ -91,6 +89,16 @@ def take_lock(data: Path) -> int:
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, str(os.getpid()).encode(), 0)
     return descriptor
+
+
+def _gateway_port(settings: Settings) -> int:
+    """The gateway's port, free for it or held by it: it serves on while its control plane is away."""
+    running = read_running(settings.data)
+    wanted = (settings.host, settings.gateway_port)
+    if running is not None and (running.address.host, running.address.port) == wanted:
+        return settings.gateway_port
+    with _bind(settings.host, settings.gateway_port, "--gateway-port") as bound:
+        return bound.getsockname()[1]
 
 
 def _bind_for_workspaces(settings: Settings, *, listening: bool) -> socket.socket:

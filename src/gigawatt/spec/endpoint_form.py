@@ -115,4 +115,8 @@ class EndpointForm(BaseModel):
     queue: QueueForm = Field(default_factory=QueueForm)
     routing: Routing = Routing.LEAST
     scaling: ScalingForm | None = None
+    aliases: Annotated[list[ServedName], Field(max_length=limits.NAMES_MAX)] = []
+    adapters: Annotated[list[ServedName], Field(max_length=limits.NAMES_MAX)] = []
+    weight: Annotated[int, Field(ge=0, le=limits.WEIGHT_MAX)] = 0
+    fallback: ServedName | None = None
     readiness: ReadinessForm = Field(default_factory=ReadinessForm)

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from gigawatt.model.array import ArraySpec
 from gigawatt.model.checkpoint import KeepBest, KeepPolicy, MetricMode
-from gigawatt.model.endpoint import ENDPOINT_LABEL, EndpointSpec
+from gigawatt.model.endpoint import ENDPOINT_LABEL, EndpointSpec, Names
 from gigawatt.model.environment import EnvironmentSpec
 from gigawatt.model.job import JobSpec, ModelOutput
 from gigawatt.model.refusal import Fault, RefusalError
@@ -172,6 +172,12 @@ def endpoint_draft(form: EndpointForm) -> EndpointDraft:
         queue_timeout_s=form.queue.timeout,
         routing=form.routing,
         scaling=scaling_of(form.scaling),
+        names=Names(
+            aliases=tuple(form.aliases),
+            adapters=tuple(form.adapters),
+            weight=form.weight,
+            fallback=form.fallback or "",
+        ),
         readiness=runs.readiness,
         priority=form.priority,
         grace_s=form.grace,

@@ -60,3 +60,13 @@ def test_it_behaves_as_a_list_does(steps: list[tuple[str, int]], limit: int) -> 
         elif step == "take" and model:
             assert line.take() == model.pop(0)
         assert (line.first(), len(line)) == (model[0] if model else None, len(model))
+
+
+def test_the_more_urgent_go_first_and_the_least_urgent_give_way() -> None:
+    line: Line[str] = Line(3)
+    assert [line.join("a", 0), line.join("b", 5), line.join("c", -5)] == [1, 1, 3]
+    assert line.join("d", 5) is None
+    assert line.displace(5) == "c"
+    assert line.displace(0) is None
+    assert line.join("d", 5) == 2
+    assert [line.take() for _ in range(3)] == ["b", "d", "a"]
