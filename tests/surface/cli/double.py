@@ -123,6 +123,7 @@ def a_job(**changes: Any) -> dict[str, Any]:
         "reason": None,
         "position": None,
         "estimate": None,
+        "deadline": None,
         "progress": {
             "at_ms": NOW_MS + 9_000,
             "step": 120,
@@ -166,6 +167,7 @@ def an_attempt(**changes: Any) -> dict[str, Any]:
         "charged_to": "",
         "evidence": [],
         "nodes": ["local-0", "local-1"],
+        "spares": [],
         "placed_ms": NOW_MS + 10,
         "starting_ms": NOW_MS + 20,
         "running_ms": NOW_MS + 150,

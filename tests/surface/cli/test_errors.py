@@ -32,7 +32,7 @@ DONE, FAILED, WRONG = 0, 1, 2
         (["run", "python"], WRONG, "no such file: python", "gw run -- python …"),
         (["run", "--env", "A", "--", "x"], WRONG, "'A' is not NAME=VALUE", "gw run --help"),
         (["run", "--follow", "-o", "json", "--", "x"], WRONG, "--follow prints", ""),
-        (["serve", "tiny"], WRONG, "no command to serve tiny with", "gw serve --help"),
+        (["serve", "tiny"], WRONG, "nothing to serve tiny with", "gw serve --help"),
         (["models", "alias", "tiny", "prod"], WRONG, "give the number of a version", ""),
         (["env", "build"], WRONG, "nothing to build", "gw env build --help"),
         (["keys", "create", "a", "--expires", "3x"], WRONG, "is not a duration", ""),

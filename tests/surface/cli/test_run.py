@@ -117,6 +117,7 @@ def test_a_dry_run_shows_where_and_sends_no_code(gw: Gw, api: ApiDouble) -> None
             "gpus": 0.0,
             "cpus": 1.0,
             "memory": 0,
+            "spares": 0,
         },
         "environment": {"kind": "host", "python": "", "requirements": [], "lock": ""},
         "timeout": 7200,
