@@ -1,8 +1,8 @@
 """What a person writes for a gateway that stands alone: keys with what they may have, and models with their servers."""
 
+import re
 from hashlib import sha256
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field
 
@@ -15,6 +15,11 @@ from gigawatt.spec.fields import FORM, Count, Name, ServedName, SomeSeconds, Tex
 from gigawatt.spec.requests import Amount
 
 MODELS_MAX = 1_000
+HTTP_PORT = 80
+PORT_MAX = 65_535
+SERVER = re.compile(
+    r"http://(?:\[(?P<address>[0-9A-Fa-f:.]+)\]|(?P<host>[^/:@\[\]\s?#]+))(?::(?P<port>[0-9]{1,5}))?/?"
+)
 KEYS_MAX = 100_000
 
 
@@ -64,6 +69,23 @@ def gateway_document(form: GatewayForm, *, revision: int) -> dict[str, Any]:
     }
 
 
+def server(url: str, number: int) -> tuple[str, int]:
+    """Host and port of a server of the model of that number. Raises RefusalError."""
+    found = SERVER.fullmatch(url)
+    port = int(found["port"] or HTTP_PORT) if found else 0
+    if found is None or not 0 < port <= PORT_MAX:
+        raise refusal(
+            [
+                Fault(
+                    field=f"models[{number}].servers",
+                    detail=f"is not the address of a server: {url}",
+                    hint="write http://HOST:PORT",
+                )
+            ]
+        )
+    return found["address"] or found["host"], port
+
+
 def _key(key: GatewayKeyForm) -> dict[str, Any]:
     amounts = key.model_dump(exclude={"name", "key"})
     return {
@@ -77,7 +99,7 @@ def _key(key: GatewayKeyForm) -> dict[str, Any]:
 
 
 def _endpoint(model: GatewayModelForm, number: int) -> dict[str, Any]:
-    servers = [_server(server, number) for server in model.servers]
+    servers = [server(each, number) for each in model.servers]
     return {
         "id": f"{model.name}.{number}",
         "tenant": DEFAULT_TENANT,
@@ -98,22 +120,3 @@ def _endpoint(model: GatewayModelForm, number: int) -> dict[str, Any]:
             for host, port in servers
         ],
     }
-
-
-def _server(url: str, number: int) -> tuple[str, int]:
-    try:
-        parts = urlsplit(url)
-        port = parts.port or 80
-    except ValueError:
-        parts, port = urlsplit(""), 0
-    if parts.scheme != "http" or not parts.hostname or parts.path not in {"", "/"}:
-        raise refusal(
-            [
-                Fault(
-                    field=f"models[{number}].servers",
-                    detail=f"is not the address of a server: {url}",
-                    hint="write http://HOST:PORT",
-                )
-            ]
-        )
-    return parts.hostname, port

@@ -107,8 +107,7 @@ def problem(status: int, code: str, detail: str, **more: Any) -> Answer:
 
 
 def a_job(**changes: Any) -> dict[str, Any]:
-    """A running job's view."""
-    view: dict[str, Any] = {
+    view: dict[str, Any] = {  # of one that runs
         "id": "job-1mfsxp000abcdefgh",
         "name": "tiny-gpt",
         "tenant": "default",
