@@ -172,13 +172,7 @@ def printed(
 ) -> CheapestChange | None:
     """As `gw explain` has it: what starts the job now, else what starts it sooner."""
     state = twin.state
-    snapshot = state.encoder.snapshot(
-        twin.now_ms,
-        resume=state.resume,
-        hold=state.hold,
-        dated=state.policy.dated,
-        shares=state.policy.needs_shares,
-    )
+    snapshot = state.snapshot(twin.now_ms)
     told = explain(snapshot, id, state.policy, likely_ms=foresight.likely_ms(id))
     if told is not None and told.cheapest_change is not None:
         return told.cheapest_change

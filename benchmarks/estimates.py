@@ -127,13 +127,7 @@ def judged(part: Part) -> list[Figure]:
 def _foretold(twin: Twin, estimates: Estimates) -> list[Case]:
     """Refresh the estimates, and say what those of gangs that are new in the line are."""
     state = twin.state
-    snapshot = state.encoder.snapshot(
-        twin.now_ms,
-        resume=state.resume,
-        hold=state.hold,
-        dated=state.policy.dated,
-        shares=state.policy.needs_shares,
-    )
+    snapshot = state.snapshot(twin.now_ms)
     plays = estimates.plays(snapshot, state.policy)
     estimates.refreshed(plays, plays.run(), still=lambda _gang: True)
     limits = ahead_of(snapshot, state.policy, estimates.outlook, None)

@@ -59,6 +59,17 @@ class State:
     still: Standstill | None = None  # what the last decision left, if that stands still
     halted: bool = False
 
+    def snapshot(self, now_ms: int, *, labels: bool = False) -> Snapshot:
+        """The world as the next decision sees it; with `labels`, also those of gangs where none keeps apart."""
+        return self.encoder.snapshot(
+            now_ms,
+            resume=self.resume,
+            hold=self.hold,
+            dated=self.policy.dated,
+            shares=self.policy.needs_shares,
+            labels=labels,
+        )
+
 
 @dataclass(slots=True, kw_only=True)
 class Outcome:
@@ -180,14 +191,7 @@ def _decide(state: State, turn: Turn) -> tuple[Snapshot, Decision]:
 
 def _finished(state: State, now_ms: int) -> Finished:
     """A round through the line as it is now."""
-    snapshot = state.encoder.snapshot(
-        now_ms,
-        resume=state.resume,
-        hold=state.hold,
-        dated=state.policy.dated,
-        shares=state.policy.needs_shares,
-    )
-    return finish(snapshot, state.policy, state.encoder.memo)
+    return finish(state.snapshot(now_ms), state.policy, state.encoder.memo)
 
 
 def _encode(state: State, turn: Turn, start: int) -> bool:

@@ -196,14 +196,7 @@ class Foresight:
         return found.get(gang.id), plays
 
     def _snapshot(self) -> Snapshot:
-        state = self._state
-        return state.encoder.snapshot(
-            self._now_ms(),
-            resume=state.resume,
-            hold=state.hold,
-            dated=state.policy.dated,
-            shares=state.policy.needs_shares,
-        )
+        return self._state.snapshot(self._now_ms())
 
     def _waits(self, gang: str) -> bool:
         return self._snapshot().gangs.row(gang) != NONE

@@ -208,15 +208,7 @@ class Front:
         return self._leader.state.world
 
     def _snapshot(self, *, labels: bool = False) -> Snapshot:
-        state = self._leader.state
-        return state.encoder.snapshot(
-            now_ms(),
-            resume=state.resume,
-            hold=state.hold,
-            dated=state.policy.dated,
-            shares=state.policy.needs_shares,
-            labels=labels,
-        )
+        return self._leader.state.snapshot(now_ms(), labels=labels)
 
 
 def _worn(gang: Gang) -> bool:

@@ -117,24 +117,17 @@ def _arm(turn: Turn, reservation: Reservation) -> None:
 def _notice(turn: Turn, reservation: Reservation) -> None:
     after = _moved(turn, reservation, ReservationPhase.NOTICED)
     turn.emit("reservation.noticed", after)
-    for node in _nodes(turn, after):
-        if not after.holder:
-            _drain(turn, after, node)
-            continue
-        for owner in _strangers(turn, after, node):
-            drains.leave_by(turn, owner, node, by_ms=after.start_ms, why=_why(after))
+    for node, owner in _in_the_way(turn, after):
+        drains.leave_by(turn, owner, node, by_ms=after.start_ms, why=_why(after))
 
 
 def _begin(turn: Turn, reservation: Reservation) -> None:
     after = _moved(turn, reservation, ReservationPhase.ACTIVE)
     turn.emit("reservation.active", after)
-    for node in _nodes(turn, after):
-        if not after.holder:
-            _drain(turn, after, node)
-            continue
+    for node, owner in _in_the_way(turn, after):
+        drains.leave(turn, owner, node, why=_why(after))
+    for node in _nodes(turn, after) if after.holder else ():
         rest(turn, node)
-        for owner in _strangers(turn, after, node):
-            drains.leave(turn, owner, node, why=_why(after))
 
 
 def _over(turn: Turn, reservation: Reservation, why: str) -> Reservation:
@@ -176,9 +169,15 @@ def _nodes(turn: Turn, reservation: Reservation) -> list[Node]:
     return [turn.world.nodes[node] for node in reservation.nodes if node in turn.world.nodes]
 
 
-def _strangers(turn: Turn, reservation: Reservation, node: Node) -> list[Owner]:
+def _in_the_way(turn: Turn, reservation: Reservation) -> list[tuple[Node, Owner]]:
+    """Gangs of others on nodes that are for a holder. For nobody, the nodes are drained, and that is all."""
+    if not reservation.holder:
+        for node in _nodes(turn, reservation):
+            _drain(turn, reservation, node)
+        return []
     return [
-        owner
+        (node, owner)
+        for node in _nodes(turn, reservation)
         for owner in drains.gangs_on(turn, node.id)
         if not holds_for(reservation.holder, f"{owner.tenant}/{owner.project}")
     ]

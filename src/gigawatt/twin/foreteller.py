@@ -26,13 +26,6 @@ class Foreteller:
         estimates = state.estimates
         if estimates is None or self._credit < 0 or not estimates.untold:
             return
-        snapshot = state.encoder.snapshot(
-            now_ms,
-            resume=state.resume,
-            hold=state.hold,
-            dated=state.policy.dated,
-            shares=state.policy.needs_shares,
-        )
-        plays = estimates.plays(snapshot, state.policy)
+        plays = estimates.plays(state.snapshot(now_ms), state.policy)
         estimates.refreshed(plays, plays.run(), still=lambda _gang: True)
         self._credit -= plays.looked

@@ -75,13 +75,7 @@ def test_a_job_is_its_users_and_so_is_all_that_it_leaves(
     """Its logs are read all the same, and a link in place of one leads nowhere."""
 
     async def tried() -> tuple[str, str]:
-        bench = Bench(
-            lambda: SlurmEngine(data, slurm, options=OPTIONS),
-            faults=NO_FAULTS,
-            epoch=1,
-            scratch=data,
-            tag="test",
-        )
+        bench = _bench(data, slurm)
         await bench.start("users")
         script = 'id -un; echo "$HOME $USER"; touch "$GIGAWATT_CHECKPOINT_DIR/mine"'
         work = data / "work" / "tenant" / "checkpoints"
@@ -121,13 +115,7 @@ def _look_and_put_a_link(data: Path, key: str, said: str) -> None:
 def test_without_a_unix_user_nothing_is_submitted(cluster: SlurmCluster, data: Path) -> None:
     async def tried() -> LaunchFailed:
         slurm = SlurmCommands(cluster.environ)
-        bench = Bench(
-            lambda: SlurmEngine(data, slurm, options=OPTIONS),
-            faults=NO_FAULTS,
-            epoch=1,
-            scratch=data,
-            tag="test",
-        )
+        bench = _bench(data, slurm)
         await bench.start("users")
         key = await bench.launch(bench.build("true", tenant="elsewhere", user="eve"))
         failed = await bench.wait(LaunchFailed, key=key)
@@ -158,3 +146,13 @@ def report(cluster: SlurmCluster) -> Iterator[Report]:
 def test_the_engine_conforms_with_users(report: Report, name: str) -> None:
     case = next(case for case in report.cases if case.name == name)
     assert (case.result, case.evidence) == ("passed", case.evidence)
+
+
+def _bench(data: Path, slurm: Slurm) -> Bench:
+    return Bench(
+        lambda: SlurmEngine(data, slurm, options=OPTIONS),
+        faults=NO_FAULTS,
+        epoch=1,
+        scratch=data,
+        tag="test",
+    )
