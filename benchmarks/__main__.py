@@ -34,6 +34,7 @@ ALL = (
     "changes",
     "lives",
     "autoscale",
+    "llm",
     "gateway",
     "metering",
 )
