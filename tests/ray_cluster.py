@@ -5,6 +5,7 @@ variable in its environment is ours.
 """
 
 import asyncio
+import itertools
 import os
 import shutil
 import signal
@@ -28,6 +29,7 @@ MARKER = "GW_TEST_RAY"
 REQUIRED = "GIGAWATT_REQUIRE_RAY"
 START_S = 120.0
 CPUS = 2
+CLUSTERS = itertools.count(0, 7_919)
 
 
 class RayCluster:
@@ -217,7 +219,8 @@ def running_ray(*names: str, dashboard: bool = False) -> Generator[RayCluster]:
             pytest.fail(why)
         pytest.skip(why)
     base = Path(tempfile.mkdtemp(prefix="gwr-"))
-    cluster = RayCluster(base, os.getpid(), dashboard=dashboard)
+    # An address and names that no other cluster has, nor the last one of this process: its links go when the kernel likes.
+    cluster = RayCluster(base, os.getpid() + next(CLUSTERS), dashboard=dashboard)
     os.environ[MARKER] = str(base)
     try:
         cluster.up(*names)

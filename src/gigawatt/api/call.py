@@ -1,6 +1,7 @@
 """One request: who calls, with what body, on which terms. The only dependency that routes have."""
 
 import hashlib
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Annotated, TypeVar
@@ -8,6 +9,7 @@ from typing import Annotated, TypeVar
 from fastapi import Depends
 from starlette.requests import Request
 
+from gigawatt.api.operations import IF_MATCH_PATTERN
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.tenant import Caller
 from gigawatt.service.revocations import while_good
@@ -59,7 +61,7 @@ class Authenticated:
         return Terms(
             key=key,
             request_sha256=await self._digest() if key else "",
-            if_version=_version(headers.get("if-match", "")),
+            if_version=_version(headers.get("if-match", "*")),
         )
 
     async def _digest(self) -> str:
@@ -85,14 +87,13 @@ Call = Annotated[Authenticated, Depends(authenticated)]
 
 
 def _version(if_match: str) -> int | None:
-    text = if_match.strip().removeprefix("W/").strip('"')
-    if text in {"", "*"}:
-        return None
-    if not (text.isascii() and text.isdecimal()) or len(text) > 18:
+    """The version that a caller insists on; proxies that compress make tags weak."""
+    found = re.fullmatch(IF_MATCH_PATTERN, if_match.strip())
+    if found is None:
         raise RefusalError(
             RefusalCode.INVALID,
             "If-Match is not a version",
             field="If-Match",
             hint='send the ETag of the object back, e.g. If-Match: "3"',
         )
-    return int(text)
+    return int(found[1]) if found[1] else None

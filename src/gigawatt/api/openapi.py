@@ -8,7 +8,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 
-from gigawatt.api.operations import Operation, Routes
+from gigawatt.api.operations import IF_MATCH_PATTERN, Operation, Routes
 from gigawatt.api.problems import MEDIA_TYPE
 from gigawatt.service.views.text import PageView
 
@@ -49,7 +49,7 @@ IF_MATCH: dict[str, Any] = {
     "in": "header",
     "required": False,
     "description": "The ETag that was read: refused with 412 if the object has changed since.",
-    "schema": {"type": "string", "pattern": '^"[0-9]{1,18}"$'},
+    "schema": {"type": "string", "pattern": IF_MATCH_PATTERN},
 }
 
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 Handler = Callable[..., Any]
 
 PUBLIC = ""  # the verb of routes that need no key
+IF_MATCH_PATTERN = r'^(?:\*|(?:W/)?"([0-9]{1,18})")$'  # a version, or whichever there is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -66,6 +66,9 @@ def test_a_write_on_an_old_version_is_refused(play: Play) -> None:
         path = f"/v1/jobs/{job['id']}/cancel"
         response = await site.call("POST", path, headers={"If-Match": '"1"'})
         assert (response.status_code, response.json()["field"]) == (412, "If-Match")
+        for wrong in ("", "1", '""', '"x"'):
+            response = await site.call("POST", path, headers={"If-Match": wrong})
+            assert (response.status_code, response.json()["field"]) == (422, "If-Match")
         response = await site.call("POST", path, headers={"If-Match": "what"})
         assert response.status_code == 422
         site.engine.exit(attempt_key(job))
