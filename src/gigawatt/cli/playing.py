@@ -71,8 +71,9 @@ class _Replicas:
         self._thread.join()
 
     def _look(self) -> None:
-        last_s = clock.monotonic_s()
-        while not self._over.wait(LOOK_S):
+        last_s, over = clock.monotonic_s(), False
+        while not over:
+            over = self._over.wait(LOOK_S)  # the last look is at the end, however soon that is
             there = [each for each in self._there() if each["node"]]
             self.seen |= {each["id"] for each in there}
             now_s = clock.monotonic_s()
