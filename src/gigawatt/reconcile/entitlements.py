@@ -8,6 +8,7 @@ from gigawatt.model.tenant import Project
 from gigawatt.model.values import replace
 from gigawatt.reconcile.projects import check_project, create_project, project_id
 from gigawatt.reconcile.turn import Turn
+from gigawatt.reconcile.versions import check_version
 
 
 def command(turn: Turn, asked: CreateProject | SetEntitlement) -> Project:
@@ -21,12 +22,7 @@ def set_entitlement(turn: Turn, command: SetEntitlement) -> Project:
     """Give a project another entitlement, as a whole. Raises RefusalError."""
     check_project(turn, command.tenant, command.name)
     before = turn.world.projects[project_id(command.tenant, command.name)]
-    if command.if_version not in {0, before.version}:
-        raise RefusalError(
-            RefusalCode.STALE_VERSION,
-            f"project {before.name} has version {before.version}, not {command.if_version}",
-            field="If-Match",
-        )
+    check_version(f"project {before.name}", before.version, command.if_version)
     if before.entitlement == command.entitlement:
         return before
     check_entitlement(command.entitlement)

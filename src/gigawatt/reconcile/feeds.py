@@ -5,6 +5,7 @@ from gigawatt.model.power import DEPTH_MAX, Feed
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.values import replace
 from gigawatt.reconcile.turn import Turn
+from gigawatt.reconcile.versions import check_version
 
 FEEDS_MAX = 100_000
 
@@ -20,7 +21,7 @@ def put(turn: Turn, command: SetFeed) -> Feed:
     if before is None and len(turn.world.feeds) >= FEEDS_MAX:
         raise RefusalError(RefusalCode.LIMIT, f"there are {FEEDS_MAX} feeds, which is the limit")
     if before is not None:
-        _check_version(before, command.if_version)
+        check_version(f"feed {before.id}", before.version, command.if_version)
     _check_parent(turn, command)
     after = Feed(
         id=command.name,
@@ -43,7 +44,7 @@ def remove(turn: Turn, command: RemoveFeed) -> Feed:
     before = turn.world.feeds.get(command.name)
     if before is None:
         raise RefusalError(RefusalCode.NOT_FOUND, f"there is no feed {command.name}")
-    _check_version(before, command.if_version)
+    check_version(f"feed {before.id}", before.version, command.if_version)
     carried = sorted(each.id for each in turn.world.feeds.values() if each.parent == before.id)
     if carried:
         detail = f"feed {before.id} carries {carried[0]}"
@@ -53,12 +54,6 @@ def remove(turn: Turn, command: RemoveFeed) -> Feed:
     after = turn.put(replace(before, deleted_ms=turn.now_ms))
     turn.emit("feed.removed", after, f"by {command.by}")
     return after
-
-
-def _check_version(feed: Feed, if_version: int) -> None:
-    if if_version not in {0, feed.version}:
-        detail = f"feed {feed.id} has version {feed.version}, not {if_version}"
-        raise RefusalError(RefusalCode.STALE_VERSION, detail, field="If-Match")
 
 
 def _check_parent(turn: Turn, command: SetFeed) -> None:

@@ -18,6 +18,7 @@ from gigawatt.model.values import replace
 from gigawatt.reconcile.models import use_artifact
 from gigawatt.reconcile.projects import check_project, project_id
 from gigawatt.reconcile.turn import Turn, entity_id
+from gigawatt.reconcile.versions import check_version
 
 
 def command(turn: Turn, asked: SetRetention | RemoveJob | RemoveArtifact) -> Entity:
@@ -35,12 +36,7 @@ def set_retention(turn: Turn, command: SetRetention) -> Project:
     """A project's policy, as a whole."""
     check_project(turn, command.tenant, command.name)
     before = turn.world.projects[project_id(command.tenant, command.name)]
-    if command.if_version not in {0, before.version}:
-        raise RefusalError(
-            RefusalCode.STALE_VERSION,
-            f"project {before.name} has version {before.version}, not {command.if_version}",
-            field="If-Match",
-        )
+    check_version(f"project {before.name}", before.version, command.if_version)
     if before.retention == command.retention:
         return before
     after = turn.put(replace(before, retention=command.retention))

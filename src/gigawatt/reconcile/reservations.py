@@ -20,6 +20,7 @@ from gigawatt.reconcile import drains, nodes
 from gigawatt.reconcile.attempts import Owner
 from gigawatt.reconcile.node_life import emptied, rest
 from gigawatt.reconcile.turn import Turn
+from gigawatt.reconcile.versions import check_version
 
 SUBJECT = "reservation/"  # before the names of those that are due: nodes have names too
 TAKEN = frozenset({NodeState.READY, NodeState.CHECKING, NodeState.JOINING, NodeState.DOWN})
@@ -60,9 +61,7 @@ def end(turn: Turn, command: EndReservation) -> Reservation:
     before = turn.world.reservations.get(command.name)
     if before is None:
         raise RefusalError(RefusalCode.NOT_FOUND, f"there is no reservation {command.name}")
-    if command.if_version not in {0, before.version}:
-        detail = f"reservation {before.id} has version {before.version}, not {command.if_version}"
-        raise RefusalError(RefusalCode.STALE_VERSION, detail, field="If-Match")
+    check_version(f"reservation {before.id}", before.version, command.if_version)
     return _over(turn, before, f"ended by {command.by}")
 
 
