@@ -61,7 +61,10 @@ async def stop_during_a_launch_leaves_nothing(bench: Bench) -> str:
         await bench.wait(AttemptGone, LaunchFailed, key=key, within_s=LAUNCH_S)
         before = await _traces(bench, beat)
         await asyncio.sleep(QUIET_S)
-        check(before == await _traces(bench, beat), f"stopped {after_s:g} s into its launch, it still runs")
+        check(
+            before == await _traces(bench, beat),
+            f"stopped {after_s:g} s into its launch, it still runs",
+        )
     return f"stopped {', '.join(f'{each * 1000:g}' for each in STOPPED_AFTER_S)} ms into a launch"
 
 

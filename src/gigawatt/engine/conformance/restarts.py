@@ -5,7 +5,6 @@ import asyncio
 from gigawatt.engine.conformance.bench import Bench, check
 from gigawatt.model.observation import AttemptGone, LaunchAccepted, RankExited, RankStarted
 
-
 UNLED_S = 0.2  # nobody is there to be told
 
 
