@@ -136,16 +136,6 @@ def test_each_replica_serves_for_its_own_time_and_none_for_longer_than_it_was_re
     assert loop.unaccounted() == 0
 
 
-def test_a_new_spec_replaces_every_replica() -> None:
-    loop = Loop.of(a_report("n1"))
-    put(loop, a_spec(replicas_min=1))
-    (before,) = loop.world.replicas
-    put(loop, replace(a_spec(replicas_min=1), command=("serve", "--better")))
-    (after,) = loop.world.replicas
-    assert before != after
-    assert phase(loop) is EndpointPhase.READY
-
-
 def test_replicas_that_keep_failing_fail_the_endpoint_after_a_bound() -> None:
     loop = Loop.of(a_report("n1"))
     loop.machines.replicas_become_ready = False
