@@ -7,7 +7,14 @@ from gigawatt.model.attempt import Attempt
 from gigawatt.model.gang import Gang, GangKind, Shape
 from gigawatt.model.job import after_pause, suspects
 from gigawatt.model.plan import Claim
-from gigawatt.model.rollout import NOTHING_SEEN, WHOLE, RevisionPhase, RolloutPlan, Seen
+from gigawatt.model.rollout import (
+    DEFAULT_PLAN,
+    NOTHING_SEEN,
+    WHOLE,
+    RevisionPhase,
+    RolloutPlan,
+    Seen,
+)
 from gigawatt.model.runtime import RuntimeName
 from gigawatt.model.scaling import NO_LOAD, LoadSeen, Scaling
 from gigawatt.model.values import replace
@@ -98,7 +105,7 @@ class EndpointSpec:
     priority: int = 100
     grace_s: int = 10
     labels: tuple[tuple[str, str], ...] = ()
-    rollout: RolloutPlan = RolloutPlan()
+    rollout: RolloutPlan = DEFAULT_PLAN
 
     def runs_as(self, other: "EndpointSpec") -> bool:
         """Replicas of the one serve as well for the other: all that differs is how many, and how they are asked."""

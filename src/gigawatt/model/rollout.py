@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 WHOLE = 100  # percent of the requests
+TTFT_BUCKETS = (
+    80  # four for each doubling, up to a quarter of an hour; what took longer is in the last
+)
 
 
 class Strategy(StrEnum):
@@ -21,7 +24,9 @@ class NoRoom(StrEnum):
 class Steer(StrEnum):
     """What a person may do to a rollout that is under way."""
 
-    PROMOTE = "promote"  # all requests to the new revision as soon as it is ready, and no going back
+    PROMOTE = (
+        "promote"  # all requests to the new revision as soon as it is ready, and no going back
+    )
     ROLLBACK = "rollback"
     PAUSE = "pause"  # no further step; going back by itself is still done
     RESUME = "resume"
@@ -43,11 +48,16 @@ class RolloutPlan:
     pause_s: int = 60  # at each step at least
     bake_s: int = 60  # with all requests, while the old revision is kept
     start_s: int = 600  # within which the replicas for a step have to be ready
-    more_errors_milli: int = 20  # thousandths of the requests: so many more than of the old one are borne
+    more_errors_milli: int = (
+        20  # thousandths of the requests: so many more than of the old one are borne
+    )
     slower_percent: int = 150
     requests_min: int = 30  # of a revision, before anything is made of it
     no_room: NoRoom = NoRoom.WAIT
     drain_s: int = 300  # that requests of a replaced replica have to end
+
+
+DEFAULT_PLAN = RolloutPlan()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

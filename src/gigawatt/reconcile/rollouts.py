@@ -180,9 +180,7 @@ def _worth_keeping(turn: Turn, endpoint: Endpoint) -> bool:
     return ready or (endpoint.phase is EndpointPhase.ZERO and endpoint.start is not None)
 
 
-def _standing(
-    turn: Turn, endpoint: Endpoint, there: Iterable[Replica], wanted: int
-) -> Standing:
+def _standing(turn: Turn, endpoint: Endpoint, there: Iterable[Replica], wanted: int) -> Standing:
     current = [each for each in there if not each.stopping]
     new = [each for each in current if each.generation == endpoint.generation]
     placeless = [each.queued_ms for each in new if each.attempt is None]
@@ -220,9 +218,7 @@ def _done(turn: Turn, endpoint: Endpoint) -> Endpoint:
     assert rollout is not None
     _note(turn, endpoint, endpoint.spec, RevisionPhase.LIVE)
     told = f"revision {endpoint.generation} has taken the place of {rollout.before_generation}"
-    done = turn.put(
-        replace(endpoint, rollout=None, failures=0, message="", last_rollout=told)
-    )
+    done = turn.put(replace(endpoint, rollout=None, failures=0, message="", last_rollout=told))
     environments.used(turn, rollout.before.environment)
     turn.emit("endpoint.rollout_done", done, told)
     return done

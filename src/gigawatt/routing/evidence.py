@@ -12,7 +12,10 @@ from gigawatt.routing.latency import beyond, bucket_of, quantile_bucket, upper_m
 
 CHANCE = 1e-4  # less likely than that is not chance
 PERCENTILE = 99
-PRIOR_ERRORS, PRIOR_REQUESTS = 1, 20  # as if the old revision had had so many more: it may not have had any
+PRIOR_ERRORS, PRIOR_REQUESTS = (
+    1,
+    20,
+)  # as if the old revision had had so many more: it may not have had any
 NEGLIGIBLE = 1e-12
 
 

@@ -3,15 +3,16 @@
 from collections.abc import Iterable
 from math import log2
 
+from gigawatt.model.rollout import TTFT_BUCKETS
+
 PER_DOUBLING = 4
-BUCKETS = 80  # up to a quarter of an hour; what took longer is in the last
 
 Counts = Iterable[tuple[int, int]]  # (bucket, requests), sorted
 
 
 def bucket_of(ms: float) -> int:
     """The bucket of a time; the first is of all up to a millisecond."""
-    return min(int(PER_DOUBLING * log2(ms)), BUCKETS - 1) if ms > 1 else 0
+    return min(int(PER_DOUBLING * log2(ms)), TTFT_BUCKETS - 1) if ms > 1 else 0
 
 
 def upper_ms(bucket: int) -> float:

@@ -1,7 +1,5 @@
 """Histories of endpoints through the production cycle: from zero, back to zero, replaced, failing, stopped."""
 
-from dataclasses import replace
-
 import pytest
 
 from gigawatt.model.command import PutEndpoint, StopEndpoint

@@ -40,9 +40,7 @@ def a_spec(*command: str, plan: RolloutPlan = CANARY, replicas_min: int = 2) -> 
 
 
 def put(loop: Loop, spec: EndpointSpec) -> Entity:
-    return loop.ask(
-        PutEndpoint(id="ep-1", tenant="default", project="default", by="me", spec=spec)
-    )
+    return loop.ask(PutEndpoint(id="ep-1", tenant="default", project="default", by="me", spec=spec))
 
 
 def steer(loop: Loop, to: Steer) -> Entity:
@@ -203,9 +201,7 @@ def test_at_zero_the_next_start_is_of_the_new_revision_and_a_failing_one_goes_ba
     loop = Loop.of(a_report("n1"))
     put(loop, a_spec(replicas_min=0))
     told(loop, Seen(), Seen())
-    quiet = DemandSeen(
-        at_ms=loop.now_ms, endpoint="ep-1", in_flight=0, queued=0, last_request_ms=0
-    )
+    quiet = DemandSeen(at_ms=loop.now_ms, endpoint="ep-1", in_flight=0, queued=0, last_request_ms=0)
     loop.step([quiet])
     later(loop, 11)
     assert endpoint(loop).phase is EndpointPhase.ZERO
@@ -247,9 +243,7 @@ def test_without_room_old_replicas_make_room_where_the_plan_says_so() -> None:
 
 def test_a_replica_that_still_answers_is_not_stopped_before_it_has_answered() -> None:
     loop = rolling(plan=AT_ONCE)
-    first, second = sorted(
-        each.id for each in loop.world.replicas.values() if each.generation == 1
-    )
+    first, second = sorted(each.id for each in loop.world.replicas.values() if each.generation == 1)
     told(loop, Seen(), Seen(), open=(first,))
     later(loop, BAKE_S)
     assert weight(loop) is None

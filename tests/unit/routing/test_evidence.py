@@ -5,9 +5,9 @@ from random import Random
 
 import pytest
 
-from gigawatt.model.rollout import RolloutPlan, Seen
+from gigawatt.model.rollout import TTFT_BUCKETS, RolloutPlan, Seen
 from gigawatt.routing.evidence import CHANCE, fault, tail
-from gigawatt.routing.latency import BUCKETS, bucket_of, quantile_bucket, upper_ms
+from gigawatt.routing.latency import bucket_of, quantile_bucket, upper_ms
 
 PLAN = RolloutPlan()
 
@@ -31,7 +31,7 @@ def test_a_time_is_in_the_bucket_whose_bounds_are_around_it() -> None:
     for ms in (1.5, 20.0, 333.0, 70_000.0):
         bucket = bucket_of(ms)
         assert upper_ms(bucket - 1) <= ms < upper_ms(bucket)
-    assert (bucket_of(0.0), bucket_of(1e12)) == (0, BUCKETS - 1)
+    assert (bucket_of(0.0), bucket_of(1e12)) == (0, TTFT_BUCKETS - 1)
     assert quantile_bucket(((3, 98), (7, 1), (9, 1)), 99) == 7
 
 
