@@ -70,7 +70,7 @@ def job_launch(job: Job, attempt: Attempt, *, world: World, site: Site) -> Launc
 def replica_launch(
     replica: Replica, endpoint: Endpoint, attempt: Attempt, *, world: World
 ) -> Launch:
-    spec = endpoint.spec
+    spec = endpoint.spec_of(replica.generation)
     return Launch(
         gang=replica.id,
         attempt=attempt.n,
