@@ -1,6 +1,6 @@
 """An endpoint as callers see it: where it answers, its replicas, and what is asked of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gigawatt.model.endpoint import Endpoint, Replica, StartTimes
@@ -62,6 +62,7 @@ class EndpointView:
     message: str
     environment: str
     volumes: tuple[MountView, ...]
+    secrets: Mapping[str, str]  # their names, by variable
     created_ms: int
     version: int
     replicas_list: tuple[ReplicaView, ...]
@@ -98,6 +99,7 @@ def endpoint_view(
         message=endpoint.message,
         environment=spec.environment,
         volumes=tuple(mount_view(mount) for mount in spec.volumes),
+        secrets={each.variable: each.secret for each in spec.secrets},
         created_ms=endpoint.created_ms,
         version=endpoint.version,
         replicas_list=tuple(_replica_view(replica) for replica in ordered),
