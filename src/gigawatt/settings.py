@@ -80,6 +80,10 @@ class Settings:
     data: Annotated[Path, "The directory that holds all state."] = field(
         default_factory=default_data
     )
+    secrets_key: Annotated[
+        str,
+        "What wraps the keys of secrets: file:/path, env:GIGAWATT_NAME, command:/path ARGS; empty for DATA/secrets.key.",
+    ] = ""
     host: Annotated[str, "The address that the API and the gateway listen on."] = "127.0.0.1"
     port: Annotated[int, "The port of the API; 0 takes a free one."] = 8484
     gateway_port: Annotated[int, "The port of the gateway; 0 takes a free one."] = 8485

@@ -71,6 +71,7 @@ VERBS: dict[str, frozenset[Role]] = {
     "secrets.put": _ADMINS,
     "secrets.page": _WRITERS,
     "secrets.remove": _ADMINS,
+    "secrets.rotate": _OPERATORS,
     "artifacts.put": _WRITERS | _RANK,
     "artifacts.put_open": _WRITERS | _RANK,
     "artifacts.show": _READERS | _RANK,

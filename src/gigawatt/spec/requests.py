@@ -87,11 +87,11 @@ class EnvironmentPruneRequest(BaseModel):
 
 
 class SecretRequest(BaseModel):
-    """`user:password` or a token, and the address below which alone it is sent."""
+    """For ranks, any text; with a URL, `user:password` or a token, and the address below which alone it is sent."""
 
     model_config = FORM
     value: Annotated[str, Field(min_length=1, max_length=limits.SECRET_CHARS_MAX)]
-    url: Text
+    url: Text = ""
 
 
 class VolumeRequest(BaseModel):
@@ -300,8 +300,12 @@ def parse_secret(body: bytes | str) -> SecretRequest:
         secret = SecretRequest.model_validate_json(body)
     except ValidationError as error:
         raise _secret_refusal() from error
-    if not secret.value.isprintable() or secret.value != secret.value.strip():
-        raise _secret_refusal()
+    value = secret.value
+    if secret.url and (not value.isprintable() or value != value.strip()):
+        raise _secret_refusal("one line for an address, without spaces around it")
+    if "\0" in value or (not secret.url and len(value.strip()) < limits.SECRET_CHARS_MIN):
+        least = limits.SECRET_CHARS_MIN
+        raise _secret_refusal(f"at least {least} characters, so that logs can be kept free of it")
     return secret
 
 
@@ -328,6 +332,6 @@ _ALIAS: TypeAdapter[str] = TypeAdapter(Alias)
 _NAME: TypeAdapter[str] = TypeAdapter(Name)
 
 
-def _secret_refusal() -> RefusalError:
-    detail = f"value and url must be there, value as one line of at most {limits.SECRET_CHARS_MAX} characters"
-    return refusal([Fault(field="value", detail=detail)])
+def _secret_refusal(more: str = "") -> RefusalError:
+    detail = f"value must be text of at most {limits.SECRET_CHARS_MAX} characters"
+    return refusal([Fault(field="value", detail=f"{detail}, {more}" if more else detail)])

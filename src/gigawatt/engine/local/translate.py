@@ -21,6 +21,7 @@ from gigawatt.model.observation import (
     RankStarted,
     ReplicaReadiness,
 )
+from gigawatt.model.secret import Into
 
 INTEGER_MAX = 1 << 53  # of what programs report: all that JSON and every store keep exactly
 
@@ -89,6 +90,7 @@ def stage_spec(
             {"name": each.volume, "path": each.path, "source": sources[each.volume]}
             for each in launch.volumes
         ],
+        "secret_env": [each.variable for each in launch.uses if each.into is Into.ENV],
     }
 
 

@@ -8,6 +8,7 @@ ADDED_LATER: dict[str, Any] = {
     "resume_path": "",
     "volumes": (),
     "terminal": False,
+    "secret_env": (),
 }  # journals of earlier supervisors lack these
 
 
@@ -61,6 +62,7 @@ class StageSpec(NamedTuple):
     log_bytes_max: int
     master_addr: str
     volumes: tuple[VolumeSpec, ...] = ()
+    secret_env: tuple[str, ...] = ()  # secrets that are variables too, and not only files
 
     @property
     def hosts_rank_0(self) -> bool:
@@ -81,6 +83,7 @@ def parse_stage(raw: dict[str, Any]) -> StageSpec:
             for each in raw["ranks"]
         ),
         volumes=tuple(_volume(each) for each in raw["volumes"]),
+        secret_env=tuple(str(each) for each in raw["secret_env"]),
         readiness=readiness
         and ReadinessSpec(path=str(readiness["path"]), interval_s=float(readiness["interval_s"])),
     )
