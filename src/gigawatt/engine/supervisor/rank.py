@@ -15,7 +15,7 @@ from gigawatt.engine.supervisor.layout import Entry
 from gigawatt.engine.supervisor.limits import Cell
 from gigawatt.engine.supervisor.logs import SegmentedLog
 from gigawatt.engine.supervisor.loop import CLOCK, now_ms
-from gigawatt.engine.supervisor.process import Output, Program, StartError, Stdio, spawn
+from gigawatt.engine.supervisor.process import Output, Program, StartError, Stdio, leader_of, spawn
 from gigawatt.engine.supervisor.spec import RankSpec, StageSpec
 from gigawatt.engine.supervisor.tail import Tail
 from gigawatt.engine.supervisor.terminal import Size, open_terminal
@@ -52,6 +52,12 @@ class Rank:
         self._checkpoints = Tail(report / f"rank-{rank.rank}.checkpoints")
         self._unsaid: Entry | None = None
         self._said_s = 0.0
+
+    @property
+    def leader(self) -> int:
+        """The program's own process."""
+        walled = self.program is not None and self.program.room is not None
+        return leader_of(self.pid, walled=walled)
 
     @property
     def runs(self) -> bool:
@@ -117,7 +123,7 @@ class Rank:
             "kind": "started",
             "at_ms": now_ms(),
             "rank": self.number,
-            "pid": self.pid,
+            "pid": self.leader,
             "address": self._host.address,
         }
 
