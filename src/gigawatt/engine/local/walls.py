@@ -38,6 +38,7 @@ class WallRules:
     floor: Isolation = Isolation.NONE
     users: bool = False  # a Unix user for each tenant can be had
     whole: bool = False  # each node is a whole machine, or the only one on it
+    given: frozenset[Isolation] = frozenset()  # that a batch system sees to
     shows: tuple[Shown, ...] = ()
     tasks_max: int = TASKS_MAX
 
@@ -49,7 +50,7 @@ class WallRules:
             found.add(Isolation.USER)
         if self.program and self.whole:
             found.add(Isolation.NODE)
-        return frozenset(found)
+        return frozenset(found) | self.given
 
 
 NO_WALLS = WallRules()
@@ -69,8 +70,10 @@ class Builder:
         wanted = max(launch.isolation, rules.floor, key=lambda each: each.rank)
         if wanted is Isolation.NONE:
             return None
-        if wanted not in rules.classes:
+        if wanted.rank > max((each.rank for each in rules.classes), default=0):
             raise _not_here(wanted, rules)
+        if not rules.program:
+            return None
         by_user = rules.users and (
             wanted is Isolation.USER or (wanted is Isolation.NODE and rules.floor is Isolation.USER)
         )

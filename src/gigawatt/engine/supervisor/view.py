@@ -90,7 +90,7 @@ def words(spec: StageSpec, walls: Walls, own: Own, environ: Mapping[str, str]) -
     for path in ("/tmp", "/var/tmp"):  # noqa: S108 - the attempt's own
         argv += ("--bind", str(own.directory / "tmp"), path)
     for path, writable in _own(spec, own):
-        argv += places.bind(path, writable=writable, must=True)
+        argv += places.bind(path, writable=writable)
     return (*argv, "--remount-ro", "/", "--chdir", "/", "--", "/bin/sh", "-c", HOLDER)
 
 
@@ -213,9 +213,9 @@ class _Places(NamedTuple):
                 self.hidden.append(path)
         return [word for path in self.hidden for word in ("--perms", "0755", "--tmpfs", path)]
 
-    def bind(self, path: str, *, writable: bool, must: bool = False) -> list[str]:
-        """What is not there is left out, unless it must be."""
-        if not must and not Path(path).exists():
+    def bind(self, path: str, *, writable: bool) -> list[str]:
+        """What is not there is left out."""
+        if not Path(path).exists():
             return []
         found: list[str] = []
         for parent in [str(each) for each in Path(path).parents][-2::-1]:
