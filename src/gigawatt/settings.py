@@ -31,6 +31,7 @@ CHOICES = {
     "preempt": ("off", "project"),
     "reclaim": ("off", "on"),
     "consolidate": ("off", "on"),
+    "accept_unisolated_tenants": ("off", "on"),
     "node_checks": ("off", "watch", "quick", "full"),
 }
 RANGES = {
@@ -236,6 +237,10 @@ class Settings:
         86_400
     )
 
+    accept_unisolated_tenants: Annotated[
+        str,
+        "Whether there may be tenants although ranks of one could read files, memory and keys of another: off or on.",
+    ] = "off"
     webhook_networks: Annotated[
         str, "Networks that webhooks may go to although they are not public: 10.0.0.0/8, fd00::/8."
     ] = ""
