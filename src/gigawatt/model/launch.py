@@ -52,6 +52,7 @@ class Launch:
     user: str = ""  # who asked for it, as the tenant names them
     log_bytes_max: int = 0  # kept for each rank; 0 for the engine's default
     isolation: Isolation = Isolation.NONE  # at least
+    shared: bool = False  # there are other tenants
     home: str = ""  # a directory kept for it, of its own to write
     tools: str = ""  # path of another environment that it runs parts of
 

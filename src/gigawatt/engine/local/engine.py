@@ -86,6 +86,7 @@ class LocalEngine(Supervised):
         return Capabilities(
             environments=frozenset({"host", "uv"}),
             isolation=self._walls.classes,
+            least=self._walls.floor,
             shared_filesystem=True,
             node_lost_after_s=PING_EVERY_S + HUNG_AFTER_S,
             talks=True,

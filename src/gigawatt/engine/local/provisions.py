@@ -26,7 +26,7 @@ class Provisions:
     for data. `archive` has the bundles where they are not below `data`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a part that it is given
         self,
         data: Path,
         outbox: Outbox,

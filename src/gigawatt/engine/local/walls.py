@@ -68,6 +68,8 @@ class Builder:
         """None for a launch without walls. Raises RefusalError for a class that is not to be had here."""
         rules = self.rules
         wanted = max(launch.isolation, rules.floor, key=lambda each: each.rank)
+        if launch.shared and wanted is Isolation.NONE and Isolation.PROCESS in rules.classes:
+            wanted = Isolation.PROCESS  # elsewhere the operator has accepted that there are none
         if wanted is Isolation.NONE:
             return None
         if wanted.rank > max((each.rank for each in rules.classes), default=0):
@@ -143,7 +145,7 @@ def _tried(program: str) -> str:
         argv += ["--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev"]
         argv += ["--bind", directory, "/tmp", "--remount-ro", "/", "--", "/bin/sh", "-c", ":"]  # noqa: S108
         try:
-            done = subprocess.run(argv, capture_output=True, timeout=PROBE_S_MAX, check=False)  # noqa: S603 - a fixed command
+            done = subprocess.run(argv, capture_output=True, timeout=PROBE_S_MAX, check=False)
         except (OSError, subprocess.SubprocessError) as error:
             return f"bubblewrap cannot be run: {error}"
     if done.returncode == 0:

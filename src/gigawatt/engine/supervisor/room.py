@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from gigawatt.engine.supervisor import seccomp, tree, view
 from gigawatt.engine.supervisor.host import Host
+from gigawatt.engine.supervisor.loop import Loop, Timer
 from gigawatt.engine.supervisor.process import Output, Program, StartError, Stdio, spawn
 from gigawatt.engine.supervisor.spec import StageSpec, Walls
 from gigawatt.engine.supervisor.wire import RequestError
@@ -27,6 +28,7 @@ SPACES = ("pid", "ipc", "uts", "cgroup")
 NS_GET_USERNS = 0xB701
 MADE_S_MAX = 20.0
 SAID_BYTES_MAX = 4096
+ENVIRON = {"PATH": "/usr/bin:/bin"}  # of bubblewrap
 SHM = Path("/dev/shm")  # noqa: S108 - directories of ours below it, 0700
 FILES_MAX = 65_536  # open in one process
 
@@ -131,50 +133,73 @@ def open_room(
     """Call with the room once it is made, or with why it cannot be. Raises OSError."""
     walls = spec.walls
     assert walls is not None
-    said, wrong = bytearray(), bytearray()
+    path = walls.program if "/" in walls.program else find_bubblewrap()
+    if not path:
+        done(RequestError("machine", f"node {host.node} has no bubblewrap ({walls.program})"))
+        return
     words = view.words(spec, walls, own, environ)
-    answered: list[bool] = []
-
-    def answer(error: str = "") -> None:
-        if answered:
-            return
-        answered.append(True)
-        timeout.cancel()
-        done(RequestError("machine", error) if error else _opened(walls, pid, own.shm))
-
-    def take(data: bytes) -> None:
-        said.extend(data[: SAID_BYTES_MAX - len(said)])
-        if view.READY.encode() in said:
-            answer()
-
-    def take_error(data: bytes) -> None:
-        wrong.extend(data[: SAID_BYTES_MAX - len(wrong)])
-
-    def started(error: StartError | None) -> None:
-        if error is not None:
-            answer(f"{walls.program}: {error.detail}")
-
-    def ended(_code: int) -> None:
-        outputs[1].drain()
-        for output in outputs:
-            output.close()
-        why = wrong.decode(errors="replace").strip() or "bubblewrap ended at once"
-        answer(f"the walls of class {walls.kind} could not be made: {why}")
-
-    outputs = (Output(host.loop, take, _nothing), Output(host.loop, take_error, _nothing))
-    program = Program(walls.program, words, {"PATH": "/usr/bin:/bin"}, "/")
-    timeout = host.loop.later(MADE_S_MAX, lambda: answer("bubblewrap does not answer"))
-    pid = spawn(
-        host.loop, program, None, Stdio(None, outputs[0].write_end, outputs[1].write_end), started
-    )
-    for output in outputs:
-        output.follow()
-    host.loop.child(pid, ended)
+    _Making(host.loop, walls, own.shm, done).begin(Program(path, words, ENVIRON, "/"))
 
 
 def find_bubblewrap() -> str:
     """Where it is; empty where it is not."""
     return shutil.which("bwrap") or ""
+
+
+class _Making:
+    """Waits for the holder to say that its name spaces are there."""
+
+    def __init__(
+        self, loop: Loop, walls: Walls, shm: Path, done: Callable[[Room | RequestError], None]
+    ) -> None:
+        self._loop = loop
+        self._walls = walls
+        self._shm = shm
+        self._done: Callable[[Room | RequestError], None] | None = done
+        self._said, self._wrong = bytearray(), bytearray()
+        self._outputs = (Output(loop, self._take, _nothing), Output(loop, self._err, _nothing))
+        self._pid = 0
+        self._timeout: Timer | None = None
+
+    def begin(self, program: Program) -> None:
+        """Raises OSError."""
+        out, err = self._outputs
+        stdio = Stdio(None, out.write_end, err.write_end)
+        self._timeout = self._loop.later(MADE_S_MAX, self._overdue)
+        self._pid = spawn(self._loop, program, None, stdio, self._started)
+        for output in self._outputs:
+            output.follow()
+        self._loop.child(self._pid, self._ended)
+
+    def _take(self, data: bytes) -> None:
+        self._said += data[: SAID_BYTES_MAX - len(self._said)]
+        if view.READY.encode() in self._said:
+            self._answer(_opened(self._walls, self._pid, self._shm))
+
+    def _err(self, data: bytes) -> None:
+        self._wrong += data[: SAID_BYTES_MAX - len(self._wrong)]
+
+    def _started(self, error: StartError | None) -> None:
+        if error is not None:
+            self._answer(RequestError("machine", f"bubblewrap: {error.detail}"))
+
+    def _overdue(self) -> None:
+        tree.send(signal.SIGKILL, tree.descendants([self._pid]))
+
+    def _ended(self, _code: int) -> None:
+        for output in self._outputs:
+            output.drain()
+            output.close()
+        why = self._wrong.decode(errors="replace").strip() or "bubblewrap ended at once"
+        detail = f"the walls of class {self._walls.kind} could not be made: {why}"
+        self._answer(RequestError("machine", detail))
+
+    def _answer(self, result: Room | RequestError) -> None:
+        done, self._done = self._done, None
+        if self._timeout is not None:
+            self._timeout.cancel()
+        if done is not None:
+            done(result)
 
 
 def _opened(walls: Walls, pid: int, shm: Path) -> Room | RequestError:
@@ -207,7 +232,8 @@ def _open(pid: int, name: str) -> int:
 
 
 def _same(first: int, second: int | str) -> bool:
-    one, other = os.stat(first), os.stat(second)
+    one = os.fstat(first)
+    other = os.fstat(second) if isinstance(second, int) else Path(second).stat()
     return (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)
 
 
@@ -240,5 +266,3 @@ def _nothing() -> None:
 
 def shm_of(instance: str, key: str) -> Path:
     return SHM / f"gigawatt-{instance[:16]}-{key}"
-
-

@@ -49,10 +49,18 @@ REFUSED = (
     "iopl",
     "ioperm",
 )
-ABSENT = ("clone3", "io_uring_setup", "io_uring_enter", "io_uring_register")  # programs go on without
+ABSENT = (
+    "clone3",
+    "io_uring_setup",
+    "io_uring_enter",
+    "io_uring_register",
+)  # programs go on without
 NEW_USER_SPACE = 0x10000000  # CLONE_NEWUSER
 FAKED_INPUT = (0x5412, 0x541C)  # TIOCSTI, TIOCLINUX: keys typed into a terminal that others read
-SOCKETS_REFUSED = (38, 40)  # AF_ALG, AF_VSOCK: the kernel's ciphers, and the host of a virtual machine
+SOCKETS_REFUSED = (
+    38,
+    40,
+)  # AF_ALG, AF_VSOCK: the kernel's ciphers, and the host of a virtual machine
 
 COMMON = {
     "io_uring_setup": 425,

@@ -174,9 +174,10 @@ def _wall_in(
         raise RequestError("user", f"{detail}: send it as a bundle, or have the operator show it")
 
     def furnished(error: str) -> None:
+        if error:
+            opened(RequestError("machine", error))
+            return
         try:
-            if error:
-                raise OSError(error)
             open_room(host, spec, own, os.environ, opened)
         except OSError as failure:
             opened(RequestError("machine", str(failure)))

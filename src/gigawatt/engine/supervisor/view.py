@@ -148,9 +148,8 @@ def _etc(own: Own) -> list[str]:
 def _interpreters(spec: StageSpec, environ: Mapping[str, str]) -> list[tuple[str, bool]]:
     """The Pythons of an environment, of PATH and our own, each with all that it was installed with."""
     homes = [sys.prefix, sys.base_prefix]
-    for each in (spec.environment, spec.tools):
-        if each:
-            homes.append(str(Path(each, "bin", "python").resolve().parent.parent))
+    built = [Path(each, "bin", "python") for each in (spec.environment, spec.tools) if each]
+    homes += [str(python.resolve().parent.parent) for python in built]
     for entry in environ.get("PATH", "").split(os.pathsep):
         homes += _installed(Path(entry)) if entry.startswith("/") else []
     kept = dict.fromkeys(home for home in homes if not _below(home, "/usr") and home != "/")
