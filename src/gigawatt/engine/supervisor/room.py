@@ -76,8 +76,9 @@ class Room:
         _libc.prctl(PR_CAP_AMBIENT, CLEAR_ALL, 0, 0, 0)
         for number in range(CAPABILITIES):
             _libc.prctl(PR_CAPBSET_DROP, number, 0, 0, 0)
+        most = self._walls.tasks_max
+        resource.setrlimit(resource.RLIMIT_NPROC, (most, most))
         if self._walls.uid:
-            resource.setrlimit(resource.RLIMIT_NPROC, (self._walls.tasks_max,) * 2)
             os.setgroups([])
             os.setresgid(*(self._walls.uid,) * 3)
             os.setresuid(*(self._walls.uid,) * 3)
@@ -246,7 +247,7 @@ def _setns(fd: int) -> None:
 def _theirs(spec: StageSpec, own: view.Own) -> list[str]:
     """Ours to give: volumes at paths of the operator's have the owners that they have."""
     kept = {each.source for each in spec.volumes if not each.ours}
-    return [*(p for p in view.writable(spec, own) if p not in kept), str(own.directory / "secrets")]
+    return [*(p for p in view.written(spec, own.directory) if p not in kept), str(own.directory / "secrets")]
 
 
 def _give(path: str, uid: int) -> None:

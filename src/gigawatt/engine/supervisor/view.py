@@ -46,6 +46,9 @@ ETC = (
     "timezone",
     "vulkan",
 )
+# Of /proc, what the machine's root may write by the rights of files alone, without a capability. Bubblewrap leaves
+# these as they are where it has none itself.
+SEALED = ("acpi", "bus", "fs", "irq", "scsi", "sys", "sysrq-trigger")
 GPU_SYSTEM = ("bus", "class", "dev", "devices", "module")  # of /sys
 GPU_DEVICES = (
     "nvidiactl",
@@ -83,6 +86,8 @@ def words(spec: StageSpec, walls: Walls, own: Own, environ: Mapping[str, str]) -
         argv += places.bind(path, writable=writable)
     argv += ("--perms", "0755", "--dir", "/etc", *_etc(own))
     argv += ("--proc", "/proc", "--dev", "/dev")
+    for name in SEALED:
+        argv += ("--ro-bind-try", f"/proc/{name}", f"/proc/{name}")
     argv += places.bind("/sys/devices/system", writable=False)
     argv += _devices(spec)
     argv += places.hide(walls.hides)
@@ -103,14 +108,18 @@ def visible(path: str, spec: StageSpec, walls: Walls, own: Own) -> bool:
     return not hidden and any(_below(path, each) for each in (*_system(), *_shows(walls)))
 
 
-def writable(spec: StageSpec, own: Own) -> list[str]:
+def written(spec: StageSpec, directory: Path) -> list[str]:
     """The directories in which ranks may write what others then take for theirs."""
-    return [path for path, write in _own(spec, own) if write]
+    return [path for path, writable in _given(spec, directory) if writable]
 
 
 def _own(spec: StageSpec, own: Own) -> list[tuple[str, bool]]:
-    given = [(str(own.directory / name), True) for name in ("work", "report", "home")]
-    given += [(str(own.directory / "secrets"), False), (str(own.python), False)]
+    return [*_given(spec, own.directory), (str(own.python), False)]
+
+
+def _given(spec: StageSpec, directory: Path) -> list[tuple[str, bool]]:
+    given = [(str(directory / name), True) for name in ("work", "report", "home")]
+    given.append((str(directory / "secrets"), False))
     read = (spec.environment, spec.tools, spec.model_path)
     given += [(path, False) for path in read if path]
     given += [(path, True) for path in (spec.home, spec.checkpoint_dir) if path]
@@ -147,7 +156,7 @@ def _etc(own: Own) -> list[str]:
 
 def _interpreters(spec: StageSpec, environ: Mapping[str, str]) -> list[tuple[str, bool]]:
     """The Pythons of an environment, of PATH and our own, each with all that it was installed with."""
-    homes = [sys.prefix, sys.base_prefix]
+    homes = [sys.prefix, sys.base_prefix, *_installed(Path(sys.executable).parent)]
     built = [Path(each, "bin", "python") for each in (spec.environment, spec.tools) if each]
     homes += [str(python.resolve().parent.parent) for python in built]
     for entry in environ.get("PATH", "").split(os.pathsep):
