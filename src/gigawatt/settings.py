@@ -33,6 +33,7 @@ CHOICES = {
     "reclaim": ("off", "on"),
     "consolidate": ("off", "on"),
     "accept_unisolated_tenants": ("off", "on"),
+    "isolation": ("auto", "process", "user", "none"),
     "node_checks": ("off", "watch", "quick", "full"),
 }
 RANGES = {
@@ -246,6 +247,14 @@ class Settings:
         86_400
     )
 
+    isolation: Annotated[
+        str,
+        "How gangs are kept apart at least: auto, by processes once there are two tenants; process or user, always; none.",
+    ] = "auto"
+    isolation_shows: Annotated[
+        str,
+        "Directories of the machine that isolated ranks see too, separated by colons: /datasets:/scratch=rw.",
+    ] = ""
     accept_unisolated_tenants: Annotated[
         str,
         "Whether there may be tenants although ranks of one could read files, memory and keys of another: off or on.",

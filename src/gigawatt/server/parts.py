@@ -39,6 +39,7 @@ from gigawatt.server.keys import rank_secrets
 from gigawatt.server.policy import policy_of
 from gigawatt.server.ray import ray_cluster, ray_options
 from gigawatt.server.slurm import slurm_of, slurm_options
+from gigawatt.server.walls import walls_of
 from gigawatt.service.authenticate import Keyring
 from gigawatt.service.disk import Disk
 from gigawatt.service.doors import Doors
@@ -250,6 +251,7 @@ def _engine(settings: Settings, instance: Instance, stores: _Stores) -> AnyEngin
         unpack=unpack,
         archive=stores.artifacts.sound,
         datasets=datasets,
+        walls=walls_of(settings),
     )
 
 

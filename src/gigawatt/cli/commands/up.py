@@ -43,6 +43,7 @@ def up(*, detach: bool, standby: bool, output: str, **given: Any) -> None:
     what the options do; options win.
     """
     from gigawatt import server, settings
+    from gigawatt.server.walls import sentence
 
     chosen = settings.from_environment()
     for name, value in given.items():
@@ -55,7 +56,7 @@ def up(*, detach: bool, standby: bool, output: str, **given: Any) -> None:
         if output == "json":
             click.echo(json.dumps(asdict(instance), indent=2))
         else:
-            _say_ready(instance, data, detach=detach)
+            _say_ready(instance, data, walls=sentence(chosen), detach=detach)
 
     def waits(whom: str) -> None:
         click.echo(f"standing by: {whom}", err=True)
@@ -64,7 +65,7 @@ def up(*, detach: bool, standby: bool, output: str, **given: Any) -> None:
     raise click.exceptions.Exit(server.up(options, ready=ready))
 
 
-def _say_ready(instance: "Instance", data: Path, *, detach: bool) -> None:
+def _say_ready(instance: "Instance", data: Path, *, walls: str, detach: bool) -> None:
     from gigawatt.sdk.instance import data_option
 
     option = data_option(data)
@@ -75,6 +76,7 @@ def _say_ready(instance: "Instance", data: Path, *, detach: bool) -> None:
         ("data", str(data)),
         ("token", f"{instance.token_path} (gw on this machine finds it)"),
         ("try", f"gw run{option} -- python -c 'print(1)'"),
+        ("walls", walls),
         ("stop", stop),
     ]
     click.echo(painted("gigawatt is ready", bold=True), err=True)
