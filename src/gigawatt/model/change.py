@@ -18,7 +18,7 @@ from gigawatt.model.reservation import Reservation
 from gigawatt.model.retention import RemovedJob
 from gigawatt.model.schedule import Fire, Schedule
 from gigawatt.model.template import Template, TemplateVersion
-from gigawatt.model.tenant import ApiKey, Project, Tenant
+from gigawatt.model.tenant import ApiKey, KeyUse, Project, Tenant, User
 from gigawatt.model.tokens import TokenSpool, TokenUse
 from gigawatt.model.volume import Volume, VolumeVersion
 from gigawatt.model.workspace import Workspace
@@ -43,6 +43,8 @@ Entity = (
     | Tenant
     | Project
     | ApiKey
+    | User
+    | KeyUse
     | Template
     | TemplateVersion
     | Schedule
@@ -69,6 +71,7 @@ Fixed = (
     | Fire
     | VolumeVersion
     | TokenUse
+    | KeyUse
     | Calibration
     | Revision
 )

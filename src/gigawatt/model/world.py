@@ -24,7 +24,7 @@ from gigawatt.model.quota import ProjectUse
 from gigawatt.model.reservation import Reservation
 from gigawatt.model.schedule import Schedule, SchedulePhase
 from gigawatt.model.template import Template
-from gigawatt.model.tenant import ApiKey, Project, Tenant
+from gigawatt.model.tenant import ApiKey, Project, Tenant, User
 from gigawatt.model.tokens import TokenSpool
 from gigawatt.model.trial import Trials
 from gigawatt.model.volume import Volume
@@ -46,6 +46,7 @@ _TABLES: dict[type, str] = {
     Tenant: "tenants",
     Project: "projects",
     ApiKey: "keys",
+    User: "users",
     Template: "templates",
     Schedule: "schedules",
     Notification: "notifications",
@@ -104,6 +105,7 @@ class World:
     tenants: dict[str, Tenant] = field(default_factory=dict[str, Tenant])
     projects: dict[str, Project] = field(default_factory=dict[str, Project])
     keys: dict[str, ApiKey] = field(default_factory=dict[str, ApiKey])
+    users: dict[str, User] = field(default_factory=dict[str, User])
     templates: dict[str, Template] = field(default_factory=dict[str, Template])
     schedules: dict[str, Schedule] = field(default_factory=dict[str, Schedule])
     notifications: dict[str, Notification] = field(default_factory=dict[str, Notification])

@@ -23,6 +23,7 @@ from gigawatt.sdk.jobhandle import Job
 from gigawatt.sdk.jobs import Jobs
 from gigawatt.sdk.models import Models
 from gigawatt.sdk.notifications import Notifications
+from gigawatt.sdk.people import Members, Users
 from gigawatt.sdk.power import Power
 from gigawatt.sdk.quotas import Quotas
 from gigawatt.sdk.reservations import Reservations
@@ -63,6 +64,8 @@ class Client:
         power: the feeds of the power tree, their caps, and what gangs draw.
         reservations: nodes that are set aside for a time.
         quotas: what projects may use, and what they do use.
+        users: people and service accounts.
+        members: who holds which role.
         keys: who may call.
         templates: job files with parameters: push, find, submit.
         schedules: jobs that are submitted again and again.
@@ -108,6 +111,8 @@ class Client:
         self.usage = Usage(transport)
         self.tenants = Tenants(transport)
         self.projects = Projects(transport)
+        self.users = Users(transport)
+        self.members = Members(transport)
         self.keys = Keys(transport)
         self.templates = Templates(transport)
         self.schedules = Schedules(transport)
