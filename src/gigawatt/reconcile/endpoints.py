@@ -5,7 +5,7 @@ from gigawatt.model.endpoint import Endpoint, EndpointPhase
 from gigawatt.model.environment import HOST, Environment, EnvironmentPhase
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.values import replace
-from gigawatt.reconcile import environments, models, replicas, volumes
+from gigawatt.reconcile import budgets, environments, models, replicas, volumes
 from gigawatt.reconcile.projects import check_project
 from gigawatt.reconcile.turn import Turn
 from gigawatt.routing.autoscale import target_replicas
@@ -17,6 +17,7 @@ FAILURES_MAX = 5  # replicas that fail in a row before the endpoint has failed
 def put(turn: Turn, command: PutEndpoint) -> Endpoint:
     """Make an endpoint, or give the one of this name a new spec, which replaces its replicas."""
     check_project(turn, command.tenant, command.project)
+    budgets.check(turn, command.tenant, command.project)
     models.use_artifact(turn, command.tenant, command.spec.bundle)
     volumes.check_mounts(turn, command.tenant, command.project, command.spec.volumes)
     if command.environment is not None:
@@ -75,6 +76,9 @@ def scale(turn: Turn, endpoint: Endpoint) -> Endpoint:
     current = [r for r in replicas.of(turn, endpoint) if not r.stopping]
     endpoint, wanted = _wanted(
         turn, endpoint, current=len(current), ready=sum(r.ready for r in current)
+    )
+    wanted = budgets.replicas_allowed(
+        turn, endpoint.tenant, endpoint.project, wanted=wanted, current=len(current)
     )
     for surplus in replicas.least_useful_first(current)[: max(len(current) - wanted, 0)]:
         replicas.retire(turn, surplus)

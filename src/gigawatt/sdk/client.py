@@ -22,6 +22,7 @@ from gigawatt.sdk.instance import ENV_PROJECT, discover
 from gigawatt.sdk.jobhandle import Job
 from gigawatt.sdk.jobs import Jobs
 from gigawatt.sdk.models import Models
+from gigawatt.sdk.money import Bills, Budgets, Prices
 from gigawatt.sdk.notifications import Notifications
 from gigawatt.sdk.power import Power
 from gigawatt.sdk.quotas import Quotas
@@ -58,6 +59,9 @@ class Client:
         events: what has happened, and as it happens.
         ledger: where the device time went.
         usage: tokens, by whom and of what, and what may be had.
+        prices: the price book, and what was agreed with tenants.
+        bills: costs, invoices, adjustments and payments.
+        budgets: what may be spent in a month.
         projects: holders of quota.
         power: the feeds of the power tree, their caps, and what gangs draw.
         reservations: nodes that are set aside for a time.
@@ -105,6 +109,9 @@ class Client:
         self.events = Events(transport)
         self.ledger = Ledger(transport)
         self.usage = Usage(transport)
+        self.prices = Prices(transport)
+        self.bills = Bills(transport)
+        self.budgets = Budgets(transport)
         self.projects = Projects(transport)
         self.keys = Keys(transport)
         self.templates = Templates(transport)
