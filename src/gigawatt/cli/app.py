@@ -60,6 +60,9 @@ SECTIONS = {
     },
     "Account": {
         "usage": _entry("usage", "usage", "Show requests and tokens, by key and endpoint."),
+        "bill": _entry("bill", "bill", "Show costs and invoices, and close months."),
+        "budget": _entry("budget", "budget", "Show or set what may be spent in a month."),
+        "prices": _entry("prices", "prices", "Show or set what things cost."),
         "goodput": _entry("goodput", "goodput", "Show where a job's device time went."),
         "ledger": _entry("ledger", "ledger", "Show where all installed device time went."),
     },

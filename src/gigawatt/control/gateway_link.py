@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
+from gigawatt.model.budget import Budget
 from gigawatt.model.change import Entity
 from gigawatt.model.endpoint import Endpoint, Replica
 from gigawatt.model.roles import standing
@@ -31,7 +32,7 @@ class GatewayLink:
     def update(self, world: World, puts: Iterable[Entity], *, first: bool = False) -> None:
         """Make the configuration anew if any change concerns gateways."""
         if not first and not any(
-            isinstance(each, Endpoint | Replica | ApiKey | Project | User) for each in puts
+            isinstance(each, Endpoint | Replica | ApiKey | Project | User | Budget) for each in puts
         ):
             return
         config = configuration(world)
@@ -81,6 +82,11 @@ def configuration(world: World) -> dict[str, Any]:
             {"id": project.id, "allowance": _allowance(project.allowance)}
             for project in sorted(world.projects.values(), key=lambda each: each.id)
             if project.allowance.limits
+        ],
+        "spent": [
+            {"id": budget.id}
+            for budget in sorted(world.budgets.values(), key=lambda each: each.id)
+            if budget.bars
         ],
         "endpoints": [
             _endpoint(world, endpoint)

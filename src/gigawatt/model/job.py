@@ -157,6 +157,7 @@ class Job:
     avoids: tuple[
         str, ...
     ] = ()  # nodes that others' failures made suspect when it was put back; sorted
+    barred: bool = False  # it waits in its place for a budget that is spent
     version: int = 1
 
     def moved(self, phase: JobPhase) -> "Job":

@@ -19,6 +19,7 @@ from gigawatt.build.volume_roots import parse_roots
 from gigawatt.clock import entropy
 from gigawatt.control.actuator import Actuator
 from gigawatt.control.archive import StoreArchive
+from gigawatt.control.bursar import Bursar
 from gigawatt.control.caretaker import Caretaker
 from gigawatt.control.courier import Courier
 from gigawatt.control.front import Front
@@ -73,6 +74,7 @@ class Parts:
     handoff: Handoff
     courier: Courier
     caretaker: Caretaker
+    bursar: Bursar
     inspector: Inspector
 
 
@@ -105,6 +107,7 @@ def build(settings: Settings, instance: Instance, *, gateway_port: int, proxy_ur
         gateway=_gateway(settings, instance, gateway_port),
         handoff=Handoff(settings.data / SOCKET, services),
         courier=Courier(services, leader=leader),
+        bursar=Bursar(services, observe=leader.observe),
         caretaker=Caretaker(services, observe=leader.observe, every_s=settings.retention_every_s),
         inspector=Inspector(
             leader, engine, watch_s=settings.node_watch_s, burn_s=settings.node_burn_s
@@ -273,6 +276,7 @@ def _facts(settings: Settings, instance: Instance) -> InstanceFacts:
         gateway_url=instance.gateway_url,
         store=settings.store_url.partition(":")[0],
         handoff=str(settings.data / SOCKET),
+        issuer=settings.invoice_issuer,
     )
 
 

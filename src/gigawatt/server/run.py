@@ -86,6 +86,7 @@ async def _serve(
     keeping = asyncio.create_task(parts.gateway.keep())
     telling = asyncio.create_task(parts.courier.run())
     tidying = asyncio.create_task(parts.caretaker.keep())
+    spending = asyncio.create_task(parts.bursar.keep())
     inspecting = asyncio.create_task(parts.inspector.keep())
     try:
         parts.handoff.open()
@@ -101,6 +102,7 @@ async def _serve(
         await passing
         await proxy.close()
         tidying.cancel()
+        spending.cancel()
         inspecting.cancel()
         await _close(settings, parts, api, serving, keeping, how=_how(asked))
     if parts.leader.ended.done():

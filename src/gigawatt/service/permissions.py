@@ -30,6 +30,7 @@ _WRITERS = frozenset({Role.DEVELOPER, Role.PROJECT_ADMIN, Role.TENANT_ADMIN, Rol
 _ADMINS = frozenset({Role.PROJECT_ADMIN, Role.TENANT_ADMIN, Role.OPERATOR})
 _TENANT_ADMINS = frozenset({Role.TENANT_ADMIN, Role.OPERATOR})
 _OPERATORS = frozenset({Role.OPERATOR})
+_BILLING = frozenset({Role.TENANT_ADMIN, Role.AUDITOR, Role.OPERATOR})  # what a tenant owes
 _GATEWAYS = frozenset({Role.GATEWAY, Role.OPERATOR})
 _AUDITORS = frozenset({Role.AUDITOR})
 _RANK = frozenset({Role.RANK})
@@ -168,6 +169,23 @@ VERBS: dict[str, frozenset[Role]] = {
     "usage.totals": _READERS,
     "usage.count": _GATEWAYS,
     "usage.spent": _GATEWAYS,
+    "prices.page": _READERS,
+    "prices.put": _OPERATORS,
+    "prices.check": _OPERATORS,
+    "prices.agreements": _BILLING,
+    "prices.agree": _OPERATORS,
+    "invoices.page": _BILLING,
+    "invoices.show": _BILLING,
+    "invoices.download": _BILLING,
+    "invoices.close": _OPERATORS,
+    "invoices.verify": _OPERATORS,
+    "invoices.statement": _OPERATORS,
+    "invoices.post": _OPERATORS,
+    "invoices.postings": _BILLING,
+    "costs.totals": _READERS,
+    "budgets.page": _READERS,
+    "budgets.put": _TENANT_ADMINS,
+    "budgets.remove": _TENANT_ADMINS,
     "events.page": _READERS,
     "watch.events": _READERS,
     "retention.show": _READERS,

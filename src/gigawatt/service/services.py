@@ -39,6 +39,7 @@ class InstanceFacts:
     gateway_url: str
     store: str  # sqlite or postgresql
     handoff: str = ""  # the socket over which clients on this machine hand in open files
+    issuer: str = "gigawatt"  # who sends invoices
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
