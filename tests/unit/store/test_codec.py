@@ -3,7 +3,6 @@
 import json
 import types
 from dataclasses import fields, is_dataclass
-from decimal import Decimal
 from enum import Enum
 from functools import cache
 from typing import Any, Union, get_args, get_origin, get_type_hints
