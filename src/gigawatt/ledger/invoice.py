@@ -59,16 +59,17 @@ def invoice(account: Account, rates: Rates, period: Period) -> Invoice:
     """What a tenant owes for a month."""
     currency = currency_of(rates, period.end_ms - 1) or CURRENCY_UNKNOWN
     usage = usage_lines(account.quantities, rates, currency)
-    charged = sum((line.amount for line in usage), NOTHING)
+    zero = rounded(Fraction(0), currency)
+    charged = sum((line.amount for line in usage), zero)
     short = _commitment(account.tenant, rates, period, charged)
     tiers = rates.tiers(period.end_ms - 1)
     credited = sla_credits(account.availability, usage, tiers, currency)
     posted = [_posted(each) for each in account.postings if not each.prepaid]
     lines = (*usage, *short, *credited, *posted)
-    charges = sum((line.amount for line in lines if line.kind not in CREDITS), NOTHING)
-    given = sum((line.amount for line in lines if line.kind in CREDITS), NOTHING)
+    charges = sum((line.amount for line in lines if line.kind not in CREDITS), zero)
+    given = sum((line.amount for line in lines if line.kind in CREDITS), zero)
     balance = account.balance + sum(
-        (each.amount for each in account.postings if each.prepaid), NOTHING
+        (each.amount for each in account.postings if each.prepaid), zero
     )
     due = charges + given
     paid = min(balance, due) if due > 0 else due  # what is given back beyond this month is kept

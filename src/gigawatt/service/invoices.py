@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction
 from typing import TypeVar
 
 from gigawatt import clock
 from gigawatt.ledger.calendar import MONTH, month_end_ms, month_of, month_start_ms
 from gigawatt.ledger.charges import conserved
 from gigawatt.ledger.invoice import unpriced
+from gigawatt.ledger.rates import currency_of, rounded
 from gigawatt.model.bill import Closing, Invoice, Posting
 from gigawatt.model.ids import RANDOM_BYTES, make_id
 from gigawatt.model.money import CloseMonth, KeepInvoice, Post, SettleMonth
@@ -143,6 +146,7 @@ async def post(
     caller: Caller, services: Services, form: PostingForm, *, terms: Terms
 ) -> PostingView:
     """Put an adjustment, or a payment in advance, on a tenant's next invoice. Raises RefusalError."""
+    await services.read(lambda: _check_coins(services, form.amount))
     posting = Posting(
         id=make_id("post", now_ms=clock.now_ms(), entropy=clock.entropy(RANDOM_BYTES)),
         tenant=form.tenant,
@@ -164,6 +168,20 @@ async def postings(caller: Caller, services: Services, filters: Filters) -> Page
     query = replace(filters.query(caller), project="")
     found = await services.read(lambda: services.store.page(Posting, query))
     return PageView(items=[posting_view(each) for each in found.items], next=found.next)
+
+
+def _check_coins(services: Services, amount: Decimal) -> None:
+    """What is posted can be paid: it has no more places than the currency's smallest coin."""
+    currency = currency_of(billing.read_rates(services.store), clock.now_ms())
+    if not currency:
+        raise RefusalError(
+            RefusalCode.CONFLICT,
+            "nothing has a price yet, so there is no currency",
+            hint="gw prices set FILE",
+        )
+    if rounded(Fraction(amount), currency) != amount:
+        detail = f"{amount} is less than the smallest coin of {currency} tells"
+        raise RefusalError(RefusalCode.INVALID, detail, field="amount")
 
 
 async def _close(caller: Caller, services: Services, month: str, terms: Terms) -> Closing:
