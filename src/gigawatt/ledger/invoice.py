@@ -8,12 +8,10 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
 
-from gigawatt.ledger.calendar import month_before
 from gigawatt.ledger.charges import Quantity, plan_of, rate_of
 from gigawatt.ledger.credits import Availability, sla_credits
 from gigawatt.ledger.rates import Rates, currency_of, priced, rounded
 from gigawatt.model.bill import NOTHING, Invoice, Line, LineKind, Posting
-from gigawatt.model.ledger import DAY_MS
 from gigawatt.model.prices import PER, Meter
 
 CURRENCY_UNKNOWN = "XXX"  # ISO 4217: no currency is involved
@@ -206,13 +204,3 @@ def _posted(posting: Posting) -> Line:
         detail=posting.reason,
         evidence=(("posting", posting.id), ("by", posting.by)),
     )
-
-
-def late_month(at_ms: int, start_ms: int) -> str:
-    """The month of a correction that comes after that month was closed; empty for one in time."""
-    return month_before(at_ms) if at_ms <= start_ms else ""
-
-
-def day_number(at_ms: int) -> int:
-    """The day of time that ended at `at_ms`."""
-    return (at_ms - 1) // DAY_MS

@@ -8,12 +8,11 @@ from hypothesis import given
 from gigawatt.ledger import account as ledger
 from gigawatt.ledger.account import Settled
 from gigawatt.ledger.calendar import month_after, month_end_ms, month_start_ms
-from gigawatt.ledger.charges import Quantity, conserved
+from gigawatt.ledger.charges import Quantity, conserved, of_entry
 from gigawatt.ledger.invoice import Account, Period, invoice
 from gigawatt.ledger.rates import Rates
 from gigawatt.model.ledger import DAY_MS, LedgerEntry, NodeAccount, Terms, TimeClass, Use
 from gigawatt.model.prices import Meter
-from gigawatt.service.billing import of_entry
 from tests.unit.ledger.bills import book
 
 START_MS = month_start_ms("2026-10") + 3 * DAY_MS
