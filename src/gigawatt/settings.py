@@ -11,7 +11,7 @@ import platformdirs
 from gigawatt.build.remote import check_url
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.retention import Retention
-from gigawatt.scheduler.policy import POLICIES
+from gigawatt.scheduler.policy import POLICIES, Fit
 from gigawatt.service.networks import parse_networks
 from gigawatt.spec.units import UnitError, duration_ms
 
@@ -26,11 +26,14 @@ FILES = (
 ENGINES = ("local", "ray", "slurm")
 CHOICES = {
     "policy": tuple(POLICIES),
+    "placement": tuple(Fit),
     "ray_nodes": ("joined", "all"),
     "mail_tls": ("starttls", "tls", "none"),
     "preempt": ("off", "project"),
     "reclaim": ("off", "on"),
     "consolidate": ("off", "on"),
+    "accept_unisolated_tenants": ("off", "on"),
+    "isolation": ("auto", "process", "user", "none"),
     "node_checks": ("off", "watch", "quick", "full"),
 }
 RANGES = {
@@ -78,6 +81,10 @@ class Settings:
     data: Annotated[Path, "The directory that holds all state."] = field(
         default_factory=default_data
     )
+    secrets_key: Annotated[
+        str,
+        "What wraps the keys of secrets: file:/path, env:GIGAWATT_NAME, command:/path ARGS; empty for DATA/secrets.key.",
+    ] = ""
     host: Annotated[str, "The address that the API and the gateway listen on."] = "127.0.0.1"
     port: Annotated[int, "The port of the API; 0 takes a free one."] = 8484
     gateway_port: Annotated[int, "The port of the gateway; 0 takes a free one."] = 8485
@@ -160,6 +167,10 @@ class Settings:
         str,
         "Who starts when, by name; what the settings below say beside their defaults goes before it.",
     ] = "default"
+    placement: Annotated[
+        str,
+        "Which of the nodes that have room, by name: best, first, or one that packs shared nodes as fgd.",
+    ] = "best"
     levels: Annotated[
         str,
         "With the policy levels: after how much run time a job is one level further back, e.g. 8h,3d;"
@@ -237,6 +248,18 @@ class Settings:
         86_400
     )
 
+    isolation: Annotated[
+        str,
+        "How gangs are kept apart at least: auto, by processes once there are two tenants; process or user, always; none.",
+    ] = "auto"
+    isolation_shows: Annotated[
+        str,
+        "Directories of the machine that isolated ranks see too, separated by colons: /datasets:/scratch=rw.",
+    ] = ""
+    accept_unisolated_tenants: Annotated[
+        str,
+        "Whether there may be tenants although ranks of one could read files, memory and keys of another: off or on.",
+    ] = "off"
     webhook_networks: Annotated[
         str, "Networks that webhooks may go to although they are not public: 10.0.0.0/8, fd00::/8."
     ] = ""

@@ -7,7 +7,7 @@ from gigawatt.model.artifact import AliasMove, Artifact, ModelCard, ModelName, M
 from gigawatt.model.bill import Closing, Invoice, MeterEntry, Posting
 from gigawatt.model.budget import Budget
 from gigawatt.model.calibration import Calibration
-from gigawatt.model.endpoint import Endpoint, Replica
+from gigawatt.model.endpoint import Endpoint, Replica, Revision
 from gigawatt.model.environment import Environment
 from gigawatt.model.event import Event
 from gigawatt.model.job import Job
@@ -32,6 +32,7 @@ Entity = (
     | JobArray
     | Endpoint
     | Replica
+    | Revision
     | Workspace
     | Environment
     | Node
@@ -84,6 +85,7 @@ Fixed = (
     | Agreement
     | Posting
     | Invoice
+    | Revision
 )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from itertools import groupby
 
+from gigawatt.model.accounts import OfAccounts
 from gigawatt.model.action import ReleaseAttempt, StopAttempt
 from gigawatt.model.change import Entity
 from gigawatt.model.command import (
@@ -31,6 +32,7 @@ from gigawatt.model.command import (
     SetEntitlement,
     SetRetention,
     SetVolumeQuota,
+    SteerRollout,
     StopEndpoint,
     SubmitArray,
     SubmitJob,
@@ -77,6 +79,7 @@ from gigawatt.model.upkeep import ChangeNode, RunChecks
 from gigawatt.model.workspace import Workspace
 from gigawatt.reconcile import (
     accesses,
+    accounts,
     arrays,
     attempts,
     checkpoints,
@@ -95,6 +98,7 @@ from gigawatt.reconcile import (
     projects,
     removals,
     reservations,
+    rollouts,
     schedules,
     spending,
     volumes,
@@ -124,6 +128,8 @@ def command(turn: Turn, asked: Command) -> Entity:  # noqa: C901, PLR0911, PLR09
     """Do what a caller asked; the changed or made object. Raises RefusalError, having changed nothing."""
     if isinstance(asked, OfWorkspace):
         return workspaces.command(turn, asked)
+    if isinstance(asked, OfAccounts | CreateKey):
+        return accounts.command(turn, asked)
     match asked:
         case SubmitJob():
             return jobs.submit(turn, asked)
@@ -156,6 +162,8 @@ def command(turn: Turn, asked: Command) -> Entity:  # noqa: C901, PLR0911, PLR09
             return endpoints.put(turn, asked)
         case StopEndpoint():
             return endpoints.stop(turn, asked)
+        case SteerRollout():
+            return endpoints.scale(turn, rollouts.steer(turn, asked))
         case ChangeNode() | RunChecks():
             return closures.command(turn, asked)
         case NoteAccess():
@@ -164,8 +172,6 @@ def command(turn: Turn, asked: Command) -> Entity:  # noqa: C901, PLR0911, PLR09
             return entitlements.command(turn, asked)
         case SetRetention() | RemoveJob() | RemoveArtifact():
             return removals.command(turn, asked)
-        case CreateKey():
-            return projects.create_key(turn, asked)
         case RevokeKey():
             return _key_revoked(turn, asked)
         case _:

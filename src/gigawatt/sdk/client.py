@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, cast
 
 from gigawatt.model.refusal import RefusalCode, RefusalError
-from gigawatt.sdk.access import Keys, Projects
+from gigawatt.sdk.access import Keys, Projects, Tenants
 from gigawatt.sdk.account_views import CallerView, InstanceView
 from gigawatt.sdk.arrays import Arrays, JobArray
 from gigawatt.sdk.artifacts import Artifacts, Progress
@@ -62,6 +62,7 @@ class Client:
         prices: the price book, and what was agreed with tenants.
         bills: costs, invoices, adjustments and payments.
         budgets: what may be spent in a month.
+        tenants: who pays and is isolated.
         projects: holders of quota.
         power: the feeds of the power tree, their caps, and what gangs draw.
         reservations: nodes that are set aside for a time.
@@ -112,6 +113,7 @@ class Client:
         self.prices = Prices(transport)
         self.bills = Bills(transport)
         self.budgets = Budgets(transport)
+        self.tenants = Tenants(transport)
         self.projects = Projects(transport)
         self.keys = Keys(transport)
         self.templates = Templates(transport)

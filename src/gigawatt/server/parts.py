@@ -1,5 +1,6 @@
 """Everything that an instance is made of, put together. Nothing is started here."""
 
+import os
 import platform
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,7 +14,7 @@ from gigawatt.build.homes import Homes
 from gigawatt.build.interpreters import this_machine
 from gigawatt.build.remote import open_remote
 from gigawatt.build.s3_trees import S3Trees
-from gigawatt.build.secrets import SecretFiles
+from gigawatt.build.secrets import SecretFiles, open_secrets
 from gigawatt.build.volume_roots import parse_roots
 from gigawatt.clock import entropy
 from gigawatt.control.actuator import Actuator
@@ -39,6 +40,7 @@ from gigawatt.server.keys import rank_secrets
 from gigawatt.server.policy import policy_of
 from gigawatt.server.ray import ray_cluster, ray_options
 from gigawatt.server.slurm import slurm_of, slurm_options
+from gigawatt.server.walls import walls_of
 from gigawatt.service.authenticate import Keyring
 from gigawatt.service.disk import Disk
 from gigawatt.service.doors import Doors
@@ -90,7 +92,7 @@ def build(settings: Settings, instance: Instance, *, gateway_port: int, proxy_ur
         engine=engine,
         workshop=workshop,
         archive=StoreArchive(stores.store),
-        secrets_of=partial(rank_secrets, access.tokens, access.doors),
+        secrets_of=partial(rank_secrets, access.tokens, access.doors, stores.secrets),
         observe=leader.observe,
         deposed=leader.depose,
     )
@@ -126,7 +128,9 @@ class _Stores:
 
 
 def _stores(settings: Settings) -> _Stores:
-    artifacts, secrets = _artifacts(settings), SecretFiles(settings.data / "secrets")
+    artifacts = _artifacts(settings)
+    secrets = open_secrets(settings.data, settings.secrets_key, os.environ)
+    secrets.seal_plain()
     builder = EnvironmentBuilder(
         settings.data / "environments", artifact=artifacts.sound, secret_of=secrets.read
     )
@@ -187,6 +191,7 @@ def _services(
         work_dir=_work_dir(settings),
         artifact_bytes_max=settings.artifact_bytes_max,
         volume_roots=parse_roots(settings.volume_roots),
+        accept_unisolated_tenants=settings.accept_unisolated_tenants == "on",
         project_bytes_max=settings.project_bytes_max,
         webhooks=_webhooks(settings),
         mail=_mail(settings),
@@ -249,6 +254,7 @@ def _engine(settings: Settings, instance: Instance, stores: _Stores) -> AnyEngin
         unpack=unpack,
         archive=stores.artifacts.sound,
         datasets=datasets,
+        walls=walls_of(settings),
     )
 
 

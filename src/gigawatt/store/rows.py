@@ -10,7 +10,7 @@ from gigawatt.model.bill import Closing, Invoice, Posting
 from gigawatt.model.budget import Budget
 from gigawatt.model.calibration import Calibration
 from gigawatt.model.change import Entity
-from gigawatt.model.endpoint import Endpoint, Replica
+from gigawatt.model.endpoint import Endpoint, Replica, Revision
 from gigawatt.model.environment import Environment
 from gigawatt.model.job import Job
 from gigawatt.model.ledger import NodeAccount
@@ -130,6 +130,9 @@ ROWS: dict[type[Any], Columns] = {
         created_ms=lambda replica: replica.queued_ms,
         parent=lambda replica: replica.endpoint,
         phase=replica_phase,
+    ),
+    Revision: Columns(
+        parent=lambda revision: revision.endpoint, phase=_phase, live=lambda _: False
     ),
     Workspace: Columns(name=_spec_name, phase=_phase),
     Environment: Columns(phase=_phase),

@@ -66,7 +66,9 @@ def list_reservations(session: Session) -> None:
     "--lead", metavar="DURATION", help="Before it, gangs without a limit are not let in any more."
 )
 @click.option(
-    "--plan", type=click.Choice(("reserved", "flex")), help="How the holder is charged; reserved if left out."
+    "--plan",
+    type=click.Choice(("reserved", "flex")),
+    help="How the holder is charged; reserved if left out.",
 )
 @with_session
 def make(
