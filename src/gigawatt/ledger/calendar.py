@@ -42,6 +42,11 @@ def day_of(at_ms: int) -> str:
     return f"{month}-{day - month_start_ms(month) // DAY_MS + 1:02d}"
 
 
+def day_number(at_ms: int) -> int:
+    """The day of time that ended at `at_ms`."""
+    return (at_ms - 1) // DAY_MS
+
+
 @lru_cache(maxsize=4_096)
 def _month_of_day(day: int) -> str:
     day += 719_468

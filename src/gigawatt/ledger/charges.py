@@ -5,7 +5,9 @@
 
 from dataclasses import dataclass
 
-from gigawatt.model.ledger import CPU, TimeClass
+from gigawatt.ledger.calendar import day_number
+from gigawatt.model.bill import MeterEntry
+from gigawatt.model.ledger import CPU, LedgerEntry, TimeClass
 from gigawatt.model.prices import DEVICE_METERS, Meter, Plan, Rate
 
 # How a tenant's time is charged; None is ours, whoever held the device.
@@ -83,6 +85,37 @@ def plan_of(quantity: Quantity) -> Plan:
 def device_sku(unit: str, sku: str) -> str:
     """The kind of device of an entry; of one from before kinds were kept, by its unit."""
     return sku or (CPU if DEVICE_METERS[unit] is Meter.CPU else UNKNOWN_GPU)
+
+
+def of_entry(entry: LedgerEntry, by: tuple[str, ...] = ()) -> Quantity:
+    """An entry as a quantity, told apart as `by` says."""
+    return Quantity(
+        meter=DEVICE_METERS[entry.unit],
+        sku=device_sku(entry.unit, entry.sku),
+        quantity=entry.unit_ms,
+        day=day_number(entry.at_ms),
+        tenant=entry.tenant,
+        project=entry.project,
+        plan=entry.plan,
+        use=entry.time_class.value,
+        reservation=entry.reservation,
+        node=entry.node if "node" in by else "",
+        gang=entry.gang if "gang" in by else "",
+    )
+
+
+def of_meter(entry: MeterEntry, by: tuple[str, ...] = ()) -> Quantity:
+    """What is metered beside the ledger, told apart as `by` says."""
+    return Quantity(
+        meter=Meter(entry.meter),
+        sku=entry.sku,
+        quantity=entry.quantity,
+        day=day_number(entry.at_ms),
+        tenant=entry.tenant,
+        project=entry.project,
+        gang=entry.subject if "gang" in by else "",
+        key=entry.key if "key" in by else "",
+    )
 
 
 def conserved(quantities: tuple[Quantity, ...], meter: Meter) -> Conservation:

@@ -8,12 +8,10 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
 
-from gigawatt.ledger.calendar import month_before
 from gigawatt.ledger.charges import Quantity, plan_of, rate_of
 from gigawatt.ledger.credits import Availability, sla_credits
 from gigawatt.ledger.rates import Rates, currency_of, priced, rounded
 from gigawatt.model.bill import NOTHING, Invoice, Line, LineKind, Posting
-from gigawatt.model.ledger import DAY_MS
 from gigawatt.model.prices import PER, Meter
 
 CURRENCY_UNKNOWN = "XXX"  # ISO 4217: no currency is involved
@@ -59,16 +57,17 @@ def invoice(account: Account, rates: Rates, period: Period) -> Invoice:
     """What a tenant owes for a month."""
     currency = currency_of(rates, period.end_ms - 1) or CURRENCY_UNKNOWN
     usage = usage_lines(account.quantities, rates, currency)
-    charged = sum((line.amount for line in usage), NOTHING)
+    zero = rounded(Fraction(0), currency)
+    charged = sum((line.amount for line in usage), zero)
     short = _commitment(account.tenant, rates, period, charged)
     tiers = rates.tiers(period.end_ms - 1)
     credited = sla_credits(account.availability, usage, tiers, currency)
     posted = [_posted(each) for each in account.postings if not each.prepaid]
     lines = (*usage, *short, *credited, *posted)
-    charges = sum((line.amount for line in lines if line.kind not in CREDITS), NOTHING)
-    given = sum((line.amount for line in lines if line.kind in CREDITS), NOTHING)
+    charges = sum((line.amount for line in lines if line.kind not in CREDITS), zero)
+    given = sum((line.amount for line in lines if line.kind in CREDITS), zero)
     balance = account.balance + sum(
-        (each.amount for each in account.postings if each.prepaid), NOTHING
+        (each.amount for each in account.postings if each.prepaid), zero
     )
     due = charges + given
     paid = min(balance, due) if due > 0 else due  # what is given back beyond this month is kept
@@ -205,13 +204,3 @@ def _posted(posting: Posting) -> Line:
         detail=posting.reason,
         evidence=(("posting", posting.id), ("by", posting.by)),
     )
-
-
-def late_month(at_ms: int, start_ms: int) -> str:
-    """The month of a correction that comes after that month was closed; empty for one in time."""
-    return month_before(at_ms) if at_ms <= start_ms else ""
-
-
-def day_number(at_ms: int) -> int:
-    """The day of time that ended at `at_ms`."""
-    return (at_ms - 1) // DAY_MS

@@ -9,15 +9,15 @@ from typing import TypeVar
 
 from gigawatt.ledger.account import settle
 from gigawatt.ledger.calendar import month_end_ms, month_of, month_start_ms
-from gigawatt.ledger.charges import UNUSABLE, Quantity, device_sku
+from gigawatt.ledger.charges import UNUSABLE, Quantity, of_entry, of_meter
 from gigawatt.ledger.credits import Availability
-from gigawatt.ledger.invoice import Account, Period, day_number, invoice
+from gigawatt.ledger.invoice import Account, Period, invoice
 from gigawatt.ledger.rates import Rates
 from gigawatt.ledger.wording import digest_of, invoice_text
-from gigawatt.model.bill import NOTHING, Closing, Invoice, MeterEntry, Posting
+from gigawatt.model.bill import NOTHING, Closing, Invoice, Posting
 from gigawatt.model.change import Entity
-from gigawatt.model.ledger import DAY_MS, LedgerEntry, NodeAccount
-from gigawatt.model.prices import DEVICE_METERS, Agreement, Meter, PriceVersion
+from gigawatt.model.ledger import DAY_MS, NodeAccount
+from gigawatt.model.prices import Agreement, PriceVersion
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.stored import StorageAccount
 from gigawatt.reconcile.storage import pending
@@ -59,6 +59,7 @@ def every(store: Store, kind: type[E], query: Query | None = None) -> Iterator[E
 
 
 def read_rates(store: Store) -> Rates:
+    """Every version of the price book, and every agreement."""
     return Rates(every(store, PriceVersion), every(store, Agreement))
 
 
@@ -225,33 +226,3 @@ def _asked(query: MeterQuery, tenant: str, project: str, at_ms: int) -> bool:
         not query.project or project == query.project
     )
     return mine and at_ms > query.since_ms and (not query.until_ms or at_ms <= query.until_ms)
-
-
-def of_entry(entry: LedgerEntry, by: tuple[str, ...] = ()) -> Quantity:
-    """An entry as a quantity, told apart as `by` says."""
-    return Quantity(
-        meter=DEVICE_METERS[entry.unit],
-        sku=device_sku(entry.unit, entry.sku),
-        quantity=entry.unit_ms,
-        day=day_number(entry.at_ms),
-        tenant=entry.tenant,
-        project=entry.project,
-        plan=entry.plan,
-        use=entry.time_class.value,
-        reservation=entry.reservation,
-        node=entry.node if "node" in by else "",
-        gang=entry.gang if "gang" in by else "",
-    )
-
-
-def of_meter(entry: MeterEntry, by: tuple[str, ...] = ()) -> Quantity:
-    return Quantity(
-        meter=Meter(entry.meter),
-        sku=entry.sku,
-        quantity=entry.quantity,
-        day=day_number(entry.at_ms),
-        tenant=entry.tenant,
-        project=entry.project,
-        gang=entry.subject if "gang" in by else "",
-        key=entry.key if "key" in by else "",
-    )

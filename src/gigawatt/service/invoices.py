@@ -8,9 +8,8 @@ from gigawatt import clock
 from gigawatt.ledger.calendar import MONTH, month_end_ms, month_of, month_start_ms
 from gigawatt.ledger.charges import conserved
 from gigawatt.ledger.invoice import unpriced
-from gigawatt.model.bill import Closing, Invoice, Posting
-from gigawatt.model.ids import RANDOM_BYTES, make_id
-from gigawatt.model.money import CloseMonth, KeepInvoice, Post, SettleMonth
+from gigawatt.model.bill import Closing, Invoice
+from gigawatt.model.money import CloseMonth, KeepInvoice, SettleMonth
 from gigawatt.model.prices import Meter
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.tenant import Caller
@@ -25,16 +24,13 @@ from gigawatt.service.views.money import (
     ClosingView,
     InvoiceSummaryView,
     InvoiceView,
-    PostingView,
     StatementView,
     VerificationView,
     closing_view,
     invoice_view,
-    posting_view,
     summary_view,
 )
 from gigawatt.service.views.text import PageView
-from gigawatt.spec.money import PostingForm
 from gigawatt.store.base import Query
 
 T = TypeVar("T")
@@ -64,7 +60,7 @@ async def show(caller: Caller, services: Services, month: str, *, tenant: str = 
 
 
 @verb
-async def download(
+async def content(
     caller: Caller, services: Services, month: str, *, tenant: str = "", form: str = "text"
 ) -> Document:
     """The invoice as a file: text, csv, focus (CSV) or parquet (FOCUS). Raises RefusalError."""
@@ -136,34 +132,6 @@ async def statement(
         )
 
     return await _compute(services, read)
-
-
-@verb
-async def post(
-    caller: Caller, services: Services, form: PostingForm, *, terms: Terms
-) -> PostingView:
-    """Put an adjustment, or a payment in advance, on a tenant's next invoice. Raises RefusalError."""
-    posting = Posting(
-        id=make_id("post", now_ms=clock.now_ms(), entropy=clock.entropy(RANDOM_BYTES)),
-        tenant=form.tenant,
-        created_ms=clock.now_ms(),
-        amount=form.amount,
-        reason=form.reason,
-        by=caller.name,
-        month=form.month,
-        prepaid=form.prepaid,
-    )
-    made = await services.leader.submit(Post(posting=posting), receipt=terms.receipt(caller.tenant))
-    assert isinstance(made, Posting)
-    return posting_view(made)
-
-
-@verb
-async def postings(caller: Caller, services: Services, filters: Filters) -> PageView[PostingView]:
-    """Adjustments and payments, the newest first."""
-    query = replace(filters.query(caller), project="")
-    found = await services.read(lambda: services.store.page(Posting, query))
-    return PageView(items=[posting_view(each) for each in found.items], next=found.next)
 
 
 async def _close(caller: Caller, services: Services, month: str, terms: Terms) -> Closing:

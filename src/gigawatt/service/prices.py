@@ -7,9 +7,8 @@ from gigawatt.ledger.calendar import month_of, month_start_ms
 from gigawatt.ledger.invoice import unpriced
 from gigawatt.ledger.rates import Rates
 from gigawatt.model.ledger import DAY_MS
-from gigawatt.model.money import Agree, SetPrices
-from gigawatt.model.prices import Agreement, PriceVersion
-from gigawatt.model.refusal import RefusalCode, RefusalError
+from gigawatt.model.money import SetPrices
+from gigawatt.model.prices import PriceVersion
 from gigawatt.model.tenant import Caller
 from gigawatt.model.values import replace
 from gigawatt.service.billing import every, quantities
@@ -17,15 +16,13 @@ from gigawatt.service.lookup import Filters
 from gigawatt.service.permissions import verb
 from gigawatt.service.services import Services, Terms
 from gigawatt.service.views.money import (
-    AgreementView,
     PriceCheckView,
     PriceVersionView,
     UnpricedView,
-    agreement_view,
     version_view,
 )
 from gigawatt.service.views.text import PageView
-from gigawatt.spec.money import AgreementForm, BookForm
+from gigawatt.spec.money import BookForm
 from gigawatt.store.base import MeterQuery, Query
 
 CHECKED_MS = 31 * DAY_MS  # of use that a book is held against
@@ -67,49 +64,6 @@ async def check(caller: Caller, services: Services, form: BookForm) -> PriceChec
         return unpriced_views(unpriced(used, rates))
 
     return PriceCheckView(version=version_view(version), unpriced=await services.read(read))
-
-
-@verb
-async def agreements(
-    caller: Caller, services: Services, filters: Filters
-) -> PageView[AgreementView]:
-    """What was agreed with the tenants that the caller can see, the newest first."""
-    query = filters.query(caller)
-    query = Query(tenant=query.tenant, cursor=query.cursor, limit=query.limit)
-    found = await services.read(lambda: services.store.page(Agreement, query))
-    return PageView(items=[agreement_view(each) for each in found.items], next=found.next)
-
-
-@verb
-async def agree(
-    caller: Caller, services: Services, form: AgreementForm, *, terms: Terms
-) -> AgreementView:
-    """Put an agreement on record; it takes the place of the tenant's last one from then on. Raises RefusalError."""
-    query = Query(tenant=form.tenant)
-    known = await services.read(lambda: list(every(services.store, Agreement, query)))
-    number = max((each.number for each in known), default=0) + 1
-    now_ms = clock.now_ms()
-    from_ms = form.from_ or month_start_ms(month_of(now_ms))
-    if form.until and form.until <= from_ms:
-        raise RefusalError(RefusalCode.INVALID, "it ends before it begins", field="until")
-    agreement = Agreement(
-        id=f"{form.tenant}/{number:08d}",
-        tenant=form.tenant,
-        number=number,
-        from_ms=from_ms,
-        until_ms=form.until,
-        made_ms=now_ms,
-        by=caller.name,
-        discount=form.discount,
-        prices=form.prices(),
-        commitment=form.commitment,
-        note=form.note,
-    )
-    made = await services.leader.submit(
-        Agree(agreement=agreement), receipt=terms.receipt(caller.tenant)
-    )
-    assert isinstance(made, Agreement)
-    return agreement_view(made)
 
 
 def unpriced_views(keys: Iterable[tuple[str, ...]]) -> tuple[UnpricedView, ...]:

@@ -37,6 +37,7 @@ def any_value(hint: Any) -> st.SearchStrategy[Any]:
         str: st.text(max_size=8),
         bool: st.booleans(),
         types.NoneType: st.none(),
+        Decimal: st.decimals(allow_nan=False, allow_infinity=False),
     }
     return plain[hint]
 

@@ -7,7 +7,7 @@ from gigawatt.api.money_queries import Checking, Costs, Download, OfBudget, OfTe
 from gigawatt.api.operations import Operation, Routes
 from gigawatt.api.queries import Listing, Nothing
 from gigawatt.api.replies import nothing, page_reply, reply
-from gigawatt.service import budgets, costs, invoices, prices
+from gigawatt.service import agreements, budgets, costs, invoices, postings, prices
 from gigawatt.service.views.money import (
     AgreementView,
     BudgetView,
@@ -67,20 +67,20 @@ async def set_prices(call: Call, query: Checking) -> Response:
     "GET",
     "/v1/agreements",
     Operation(
-        verb="prices.agreements",
+        verb="agreements.page",
         summary="List what was agreed with tenants, newest first",
         responds=PageView[AgreementView],
     ),
 )
 async def list_agreements(call: Call, query: Listing) -> Response:
-    return page_reply(await prices.agreements(call.caller, call.services, query.filters()))
+    return page_reply(await agreements.page(call.caller, call.services, query.filters()))
 
 
 @ROUTES.add(
     "POST",
     "/v1/agreements",
     Operation(
-        verb="prices.agree",
+        verb="agreements.make",
         summary="Put on record what was agreed with a tenant",
         responds=AgreementView,
         status=201,
@@ -91,7 +91,7 @@ async def list_agreements(call: Call, query: Listing) -> Response:
 async def agree(call: Call, query: Nothing) -> Response:
     form = parse_request(AgreementForm, await call.body())
     terms = await call.terms()
-    return reply(await prices.agree(call.caller, call.services, form, terms=terms), status=201)
+    return reply(await agreements.make(call.caller, call.services, form, terms=terms), status=201)
 
 
 @ROUTES.add(
@@ -124,13 +124,13 @@ async def show_invoice(call: Call, month: str, query: OfTenant) -> Response:
     "GET",
     "/v1/invoices/{month}/document",
     Operation(
-        verb="invoices.download",
+        verb="invoices.content",
         summary="Read an invoice as text, CSV, or FOCUS as CSV or Parquet",
         media_type="application/octet-stream",
     ),
 )
 async def download_invoice(call: Call, month: str, query: Download) -> Response:
-    found = await invoices.download(
+    found = await invoices.content(
         call.caller, call.services, month, tenant=query.tenant, form=query.format
     )
     headers = {"Content-Disposition": f'attachment; filename="{found.file_name}"'}
@@ -186,20 +186,20 @@ async def show_statement(call: Call, month: str, query: OfUnit) -> Response:
     "GET",
     "/v1/postings",
     Operation(
-        verb="invoices.postings",
+        verb="postings.page",
         summary="List adjustments and payments in advance, newest first",
         responds=PageView[PostingView],
     ),
 )
 async def list_postings(call: Call, query: Listing) -> Response:
-    return page_reply(await invoices.postings(call.caller, call.services, query.filters()))
+    return page_reply(await postings.page(call.caller, call.services, query.filters()))
 
 
 @ROUTES.add(
     "POST",
     "/v1/postings",
     Operation(
-        verb="invoices.post",
+        verb="postings.make",
         summary="Put an adjustment or a payment in advance on a tenant's next invoice",
         responds=PostingView,
         status=201,
@@ -210,7 +210,7 @@ async def list_postings(call: Call, query: Listing) -> Response:
 async def post(call: Call, query: Nothing) -> Response:
     form = parse_request(PostingForm, await call.body())
     terms = await call.terms()
-    return reply(await invoices.post(call.caller, call.services, form, terms=terms), status=201)
+    return reply(await postings.make(call.caller, call.services, form, terms=terms), status=201)
 
 
 @ROUTES.add(

@@ -81,7 +81,10 @@ def keyrings() -> str:
 
 @attack
 def kernel_doors() -> str:
-    tried = [_refused(name, lambda name=name: _call(name, 0, None, 0, 0, 0)) for name in ("bpf", "perf_event_open")]
+    tried = [
+        _refused(name, lambda name=name: _call(name, 0, None, 0, 0, 0))
+        for name in ("bpf", "perf_event_open")
+    ]
     tried.append(_refused("userfaultfd", lambda: _call("userfaultfd", 1)))
     room = ctypes.create_string_buffer(256)
     tried.append(_refused("io_uring", lambda: _libc.syscall(IO_URING_SETUP, 4, room)))
@@ -91,7 +94,9 @@ def kernel_doors() -> str:
 @attack
 def kernel_code() -> str:
     names = ("init_module", "finit_module", "kexec_load")
-    return ", ".join(_refused(name, lambda name=name: _call(name, -1, 0, None, 0)) for name in names)
+    return ", ".join(
+        _refused(name, lambda name=name: _call(name, -1, 0, None, 0)) for name in names
+    )
 
 
 @attack
@@ -113,7 +118,11 @@ def kernel_memory() -> str:
 def kernel_settings() -> str:
     """They are opened and never written."""
     said: list[str] = []
-    for path in ("/proc/sys/kernel/core_pattern", "/proc/sysrq-trigger", "/proc/sys/vm/drop_caches"):
+    for path in (
+        "/proc/sys/kernel/core_pattern",
+        "/proc/sysrq-trigger",
+        "/proc/sys/vm/drop_caches",
+    ):
         try:
             os.close(os.open(path, os.O_WRONLY))
         except OSError as error:
@@ -128,9 +137,12 @@ def control_groups() -> str:
     for root, directories, names in os.walk("/sys/fs/cgroup"):
         del directories[8:]
         for name in names:
-            if name in {"cgroup.procs", "memory.max", "memory.limit_in_bytes", "pids.max"} and os.access(
-                f"{root}/{name}", os.W_OK
-            ):
+            if name in {
+                "cgroup.procs",
+                "memory.max",
+                "memory.limit_in_bytes",
+                "pids.max",
+            } and os.access(f"{root}/{name}", os.W_OK):
                 raise SucceededError(f"{root}/{name} can be written")
     return "no control group is seen"
 

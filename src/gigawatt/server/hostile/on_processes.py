@@ -148,7 +148,9 @@ def file_flood() -> str:
 
 
 def _all_pids() -> list[int]:
-    return sorted({*(int(each) for each in os.listdir("/proc") if each.isdigit()), FACTS["victim_pid"]})
+    return sorted(
+        {*(int(each) for each in os.listdir("/proc") if each.isdigit()), FACTS["victim_pid"]}
+    )
 
 
 def _of(pid: int, name: str) -> str:

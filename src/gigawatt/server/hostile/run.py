@@ -41,7 +41,9 @@ async def run(kind: Isolation, *, only: Collection[str] = ()) -> Report:
     if kind is not Isolation.NONE and kind not in rules.classes:
         lacks = rules.lacks or "it takes root"
         raise UnsupportedError(f"isolation {kind.value} is not to be had on this machine: {lacks}")
-    chosen = [each for each in ATTACKS if each.by is not By.TOKEN and (not only or each.name in only)]
+    chosen = [
+        each for each in ATTACKS if each.by is not By.TOKEN and (not only or each.name in only)
+    ]
     async with _scene(kind, rules) as scene:
         outcomes = [await scene.outcome(each) for each in chosen]
     return Report(isolation=kind.value, outcomes=tuple(outcomes))
@@ -71,7 +73,12 @@ async def _scene(kind: Isolation, rules: WallRules) -> "AsyncGenerator[_Scene]":
 
 class _Scene:
     def __init__(
-        self, bench: Bench, prey: Prey, kind: Isolation, victim_key: AttemptKey, told: dict[str, Any]
+        self,
+        bench: Bench,
+        prey: Prey,
+        kind: Isolation,
+        victim_key: AttemptKey,
+        told: dict[str, Any],
     ) -> None:
         self._bench = bench
         self._prey = prey
