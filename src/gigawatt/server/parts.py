@@ -261,6 +261,7 @@ def _engine(settings: Settings, instance: Instance, stores: _Stores) -> AnyEngin
 def _workspaces(settings: Settings, proxy_url: str, homes: Homes) -> WorkspaceRules:
     return WorkspaceRules(
         homes=homes,
+        homes_shared=bool(settings.homes),
         url=proxy_url,
         jupyter=tuple(settings.jupyter.split()),
         idle_s=settings.workspace_idle_s,
