@@ -251,6 +251,7 @@ class JobForm(BaseModel):
     after: Names = []
     after_failed: Names = []
     after_done: Names = []
+    after_each: Text = ""
     labels: Labels = {}
     volumes: Volumes = []
     model: ModelForm | None = None
