@@ -25,6 +25,7 @@ def flags(**given: Any) -> Flags:
         "after": (),
         "after_failed": (),
         "after_done": (),
+        "after_each": None,
         "labels": (),
         "volumes": (),
         "sweep": (),
