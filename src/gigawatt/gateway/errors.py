@@ -62,7 +62,7 @@ def unknown_url(method: str, path: str) -> ErrorReply:
         status=404,
         code="unknown_url",
         message=f"There is nothing at {method} {path}. This gateway answers /v1/chat/completions, "
-        "/v1/completions, /v1/embeddings, /v1/responses and /v1/models.",
+        "/v1/completions, /v1/embeddings, /v1/responses, /v1/files, /v1/batches and /v1/models.",
     )
 
 

@@ -179,6 +179,10 @@ class Site:
         return self.gateway
 
     @property
+    def running_spool(self) -> Path:
+        return self.directory / "gateway" / "spool"
+
+    @property
     def revision(self) -> int:
         config = self.running.gateway.config
         return config.revision if config else -1
