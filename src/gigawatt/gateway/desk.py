@@ -31,7 +31,7 @@ PIECE_BYTES = 256 * 1024
 UNITS_S = {"m": 60, "h": 3_600, "d": 86_400}
 _WINDOW = re.compile(r"^([1-9][0-9]{0,5})([mhd])$")
 
-T = TypeVar("T")
+L = TypeVar("L", StoredFile, Batch)
 Reply = dict[str, Any] | ErrorReply | Path
 
 log = logging.getLogger(__name__)
@@ -300,7 +300,7 @@ def _sees(key: KeyConfig, each: StoredFile | Batch) -> bool:
     return each.tenant == key.tenant and (not key.project or each.project == key.project)
 
 
-def _listed(page: Page[T], view: Callable[[T], dict[str, Any]]) -> dict[str, Any]:
+def _listed(page: Page[L], view: Callable[[L], dict[str, Any]]) -> dict[str, Any]:
     return page_view([view(each) for each in page.items], more=page.more)
 
 

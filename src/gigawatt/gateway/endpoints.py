@@ -21,7 +21,7 @@ from gigawatt.gateway.tally import Tally
 from gigawatt.gateway.waiter import Waiter
 from gigawatt.gateway.wiring import Wiring
 from gigawatt.model.endpoint import EndpointPhase
-from gigawatt.routing.outliers import pause_s, ramped
+from gigawatt.routing.outliers import TIMES_MIN, pause_s, ramped, slow_ones
 from gigawatt.routing.pick import by_name, least_in_flight, longest_prefix
 from gigawatt.routing.prefix import PrefixIndex
 from gigawatt.routing.split import in_turn
@@ -112,6 +112,8 @@ class Endpoint:
     def answered(self, backend: Backend, status: int, ttft_s: float) -> None:
         """A replica that answers is well, unless what it says is that it is not."""
         self.tally.revision(backend.config.generation).answered(status, ttft_s)
+        if backend.shunned_until_s <= self._wiring.monotonic_s():
+            backend.times_s.append(ttft_s)
         if status >= FAULT_FROM:
             self.shun(backend)
         elif backend.failures:
@@ -126,12 +128,31 @@ class Endpoint:
 
     def shun(self, backend: Backend) -> None:
         """A dead one would otherwise be the least loaded, and get all requests."""
-        limits, now_s = self._wiring.limits, self._wiring.monotonic_s()
+        limits = self._wiring.limits
         backend.failures += 1
         rest_s = pause_s(backend.failures, first_s=limits.shun_s, most_s=limits.shun_s_max)
-        backend.shunned_until_s = now_s + rest_s
-        self._unlike_until_s = max(self._unlike_until_s, now_s + rest_s + limits.slow_start_s)
+        self._leave_alone(backend, rest_s)
         self._wiring.metrics.ejections.add(self.config.id)
+
+    def leave_slow_ones_alone(self) -> None:
+        """For a while, those that answer far more slowly than the others do; then they are measured anew."""
+        limits, now_s = self._wiring.limits, self._wiring.monotonic_s()
+        there = {backend.id: backend for backend in self.backends}
+        alone = [each.id for each in self.backends if each.slow and each.shunned_until_s > now_s]
+        for name in slow_ones({each: one.times_s for each, one in there.items()}, alone):
+            backend = there[name]
+            backend.slow += 1
+            self._leave_alone(
+                backend, pause_s(backend.slow, first_s=limits.slow_s, most_s=limits.slow_s_max)
+            )
+            self._wiring.metrics.slow.add(self.config.id)
+        for backend in self.backends:
+            if (
+                backend.slow
+                and backend.shunned_until_s <= now_s
+                and len(backend.times_s) >= TIMES_MIN
+            ):
+                backend.slow = 0  # it has come back, and kept up
 
     def has_other_than(self, backend: Backend) -> bool:
         return any(other is not backend for other in self.backends)
@@ -275,6 +296,15 @@ class Endpoint:
     def drop_stale(self, *, keep: bool) -> None:
         for backend in self._all.values():
             backend.drop_stale(keep=keep)
+
+    def _leave_alone(self, backend: Backend, rest_s: float) -> None:
+        """It is given nothing for so long, unless there is no other, and then a part that grows."""
+        until_s = self._wiring.monotonic_s() + rest_s
+        backend.times_s.clear()
+        backend.shunned_until_s = until_s
+        backend.since_s = max(backend.since_s, until_s)
+        slow_start_s = self._wiring.limits.slow_start_s
+        self._unlike_until_s = max(self._unlike_until_s, until_s + slow_start_s)
 
     def _among(
         self, candidates: list[Backend], affinity: Affinity | None, concurrency: int

@@ -115,6 +115,16 @@ def encoded(encoding: bytes) -> ErrorReply:
     )
 
 
+def not_json(content_type: bytes) -> ErrorReply:
+    name = content_type[:64].decode("ascii", "replace")
+    return ErrorReply(
+        status=415,
+        code="unsupported_media_type",
+        message=f"The body must be JSON, and its content-type says {name}: send "
+        "`content-type: application/json` (curl: -H 'content-type: application/json').",
+    )
+
+
 def timed_out_request(detail: str) -> ErrorReply:
     return ErrorReply(status=408, code="request_timeout", message=detail)
 

@@ -120,8 +120,7 @@ class Gateway:
         request.key = key
         if route.action not in BY_CALLERS:
             return None
-        encoding = request.fields.get(b"content-encoding", b"identity")
-        return may_call(key) or (None if encoding == b"identity" else errors.encoded(encoding))
+        return may_call(key) or _unreadable(request, route)
 
     def reserve(self, request: Request) -> ErrorReply | None:
         more = request.body_bytes - request.reserved_bytes
@@ -165,6 +164,7 @@ class Gateway:
             client.expire()
         for endpoint in self.endpoints.running.values():
             endpoint.keep_alive()
+            endpoint.leave_slow_ones_alone()
             endpoint.drop_stale(keep=True)
 
     def drain(self) -> None:
@@ -290,6 +290,17 @@ class Gateway:
             return given
         self._request_count += 1
         return f"{self.id}-{self._request_count:x}".encode()
+
+
+def _unreadable(request: Request, route: Route) -> ErrorReply | None:
+    """What its head says of its body, if that cannot be read."""
+    encoding = request.fields.get(b"content-encoding", b"identity")
+    if encoding != b"identity":
+        return errors.encoded(encoding)
+    content_type = request.fields.get(b"content-type", b"application/json")
+    plain = content_type.partition(b";")[0].strip().lower()
+    is_json = plain in {b"application/json", b""} or plain.endswith(b"+json")
+    return errors.not_json(content_type) if route.action is Action.CALL and not is_json else None
 
 
 async def keep_deadlines(gateway: Gateway, *, every_s: float, idle_s: float) -> None:

@@ -42,7 +42,7 @@ READS = {
     "/metrics": Route(action=Action.METRICS, path="/metrics"),
 }
 MODEL_PREFIX = "/v1/models/"
-DESK = {  # words of the path below /v1, * for an id
+DESK: dict[tuple[str, ...], str] = {  # words of the path below /v1, * for an id
     ("files",): "GET, HEAD, POST, OPTIONS",
     ("files", "*"): "GET, HEAD, DELETE, OPTIONS",
     ("files", "*", "content"): "GET, HEAD, OPTIONS",
