@@ -196,7 +196,7 @@ def use_file(gateway: Gateway, path: Path) -> None:
 def link_of(gateway: Served, settings: Settings, someone_waits: asyncio.Event) -> Link:
     """To the control plane, or to the file where there is none."""
     if not settings.api_url:
-        return FileLink(gateway, settings, wall_ms=clock.now_ms)
+        return FileLink(gateway, settings, wall_ms=clock.now_ms, monotonic_s=clock.monotonic_s)
     return ControlLink(
         gateway,
         settings,

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 
 import openai
@@ -133,7 +133,7 @@ ABUSES: dict[str, tuple[Callable[[], Iterator[bytes]], int, str]] = {
 
 
 @contextmanager
-def busy(site: Site) -> Iterator[None]:
+def busy(site: Site) -> Generator[None]:
     """Somebody is served all the while; every one of the requests must be answered."""
     stop = threading.Event()
     wrong: list[Exception] = []
