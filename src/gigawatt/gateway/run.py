@@ -11,9 +11,12 @@ from typing import Protocol
 
 from gigawatt import clock
 from gigawatt.gateway.alone import FileLink
+from gigawatt.gateway.batch_run import follow_batches
+from gigawatt.gateway.batch_store import batches_dir
 from gigawatt.gateway.config import ConfigError
 from gigawatt.gateway.config_file import load_config
 from gigawatt.gateway.control_link import ControlLink, Served
+from gigawatt.gateway.desk import Desk
 from gigawatt.gateway.gateway import Gateway, keep_deadlines
 from gigawatt.gateway.gauges import follow_gauges
 from gigawatt.gateway.limits import Limits
@@ -45,8 +48,12 @@ class Link(Protocol):
 class RunningGateway:
     """A gateway with its listener and its background work; `stop` drains it."""
 
-    def __init__(self, gateway: Gateway, server: asyncio.Server, wiring: Wiring) -> None:
+    def __init__(
+        self, gateway: Gateway, server: asyncio.Server, wiring: Wiring, desk: Desk
+    ) -> None:
         self.gateway = gateway
+        self._desk = desk
+        self._wiring = wiring
         self._server = server
         self._limits: Limits = wiring.limits
         self._meter = wiring.meter
@@ -66,6 +73,7 @@ class RunningGateway:
             loop.create_task(keep_deadlines(self.gateway, every_s=every_s, idle_s=idle_s)),
             loop.create_task(link.run()),
             loop.create_task(follow_gauges(self.gateway.endpoints)),
+            loop.create_task(follow_batches(self.gateway, self._desk, self._wiring)),
         ]
 
     async def ended(self) -> None:
@@ -90,6 +98,7 @@ class RunningGateway:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._meter.close()
+        await self._desk.close()
         if self._link is not None:
             await self._link.finish()
         return whole
@@ -107,13 +116,13 @@ async def start_gateway(settings: Settings) -> RunningGateway:
     """Listen, serve by the configuration on disk, and keep up with the control plane. Raises OSError for a taken port."""
     loop = asyncio.get_running_loop()
     someone_waits = asyncio.Event()
-    gateway, wiring = _made(settings, own_table(), someone_waits)
+    gateway, wiring, desk = _made(settings, own_table(), someone_waits)
     link = link_of(gateway, settings, someone_waits)
     use_file(gateway, settings.config_file)
     server = await loop.create_server(
         gateway.connection, settings.host, settings.port, backlog=BACKLOG, reuse_address=True
     )
-    running = RunningGateway(gateway, server, wiring)
+    running = RunningGateway(gateway, server, wiring, desk)
     running.work(link)
     log.info(
         "listening", extra={"host": settings.host, "port": running.port, "gateway": gateway.id}
@@ -126,13 +135,13 @@ async def start_worker(settings: Settings, place: Place) -> RunningGateway:
     loop = asyncio.get_running_loop()
     someone_waits = asyncio.Event()
     table = shared_table(place.table, workers=place.workers, slot=place.slot)
-    gateway, wiring = _made(settings, table, someone_waits)
+    gateway, wiring, desk = _made(settings, table, someone_waits)
     link = ParentLink(gateway, place, settings.limits, someone_waits)
     listener = socket.socket(fileno=place.listener)
     server = await loop.create_server(
         gateway.connection, sock=listener, backlog=BACKLOG, start_serving=False
     )
-    running = RunningGateway(gateway, server, wiring)
+    running = RunningGateway(gateway, server, wiring, desk)
     running.work(link)
     await link.greeted.wait()
     await server.start_serving()
@@ -187,7 +196,7 @@ def use_file(gateway: Gateway, path: Path) -> None:
 def link_of(gateway: Served, settings: Settings, someone_waits: asyncio.Event) -> Link:
     """To the control plane, or to the file where there is none."""
     if not settings.api_url:
-        return FileLink(gateway, settings, wall_ms=clock.now_ms)
+        return FileLink(gateway, settings, wall_ms=clock.now_ms, monotonic_s=clock.monotonic_s)
     return ControlLink(
         gateway,
         settings,
@@ -202,7 +211,9 @@ def new_id(kind: str) -> str:
     return make_id(kind, now_ms=clock.now_ms(), entropy=clock.entropy(RANDOM_BYTES))
 
 
-def _made(settings: Settings, table: Table, someone_waits: asyncio.Event) -> tuple[Gateway, Wiring]:
+def _made(
+    settings: Settings, table: Table, someone_waits: asyncio.Event
+) -> tuple[Gateway, Wiring, Desk]:
     meter = Meter(settings.spool_dir, make_id=lambda: new_id("spool"), wall_ms=clock.now_ms)
     wiring = Wiring(
         limits=settings.limits,
@@ -214,4 +225,5 @@ def _made(settings: Settings, table: Table, someone_waits: asyncio.Event) -> tup
         shares=Shares(table),
         report_demand=someone_waits.set,
     )
-    return Gateway(new_id("gateway"), wiring), wiring
+    desk = Desk(batches_dir(settings.spool_dir), new_id=new_id, wall_ms=clock.now_ms)
+    return Gateway(new_id("gateway"), wiring, desk), wiring, desk
