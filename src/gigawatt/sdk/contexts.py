@@ -31,6 +31,7 @@ class Context:
     user: str = ""
     role: str = ""
     tenant: str = ""
+    ca: str = ""  # PEM of what it is believed by alone; empty for what the system knows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ import os
 import platform
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 from gigawatt.api.handoff import SOCKET, Handoff
 from gigawatt.build.artifacts import ArtifactStore
@@ -39,6 +40,7 @@ from gigawatt.server.keys import rank_secrets
 from gigawatt.server.policy import policy_of
 from gigawatt.server.ray import ray_cluster, ray_options
 from gigawatt.server.slurm import slurm_of, slurm_options
+from gigawatt.server.tls import Wire
 from gigawatt.service.authenticate import Keyring
 from gigawatt.service.disk import Disk
 from gigawatt.service.doors import Doors
@@ -75,7 +77,9 @@ class Parts:
     inspector: Inspector
 
 
-def build(settings: Settings, instance: Instance, *, gateway_port: int, proxy_url: str) -> Parts:
+def build(
+    settings: Settings, instance: Instance, *, wire: Wire, gateway_port: int, proxy_url: str
+) -> Parts:
     """The parts of one instance, each given what it needs of the others."""
     if settings.engine == "slurm":  # which checks its nodes by itself
         settings = replace(settings, node_watch_s=0, node_burn_s=0, node_checks="off")
@@ -89,7 +93,7 @@ def build(settings: Settings, instance: Instance, *, gateway_port: int, proxy_ur
         engine=engine,
         workshop=workshop,
         archive=StoreArchive(stores.store),
-        secrets_of=partial(rank_secrets, access.tokens, access.doors, stores.secrets),
+        secrets_of=partial(rank_secrets, access.tokens, access.doors, stores.secrets, _ca(wire)),
         observe=leader.observe,
         deposed=leader.depose,
     )
@@ -101,7 +105,7 @@ def build(settings: Settings, instance: Instance, *, gateway_port: int, proxy_ur
         actuator=actuator,
         workshop=workshop,
         services=services,
-        gateway=_gateway(settings, instance, gateway_port),
+        gateway=_gateway(settings, instance, wire, gateway_port),
         handoff=Handoff(settings.data / SOCKET, services),
         courier=Courier(services, leader=leader),
         caretaker=Caretaker(services, observe=leader.observe, every_s=settings.retention_every_s),
@@ -196,12 +200,24 @@ def _services(
     )
 
 
-def _gateway(settings: Settings, instance: Instance, port: int) -> GatewayProcess:
+def _ca(wire: Wire) -> str:
+    """What ranks believe the API by; empty for their system's."""
+    return Path(wire.authority).read_text() if wire.authority else ""
+
+
+def _gateway(settings: Settings, instance: Instance, wire: Wire, port: int) -> GatewayProcess:
+    certificates = wire.certificates
     address = Address(
         host=settings.host,
         port=port,
         api_url=instance.api_url,
         workers=settings.gateway_workers,
+        name=wire.name,
+        cert=str(certificates.cert) if certificates else "",
+        key=str(certificates.key) if certificates else "",
+        pinned=wire.pinned,
+        authority=wire.authority,
+        insecure=settings.insecure_no_tls == "on",
     )
     return GatewayProcess(settings.data, address)
 

@@ -28,7 +28,12 @@ Examples:
     type=click.Path(path_type=Path),
     help="Read the key from this file; default: stdin, or a prompt that shows nothing.",
 )
-def login(*, url: str, name: str, token_file: Path | None) -> None:
+@click.option(
+    "--ca",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="What the instance's certificate is believed by, PEM: its DATA/tls/ca.pem, for `gw up --tls`.",
+)
+def login(*, url: str, name: str, token_file: Path | None, ca: Path | None) -> None:
     """Store the instance at URL with an API key, and use it from now on.
 
     The key is tried first, and nothing is stored if the instance refuses it. An existing context of the same
@@ -44,7 +49,7 @@ def login(*, url: str, name: str, token_file: Path | None) -> None:
     if in_the_clear(url):
         warning = painted("warning", "yellow", bold=True)
         click.echo(f"{warning}: http to another machine: the key travels unencrypted", err=True)
-    context = _checked(url, name, _token(token_file))
+    context = _checked(url, name, _token(token_file), ca)
     write(path, before.having(context).using(name))
     click.echo(f"{context.user} ({context.role}) of {context.tenant} at {url}", err=True)
     click.echo(f"context {name} is in use; back to this machine's: gw context use local", err=True)
@@ -69,12 +74,14 @@ def _token(file: Path | None) -> str:
     return token
 
 
-def _checked(url: str, name: str, token: str) -> "Context":
+def _checked(url: str, name: str, token: str, ca: Path | None) -> "Context":
     """The context, after the instance has taken its key. Raises ApiError, UnreachableError."""
     from gigawatt.sdk.client import Client
     from gigawatt.sdk.contexts import Context
+    from gigawatt.sdk.instance import ENV_CA_FILE
 
-    with Client(url, token, environ={}) as client:
+    environ = {ENV_CA_FILE: str(ca)} if ca else {}
+    with Client(url, token, environ=environ) as client:
         caller = client.whoami()
     return Context(
         name=name,
@@ -83,4 +90,5 @@ def _checked(url: str, name: str, token: str) -> "Context":
         user=caller["name"],
         role=caller["role"],
         tenant=caller["tenant"],
+        ca=client.address.ca,
     )
