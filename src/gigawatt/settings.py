@@ -25,6 +25,7 @@ FILES = (
     "tls_cert",
     "tls_key",
     "tls_ca",
+    "sign_in",
 )
 ENGINES = ("local", "ray", "slurm")
 CHOICES = {
@@ -36,6 +37,7 @@ CHOICES = {
     "consolidate": ("off", "on"),
     "tls": ("off", "on"),
     "insecure_no_tls": ("off", "on"),
+    "accept_unisolated_tenants": ("off", "on"),
     "node_checks": ("off", "watch", "quick", "full"),
 }
 RANGES = {
@@ -94,6 +96,7 @@ class Settings:
     tls_ca: Annotated[str, "What clients here believe it by; empty for the system's."] = ""
     tls_names: Annotated[str, "Names of this machine, with commas; URLs have the first."] = ""
     insecure_no_tls: Annotated[str, "Serve others without TLS, behind a proxy: on or off."] = "off"
+    sign_in: Annotated[str, "A file of OpenID providers, and of whom they make what."] = ""
     port: Annotated[int, "The port of the API; 0 takes a free one."] = 8484
     gateway_port: Annotated[int, "The port of the gateway; 0 takes a free one."] = 8485
     gateway_workers: Annotated[int, "Processes of the gateway; 0 is one for each core."] = 1
@@ -251,6 +254,10 @@ class Settings:
         86_400
     )
 
+    accept_unisolated_tenants: Annotated[
+        str,
+        "Whether there may be tenants although ranks of one could read files, memory and keys of another: off or on.",
+    ] = "off"
     webhook_networks: Annotated[
         str, "Networks that webhooks may go to although they are not public: 10.0.0.0/8, fd00::/8."
     ] = ""

@@ -74,6 +74,7 @@ SECTIONS = {
         "notifications": _entry("notifications", "notifications", "Tell webhooks what happens."),
         "login": _entry("login", "login", "Store the address and key of an instance."),
         "context": _entry("context", "context", "List, choose, show and remove instances."),
+        "tenants": _entry("tenants", "tenants", "List, show and create tenants."),
         "projects": _entry("projects", "projects", "List and create projects."),
         "quota": _entry(
             "quota", "quota", "Show or set what projects may use, and what they do use."

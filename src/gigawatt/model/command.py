@@ -6,6 +6,7 @@ now. 0 is any.
 
 from dataclasses import dataclass
 
+from gigawatt.model.accounts import OfAccounts
 from gigawatt.model.array import ArraySpec, JobArray
 from gigawatt.model.artifact import Artifact, Lineage, Weights
 from gigawatt.model.cause import Cause
@@ -380,5 +381,6 @@ Command = (
     | RemoveArtifact
     | CreateKey
     | RevokeKey
+    | OfAccounts
     | Order
 )

@@ -125,6 +125,7 @@ KINDS: dict[str, str] = {
     "reservation.noticed": "A reservation begins soon: those in its way are told to save.",
     "reservation.active": "A reservation has begun.",
     "reservation.ended": "A reservation is over; the message says why.",
+    "tenant.created": "A tenant was made.",
     "project.created": "A project was made.",
     "project.entitled": "A project was given another quota, limit, weight or parent.",
     "key.created": "An API key was made.",

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from itertools import groupby
 
+from gigawatt.model.accounts import OfAccounts
 from gigawatt.model.action import ReleaseAttempt, StopAttempt
 from gigawatt.model.change import Entity
 from gigawatt.model.command import (
@@ -76,6 +77,7 @@ from gigawatt.model.upkeep import ChangeNode, RunChecks
 from gigawatt.model.workspace import Workspace
 from gigawatt.reconcile import (
     accesses,
+    accounts,
     arrays,
     attempts,
     checkpoints,
@@ -122,6 +124,8 @@ def command(turn: Turn, asked: Command) -> Entity:  # noqa: C901, PLR0911, PLR09
     """Do what a caller asked; the changed or made object. Raises RefusalError, having changed nothing."""
     if isinstance(asked, OfWorkspace):
         return workspaces.command(turn, asked)
+    if isinstance(asked, OfAccounts | CreateKey):
+        return accounts.command(turn, asked)
     match asked:
         case SubmitJob():
             return jobs.submit(turn, asked)
@@ -162,8 +166,6 @@ def command(turn: Turn, asked: Command) -> Entity:  # noqa: C901, PLR0911, PLR09
             return entitlements.command(turn, asked)
         case SetRetention() | RemoveJob() | RemoveArtifact():
             return removals.command(turn, asked)
-        case CreateKey():
-            return projects.create_key(turn, asked)
         case RevokeKey():
             return _key_revoked(turn, asked)
         case _:

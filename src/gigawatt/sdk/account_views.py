@@ -5,6 +5,11 @@ from typing import Any, TypedDict
 from gigawatt.sdk.usage_views import AllowanceView
 
 
+class TenantView(TypedDict):
+    id: str
+    created_ms: int
+
+
 class ProjectView(TypedDict):
     tenant: str
     name: str

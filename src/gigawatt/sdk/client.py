@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, cast
 
 from gigawatt.model.refusal import RefusalCode, RefusalError
-from gigawatt.sdk.access import Keys, Projects
+from gigawatt.sdk.access import Keys, Projects, Tenants
 from gigawatt.sdk.account_views import CallerView, InstanceView
 from gigawatt.sdk.arrays import Arrays, JobArray
 from gigawatt.sdk.artifacts import Artifacts, Progress
@@ -58,6 +58,7 @@ class Client:
         events: what has happened, and as it happens.
         ledger: where the device time went.
         usage: tokens, by whom and of what, and what may be had.
+        tenants: who pays and is isolated.
         projects: holders of quota.
         power: the feeds of the power tree, their caps, and what gangs draw.
         reservations: nodes that are set aside for a time.
@@ -105,6 +106,7 @@ class Client:
         self.events = Events(transport)
         self.ledger = Ledger(transport)
         self.usage = Usage(transport)
+        self.tenants = Tenants(transport)
         self.projects = Projects(transport)
         self.keys = Keys(transport)
         self.templates = Templates(transport)

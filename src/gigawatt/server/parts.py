@@ -191,6 +191,7 @@ def _services(
         work_dir=_work_dir(settings),
         artifact_bytes_max=settings.artifact_bytes_max,
         volume_roots=parse_roots(settings.volume_roots),
+        accept_unisolated_tenants=settings.accept_unisolated_tenants == "on",
         project_bytes_max=settings.project_bytes_max,
         webhooks=_webhooks(settings),
         mail=_mail(settings),

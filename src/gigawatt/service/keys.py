@@ -4,7 +4,7 @@ from gigawatt import clock
 from gigawatt.model.change import Entity
 from gigawatt.model.command import CreateKey, RevokeKey
 from gigawatt.model.refusal import RefusalCode, RefusalError
-from gigawatt.model.tenant import ApiKey, Caller, Project, Role
+from gigawatt.model.tenant import ApiKey, Caller, Project, Role, Tenant
 from gigawatt.service.lookup import Filters, not_found
 from gigawatt.service.permissions import MAY_GIVE, sees, verb
 from gigawatt.service.receipts import once
@@ -34,9 +34,10 @@ async def create(
         raise RefusalError(RefusalCode.FORBIDDEN, detail, field="role")
     if request.expires_ms and request.expires_ms <= now_ms:
         raise RefusalError(RefusalCode.INVALID, "expires_ms is in the past", field="expires_ms")
+    tenant = await _tenant(caller, services, request.tenant)
     owner = Owner(
-        tenant=caller.tenant,
-        project=await _project(caller, services, request.project),
+        tenant=tenant,
+        project=await _project(caller, services, tenant, request.project),
         name=request.name,
         role=role,
         created_by=caller.name,
@@ -78,14 +79,25 @@ async def revoke(caller: Caller, services: Services, id: str, *, terms: Terms) -
     return key_view(after)
 
 
-async def _project(caller: Caller, services: Services, wanted: str) -> str:
+async def _tenant(caller: Caller, services: Services, wanted: str) -> str:
+    """The tenant that a new key is for: the caller's own, for operators any that there is."""
+    if wanted in ("", caller.tenant):
+        return caller.tenant
+    if caller.role is Role.OPERATOR:
+        found = await services.read(lambda: services.store.read(Tenant, wanted))
+        if found is not None:
+            return wanted
+    raise RefusalError(RefusalCode.NOT_FOUND, f"there is no tenant {wanted}", field="tenant")
+
+
+async def _project(caller: Caller, services: Services, tenant: str, wanted: str) -> str:
     """The project that a new key is for. Raises RefusalError where it is not the caller's to give, or not there."""
     if caller.project and wanted not in {"", caller.project}:
         detail = f"this key is for project {caller.project}, not {wanted}"
         raise RefusalError(RefusalCode.FORBIDDEN, detail, field="project")
     project = caller.project or wanted
     if project:
-        key = f"{caller.tenant}/{project}"
+        key = f"{tenant}/{project}"
         if await services.read(lambda: services.store.read(Project, key)) is None:
             raise RefusalError(
                 RefusalCode.NOT_FOUND, f"there is no project {project}", field="project"

@@ -92,6 +92,7 @@ class Services:
     webhooks: Webhooks = field(default_factory=Webhooks)
     mail: MailServer | None = None  # where the operator has named one
     volume_roots: tuple[str, ...] = ()  # below which path volumes may be
+    accept_unisolated_tenants: bool = False
     project_bytes_max: int = 0  # that the volumes of a project may hold; 0 is without limit
     accesses: Accesses = field(default_factory=Accesses)
     revocations: Revocations = field(default_factory=Revocations)

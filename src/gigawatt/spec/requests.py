@@ -220,13 +220,14 @@ class TenantRequest(BaseModel):
 
 
 class KeyRequest(BaseModel):
-    """A new API key. Without a project it is for all of the tenant's; `expires_ms` 0 is never."""
+    """A new API key. Without a project it is for all of the tenant's; `expires_ms` 0 is never. Operators may name a tenant."""
 
     model_config = FORM
     name: Name
     role: Literal[
         "viewer", "developer", "project-admin", "tenant-admin", "auditor", "operator", "gateway"
     ] = Role.DEVELOPER.value
+    tenant: Annotated[str, Field(max_length=limits.NAME_CHARS_MAX)] = ""
     project: Annotated[str, Field(max_length=limits.NAME_CHARS_MAX)] = ""
     expires_ms: TimeMs = 0
 

@@ -31,7 +31,7 @@ from gigawatt.twin.failures import (
     Lemons,
     Repair,
 )
-from gigawatt.twin.machines import Timing
+from gigawatt.twin.happenings import Timing
 from gigawatt.twin.reserved import ReservedForm, reservations
 from gigawatt.twin.run import Scenario
 from gigawatt.twin.serving import Diurnal, Load, Points

@@ -6,7 +6,7 @@ from gigawatt.api.call import Call
 from gigawatt.api.operations import Operation, Routes
 from gigawatt.api.queries import Listing, Nothing
 from gigawatt.api.replies import page_reply, reply
-from gigawatt.service import instance, keys, projects
+from gigawatt.service import instance, keys, projects, tenants
 from gigawatt.service.views.account import (
     CallerView,
     InstanceView,
@@ -69,18 +69,18 @@ async def create_project(call: Call, query: Nothing) -> Response:
 @ROUTES.add(
     "GET",
     "/v1/tenants",
-    Operation(verb="projects.tenants", summary="List tenants", responds=PageView[TenantView]),
+    Operation(verb="tenants.page", summary="List tenants", responds=PageView[TenantView]),
 )
 async def list_tenants(call: Call, query: Listing) -> Response:
-    return page_reply(await projects.tenants(call.caller, call.services, query.filters()))
+    return page_reply(await tenants.page(call.caller, call.services, query.filters()))
 
 
 @ROUTES.add(
     "POST",
     "/v1/tenants",
     Operation(
-        verb="projects.create_tenant",
-        summary="Make a tenant: refused until tenants are isolated",
+        verb="tenants.create",
+        summary="Make a tenant: refused where tenants are not isolated, unless that is accepted",
         responds=TenantView,
         status=201,
         accepts=TenantRequest,
@@ -90,8 +90,17 @@ async def list_tenants(call: Call, query: Listing) -> Response:
 async def create_tenant(call: Call, query: Nothing) -> Response:
     request = parse_request(TenantRequest, await call.body())
     terms = await call.terms()
-    view = await projects.create_tenant(call.caller, call.services, request, terms=terms)
+    view = await tenants.create(call.caller, call.services, request, terms=terms)
     return reply(view, status=201)
+
+
+@ROUTES.add(
+    "GET",
+    "/v1/tenants/{tenant}",
+    Operation(verb="tenants.show", summary="Show a tenant", responds=TenantView),
+)
+async def show_tenant(call: Call, tenant: str, query: Nothing) -> Response:
+    return reply(await tenants.show(call.caller, call.services, tenant))
 
 
 @ROUTES.add(

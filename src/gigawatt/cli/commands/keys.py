@@ -54,12 +54,17 @@ def show(session: Session) -> None:
 @click.argument("name")
 @click.option("--role", type=click.Choice(ROLES), default="developer", show_default=True)
 @click.option("--project", default="", help="Only for this project; default: all of the tenant.")
+@click.option("--tenant", default="", help="Only for operators: the tenant that it is for.")
 @click.option("--expires", metavar="DURATION", help="Refuse it after this long, e.g. 30d.")
 @with_session
-def create(session: Session, *, name: str, role: str, project: str, expires: str | None) -> None:
+def create(
+    session: Session, *, name: str, role: str, project: str, tenant: str, expires: str | None
+) -> None:
     """Create a key called NAME and print its secret: now, and never again."""
     expires_ms = session.now_ms + _span_ms(expires) if expires else 0
-    view = session.client.keys.create(name, role=role, project=project, expires_ms=expires_ms)
+    view = session.client.keys.create(
+        name, role=role, project=project, tenant=tenant, expires_ms=expires_ms
+    )
     if session.as_json:
         session.show_json(view)
         return
