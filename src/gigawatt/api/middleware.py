@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from email.utils import formatdate
 from functools import lru_cache
 from typing import Any
@@ -56,7 +56,7 @@ class RequestFrame:
         headers = dict(scope["headers"])
         request_id = _request_id(headers)
         scope.setdefault("state", {})["request_id"] = request_id
-        reply = _Reply(send, request_id, self._safe)
+        reply = _Reply(send, scope["state"], self._safe)
         limited = receive if _is_upload(scope) else self._limited(receive)
         try:
             self._check(scope, headers)
@@ -123,9 +123,9 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"
 class _Reply:
     """What has been sent of the response; adds the request's id to it."""
 
-    def __init__(self, send: Send, request_id: str, safe: Headers) -> None:
+    def __init__(self, send: Send, state: Mapping[str, Any], safe: Headers) -> None:
         self._send = send
-        self._request_id = request_id.encode()
+        self._state = state
         self._safe = safe
         self.status = 0
         self.answered_s = 0.0
@@ -137,8 +137,9 @@ class _Reply:
             message["headers"] = [
                 *message.get("headers", ()),
                 *self._safe,
+                *self._state.get("headers", ()),
                 (b"date", _date(clock.now_ms() // 1000)),
-                (b"x-request-id", self._request_id),
+                (b"x-request-id", self._state["request_id"].encode()),
             ]
         await self._send(message)
 

@@ -39,6 +39,7 @@ from gigawatt.server.instance import Instance, secret
 from gigawatt.server.keys import rank_secrets
 from gigawatt.server.policy import policy_of
 from gigawatt.server.ray import ray_cluster, ray_options
+from gigawatt.server.sign_in import sign_in_of
 from gigawatt.server.slurm import slurm_of, slurm_options
 from gigawatt.server.tls import Wire
 from gigawatt.service.authenticate import Keyring
@@ -151,6 +152,7 @@ class _Access:
     """Who may do what, and the way to the leader."""
 
     front: Front
+    secret: bytes
     tokens: RankTokens
     doors: Doors
     keyring: Keyring
@@ -161,6 +163,7 @@ def _access(settings: Settings, store: Store, leader: Leader) -> _Access:
     tokens = RankTokens(key)
     return _Access(
         front=front,
+        secret=key,
         tokens=tokens,
         doors=Doors(store=store, leader=front, secret=key),
         keyring=Keyring(store, tokens),
@@ -187,6 +190,13 @@ def _services(
         keyring=access.keyring,
         instance=_facts(settings, instance),
         doors=access.doors,
+        sign_in=sign_in_of(
+            settings.sign_in,
+            store=stores.store,
+            leader=access.front,
+            secret=access.secret,
+            api_url=instance.api_url,
+        ),
         workspaces=_workspaces(settings, proxy_url, stores.homes),
         work_dir=_work_dir(settings),
         artifact_bytes_max=settings.artifact_bytes_max,
