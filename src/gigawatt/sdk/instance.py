@@ -109,7 +109,12 @@ def _chosen(environ: Mapping[str, str]) -> str:
 def _of_context(name: str, *, token: str, environ: Mapping[str, str]) -> Address:
     if name == LOCAL:
         return _local(data_directory(environ), token=token)
-    found = read_contexts(contexts_path(environ)).find(name)
+    path = contexts_path(environ)
+    found = read_contexts(path).find(name)
+    if found.refresh and not token:
+        from gigawatt.sdk.sign_in import fresh
+
+        found = fresh(found, path)
     source = f"context {name}"
     return Address(
         api_url=found.api_url, token=token or found.token, source=source, start="", ca=found.ca
