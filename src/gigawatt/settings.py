@@ -11,9 +11,9 @@ import platformdirs
 from gigawatt.build.remote import check_url
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.retention import Retention
-from gigawatt.scheduler.policy import POLICIES
+from gigawatt.scheduler.policy import POLICIES, Fit
 from gigawatt.service.networks import check_networks
-from gigawatt.spec.units import UnitError, duration_ms
+from gigawatt.spec.levels import check_levels, levels_ms
 
 FILES = (
     "artifacts_credentials",
@@ -30,6 +30,7 @@ FILES = (
 ENGINES = ("local", "ray", "slurm")
 CHOICES = {
     "policy": tuple(POLICIES),
+    "placement": tuple(Fit),
     "ray_nodes": ("joined", "all"),
     "mail_tls": ("starttls", "tls", "none"),
     "preempt": ("off", "project"),
@@ -38,6 +39,7 @@ CHOICES = {
     "tls": ("off", "on"),
     "insecure_no_tls": ("off", "on"),
     "accept_unisolated_tenants": ("off", "on"),
+    "isolation": ("auto", "process", "user", "none"),
     "node_checks": ("off", "watch", "quick", "full"),
 }
 RANGES = {
@@ -177,6 +179,10 @@ class Settings:
         str,
         "Who starts when, by name; what the settings below say beside their defaults goes before it.",
     ] = "default"
+    placement: Annotated[
+        str,
+        "Which of the nodes that have room, by name: best, first, or one that packs shared nodes as fgd.",
+    ] = "best"
     levels: Annotated[
         str,
         "With the policy levels: after how much run time a job is one level further back, e.g. 8h,3d;"
@@ -254,6 +260,14 @@ class Settings:
         86_400
     )
 
+    isolation: Annotated[
+        str,
+        "How gangs are kept apart at least: auto, by processes once there are two tenants; process or user, always; none.",
+    ] = "auto"
+    isolation_shows: Annotated[
+        str,
+        "Directories of the machine that isolated ranks see too, separated by colons: /datasets:/scratch=rw.",
+    ] = ""
     accept_unisolated_tenants: Annotated[
         str,
         "Whether there may be tenants although ranks of one could read files, memory and keys of another: off or on.",
@@ -317,7 +331,7 @@ class Settings:
 
     @property
     def levels_ms(self) -> tuple[int, ...]:
-        return _levels_ms(self.levels)
+        return levels_ms(self.levels)
 
     @property
     def homes_dir(self) -> Path:
@@ -369,26 +383,9 @@ def _check(name: str, value: Any, source: str) -> None:
         detail = f"{source} is {value!r}, which is not an absolute path"
         raise RefusalError(RefusalCode.INVALID, detail, field=name)
     if name == "levels":
-        _check_levels(value, source)
+        check_levels(value, source)
     if name == "webhook_networks":
         check_networks(value, source)
     if name == "engine" and value not in ENGINES:
         detail = f"{source} is {value!r}; this version has: {', '.join(ENGINES)}"
         raise RefusalError(RefusalCode.UNSUPPORTED, detail, field=name)
-
-
-def _levels_ms(value: str) -> tuple[int, ...]:
-    """Raises UnitError."""
-    return tuple(duration_ms(each.strip()) for each in value.split(",")) if value else ()
-
-
-def _check_levels(value: str, source: str) -> None:
-    try:
-        levels = _levels_ms(value)
-        wrong = "" if sorted({*levels, 0}) == [0, *levels] else "must rise"
-    except UnitError as error:
-        wrong = error.detail
-    if wrong:
-        detail = f"{source} is {value!r}: the levels {wrong}"
-        hint = "write run times that rise, with units: 8h,3d"
-        raise RefusalError(RefusalCode.INVALID, detail, field="levels", hint=hint)

@@ -108,7 +108,7 @@ class JobSpec:
     after_failed: tuple[str, ...] = ()  # but of these, which must have failed or been cancelled,
     after_done: tuple[str, ...] = ()  # and of these, of which no matter how
     labels: tuple[tuple[str, str], ...] = ()
-    isolation: Isolation = Isolation.PROCESS
+    isolation: Isolation = Isolation.NONE
     windows: tuple[Window, ...] = ()
     model: ModelOutput | None = None
     volumes: tuple[Mount, ...] = ()

@@ -192,8 +192,8 @@ def _shape(work: Work) -> tuple[Shape, Isolation]:
     if isinstance(work, Job):
         return work.spec.shape, work.spec.isolation
     if isinstance(work, Workspace):
-        return work.spec.shape, Isolation.PROCESS
-    return work.shape, Isolation.PROCESS
+        return work.spec.shape, Isolation.NONE
+    return work.shape, Isolation.NONE
 
 
 def _devices(attempt: Attempt) -> tuple[tuple[str, ...], ...]:

@@ -42,6 +42,7 @@ from gigawatt.server.ray import ray_cluster, ray_options
 from gigawatt.server.sign_in import sign_in_of
 from gigawatt.server.slurm import slurm_of, slurm_options
 from gigawatt.server.tls import Wire
+from gigawatt.server.walls import walls_of
 from gigawatt.service.authenticate import Keyring
 from gigawatt.service.disk import Disk
 from gigawatt.service.doors import Doors
@@ -276,6 +277,7 @@ def _engine(settings: Settings, instance: Instance, stores: _Stores) -> AnyEngin
         unpack=unpack,
         archive=stores.artifacts.sound,
         datasets=datasets,
+        walls=walls_of(settings),
     )
 
 

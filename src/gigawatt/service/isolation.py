@@ -1,10 +1,15 @@
 """Whether more than one tenant may be here: only where one cannot read what another runs and keeps."""
 
+from gigawatt.model.gang import Isolation
 from gigawatt.service.services import Services
 
 
 def refusal(services: Services) -> str | None:
     """Why a second tenant is refused; None where one may be made."""
-    if services.accept_unisolated_tenants:
+    able = services.engine.capabilities()
+    if services.accept_unisolated_tenants or able.least is not Isolation.NONE:
         return None
-    return "what tenants run is not isolated: ranks of one could read files and memory of another"
+    why = "what tenants run is not isolated: ranks of one could read files and memory of another"
+    if Isolation.PROCESS in able.isolation:
+        return f"{why}; this machine can isolate, once gigawatt is started with isolation process"
+    return f"{why}; gw up says what the machine lacks to isolate them"

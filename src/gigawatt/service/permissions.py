@@ -115,6 +115,8 @@ VERBS: dict[str, frozenset[Role]] = {
     "endpoints.page": _READERS,
     "endpoints.show": _READERS,
     "endpoints.stop": _WRITERS,
+    "rollouts.steer": _WRITERS,
+    "rollouts.page": _READERS,
     "relabelling.change": _WRITERS,
     "templates.put": _WRITERS,
     "templates.page": _READERS,

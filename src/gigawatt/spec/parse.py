@@ -25,6 +25,7 @@ from gigawatt.spec.forms import EnvironmentForm, JobForm
 from gigawatt.spec.gangs import GangForm, layout_faults, shape_of
 from gigawatt.spec.job_times import deadline_of, time_faults, windows_of
 from gigawatt.spec.mounts import mounts_of, volume_faults
+from gigawatt.spec.rollout import rollout_faults, rollout_of
 from gigawatt.spec.runtime_form import runtime_faults, runtime_of
 from gigawatt.spec.scaling import scaling_of
 from gigawatt.spec.secrets import SecretForm, secret_faults, uses_of
@@ -148,6 +149,7 @@ def endpoint_draft(form: EndpointForm) -> EndpointDraft:
     """The draft of a form whose fields are each valid. Raises RefusalError where they do not go together."""
     faults = [
         *_replica_faults(form),
+        *rollout_faults(form.rollout),
         *runtime_faults(form),
         *together_faults(form, replica=True),
     ]
@@ -187,6 +189,7 @@ def endpoint_draft(form: EndpointForm) -> EndpointDraft:
         priority=form.priority,
         grace_s=form.grace,
         labels=pairs(form.labels),
+        rollout=rollout_of(form.rollout),
     )
     return EndpointDraft(spec=spec, environment=runs.environment)
 

@@ -10,10 +10,9 @@ import pytest
 from gigawatt.engine.conformance import CASES, Report, run
 from gigawatt.engine.conformance.local import local_faults
 from gigawatt.engine.local import LocalEngine, shut_down_supervisors
+from tests.contract.engine.matrix import as_documented
 
 pytestmark = pytest.mark.slow
-
-NOT_CLAIMED = {"isolation-user", "isolation-node"}
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +28,8 @@ def report() -> Iterator[Report]:
 @pytest.mark.parametrize("name", list(CASES))
 def test_the_local_engine_conforms(report: Report, name: str) -> None:
     case = next(case for case in report.cases if case.name == name)
-    wanted = "unsupported" if name in NOT_CLAIMED else "passed"
-    assert (case.result, case.evidence) == (wanted, case.evidence)
+    found, wanted = as_documented(case, "local")
+    assert found == wanted
 
 
 def test_a_report_is_json_with_a_result_and_evidence_for_each_case(report: Report) -> None:

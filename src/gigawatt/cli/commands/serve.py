@@ -113,7 +113,9 @@ class ServeFlags:
 )
 @click.option("--no-bundle", is_flag=True, help="Take no code along.")
 @click.option(
-    "--dry-run", is_flag=True, help="Say where a replica would run, and why; make nothing."
+    "--dry-run",
+    is_flag=True,
+    help="Say what would change, where a replica would run, and why; make nothing.",
 )
 @click.option("--wait", is_flag=True, help="Wait until it is ready, or scaled to zero.")
 @with_project
@@ -121,7 +123,7 @@ class ServeFlags:
 def serve(session: Session, *, what: str, dry_run: bool, wait: bool, **given: Any) -> None:
     """Serve what a FILE describes, or MODEL (name, name:3, name@alias) by a runtime or a command that listens on $PORT.
 
-    `gw serve llm` fetches SmolLM2, a chat model of 94 MB that runs on any CPU, and serves it by llama.cpp. An endpoint of the same name is replaced; its replicas are replaced one after another.
+    `gw serve llm` fetches SmolLM2, a chat model of 94 MB that runs on any CPU, and serves it by llama.cpp. An endpoint of the same name is given a new revision, which takes the place of the old one when it is ready.
     """
     from gigawatt.sdk.jobfile import made_ready
 
@@ -185,6 +187,7 @@ def _written(what: str, command: tuple[str, ...], *, runtime: str | None) -> "tu
 
 def _try_out(session: Session, ready: "list[Ready]") -> None:
     from gigawatt.cli.commands.run_dry import show_dry_run
+    from gigawatt.cli.rollouts import show_change
 
     found = [session.client.endpoints.dry_run(each) for each in ready]
     if session.as_json:
@@ -192,6 +195,7 @@ def _try_out(session: Session, ready: "list[Ready]") -> None:
     else:
         for each, view in zip(ready, found, strict=True):
             show_dry_run(each, view)
+            show_change(view)
     if not all(view["feasible"] for view in found):
         raise click.exceptions.Exit(FAILED)
 

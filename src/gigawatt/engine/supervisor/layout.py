@@ -161,7 +161,8 @@ class Journal:
 def write_whole(path: Path, data: bytes, *, sync: bool = False, mode: int = 0o600) -> None:
     """The old content or the new, never half of it."""
     fresh = path.with_name(f"{path.name}.new")
-    fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+    fresh.unlink(missing_ok=True)  # of a crash, or put there by a program to lead us elsewhere
+    fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
     try:
         os.write(fd, data)
         if sync:

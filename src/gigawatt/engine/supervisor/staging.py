@@ -12,7 +12,9 @@ from gigawatt.engine.supervisor.host import Host
 from gigawatt.engine.supervisor.ports import HeldPort, NoPortError
 from gigawatt.engine.supervisor.private import Private
 from gigawatt.engine.supervisor.process import in_child
-from gigawatt.engine.supervisor.spec import StageSpec
+from gigawatt.engine.supervisor.room import Room, furnish, open_room, shm_of
+from gigawatt.engine.supervisor.spec import StageSpec, Walls
+from gigawatt.engine.supervisor.view import Own, visible
 from gigawatt.engine.supervisor.wire import RequestError
 
 
@@ -25,8 +27,12 @@ class Prepared(NamedTuple):
     private: Private
     master: HeldPort | None  # on the node of rank 0
     replica: HeldPort | None
+    room: Room | None = None  # of one that is walled
 
-    def free_ports(self) -> None:
+    def let_go(self) -> None:
+        """Of ports and name spaces. All that still is in these ends."""
+        if self.room is not None:
+            self.room.close()
         for port in (self.master, self.replica):
             if port is not None:
                 port.free()
@@ -42,6 +48,16 @@ class Prepared(NamedTuple):
             master_port=master_port,
             port=port,
             work_dir=str(self.directory / "work"),
+            home_dir=str(self.directory / "home") if self.spec.walls else "",
+        )
+
+    def own(self, host: Host) -> Own:
+        shm = shm_of(host.instance, self.spec.key)
+        return Own(
+            directory=self.directory,
+            python=host.layout.python,
+            shm=shm,
+            secrets=self.private.directory,
         )
 
 
@@ -68,7 +84,11 @@ def prepare(
             done(RequestError("machine", f"the working directory could not be made: {error}"))
             return
         try:
-            done(_finish(host, spec, private, directory))
+            prepared = _finish(host, spec, private, directory)
+            if spec.walls is None:
+                done(prepared)
+            else:
+                _wall_in(host, prepared, spec.walls, done)
         except (RequestError, OSError, NoPortError) as failure:
             done(_refusal(failure))
 
@@ -141,6 +161,41 @@ def _finish(host: Host, spec: StageSpec, private: Private, directory: Path) -> P
         master.free()
         raise
     return prepared._replace(master=master, replica=replica)
+
+
+def _wall_in(
+    host: Host, prepared: Prepared, walls: Walls, done: Callable[[Prepared | RequestError], None]
+) -> None:
+    """Raises OSError, RequestError."""
+    spec, own = prepared.spec, prepared.own(host)
+    if not visible(prepared.work, spec, walls, own):
+        prepared.let_go()
+        detail = (
+            f"the working directory {prepared.work} is not seen from within the class {walls.kind}"
+        )
+        raise RequestError("user", f"{detail}: send it as a bundle, or have the operator show it")
+
+    def furnished(error: str) -> None:
+        if error:
+            opened(RequestError("machine", error))
+            return
+        try:
+            open_room(host, spec, own, os.environ, opened)
+        except OSError as failure:
+            opened(RequestError("machine", str(failure)))
+
+    def opened(result: Room | RequestError) -> None:
+        if isinstance(result, RequestError):
+            prepared.let_go()
+            done(result)
+        else:
+            done(prepared._replace(room=result))
+
+    if walls.uid:  # there may be much to give away
+        in_child(host.loop, lambda: furnish(spec, walls, own), furnished)
+    else:
+        furnish(spec, walls, own)
+        furnished("")
 
 
 def _refusal(error: Exception) -> RequestError:

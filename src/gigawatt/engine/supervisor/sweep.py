@@ -16,6 +16,7 @@ from gigawatt.engine.supervisor.process import in_child
 from gigawatt.engine.supervisor.record import Record, read_record
 from gigawatt.engine.supervisor.workdir import remove_tree
 
+OWN = ("work", "secrets", "tmp", "home", "etc")  # that only a live attempt needs
 SWEEP_S_MAX = 10.0  # processes that outlast it are noted; nothing new starts before
 LOOK_AGAIN_S = 0.01
 
@@ -77,7 +78,7 @@ def release(host: Host, key: str) -> None:
 
     def found() -> list[Path]:
         beyond = host.layout.beyond_limits() if prune else []
-        return [directory / "work", directory / "secrets", *beyond]
+        return [*(directory / name for name in OWN), *beyond]
 
     _remove(host, key, found)
 
@@ -120,6 +121,8 @@ def _was_little(directory: Path) -> bool:
     """Whether there was so little to remove that it is done already: most attempts have no bundle."""
     try:
         (directory / "work").rmdir()
+        if (directory / "home").exists():
+            return False
         remove_tree(directory / "secrets")
     except OSError:
         return False

@@ -9,6 +9,7 @@ from gigawatt.model.gang import Shape
 from gigawatt.model.job import HANG_OFF, JobSpec
 from gigawatt.model.secret import SecretUse
 from gigawatt.model.volume import Mount
+from gigawatt.spec.rollout import rollout_fields
 from gigawatt.spec.scaling import scaling_fields
 
 
@@ -120,6 +121,11 @@ def endpoint_spec_fields(spec: EndpointSpec, environment: EnvironmentSpec) -> di
         "queue": {"max": spec.queue_max, "timeout": spec.queue_timeout_s},
         "routing": spec.routing.value,
         "scaling": scaling_fields(spec.scaling),
+        "aliases": list(spec.names.aliases),
+        "adapters": list(spec.names.adapters),
+        "weight": spec.names.weight,
+        "fallback": spec.names.fallback or None,
+        "rollout": rollout_fields(spec.rollout),
         "readiness": {
             "path": readiness.path,
             "timeout": readiness.timeout_s,
