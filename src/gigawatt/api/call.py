@@ -9,6 +9,7 @@ from typing import Annotated, TypeVar
 from fastapi import Depends
 from starlette.requests import HTTPConnection, Request
 
+from gigawatt.api.cookies import caller_by_cookie
 from gigawatt.api.operations import IF_MATCH_PATTERN
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.tenant import Caller
@@ -84,6 +85,10 @@ def address_of(request: HTTPConnection) -> str:
 async def authenticated(request: Request) -> Authenticated:
     """The call behind a request. Raises RefusalError (unauthenticated)."""
     services = services_of(request)
+    if "authorization" not in request.headers:
+        found = await caller_by_cookie(request, services)
+        if found is not None:
+            return Authenticated(request=request, services=services, caller=found)
     caller = await services.keyring.authenticate(
         request.headers.get("authorization", ""), address=address_of(request)
     )

@@ -216,6 +216,8 @@ VERBS: dict[str, frozenset[Role]] = {
     "allowances.of_project": _TENANT_ADMINS,
     "gateway.configuration": _GATEWAYS,
     "gateway.report_demand": _GATEWAYS,
+    "sessions.show": _EVERYONE,
+    "sessions.end": _EVERYONE,
     "instance.show": _EVERYONE,
     "instance.whoami": _EVERYONE,
 }

@@ -100,6 +100,20 @@ class SecretRequest(BaseModel):
     url: Text = ""
 
 
+class ExchangeRequest(BaseModel):
+    """The ID token that the provider gave."""
+
+    model_config = FORM
+    id_token: Annotated[str, Field(min_length=1, max_length=limits.ID_TOKEN_CHARS_MAX)]
+
+
+class EndRequest(BaseModel):
+    """Whether all sessions of the account end, wherever they are."""
+
+    model_config = FORM
+    everywhere: bool = False
+
+
 class VolumeRequest(BaseModel):
     """A new managed volume. `quota` 0 is without limit."""
 
