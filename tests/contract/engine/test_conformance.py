@@ -10,10 +10,13 @@ import pytest
 from gigawatt.engine.conformance import CASES, Report, run
 from gigawatt.engine.conformance.local import local_faults
 from gigawatt.engine.local import LocalEngine, shut_down_supervisors
+from gigawatt.engine.local.walls import probe_walls
+from gigawatt.model.gang import Isolation
 
 pytestmark = pytest.mark.slow
 
-NOT_CLAIMED = {"isolation-user", "isolation-node"}
+WALLS = probe_walls(nodes=2)
+NOT_CLAIMED = {f"isolation-{kind}" for kind in Isolation} - {f"isolation-{kind}" for kind in WALLS.classes}
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +25,7 @@ def report() -> Iterator[Report]:
     with tempfile.TemporaryDirectory(prefix="gw-") as directory:
         data = Path(directory)
 
-        yield asyncio.run(run(lambda: LocalEngine(data, nodes=2), faults=local_faults()))
+        yield asyncio.run(run(lambda: LocalEngine(data, nodes=2, walls=WALLS), faults=local_faults()))
         assert asyncio.run(shut_down_supervisors(data, grace_s=0)) == []
 
 

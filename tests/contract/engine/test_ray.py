@@ -27,7 +27,7 @@ from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 
-NOT_CLAIMED = {"isolation-user", "isolation-node"}
+NOT_CLAIMED = {"isolation-process", "isolation-user", "isolation-node"}
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import json
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -28,6 +28,11 @@ NODES = 2
 @click.option("--partition", default="", help="For slurm: only its nodes; they should be idle.")
 @click.option("--case", "cases", multiple=True, metavar="NAME", help="Only this case.")
 @click.option(
+    "--hostile",
+    type=click.Choice(["process", "user", "node"]),
+    help="Try what a hostile job would, on the local engine with this class of isolation.",
+)
+@click.option(
     "-o",
     "--output",
     type=click.Choice(["table", "json"]),
@@ -35,7 +40,7 @@ NODES = 2
     help="A table for people, or the report as JSON.",
 )
 def conformance(
-    *, engine: str, shared: Path | None, partition: str, cases: tuple[str, ...], output: str
+    *, engine: str, output: str, hostile: str | None, **given: Any
 ) -> None:
     """Try an engine against the contract, apart from any running instance; exit 1 if a case fails.
 
@@ -44,6 +49,20 @@ def conformance(
     GIGAWATT_RAY_ADDRESS, GIGAWATT_RAY_TOKEN and GIGAWATT_HOST say which cluster, as for `gw up`; without them one is
     started on this machine.
     """
+    cases: tuple[str, ...] = given["cases"]
+    if hostile is not None:
+        from gigawatt.cli.commands.conformance_hostile import try_hostile
+
+        if engine != "local":
+            raise click.UsageError("--hostile is for the engine local")
+        try_hostile(hostile, cases, output=output)
+        return
+    _conform(engine, cases, given["shared"], given["partition"], output=output)
+
+
+def _conform(
+    engine: str, cases: tuple[str, ...], shared: Path | None, partition: str, *, output: str
+) -> None:
     from gigawatt.engine.conformance import CASES
 
     for name in cases:

@@ -45,7 +45,8 @@ def others_files() -> str:
 
 @attack
 def others_log() -> str:
-    return _read(f"{FACTS['victim_dir']}/logs/rank-0.stdout")
+    place = f"{FACTS['victim_dir']}/logs/rank-0.stdout"
+    return _read(f"{place}/{os.listdir(place)[0]}")
 
 
 @attack

@@ -44,7 +44,10 @@ _libc = ctypes.CDLL(None, use_errno=True)
 @attack
 def mount() -> str:
     Path("over").mkdir()
-    return _refused("mount", lambda: _libc.mount(b"none", b"over", b"tmpfs", 0, None))
+    try:
+        return _refused("mount", lambda: _libc.mount(b"none", b"over", b"tmpfs", 0, None))
+    finally:
+        _libc.umount2(b"over", 2)
 
 
 @attack

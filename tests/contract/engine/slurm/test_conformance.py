@@ -15,7 +15,7 @@ from tests.slurm_cluster import SlurmCluster
 pytestmark = pytest.mark.slow
 
 CHECKS = {"checks-say-how-a-node-is", "checks-give-way-to-gangs"}
-NOT_CLAIMED = {"isolation-user", "isolation-node"} | CHECKS
+NOT_CLAIMED = {"isolation-process", "isolation-user", "isolation-node"} | CHECKS
 
 
 @pytest.fixture(scope="module")
