@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 @click.option("--levels", metavar="TIMES", help="Of the policy levels, e.g. 8h,3d.")
 @click.option("--slurm-rest", metavar="URL", help="slurmrestd's; default: Slurm's commands.")
 @click.option("--store", metavar="URL", help="The database; default: SQLite in the data directory.")
+@click.option("--isolation", metavar="CLASS", help="Of gangs at least: auto, process, user, none.")
 @click.option("--detach", is_flag=True, help="Return when it is ready, and leave it running.")
 @click.option("--standby", is_flag=True, help="Where another leads, wait and take over at its end.")
 @click.option(
