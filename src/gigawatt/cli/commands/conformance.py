@@ -39,9 +39,7 @@ NODES = 2
     default="table",
     help="A table for people, or the report as JSON.",
 )
-def conformance(
-    *, engine: str, output: str, hostile: str | None, **given: Any
-) -> None:
+def conformance(*, engine: str, output: str, hostile: str | None, **given: Any) -> None:
     """Try an engine against the contract, apart from any running instance; exit 1 if a case fails.
 
     With slurm it runs jobs of its own on the cluster that sinfo shows here, and takes a few minutes; GIGAWATT_SLURM_REST

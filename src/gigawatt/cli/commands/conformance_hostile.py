@@ -17,7 +17,9 @@ def try_hostile(kind: str, names: tuple[str, ...], *, output: str) -> None:
     known = [each.name for each in ATTACKS]
     for name in names:
         if name not in known:
-            raise click.BadParameter(f"{name!r} is not one of {', '.join(known)}", param_hint="--case")
+            raise click.BadParameter(
+                f"{name!r} is not one of {', '.join(known)}", param_hint="--case"
+            )
     click.echo(f"attacks on the class {kind} …", err=True)
     try:
         report = asyncio.run(run(Isolation(kind), only=names))

@@ -247,18 +247,25 @@ def _setns(fd: int) -> None:
 def _theirs(spec: StageSpec, own: view.Own) -> list[str]:
     """Ours to give: volumes at paths of the operator's have the owners that they have."""
     kept = {each.source for each in spec.volumes if not each.ours}
-    return [*(p for p in view.written(spec, own.directory) if p not in kept), str(own.directory / "secrets")]
+    return [
+        *(p for p in view.written(spec, own.directory) if p not in kept),
+        str(own.directory / "secrets"),
+    ]
 
 
 def _give(path: str, uid: int) -> None:
-    """All below, links themselves and not what they lead to. Raises OSError."""
-    os.lchown(path, uid, uid)
+    """All below, links themselves and not what they lead to, and at last itself: what is theirs already is not looked
+    through again, as they may change it at the same time. Raises OSError.
+    """
+    if Path(path).lstat().st_uid == uid:
+        return
     with os.scandir(path) as entries:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
                 _give(entry.path, uid)
             elif entry.stat(follow_symlinks=False).st_nlink == 1:
                 os.lchown(entry.path, uid, uid)
+    os.lchown(path, uid, uid)
 
 
 def _nothing() -> None:

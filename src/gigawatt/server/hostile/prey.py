@@ -101,9 +101,7 @@ def lay_out(data: Path) -> Prey:
     )
 
 
-async def victim(
-    bench: Bench, prey: Prey, kind: Isolation
-) -> tuple[AttemptKey, dict[str, Any]]:
+async def victim(bench: Bench, prey: Prey, kind: Isolation) -> tuple[AttemptKey, dict[str, Any]]:
     """The other tenant's gang, which runs, and what is to be known of it."""
     checkpoints = prey.data / "work" / "prey" / "checkpoints"
     launch = bench.build(
