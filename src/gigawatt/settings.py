@@ -11,7 +11,7 @@ import platformdirs
 from gigawatt.build.remote import check_url
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.retention import Retention
-from gigawatt.scheduler.policy import POLICIES
+from gigawatt.scheduler.policy import POLICIES, Fit
 from gigawatt.service.networks import parse_networks
 from gigawatt.spec.units import UnitError, duration_ms
 
@@ -26,6 +26,7 @@ FILES = (
 ENGINES = ("local", "ray", "slurm")
 CHOICES = {
     "policy": tuple(POLICIES),
+    "placement": tuple(Fit),
     "ray_nodes": ("joined", "all"),
     "mail_tls": ("starttls", "tls", "none"),
     "preempt": ("off", "project"),
@@ -80,6 +81,10 @@ class Settings:
     data: Annotated[Path, "The directory that holds all state."] = field(
         default_factory=default_data
     )
+    secrets_key: Annotated[
+        str,
+        "What wraps the keys of secrets: file:/path, env:GIGAWATT_NAME, command:/path ARGS; empty for DATA/secrets.key.",
+    ] = ""
     host: Annotated[str, "The address that the API and the gateway listen on."] = "127.0.0.1"
     port: Annotated[int, "The port of the API; 0 takes a free one."] = 8484
     gateway_port: Annotated[int, "The port of the gateway; 0 takes a free one."] = 8485
@@ -161,6 +166,10 @@ class Settings:
         str,
         "Who starts when, by name; what the settings below say beside their defaults goes before it.",
     ] = "default"
+    placement: Annotated[
+        str,
+        "Which of the nodes that have room, by name: best, first, or one that packs shared nodes as fgd.",
+    ] = "best"
     levels: Annotated[
         str,
         "With the policy levels: after how much run time a job is one level further back, e.g. 8h,3d;"

@@ -7,6 +7,7 @@ from typing import Any
 
 from gigawatt.model.change import Entity
 from gigawatt.model.endpoint import Endpoint, Replica
+from gigawatt.model.rollout import WHOLE
 from gigawatt.model.tenant import ApiKey, Project
 from gigawatt.model.tokens import Allowance
 from gigawatt.model.world import World
@@ -85,7 +86,7 @@ def configuration(world: World) -> dict[str, Any]:
 
 
 def _endpoint(world: World, endpoint: Endpoint) -> dict[str, Any]:
-    spec = endpoint.spec
+    spec = endpoint.serving
     there = sorted(
         (r for r in world.replicas.values() if r.endpoint == endpoint.id and not r.stopping),
         key=lambda replica: replica.id,
@@ -114,7 +115,25 @@ def _endpoint(world: World, endpoint: Endpoint) -> dict[str, Any]:
         "start_ms": endpoint.start.total_ms if endpoint.start else 0,
         "min": spec.replicas_min,
         "max": spec.replicas_max,
+        "revisions": _revisions(endpoint),
     }
+
+
+def _revisions(endpoint: Endpoint) -> list[dict[str, int]]:
+    """Both revisions of a rollout, the new one first: then a session that is on its side stays there."""
+    rollout = endpoint.rollout
+    if rollout is None:
+        return []
+    new, old = endpoint.generations
+    weights = ((new, rollout.weight), (old, WHOLE - rollout.weight))
+    return [
+        {
+            "generation": generation,
+            "weight": weight,
+            "concurrency": endpoint.spec_of(generation).concurrency,
+        }
+        for generation, weight in weights
+    ]
 
 
 def _allowance(allowance: Allowance) -> dict[str, int]:
@@ -125,4 +144,10 @@ def _replica(replica: Replica) -> dict[str, Any]:
     attempt = replica.attempt
     assert attempt is not None
     address = attempt.ranks[0].address
-    return {"id": replica.id, "host": address, "port": attempt.port, "ready": True}
+    return {
+        "id": replica.id,
+        "host": address,
+        "port": attempt.port,
+        "ready": True,
+        "generation": replica.generation,
+    }

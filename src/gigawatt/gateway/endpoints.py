@@ -1,10 +1,11 @@
 """Endpoints as they run: replicas with their load, the line in front of them, and how a new configuration changes both."""
 
+from dataclasses import replace
 from typing import Protocol
 
 from gigawatt.gateway.access import GONE
 from gigawatt.gateway.affinity import Affinity
-from gigawatt.gateway.config import EndpointConfig, ReplicaConfig
+from gigawatt.gateway.config import EndpointConfig, ReplicaConfig, RevisionConfig
 from gigawatt.gateway.errors import (
     ErrorReply,
     endpoint_deleted,
@@ -15,6 +16,7 @@ from gigawatt.gateway.errors import (
 )
 from gigawatt.gateway.line import Line
 from gigawatt.gateway.replica import Backend
+from gigawatt.gateway.revision_tally import FAULT_FROM
 from gigawatt.gateway.subjects import line_row
 from gigawatt.gateway.tally import Tally
 from gigawatt.gateway.wiring import Wiring
@@ -22,6 +24,7 @@ from gigawatt.model.endpoint import EndpointPhase
 from gigawatt.routing.outliers import pause_s, ramped
 from gigawatt.routing.pick import by_name, least_in_flight, longest_prefix
 from gigawatt.routing.prefix import PrefixIndex
+from gigawatt.routing.split import in_turn
 
 LOOK_AGAIN_S = 0.005  # while somebody waits and other workers may make room
 
@@ -36,6 +39,11 @@ class Waiter(Protocol):
 
     @property
     def affinity(self) -> Affinity | None: ...
+
+    @property
+    def point(self) -> float:
+        """Where it falls, in [0, 1), among revisions that share the requests."""
+        ...
 
     @property
     def urgency(self) -> int:
@@ -87,21 +95,20 @@ class Endpoint:
         self._looking_again = False
         self._set_replicas(config.replicas)
 
-    def pick(self, affinity: Affinity | None, avoid: Backend | None = None) -> Backend | None:
-        """A ready replica with room, other than `avoid`."""
+    def pick(
+        self, affinity: Affinity | None, avoid: Backend | None = None, *, point: float = 0.0
+    ) -> Backend | None:
+        """A ready replica with room, other than `avoid`, of the revision that `point` falls to."""
         candidates = self.backends
         if avoid is not None:
             candidates = [backend for backend in candidates if backend is not avoid]
-        concurrency = self.config.concurrency
-        now_s = self._wiring.monotonic_s()
-        if now_s < self._unlike_until_s:
-            candidates = self._fit(candidates, now_s)
-        if affinity is None:
-            return least_in_flight(candidates, concurrency=concurrency)
-        if not affinity.blocks:
-            return by_name(candidates, affinity.name, concurrency=concurrency)
-        matched = self._seen.matches(affinity.blocks)
-        return longest_prefix(candidates, matched, name=affinity.name, concurrency=concurrency)
+        if not self.config.revisions:
+            return self._among(candidates, affinity, self.config.concurrency)
+        for revision, those in self._by_revision(candidates, point):
+            found = self._among(those, affinity, revision.concurrency)
+            if found is not None:
+                return found
+        return None
 
     @property
     def can_take(self) -> bool:
@@ -135,14 +142,20 @@ class Endpoint:
             self._looking_again = True
             self._wiring.loop.call_later(LOOK_AGAIN_S, self._look_again)
 
-    def shun(self, backend: Backend) -> None:
-        """It has failed a request: a dead one would otherwise be the least loaded, and get them all."""
-        limits, now_s = self._wiring.limits, self._wiring.monotonic_s()
-        backend.failures += 1
-        rest_s = pause_s(backend.failures, first_s=limits.shun_s, most_s=limits.shun_s_max)
-        backend.shunned_until_s = now_s + rest_s
-        self._unlike_until_s = max(self._unlike_until_s, now_s + rest_s + limits.slow_start_s)
-        self._wiring.metrics.ejections.add(self.config.id)
+    def answered(self, backend: Backend, status: int, ttft_s: float) -> None:
+        """A replica that answers is well, unless what it says is that it is not."""
+        self.tally.revision(backend.config.generation).answered(status, ttft_s)
+        if status >= FAULT_FROM:
+            self._shun(backend)
+        elif backend.failures:
+            backend.failures = 0
+            backend.since_s = self._wiring.monotonic_s()
+
+    def failed(self, backend: Backend, *, at_fault: bool) -> None:
+        """It has not answered a request, or not to the end."""
+        self.tally.revision(backend.config.generation).failed()
+        if at_fault:
+            self._shun(backend)
 
     def has_other_than(self, backend: Backend) -> bool:
         return any(other is not backend for other in self.backends)
@@ -217,7 +230,7 @@ class Endpoint:
     def dispatch(self) -> None:
         """Give replicas with room to those in line, in order."""
         while (waiter := self.line.first()) is not None:
-            backend = self.pick(waiter.affinity, waiter.avoid)
+            backend = self.pick(waiter.affinity, waiter.avoid, point=waiter.point)
             if backend is None:
                 break
             self.line.take()
@@ -251,6 +264,41 @@ class Endpoint:
         for backend in self._all.values():
             backend.drop_stale(keep=keep)
 
+    def _shun(self, backend: Backend) -> None:
+        """A dead one would otherwise be the least loaded, and get all requests."""
+        limits, now_s = self._wiring.limits, self._wiring.monotonic_s()
+        backend.failures += 1
+        rest_s = pause_s(backend.failures, first_s=limits.shun_s, most_s=limits.shun_s_max)
+        backend.shunned_until_s = now_s + rest_s
+        self._unlike_until_s = max(self._unlike_until_s, now_s + rest_s + limits.slow_start_s)
+        self._wiring.metrics.ejections.add(self.config.id)
+
+    def _among(
+        self, candidates: list[Backend], affinity: Affinity | None, concurrency: int
+    ) -> Backend | None:
+        now_s = self._wiring.monotonic_s()
+        if now_s < self._unlike_until_s:
+            candidates = self._fit(candidates, concurrency, now_s)
+        if affinity is None:
+            return least_in_flight(candidates, concurrency=concurrency)
+        if not affinity.blocks:
+            return by_name(candidates, affinity.name, concurrency=concurrency)
+        matched = self._seen.matches(affinity.blocks)
+        return longest_prefix(candidates, matched, name=affinity.name, concurrency=concurrency)
+
+    def _by_revision(
+        self, candidates: list[Backend], point: float
+    ) -> list[tuple[RevisionConfig, list[Backend]]]:
+        """Revisions that have any of the candidates, in the order in which they are to be asked."""
+        there: list[tuple[RevisionConfig, list[Backend]]] = []
+        for revision in self.config.revisions:
+            those = [each for each in candidates if each.config.generation == revision.generation]
+            if those:
+                there.append((revision, those))
+        if not there:
+            return there
+        return [there[n] for n in in_turn([each.weight for each, _ in there], point)]
+
     def _begins(self, backend: Backend) -> None:
         """A replica beside others that have been there before starts slowly; the first ones need not."""
         now_s = self._wiring.monotonic_s()
@@ -258,9 +306,9 @@ class Endpoint:
             backend.since_s = now_s
             self._unlike_until_s = now_s + self._wiring.limits.slow_start_s
 
-    def _fit(self, candidates: list[Backend], now_s: float) -> list[Backend]:
+    def _fit(self, candidates: list[Backend], concurrency: int, now_s: float) -> list[Backend]:
         """Those that are trusted, and whose start, if it is new, lets them have more; all of them, if there is none."""
-        concurrency, ramp_s = self.config.concurrency, self._wiring.limits.slow_start_s
+        ramp_s = self._wiring.limits.slow_start_s
         trusted = [backend for backend in candidates if backend.shunned_until_s <= now_s]
         settled = [
             backend
@@ -277,7 +325,7 @@ class Endpoint:
     def _set_replicas(self, replicas: tuple[ReplicaConfig, ...]) -> None:
         before, self._all = self._all, {}
         for replica in replicas:
-            at = ReplicaConfig(id=replica.id, host=replica.host, port=replica.port, ready=True)
+            at = replace(replica, ready=True)
             backend = before.pop(at, None) or Backend(at, self._wiring)
             if replica.ready and not backend.ready:
                 self._begins(backend)

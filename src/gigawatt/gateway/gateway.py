@@ -216,6 +216,7 @@ class Gateway:
         session = session_of(call.fields, request.fields)
         self._call_count += 1
         point = point_of_name(session) if session else point_of_count(self._call_count)
+        request.point = point
         found = find_endpoint(config, key, call.model, point=point)
         for _ in range(FALLBACKS_MAX):
             if isinstance(found, ErrorReply) or not found.names.fallback:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from gigawatt.model.array import JobArray
 from gigawatt.model.artifact import AliasMove, Artifact, ModelCard, ModelName, ModelVersion
 from gigawatt.model.calibration import Calibration
-from gigawatt.model.endpoint import Endpoint, Replica
+from gigawatt.model.endpoint import Endpoint, Replica, Revision
 from gigawatt.model.environment import Environment
 from gigawatt.model.event import Event
 from gigawatt.model.job import Job
@@ -28,6 +28,7 @@ Entity = (
     | JobArray
     | Endpoint
     | Replica
+    | Revision
     | Workspace
     | Environment
     | Node
@@ -69,6 +70,7 @@ Fixed = (
     | VolumeVersion
     | TokenUse
     | Calibration
+    | Revision
 )
 
 

@@ -16,6 +16,7 @@ from gigawatt.model.job import Job, JobSpec
 from gigawatt.model.order import Order
 from gigawatt.model.quota import Entitlement
 from gigawatt.model.retention import Retention
+from gigawatt.model.rollout import Steer
 from gigawatt.model.tenant import ApiKey
 from gigawatt.model.upkeep import OfNode
 from gigawatt.model.volume import VolumeKind
@@ -220,7 +221,7 @@ class DeleteVolume:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PutEndpoint:
-    """Make an endpoint, or give the one of this name a new spec (its replicas are replaced)."""
+    """Make an endpoint, or give the one of this name a new spec."""
 
     id: str
     tenant: str
@@ -235,6 +236,17 @@ class PutEndpoint:
 class StopEndpoint:
     id: str
     by: str
+    if_version: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SteerRollout:
+    """Have a rollout that is under way go on, stay, or go back."""
+
+    id: str
+    steer: Steer
+    by: str
+    reason: str = ""
     if_version: int = 0
 
 
@@ -371,6 +383,7 @@ Command = (
     | DeleteVolume
     | PutEndpoint
     | StopEndpoint
+    | SteerRollout
     | OfWorkspace
     | OfNode
     | NoteAccess

@@ -9,6 +9,7 @@ from gigawatt.model.checkpoint import Checkpoint, KeepPolicy, Origin
 from gigawatt.model.deadline import Deadline
 from gigawatt.model.gang import Gang, GangKind, Isolation, Shape, Window
 from gigawatt.model.plan import Claim
+from gigawatt.model.secret import SecretUse
 from gigawatt.model.values import replace
 from gigawatt.model.volume import Mount, data_of
 
@@ -111,6 +112,7 @@ class JobSpec:
     windows: tuple[Window, ...] = ()
     model: ModelOutput | None = None
     volumes: tuple[Mount, ...] = ()
+    secrets: tuple[SecretUse, ...] = ()
     checkpoints: KeepPolicy | None = None  # None deletes nothing
     origin: Origin | None = None  # where its first attempt starts from
     terminal: bool = False  # each rank has one, so that it can be talked to

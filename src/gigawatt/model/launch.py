@@ -6,6 +6,7 @@ from gigawatt.model.checkpoint import Candidate
 from gigawatt.model.endpoint import Readiness
 from gigawatt.model.gang import GangKind, Isolation
 from gigawatt.model.resources import Resources
+from gigawatt.model.secret import SecretUse
 from gigawatt.model.volume import Mount
 
 
@@ -37,6 +38,7 @@ class Launch:
     bundle: str = ""  # digest; fetched and unpacked by the engine once a node
     workdir: str = ""
     volumes: tuple[Mount, ...] = ()
+    uses: tuple[SecretUse, ...] = ()  # what of the project's secrets its ranks are given
     checkpoint_dir: str = ""  # follows the gang from attempt to attempt
     model_path: str = ""
     resume_step: int | None = None

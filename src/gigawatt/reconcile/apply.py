@@ -32,6 +32,7 @@ from gigawatt.model.command import (
     SetEntitlement,
     SetRetention,
     SetVolumeQuota,
+    SteerRollout,
     StopEndpoint,
     SubmitArray,
     SubmitJob,
@@ -96,6 +97,7 @@ from gigawatt.reconcile import (
     projects,
     removals,
     reservations,
+    rollouts,
     schedules,
     volumes,
     workspace_use,
@@ -158,6 +160,8 @@ def command(turn: Turn, asked: Command) -> Entity:  # noqa: C901, PLR0911, PLR09
             return endpoints.put(turn, asked)
         case StopEndpoint():
             return endpoints.stop(turn, asked)
+        case SteerRollout():
+            return endpoints.scale(turn, rollouts.steer(turn, asked))
         case ChangeNode() | RunChecks():
             return closures.command(turn, asked)
         case NoteAccess():

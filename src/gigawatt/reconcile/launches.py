@@ -58,6 +58,7 @@ def job_launch(job: Job, attempt: Attempt, *, world: World, site: Site) -> Launc
         bundle=spec.bundle,
         workdir=spec.workdir,
         volumes=spec.volumes,
+        uses=spec.secrets,
         checkpoint_dir=checkpoint_dir(job, site),
         resume=candidates(job, site),
         resume_must=spec.origin is not None,
@@ -72,7 +73,7 @@ def job_launch(job: Job, attempt: Attempt, *, world: World, site: Site) -> Launc
 def replica_launch(
     replica: Replica, endpoint: Endpoint, attempt: Attempt, *, world: World
 ) -> Launch:
-    spec = endpoint.spec
+    spec = endpoint.spec_of(replica.generation)
     return Launch(
         gang=replica.id,
         attempt=attempt.n,
@@ -88,6 +89,7 @@ def replica_launch(
         bundle=spec.bundle,
         workdir=spec.workdir,
         volumes=replica.volumes,
+        uses=spec.secrets,
         model_path=spec.model_path,
         grace_s=spec.grace_s,
         readiness=spec.readiness,

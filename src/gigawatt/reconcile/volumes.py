@@ -278,7 +278,8 @@ def _users(turn: Turn) -> Iterator[_User]:
         name = endpoint.spec.name
         words = f"endpoint {name}, {endpoint.phase.value}"
         hint = f"serve {name} without it, or gw endpoints stop {name}"
-        yield _user(endpoint, endpoint.spec.volumes, words, hint)
+        for generation in endpoint.generations:
+            yield _user(endpoint, endpoint.spec_of(generation).volumes, words, hint)
     for replica in world.replicas.values():
         hint = "it is being replaced: try again when it has ended"
         yield _user(replica, replica.volumes, f"replica {replica.id}", hint)

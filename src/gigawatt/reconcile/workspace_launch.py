@@ -33,6 +33,7 @@ def workspace_launch(workspace: Workspace, attempt: Attempt, *, world: World) ->
         environment=environment_path(world, spec.environment),
         bundle=spec.bundle,
         volumes=spec.volumes,
+        uses=spec.secrets,
         grace_s=spec.grace_s,
         readiness=spec.readiness,
         user=workspace.created_by,

@@ -11,7 +11,17 @@ NAME_CHARS_MAX = 63
 LAYOUT = ("same", "segment", "spares", "spread", "apart", "watts")
 GANG = ("nodes", "ranks_per_node", "gpus", "gpu_kinds", "cpus", "memory", *LAYOUT)
 TIMES = ("timeout", "start_after", "start_before", "deadline", "finish_within", "at_deadline")
-AS_THEY_ARE = ("priority", "grace", "hang", "isolation", "labels", "volumes", "model", *TIMES)
+AS_THEY_ARE = (
+    "priority",
+    "grace",
+    "hang",
+    "isolation",
+    "labels",
+    "volumes",
+    "secrets",
+    "model",
+    *TIMES,
+)
 AFTER = ("after", "after_failed", "after_done")
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9]+")
 
@@ -46,6 +56,8 @@ class JobOptions(TypedDict, total=False):
         after_failed, after_done: likewise, that must have failed, or ended in whatever way.
         labels: for finding it again.
         volumes: data that ranks see: `["imagenet:3", "scratch:out:rw"]`, or `{"imagenet:3": "data/in"}`.
+        secrets: secrets of the project, in variables: `{"HF_TOKEN": "hub-token"}`, or as files alone:
+            `{"TLS_KEY": {"secret": "tls-key", "into": "file"}}`.
         model: what to register when it succeeds, as in a job file.
     """
 
@@ -81,6 +93,7 @@ class JobOptions(TypedDict, total=False):
     after_done: Sequence[Any]
     labels: Mapping[str, str]
     volumes: Sequence[str | Mapping[str, str]] | Mapping[str, str]
+    secrets: Mapping[str, str | Mapping[str, str]]
     model: Mapping[str, Any]
 
 

@@ -1,5 +1,6 @@
 """Everything that an instance is made of, put together. Nothing is started here."""
 
+import os
 import platform
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,7 +14,7 @@ from gigawatt.build.homes import Homes
 from gigawatt.build.interpreters import this_machine
 from gigawatt.build.remote import open_remote
 from gigawatt.build.s3_trees import S3Trees
-from gigawatt.build.secrets import SecretFiles
+from gigawatt.build.secrets import SecretFiles, open_secrets
 from gigawatt.build.volume_roots import parse_roots
 from gigawatt.clock import entropy
 from gigawatt.control.actuator import Actuator
@@ -89,7 +90,7 @@ def build(settings: Settings, instance: Instance, *, gateway_port: int, proxy_ur
         engine=engine,
         workshop=workshop,
         archive=StoreArchive(stores.store),
-        secrets_of=partial(rank_secrets, access.tokens, access.doors),
+        secrets_of=partial(rank_secrets, access.tokens, access.doors, stores.secrets),
         observe=leader.observe,
         deposed=leader.depose,
     )
@@ -124,7 +125,9 @@ class _Stores:
 
 
 def _stores(settings: Settings) -> _Stores:
-    artifacts, secrets = _artifacts(settings), SecretFiles(settings.data / "secrets")
+    artifacts = _artifacts(settings)
+    secrets = open_secrets(settings.data, settings.secrets_key, os.environ)
+    secrets.seal_plain()
     builder = EnvironmentBuilder(
         settings.data / "environments", artifact=artifacts.sound, secret_of=secrets.read
     )

@@ -20,6 +20,7 @@ from gigawatt.service.labels import labelled
 from gigawatt.service.lookup import Filters, find_environment, find_job
 from gigawatt.service.permissions import home, verb
 from gigawatt.service.receipts import once
+from gigawatt.service.secrets import check_uses
 from gigawatt.service.services import Services, Terms
 from gigawatt.service.submissions import (
     Earlier,
@@ -206,6 +207,7 @@ async def resolved(
     )
     earlier = await resolve_after(caller, services, draft.spec, project)
     mounts = await resolved_mounts(caller, services, draft.spec.volumes, place)
+    await check_uses(services, draft.spec.secrets, f"{tenant}/{project}")
     origin = await resolve_origin(caller, services, draft.start_from, project)
     spec = replace(
         draft.spec,

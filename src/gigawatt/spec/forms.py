@@ -26,6 +26,7 @@ from gigawatt.spec.fields import (
     pattern_schema,
 )
 from gigawatt.spec.gangs import GangForm
+from gigawatt.spec.secrets import Secrets
 from gigawatt.spec.volumes import Volumes
 
 
@@ -253,6 +254,7 @@ class JobForm(BaseModel):
     after_done: Names = []
     labels: Labels = {}
     volumes: Volumes = []
+    secrets: Secrets = {}
     model: ModelForm | None = None
     checkpoints: CheckpointsForm | None = None
     start_from: Text = Field(default="", alias="from")

@@ -8,7 +8,7 @@ from gigawatt.model.array import JobArray
 from gigawatt.model.artifact import AliasMove, Artifact, ModelCard, ModelName, ModelVersion
 from gigawatt.model.calibration import Calibration
 from gigawatt.model.change import Entity
-from gigawatt.model.endpoint import Endpoint, Replica
+from gigawatt.model.endpoint import Endpoint, Replica, Revision
 from gigawatt.model.environment import Environment
 from gigawatt.model.job import Job
 from gigawatt.model.ledger import NodeAccount
@@ -122,6 +122,9 @@ ROWS: dict[type[Any], Columns] = {
         created_ms=lambda replica: replica.queued_ms,
         parent=lambda replica: replica.endpoint,
         phase=replica_phase,
+    ),
+    Revision: Columns(
+        parent=lambda revision: revision.endpoint, phase=_phase, live=lambda _: False
     ),
     Workspace: Columns(name=_spec_name, phase=_phase),
     Environment: Columns(phase=_phase),

@@ -97,6 +97,13 @@ _OPTIONS = (
         metavar="NAME[:V][:PATH[:MODE]]",
         help="A volume for its ranks to see, e.g. imagenet:3 or scratch:out:rw.",
     ),
+    click.option(
+        "--secret",
+        "secrets",
+        multiple=True,
+        metavar="VARIABLE=NAME[:file]",
+        help="A secret of the project in a variable, or as a file alone.",
+    ),
     click.option("--model", metavar="NAME=PATH", help="Register PATH as a model when it succeeds."),
     click.option("--array", metavar="[N|A-B][%P]", help="Many tasks: 0-9999%50 runs 50 at once."),
     click.option(

@@ -44,6 +44,7 @@ class Flags:
     start_from: str | None = None
     labels: tuple[str, ...] = ()
     volumes: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
     model: str | None = None
     array: str | None = None
     sweep: tuple[str, ...] = ()
@@ -75,6 +76,7 @@ class Flags:
             "after_failed": list(self.after_failed),
             "after_done": list(self.after_done),
             "volumes": list(self.volumes),
+            "secrets": secret_fields(self.secrets),
             "from": self.start_from,
             "environment": environment_fields(self.environment, self.requirements, self.python),
             "bundle": self._bundle(),
@@ -163,6 +165,15 @@ def environment_fields(
     if requirements:
         return {**found, "requirements_file": str(requirements.absolute())}
     return {**found, "lock": str(Path(environment).absolute())} if environment else None
+
+
+def secret_fields(written: tuple[str, ...]) -> dict[str, Any]:
+    """What flags say of secrets, VARIABLE=NAME or VARIABLE=NAME:file. Raises click.UsageError."""
+    return {
+        variable: {"secret": name, "into": into} if into else name
+        for variable, text in pairs(written, "--secret").items()
+        for name, _, into in (text.partition(":"),)
+    }
 
 
 def default_bundle(here: Path, home: Path) -> str:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 @click.option("--nodes", type=int, help="Virtual nodes to share this machine out to.  [default: 1]")
 @click.option("--engine", help="What runs processes: local, ray or slurm.  [default: local]")
 @click.option("--policy", help="Who starts when, by name: default, levels, …  [default: default]")
+@click.option(
+    "--placement", help="Which nodes, by name: best, first, fgd, …  [default: the policy's]"
+)
 @click.option("--levels", metavar="TIMES", help="Of the policy levels, e.g. 8h,3d.")
 @click.option("--slurm-rest", metavar="URL", help="slurmrestd's; default: Slurm's commands.")
 @click.option("--store", metavar="URL", help="The database; default: SQLite in the data directory.")

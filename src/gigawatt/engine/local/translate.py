@@ -22,6 +22,7 @@ from gigawatt.model.observation import (
     RankStarted,
     ReplicaReadiness,
 )
+from gigawatt.model.secret import Into
 
 INTEGER_MAX = 1 << 53  # of what programs report: all that JSON and every store keep exactly
 
@@ -108,6 +109,7 @@ def stage_spec(
             }
             for each in launch.volumes
         ],
+        "secret_env": [each.variable for each in launch.uses if each.into is Into.ENV],
         "walls": walls.facts,
         "home": launch.home,
         "tools": launch.tools,

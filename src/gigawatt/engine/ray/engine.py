@@ -284,6 +284,11 @@ class RayEngine(FarTalks, Supervised):
         self._check_node(node)
         return self._fleet.pid(node)
 
+    @property
+    def envoy_pid(self) -> int:
+        """For tests and trials; 0 while there is none."""
+        return self._scout.pid if self._scout is not None else 0
+
     def _new_scout(self) -> Scout:
         head = self._options.head
         task = {

@@ -4,9 +4,10 @@ import asyncio
 import os
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
-from typing import IO, Protocol
+from pathlib import Path
+from typing import IO, Any, Protocol, TypeVar
 
 from gigawatt.engine.slurm.batch import Batch
 from gigawatt.engine.slurm.tables import (
@@ -18,6 +19,8 @@ from gigawatt.engine.slurm.tables import (
     parse_job,
     parse_node,
 )
+
+Done = TypeVar("Done")
 
 COMMANDS_MAX = 8  # at once
 COMMAND_S = 30.0  # Slurm's own MessageTimeout is shorter
@@ -104,6 +107,10 @@ class SlurmCommands:
             silent_s=2.0 * sum(seconds),  # as tried: it asks twice, each time for as long as both
         )
 
+    async def configuration(self) -> Path:
+        """The file that these commands go by."""
+        return Path(_assignments(await self._run("scontrol", "show", "config"))["SLURM_CONF"])
+
     async def topology(self) -> str:
         try:
             return await self._run("scontrol", "show", "topology")
@@ -156,9 +163,7 @@ class SlurmCommands:
     ) -> str:
         """Standard output. `environ` stands in place of our own variables, those apart that clients need. What a command is doing when nobody waits any more, it does to its end."""
         async with self._turns:
-            return await asyncio.shield(
-                asyncio.create_task(self._carry_out(command, given, environ))
-            )
+            return await to_its_end(self._carry_out(command, given, environ))
 
     async def _carry_out(
         self, command: tuple[str, ...], given: str, environ: Mapping[str, str] | None
@@ -188,6 +193,13 @@ class SlurmCommands:
         if UNREACHABLE.search(said):
             raise SlurmUnavailableError(said)
         raise SlurmRefusedError(said)
+
+
+async def to_its_end(work: Coroutine[Any, Any, Done]) -> Done:
+    """What it comes to. It goes on when nobody waits for it any more; how it fails then is nobody's either."""
+    task = asyncio.create_task(work)
+    task.add_done_callback(lambda done: done.cancelled() or done.exception())
+    return await asyncio.shield(task)
 
 
 def _file_of(given: str) -> IO[bytes]:

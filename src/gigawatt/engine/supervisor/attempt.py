@@ -48,7 +48,7 @@ class Attempt:
         self.prepared = prepared
         self.record = record
         self.phase = Phase.STAGED
-        self.ranks = [Rank(host, self.spec, rank, prepared.directory) for rank in self.spec.ranks]
+        self.ranks = [Rank(host, prepared, rank) for rank in self.spec.ranks]
         self.beside: set[int] = set()  # commands that run beside its ranks
         self._host = host
         self._marker = environ.marker(host.instance, self.key)
@@ -107,6 +107,7 @@ class Attempt:
         self.prepared.let_go()
         for rank in self.ranks:
             rank.close()
+        self._forget_secrets()
 
     def orphan_ended(self) -> None:
         if self.phase is Phase.SWEEPING:
@@ -227,8 +228,15 @@ class Attempt:
         for rank in self.ranks:
             rank.close()
         self.prepared.let_go()
+        self._forget_secrets()
         self._tell({"kind": "gone", "at_ms": now_ms()})
         self._on_gone()
+
+    def _forget_secrets(self) -> None:
+        try:
+            self._host.vault.forget(self.key)
+        except OSError as error:
+            self._host.notes.note("secrets not removed", key=self.key, error=str(error))
 
     def _poll_reports(self) -> None:
         self._poll = self._host.loop.later(POLL_REPORTS_S, self._poll_reports)

@@ -37,7 +37,7 @@ class Site(NamedTuple):
     python_dir: str  # holds the rank module as package gigawatt
     report_dir: str
     secrets_dir: str
-    secret_names: tuple[str, ...]
+    secrets: Mapping[str, str]  # by name; each is in a file there
     master_port: int
     port: int  # of a replica; 0 for none
     work_dir: str = ""  # the attempt's own directory, in which its volumes are
@@ -58,6 +58,7 @@ def rank_environ(
         environ["VIRTUAL_ENV"] = spec.environment
         environ["PATH"] = _joined(f"{spec.environment}/bin", environ.get("PATH", ""))
     environ.update(spec.env)
+    environ.update({name: site.secrets[name] for name in spec.secret_env if name in site.secrets})
     environ["PYTHONPATH"] = _joined(site.python_dir, environ.get("PYTHONPATH", ""))
     environ.setdefault("OMP_NUM_THREADS", str(max(1, spec.milli_cpu // 1000)))
     environ["PYTHONUNBUFFERED"] = "1"
@@ -111,7 +112,7 @@ def _gigawatt(spec: StageSpec, rank: RankSpec, site: Site) -> dict[str, str]:
         environ["PORT"] = environ["GIGAWATT_PORT"] = str(site.port)
     for volume in spec.volumes:
         environ[volume_variable(volume.name)] = f"{site.work_dir}/{volume.path}"
-    for name in site.secret_names:
+    for name in site.secrets:
         environ[f"{name}_FILE"] = f"{site.secrets_dir}/{name}"
     return {name: value for name, value in environ.items() if value}
 

@@ -15,8 +15,10 @@ from gigawatt.engine.supervisor.layout import Entry
 from gigawatt.engine.supervisor.limits import TASKS_MAX, Cell
 from gigawatt.engine.supervisor.logs import SegmentedLog
 from gigawatt.engine.supervisor.loop import CLOCK, now_ms
+from gigawatt.engine.supervisor.masking import Mask
 from gigawatt.engine.supervisor.process import Output, Program, StartError, Stdio, leader_of, spawn
-from gigawatt.engine.supervisor.spec import RankSpec, StageSpec
+from gigawatt.engine.supervisor.spec import RankSpec
+from gigawatt.engine.supervisor.staging import Prepared
 from gigawatt.engine.supervisor.tail import Tail
 from gigawatt.engine.supervisor.terminal import Size, open_terminal
 from gigawatt.engine.supervisor.view import written
@@ -29,7 +31,8 @@ PROGRESS_EVERY_S = 0.2  # at most so often is progress passed on
 class Rank:
     """`pid` is 0 before the start. `ended` is set once its exit has been told."""
 
-    def __init__(self, host: Host, spec: StageSpec, rank: RankSpec, directory: Path) -> None:
+    def __init__(self, host: Host, prepared: Prepared, rank: RankSpec) -> None:
+        spec, directory = prepared.spec, prepared.directory
         self.number = rank.rank
         self.spec = rank
         self.pid = 0
@@ -44,7 +47,9 @@ class Rank:
         self._code: int | None = None  # how it ended, when that is seen before its start
         self._logs = tuple(
             SegmentedLog(
-                directory / "logs" / f"rank-{rank.rank}.{stream}", limit_bytes=spec.log_bytes_max
+                directory / "logs" / f"rank-{rank.rank}.{stream}",
+                limit_bytes=spec.log_bytes_max,
+                mask=Mask(prepared.private.values.values()),
             )
             for stream in ("stdout", "stderr")
         )

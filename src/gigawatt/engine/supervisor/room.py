@@ -247,10 +247,8 @@ def _setns(fd: int) -> None:
 def _theirs(spec: StageSpec, own: view.Own) -> list[str]:
     """Ours to give: volumes at paths of the operator's have the owners that they have."""
     kept = {each.source for each in spec.volumes if not each.ours}
-    return [
-        *(p for p in view.written(spec, own.directory) if p not in kept),
-        str(own.directory / "secrets"),
-    ]
+    written = (path for path in view.written(spec, own.directory) if path not in kept)
+    return [*written, str(own.secrets)]
 
 
 def _give(path: str, uid: int) -> None:

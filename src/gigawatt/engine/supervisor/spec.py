@@ -8,6 +8,7 @@ ADDED_LATER: dict[str, Any] = {
     "resume_path": "",
     "volumes": (),
     "terminal": False,
+    "secret_env": (),
     "walls": None,
     "home": "",
     "tools": "",
@@ -84,6 +85,7 @@ class StageSpec(NamedTuple):
     log_bytes_max: int
     master_addr: str
     volumes: tuple[VolumeSpec, ...] = ()
+    secret_env: tuple[str, ...] = ()  # secrets that are variables too, and not only files
     walls: Walls | None = None
     home: str = ""  # kept for it elsewhere than below its own directory
     tools: str = ""  # another environment that it runs parts of
@@ -107,6 +109,7 @@ def parse_stage(raw: dict[str, Any]) -> StageSpec:
             for each in raw["ranks"]
         ),
         volumes=tuple(_volume(each) for each in raw["volumes"]),
+        secret_env=tuple(str(each) for each in raw["secret_env"]),
         readiness=readiness
         and ReadinessSpec(path=str(readiness["path"]), interval_s=float(readiness["interval_s"])),
         walls=raw["walls"] and _walls(raw["walls"]),

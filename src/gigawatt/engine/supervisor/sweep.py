@@ -25,6 +25,7 @@ def recover(host: Host) -> dict[str, Record]:
     """What is not released yet, by key, each ended: ranks whose end is not on record are `lost`."""
     if host.layout.may_have_leftovers():
         _end_leftovers(host)
+    _forget_secrets(host)
     records: dict[str, Record] = {}
     for key in host.layout.live_keys():
         directory = host.layout.attempts / key
@@ -138,6 +139,14 @@ def _end_leftovers(host: Host) -> None:
             host.notes.note("processes left that cannot be ended", pids=left)
             return
         time.sleep(LOOK_AGAIN_S)
+
+
+def _forget_secrets(host: Host) -> None:
+    """Of attempts that ended with an earlier supervisor."""
+    try:
+        host.vault.forget_left()
+    except OSError as error:
+        host.notes.note("secrets not removed", error=str(error))
 
 
 def _alive(pids: Iterable[int]) -> list[int]:

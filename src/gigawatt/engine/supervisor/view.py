@@ -72,6 +72,7 @@ class Own(NamedTuple):
     directory: Path
     python: Path  # with the rank module
     shm: Path  # as /dev/shm, for ranks of one node to share memory
+    secrets: Path  # a file for each, in memory or on the disk
 
 
 def words(spec: StageSpec, walls: Walls, own: Own, environ: Mapping[str, str]) -> tuple[str, ...]:
@@ -114,12 +115,12 @@ def written(spec: StageSpec, directory: Path) -> list[str]:
 
 
 def _own(spec: StageSpec, own: Own) -> list[tuple[str, bool]]:
-    return [*_given(spec, own.directory), (str(own.python), False)]
+    given = _given(spec, own.directory)
+    return [*given, (str(own.secrets), False), (str(own.python), False)]
 
 
 def _given(spec: StageSpec, directory: Path) -> list[tuple[str, bool]]:
     given = [(str(directory / name), True) for name in ("work", "report", "home")]
-    given.append((str(directory / "secrets"), False))
     read = (spec.environment, spec.tools, spec.model_path)
     given += [(path, False) for path in read if path]
     given += [(path, True) for path in (spec.home, spec.checkpoint_dir) if path]

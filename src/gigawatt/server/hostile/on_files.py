@@ -56,7 +56,7 @@ def others_checkpoint() -> str:
 
 @attack
 def others_secret() -> str:
-    return _read(f"{FACTS['victim_dir']}/secrets/PREY")
+    return _read(FACTS["secret"])
 
 
 @attack

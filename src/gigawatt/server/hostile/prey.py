@@ -33,7 +33,7 @@ door = socket.socket(socket.AF_UNIX)
 door.bind("\\0" + sys.argv[2])
 door.listen()
 print(json.dumps({
-    "checkpoint": str(checkpoint), "victim_dir": str(Path.cwd().parent),
+    "secret": os.environ["PREY_FILE"], "checkpoint": str(checkpoint), "victim_dir": str(Path.cwd().parent),
     "victim_address": ctypes.addressof(kept), "victim_port": int(os.environ["MASTER_PORT"]),
 }), flush=True)
 libc.pause()

@@ -147,6 +147,7 @@ class JobView:
     environment: str
     bundle: str
     volumes: tuple[MountView, ...]
+    secrets: Mapping[str, str]  # their names, by variable
     labels: Mapping[str, str]
     command: tuple[str, ...]
     gang: GangView
@@ -219,6 +220,7 @@ def job_view(
         environment=spec.environment,
         bundle=spec.bundle,
         volumes=tuple(mount_view(mount) for mount in spec.volumes),
+        secrets={each.variable: each.secret for each in spec.secrets},
         labels=dict(spec.labels),
         command=spec.command,
         gang=gang_view(spec.shape),

@@ -22,7 +22,7 @@ from gigawatt.engine.slurm import (
 )
 from gigawatt.engine.slurm.users import Users, unix_user
 from gigawatt.model.observation import AttemptGone, LaunchFailed
-from tests.contract.engine.slurm.faulty import slurm_faults
+from tests.contract.engine.slurm.faulty import cluster_faults
 from tests.slurm_cluster import SlurmCluster
 from tests.waiting import until
 
@@ -136,7 +136,7 @@ def report(cluster: SlurmCluster) -> Iterator[Report]:
             run(
                 lambda: SlurmEngine(data, slurm, options=OPTIONS),
                 only=CASES,
-                faults=slurm_faults(cluster),
+                faults=cluster_faults(cluster),
                 scratch=data,
             )
         )
