@@ -14,6 +14,7 @@ from gigawatt.model.job import Job, JobPhase, JobSpec
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.tenant import Caller
 from gigawatt.model.volume import data_of
+from gigawatt.service import isolation
 from gigawatt.service.checkpoints import resolve_origin
 from gigawatt.service.earlier import Earlier, resolve_after
 from gigawatt.service.labels import labelled
@@ -197,6 +198,7 @@ async def resolved(
 ) -> tuple[JobSpec, Environment | None, Earlier]:
     """The spec with ids for names. Raises RefusalError."""
     tenant = caller.tenant
+    isolation.check(services, draft.spec.isolation)
     await check_bundle(services, tenant, draft.spec.bundle)
     place = Place(tenant=tenant, project=project)
     environment_id, environment = await wanted_environment(

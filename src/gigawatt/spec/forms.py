@@ -260,6 +260,7 @@ class JobForm(BaseModel):
     checkpoints: CheckpointsForm | None = None
     start_from: Text = Field(default="", alias="from")
     terminal: bool = False
+    isolation: Literal["none", "process", "user", "node"] = "none"
     hang: HangSteps = 0
     array: Array | None = None
     sweep: Sweep = {}

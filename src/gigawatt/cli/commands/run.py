@@ -92,6 +92,11 @@ _OPTIONS = (
         help="Start from a checkpoint of another job.",
     ),
     click.option("--terminal", is_flag=True, help="Give ranks one, to be talked to by gw attach."),
+    click.option(
+        "--isolation",
+        type=click.Choice(("none", "process", "user", "node")),
+        help="Kept apart from other gangs at least so far; default none.",
+    ),
     click.option("--label", "labels", multiple=True, metavar="NAME=VALUE", help="A label."),
     click.option(
         "--volume",

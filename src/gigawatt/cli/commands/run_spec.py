@@ -51,6 +51,7 @@ class Flags:
     sweep: tuple[str, ...] = ()
     max_failures: int | None = None
     terminal: bool = False
+    isolation: str | None = None
 
     @classmethod
     def taken_from(cls, given: dict[str, Any]) -> "Flags":
@@ -83,6 +84,7 @@ class Flags:
             "bundle": self._bundle(),
             "model": self._model(),
             "terminal": self.terminal or None,
+            "isolation": self.isolation,
             "array": self._array(),
             "sweep": {k: v.split(",") for k, v in pairs(self.sweep, "--sweep").items()},
         }

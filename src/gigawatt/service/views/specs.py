@@ -47,6 +47,7 @@ def job_spec_fields(spec: JobSpec, environment: EnvironmentSpec) -> dict[str, An
         "model": _output_fields(spec),
         "checkpoints": _keep_fields(spec),
         "terminal": spec.terminal,
+        "isolation": spec.isolation.value,
         "hang": {0: "auto", HANG_OFF: "off"}.get(spec.hang_steps, spec.hang_steps),
         "from": f"{spec.origin.job}@{spec.origin.checkpoint.step}" if spec.origin else "",
     }
