@@ -216,15 +216,16 @@ VERBS: dict[str, frozenset[Role]] = {
     "allowances.of_project": _TENANT_ADMINS,
     "gateway.configuration": _GATEWAYS,
     "gateway.report_demand": _GATEWAYS,
-    "sessions.show": _EVERYONE,
-    "sessions.end": _EVERYONE,
+    "sessions.show": _READERS,
+    "sessions.end": _READERS,
     "instance.show": _EVERYONE,
     "instance.whoami": _EVERYONE,
 }
 
 MAY_GIVE: dict[Role, frozenset[Role]] = {role: INCLUDES[role] for role in _ADMINS}
 
-OWN_KEYS = frozenset({"keys.create", "keys.rotate", "keys.revoke"})  # everyone's: of its own keys
+# Everyone's: of its own keys, some of which a sign-in made.
+OWN_KEYS = frozenset({"keys.create", "keys.rotate", "keys.revoke", "sessions.end"})
 SCOPES = {
     name: scope_of(name, reads=Role.VIEWER in roles and name not in OWN_KEYS)
     for name, roles in VERBS.items()
