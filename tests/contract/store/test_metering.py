@@ -1,6 +1,7 @@
 """Sums of what is charged by, on both databases."""
 
 from dataclasses import replace
+from typing import Any
 
 from gigawatt.ledger.charges import Quantity
 from gigawatt.model.bill import MeterEntry
@@ -89,7 +90,7 @@ def test_rows_and_times_bound_what_is_summed(store: Store, epoch: int) -> None:
     entries, meters = store.metered_rows()
     commit(store, epoch, [entry(4), entry(8, at_ms=DAY_MS + 1)], TOKENS)
 
-    def found(**bounds: int) -> int:
+    def found(**bounds: Any) -> int:
         return sum(each.quantity for each in store.quantities(MeterQuery(**bounds)))
 
     assert found(entries_through=entries, meters_through=meters) == 1 + 2 + 7

@@ -1,6 +1,7 @@
 """Replicas that follow the load."""
 
 from dataclasses import replace
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -48,7 +49,7 @@ def target(
     current: int,
     scaling: Scaling = PLAIN,
     now_ms: int = NOW_MS,
-    **more: int,
+    **more: Any,
 ) -> Target:
     demand = Demand(at_ms=now_ms, in_flight=requests, last_request_ms=NOW_MS, **more)
     spec = replace(SPEC, scaling=scaling)
