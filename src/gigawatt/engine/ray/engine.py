@@ -32,6 +32,7 @@ from gigawatt.engine.local.outbox import Outbox
 from gigawatt.engine.local.provisions import Provisions
 from gigawatt.engine.local.supervised import Supervised
 from gigawatt.engine.local.translate import check_result, key_of, nodes_of, parse_key
+from gigawatt.engine.local.walls import NO_WALLS, WallRules
 from gigawatt.engine.ray.carry import Carrier, NotCarriedError
 from gigawatt.engine.ray.facts import Facts
 from gigawatt.engine.ray.files import Files
@@ -42,7 +43,6 @@ from gigawatt.engine.ray.scout import Cluster, Scout
 from gigawatt.engine.ray.trees import Trees, needed
 from gigawatt.engine.supervisor.manifest import place_of
 from gigawatt.model.checkpoint import Candidate, Finding
-from gigawatt.model.gang import Isolation
 from gigawatt.model.health import CheckResult
 from gigawatt.model.launch import AttemptKey, Launch
 from gigawatt.model.node import NodeReport, NodeState
@@ -68,6 +68,7 @@ class RayOptions:
     head: Head | None = None
     orphan_s: float = 86_400.0
     pulse: Pulse = PULSE
+    walls: WallRules = NO_WALLS
 
 
 class RayEngine(FarTalks, Supervised):
@@ -93,7 +94,13 @@ class RayEngine(FarTalks, Supervised):
         self._outbox = Outbox()
         self._files = Files(data)
         self._provisions = Provisions(
-            data, self._outbox, unpack=unpack, archive=archive, datasets=datasets, api_url=api_url
+            data,
+            self._outbox,
+            unpack=unpack,
+            archive=archive,
+            datasets=datasets,
+            api_url=api_url,
+            walls=self._options.walls,
         )
         hooks = Hooks(event=self._event, lost=self._lost, back=self._back)
         self._fleet = Fleet(self._files, hooks, self._options.pulse, new=self._new)
@@ -113,7 +120,8 @@ class RayEngine(FarTalks, Supervised):
         pulse = self._options.pulse
         return Capabilities(
             environments=frozenset({"host", "uv"}),
-            isolation=frozenset({Isolation.PROCESS}),
+            isolation=self._options.walls.classes,
+            least=self._options.walls.floor,
             shared_filesystem=all(self._fleet.facts(node).shared for node in self._fleet.specs),
             node_lost_after_s=pulse.every_s + pulse.hung_after_s,
             talks=True,

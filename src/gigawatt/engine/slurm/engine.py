@@ -22,6 +22,7 @@ from gigawatt.engine.local.outbox import Outbox
 from gigawatt.engine.local.provisions import Provisions
 from gigawatt.engine.local.supervised import Supervised
 from gigawatt.engine.local.translate import key_of, nodes_of, parse_key
+from gigawatt.engine.local.walls import NO_WALLS, WallRules
 from gigawatt.engine.slurm import jobs
 from gigawatt.engine.slurm.batch import share_of
 from gigawatt.engine.slurm.call import CallBox, own_address
@@ -66,6 +67,7 @@ class SlurmOptions:
     patience_s: float = PATIENCE_S
     users: Users | None = None
     python: str = sys.executable
+    walls: WallRules = NO_WALLS
 
 
 class SlurmEngine(FarTalks, Supervised):
@@ -95,7 +97,13 @@ class SlurmEngine(FarTalks, Supervised):
         self._instance = instance_id(data)
         self._outbox = Outbox()
         self._provisions = Provisions(
-            data, self._outbox, unpack=unpack, archive=archive, datasets=datasets, api_url=api_url
+            data,
+            self._outbox,
+            unpack=unpack,
+            archive=archive,
+            datasets=datasets,
+            api_url=api_url,
+            walls=self._options.walls,
         )
         self._files = Files(data, shared=self._options.users is not None)
         hooks = Hooks(event=self._event, view=self._view, nothing=self._nothing, back=self._back)
@@ -112,9 +120,9 @@ class SlurmEngine(FarTalks, Supervised):
         """When a lost node is noticed follows from Slurm's own timeouts, which are known once we are open."""
         return Capabilities(
             environments=frozenset({"host", "uv"}),
-            isolation=frozenset(
-                {Isolation.PROCESS, *((Isolation.USER,) if self._options.users else ())}
-            ),
+            isolation=self._options.walls.classes
+            | ({Isolation.USER} if self._options.users else frozenset[Isolation]()),
+            least=Isolation.USER if self._options.users else self._options.walls.floor,
             shared_filesystem=True,
             node_lost_after_s=self._lost_after_s,
             talks=True,
