@@ -17,6 +17,7 @@ ALL = (
     "arrays",
     "crash",
     "failover",
+    "losses",
     "slurm",
     "durability",
     "environments",

@@ -37,6 +37,7 @@ def run() -> list[Figure]:
         frozen = [_frozen(api) for _ in range(RUNS)]
     poisoned = [_poisoned(POISON) for _ in range(RUNS)]
     broken = _poisoned("import sys; sys.exit(1)")
+    gang = _gang_of_eight()
     return [
         Figure(
             what="rank frozen by SIGSTOP to the next attempt's ranks running, p50",
@@ -64,6 +65,13 @@ def run() -> list[Figure]:
             unit="",
             goal=0,
             note=f"{broken['charged']} of {broken['failures']} attempts charged to users",
+        ),
+        Figure(
+            what="one gang on all 8 nodes that always exits with 1: nodes cordoned",
+            value=len(gang["cordoned"]),
+            unit="",
+            goal=0,
+            note=f"verdict {gang['verdict']}, charged to {gang['charged_to']}, {gang['attempts']} attempts",
         ),
     ]
 
@@ -104,6 +112,27 @@ def _poisoned(program: str) -> dict[str, Any]:
     cordoned = [node["id"] for node in nodes["items"] if node["state"] == "cordoned"]
     charged = sum(each["charged_to"] == "user" for each in attempts)
     return {"failures": len(failed), "charged": charged, "cordoned": cordoned}
+
+
+def _gang_of_eight() -> dict[str, Any]:
+    """What is said of a gang whose program fails on every one of eight nodes."""
+    with running(nodes=8) as instance:
+        api = Api(instance)
+        body = {
+            "name": "broken",
+            "command": [sys.executable, "-c", "import sys; sys.exit(1)"],
+            "gang": {"nodes": 8, "cpus": 0.1},
+        }
+        job = _submitted(api, body)
+        _until(lambda: _read(api, job)["phase"] == "failed", "its end")
+        attempts = _read(api, job)["attempts"]
+        _status, nodes = api.call("GET", "/v1/nodes")
+    return {
+        "verdict": attempts[-1]["verdict"],
+        "charged_to": attempts[-1]["charged_to"],
+        "attempts": len(attempts),
+        "cordoned": [node["id"] for node in nodes["items"] if node["state"] == "cordoned"],
+    }
 
 
 def _submitted(api: Api, body: dict[str, Any]) -> str:

@@ -30,7 +30,7 @@ from gigawatt.engine.slurm.client import Slurm, SlurmRefusedError, SlurmUnavaila
 from gigawatt.engine.slurm.crews import Crews, Hooks
 from gigawatt.engine.slurm.files import Files
 from gigawatt.engine.slurm.fleet import OURS, Fleet, Plan, drained_by_us
-from gigawatt.engine.slurm.gifts import NotGivenError, give_all
+from gigawatt.engine.slurm.gifts import UnfitError, give_all
 from gigawatt.engine.slurm.owners import as_owner, become_giver
 from gigawatt.engine.slurm.post import Crew
 from gigawatt.engine.slurm.recovery import find_crews
@@ -236,7 +236,7 @@ class SlurmEngine(FarTalks, Supervised):
             if not self._crews.known(str(key)):
                 self._plan(launch, nodes)
             await self._give(launch)
-        except _Unfit as unfit:
+        except UnfitError as unfit:
             self._outbox.put(
                 LaunchFailed(
                     at_ms=now_ms(), key=key, reason=str(unfit), node=unfit.node, user=unfit.user
@@ -311,17 +311,17 @@ class SlurmEngine(FarTalks, Supervised):
         return await asyncio.to_thread(own_address, first.address)
 
     def _plan(self, launch: Launch, nodes: tuple[str, ...]) -> None:
-        """Know what is to be submitted, once; without waiting, so that of two launches one is the first. Raises _Unfit."""
+        """Know what is to be submitted, once; without waiting, so that of two launches one is the first. Raises UnfitError."""
         for node in nodes:
             why = self._barred.get(node, "") or self._fleet.refusal(node)
             if why:
-                raise _Unfit(why, node=node)
+                raise UnfitError(why, node=node)
         users = self._options.users
         try:
             share = share_of(launch)
             user = users.of(launch).name if users else ""
         except (ValueError, NoUserError) as error:
-            raise _Unfit(str(error), user=True) from error
+            raise UnfitError(str(error), user=True) from error
         held: dict[str, tuple[str, ...]] = {}
         for placement in launch.placements:
             held[placement.node] = (*held.get(placement.node, ()), *placement.gpus)
@@ -360,14 +360,10 @@ class SlurmEngine(FarTalks, Supervised):
         return number
 
     async def _give(self, launch: Launch) -> None:
-        """What is to be its user's. Raises _Unfit."""
+        """What is to be its user's. Raises UnfitError."""
         user = self._crews.all[str(key_of(launch))].spec.user
-        if not user:
-            return
-        try:
+        if user:
             await asyncio.to_thread(give_all, self._data, self._files, launch, user)
-        except NotGivenError as error:
-            raise _Unfit(str(error), user=error.theirs) from error
 
     async def _places(self, key: AttemptKey) -> Iterable[Place]:
         crew = self._crews.all.get(str(key))
@@ -397,12 +393,3 @@ class SlurmEngine(FarTalks, Supervised):
 
     def _back(self, node: str) -> None:
         self._attempts.stop_again(node)
-
-
-class _Unfit(Exception):  # noqa: N818 - a no with its reason, not a fault
-    """Slurm cannot be asked to start this."""
-
-    def __init__(self, reason: str, *, node: str = "", user: bool = False) -> None:
-        super().__init__(reason)
-        self.node = node
-        self.user = user
