@@ -31,6 +31,7 @@ ALL = (
     "scale",
     "reclaim",
     "estimates",
+    "learned",
     "changes",
     "lives",
     "autoscale",
