@@ -32,6 +32,7 @@ ALL = (
     "scale",
     "reclaim",
     "estimates",
+    "learned",
     "changes",
     "lives",
     "autoscale",

@@ -21,10 +21,12 @@ SHOWN = {
     "reclaim": "Reclaiming",
     "packing": "Packing",
     "estimates": "Estimates",
+    "learned": "Backfilling by learned durations",
+    "changes": "Cheapest changes",
 }
 OPENING = """# Results
 
-What the scheduler and the twin came to when `python -m benchmarks twin philly scale reclaim packing estimates` was last run where this page
+What the scheduler and the twin came to when `python -m benchmarks twin philly scale reclaim packing estimates learned changes` was last run where this page
 was made; `python -m benchmarks results` makes it anew from what these have written. Rates and times are of CPU time on one core of a machine that had
 other work as well, unless a note says otherwise. Traces are public ones, which are not part of the project.
 """

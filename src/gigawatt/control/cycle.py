@@ -18,6 +18,7 @@ from gigawatt.model.decision import Decision, Hold, Wait
 from gigawatt.model.ledger import NodeAccount
 from gigawatt.model.observation import Observation
 from gigawatt.model.refusal import RefusalError
+from gigawatt.model.values import replace
 from gigawatt.model.world import World
 from gigawatt.reconcile import adopt, apply, halt, projects
 from gigawatt.reconcile.turn import Site, Turn, entity_id
@@ -25,6 +26,7 @@ from gigawatt.scheduler.decide import Finished, finish
 from gigawatt.scheduler.encode import Encoder
 from gigawatt.scheduler.estimates import Estimates
 from gigawatt.scheduler.policy import Policy
+from gigawatt.scheduler.predicted import Predictions
 from gigawatt.scheduler.snapshot import Snapshot
 from gigawatt.scheduler.standstill import Standstill, standstill
 
@@ -56,12 +58,17 @@ class State:
     hold: Hold | None = None  # of the last decision
     again_ms: int = 0  # when the last decision wants to be made again; 0 for never
     estimates: Estimates | None = None  # None where nobody asks when what waits will start
+    predictions: Predictions = field(default_factory=Predictions)  # where the policy learns
     still: Standstill | None = None  # what the last decision left, if that stands still
     halted: bool = False
 
     def snapshot(self, now_ms: int, *, labels: bool = False) -> Snapshot:
         """The world as the next decision sees it; with `labels`, also those of gangs where none keeps apart."""
-        return self.encoder.snapshot(
+        learned = self.policy.learned and self.estimates is not None
+        if learned and self.estimates is not None:
+            for gang, end_ms in self.predictions.moved(self.estimates.outlook, now_ms):
+                self.encoder.foresee(gang, end_ms)
+        snapshot = self.encoder.snapshot(
             now_ms,
             resume=self.resume,
             hold=self.hold,
@@ -69,6 +76,11 @@ class State:
             shares=self.policy.needs_shares,
             labels=labels,
         )
+        if self.estimates is None or not learned:
+            return snapshot
+        line = self.predictions.line(snapshot.gangs, self.estimates.outlook, now_ms)
+        self.encoder.memo.keep(line, self.encoder.memo.asked(snapshot.gangs))
+        return replace(snapshot, gangs=line)
 
 
 @dataclass(slots=True, kw_only=True)

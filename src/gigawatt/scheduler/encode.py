@@ -14,6 +14,7 @@ from gigawatt.model.power import Feed
 from gigawatt.model.quota import ProjectUse
 from gigawatt.model.reservation import Reservation
 from gigawatt.model.tenant import Project, Tenant
+from gigawatt.model.values import replace
 from gigawatt.model.work import Work
 from gigawatt.model.workspace import Workspace
 from gigawatt.model.world import World
@@ -50,6 +51,7 @@ class Encoder:
         self._growing = GrowingRows()
         self._running = RunningRows() if plans else None
         self._live: dict[str, Work] = {}  # what has a live attempt
+        self._foreseen: dict[str, int] = {}  # ends of what runs that are not by limits
         self._came: list[Gang] | None = None  # since they were last taken; None: more has changed
 
     @property
@@ -90,6 +92,13 @@ class Encoder:
         """Those that have come into the line since this was last asked; None where more has changed that a decision depends on."""
         came, self._came = self._came, []
         return came
+
+    def foresee(self, gang: str, end_ms: int) -> None:
+        """A gang that runs is taken to end then, until another time is said."""
+        self._foreseen[gang] = end_ms
+        held = self._nodes.held(gang)
+        if held is not None:
+            self._nodes.occupy(gang, replace(held, end_ms=end_ms))
 
     def remove_node(self, node: str) -> None:
         """The node is no longer part of the cluster."""
@@ -151,7 +160,7 @@ class Encoder:
                 grows = self._growing.put(work)
                 self._came = None if grows else self._came
                 return grows
-        held, now = self._nodes.held(work.id), footprint(work)
+        held, now = self._nodes.held(work.id), self._footprint(work)
         if held != now:
             self._nodes.occupy(work.id, now)
             self._shares.occupy(owner_of(work), held, now)
@@ -171,6 +180,14 @@ class Encoder:
         elif changed and waits is not None and self._came is not None:
             self._came.append(waits)
         return changed or moved
+
+    def _footprint(self, work: Work) -> Footprint | None:
+        now = footprint(work)
+        if now is None:
+            self._foreseen.pop(work.id, None)
+        elif work.id in self._foreseen:
+            return replace(now, end_ms=self._foreseen[work.id])
+        return now
 
     def _put_other(self, entity: Entity) -> bool:
         match entity:

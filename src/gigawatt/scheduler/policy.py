@@ -100,6 +100,9 @@ class Policy:
         GROW_EVERY_MS  # between starts of an elastic gang so as to grow; 0 is never
     )
     seed: int = 0  # of what RANDOM draws
+    learned: bool = (
+        False  # gangs are taken to run as long as those alike did, not up to their limits
+    )
 
     def __post_init__(self) -> None:
         assert self.steps_max >= 1, "a cycle that may do no work would never end"
@@ -142,6 +145,7 @@ POLICIES: Mapping[str, Policy] = {
     "fifo": Policy(line=Line.FIFO, fit=Fit.FIRST, order=Order.AGE),
     "easy": Policy(line=Line.EASY_DATED, fit=Fit.FIRST, order=Order.AGE),
     "easy-hold": Policy(line=Line.EASY, fit=Fit.FIRST, order=Order.AGE),
+    "easy-learned": Policy(line=Line.EASY, fit=Fit.FIRST, order=Order.AGE, learned=True),
     "sjf": Policy(order=Order.SHORTEST),
     "las": Policy(order=Order.ATTAINED),
     "cohorts": Policy(order=Order.COHORTS),

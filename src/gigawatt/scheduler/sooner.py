@@ -53,7 +53,8 @@ def _changes(
         change = CheapestChange(field="gang.same", before=shape.same, after="")
         yield Candidate(change=change, gang=replace(gang, shape=replace(shape, same="")))
     shorter_ms = -(-likely_ms // MINUTE_MS) * MINUTE_MS
-    matters = policy.dated or policy.order is Order.SHORTEST
+    by_limit = policy.dated or policy.order is Order.SHORTEST
+    matters = by_limit and not policy.learned
     if matters and likely_ms and (shorter_ms < gang.duration_ms or not gang.duration_ms):
         change = CheapestChange(
             field="timeout", before=gang.duration_ms // 1000, after=shorter_ms // 1000

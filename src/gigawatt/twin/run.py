@@ -96,7 +96,7 @@ class Twin:
             encoder=Encoder.of(world, plans=scenario.policy.plans),
             site=SITE,
             policy=scenario.policy,
-            estimates=Estimates() if scenario.estimates else None,
+            estimates=Estimates() if scenario.estimates or scenario.policy.learned else None,
         )
         self.tally = Tally()
         self._foreteller = Foreteller() if scenario.estimates else None

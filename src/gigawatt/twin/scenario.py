@@ -8,21 +8,17 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from gigawatt.model.gang import Shape
 from gigawatt.model.node import NodeReport
-from gigawatt.model.power import Feed
-from gigawatt.model.quota import NO_ENTITLEMENT, Entitlement
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.reservation import RESERVATIONS_MAX
 from gigawatt.model.resources import Resources
 from gigawatt.model.tenant import DEFAULT_PROJECT
-from gigawatt.reconcile.entitlements import check_entitlement
 from gigawatt.spec.endpoint_form import ScalingForm
-from gigawatt.spec.faults import faults_of, nearest, refusal, wrong
+from gigawatt.spec.faults import faults_of, refusal, wrong
 from gigawatt.spec.fields import Name
-from gigawatt.spec.power import FeedRequest
-from gigawatt.spec.quota import QuotaRequest
 from gigawatt.spec.scaling import scaling_of
 from gigawatt.spec.units import UnitError, duration_ms, size_bytes
 from gigawatt.twin.cluster import groups_of
+from gigawatt.twin.entitled import FeedForm, ProjectForm, feeds, projects
 from gigawatt.twin.failures import (
     LLAMA3,
     Cause,
@@ -33,6 +29,7 @@ from gigawatt.twin.failures import (
     Repair,
 )
 from gigawatt.twin.happenings import Timing
+from gigawatt.twin.located import located
 from gigawatt.twin.named import named_policy
 from gigawatt.twin.reserved import ReservedForm, reservations
 from gigawatt.twin.run import Scenario
@@ -40,10 +37,7 @@ from gigawatt.twin.serving import AS_IT_IS, Diurnal, Load, Points
 from gigawatt.twin.site import build_site
 from gigawatt.twin.synthetic import Habits, Size, Synthetic, synthetic_works
 from gigawatt.twin.traces.curve import read_curve
-from gigawatt.twin.traces.journal import read_journal
-from gigawatt.twin.traces.openb import read_openb
-from gigawatt.twin.traces.swf import read_swf
-from gigawatt.twin.traces.table import PHILLY, Mapped, mapping_of, read_table
+from gigawatt.twin.traces.formats import read_trace
 from gigawatt.twin.work import Work
 
 JOBS_MAX = 10_000_000
@@ -133,18 +127,6 @@ class FailuresForm(RepairForm):
     domains: list[DomainForm] = Field(default=[], max_length=100)
 
 
-class ProjectForm(QuotaRequest):
-    """A project and what it is entitled to; those that it is part of come before it."""
-
-    name: Name
-
-
-class FeedForm(FeedRequest):
-    """A feed of the power tree; the one that carries it comes before it."""
-
-    name: Name
-
-
 class ServingForm(SizeForm):
     """Replicas of one endpoint; each is of the size that the form says."""
 
@@ -194,7 +176,17 @@ def read_scenario(
     estimates: bool = False,
 ) -> Scenario:
     """A scenario as its file says, under another policy where one is named. Raises RefusalError."""
-    form = _parsed(file)
+    text, named = _text(file), (policy, placement)
+    try:
+        return _scenario(file, _parsed(file, text), named, check=check, estimates=estimates)
+    except RefusalError as error:
+        raise located(error, file, text) from error
+
+
+def _scenario(
+    file: Path, form: ScenarioForm, named: tuple[str, str], *, check: bool, estimates: bool
+) -> Scenario:
+    policy, placement = named
     chosen = named_policy(policy or form.policy, placement or form.placement, where=str(file))
     nodes = build_site(*groups_of(form.nodes, str(file)))
     node_gpus = max(len(node.gpus) for node in nodes)
@@ -215,8 +207,8 @@ def read_scenario(
         loads=_loads(file, form),
         check=check,
         estimates=estimates,
-        projects=_projects(file, form),
-        feeds=_feeds(file, form),
+        projects=projects(file, form.projects),
+        feeds=feeds(file, form.power),
         reservations=reservations(file, form.reservations, nodes, [p.name for p in form.projects]),
     )
 
@@ -227,7 +219,8 @@ def _failures(file: Path, form: ScenarioForm, nodes: tuple[NodeReport, ...]) -> 
         return None
     if 0 < wanted.mean_between < BETWEEN_MIN_MS or not (wanted.mean_between or wanted.domains):
         detail = f"{file}: failures.mean_between must be at least a minute, or there must be [[failures.domains]]"
-        raise RefusalError(RefusalCode.INVALID, detail, field="failures.mean_between")
+        hint = 'allowed: 1m or more, as "265d"'
+        raise RefusalError(RefusalCode.INVALID, detail, field="failures.mean_between", hint=hint)
     causes = tuple(Cause(name=each.name, weight=each.weight) for each in wanted.causes)
     rate = FailureRate(
         mean_between_ms=wanted.mean_between, repair=wanted.times(), causes=causes or LLAMA3
@@ -296,77 +289,39 @@ def _domain(file: Path, place: int, form: DomainForm) -> DomainRate:
     )
 
 
-def _parsed(file: Path) -> ScenarioForm:
+def _text(file: Path) -> str:
     try:
-        document = tomllib.loads(file.read_text(encoding="utf-8"))
+        return file.read_text(encoding="utf-8")
     except OSError as error:
         detail = f"cannot read {file}: {error.strerror}"
-        raise RefusalError(RefusalCode.NOT_FOUND, detail, field="file") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        hint = "a scenario is a TOML file"
+        raise RefusalError(RefusalCode.NOT_FOUND, detail, field="file", hint=hint) from error
+    except UnicodeDecodeError as error:
+        detail = f"{file} is not text"
+        raise RefusalError(
+            RefusalCode.INVALID, detail, field="file", hint="TOML is UTF-8"
+        ) from error
+
+
+def _parsed(file: Path, text: str) -> ScenarioForm:
+    try:
+        return ScenarioForm.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
         detail = f"{file} is not TOML: {error}"
         raise RefusalError(RefusalCode.INVALID, detail, field="file") from error
-    try:
-        return ScenarioForm.model_validate(document)
     except ValidationError as error:
         raise refusal(faults_of(error, ScenarioForm)) from error
-
-
-def _projects(file: Path, form: ScenarioForm) -> tuple[tuple[str, Entitlement], ...]:
-    """Checked as a person's change would be: in a run nobody would see that it was refused."""
-    known: dict[str, Entitlement] = {}
-    for place, each in enumerate(form.projects):
-        field = f"projects[{place}]"
-        entitlement = each.changed(NO_ENTITLEMENT)
-        if each.name in known:
-            detail = f"{file}: project {each.name} is there twice"
-            raise RefusalError(RefusalCode.INVALID, detail, field=f"{field}.name")
-        if entitlement.parent and entitlement.parent not in known:
-            detail = f"{file}: project {each.name} is part of {entitlement.parent}, which does not come before it"
-            hint = nearest(entitlement.parent, known)
-            raise RefusalError(RefusalCode.INVALID, detail, field=f"{field}.parent", hint=hint)
-        try:
-            check_entitlement(entitlement)
-        except RefusalError as refused:
-            detail = f"{file}: project {each.name}: {refused.detail}"
-            raise RefusalError(
-                refused.code, detail, field=f"{field}.{refused.field}", hint=refused.hint
-            ) from refused
-        known[each.name] = entitlement
-    return tuple(known.items())
-
-
-def _feeds(file: Path, form: ScenarioForm) -> tuple[Feed, ...]:
-    known: dict[str, Feed] = {}
-    for place, each in enumerate(form.power):
-        field = f"power[{place}]"
-        parent, cap, supplies = each.changed(None)
-        if each.name in known:
-            detail = f"{file}: feed {each.name} is there twice"
-            raise RefusalError(RefusalCode.INVALID, detail, field=f"{field}.name")
-        if parent and parent not in known:
-            detail = f"{file}: feed {each.name} is part of {parent}, which does not come before it"
-            hint = nearest(parent, known)
-            raise RefusalError(RefusalCode.INVALID, detail, field=f"{field}.parent", hint=hint)
-        known[each.name] = Feed(
-            id=each.name, created_ms=0, parent=parent, cap_milliwatts=cap, supplies=supplies
-        )
-    return tuple(known.values())
 
 
 def _works(file: Path, form: ScenarioForm, node_gpus: int) -> tuple[Work, ...]:
     workload = form.workload
     if workload.trace:
         trace = file.parent / workload.trace
-        if workload.format == "swf":
-            return read_swf(trace, jobs_max=workload.jobs).works
-        if workload.format == "journal":
-            return read_journal(trace, jobs_max=workload.jobs).works
-        if workload.format == "openb":
-            return read_openb(trace, jobs_max=workload.jobs).works
         pairs = tuple(f"{field}={column}" for field, column in workload.map.items())
-        columns = PHILLY if workload.format == "philly" else mapping_of(pairs)
-        mapped = Mapped(columns=columns, node_gpus=node_gpus)
-        return read_table(trace, mapped, jobs_max=workload.jobs).works
+        jobs_max = workload.jobs
+        return read_trace(
+            trace, workload.format, pairs, node_gpus=node_gpus, jobs_max=jobs_max
+        ).works
     if not (workload.jobs and workload.sizes):
         hint = "name a trace, or say jobs and [[workload.sizes]]"
         detail = f"{file}: workload has neither a trace nor jobs and sizes"

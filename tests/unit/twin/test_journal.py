@@ -1,6 +1,7 @@
 """What an instance did, played again: from its data, and from exports."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,12 @@ from gigawatt.twin.run import Scenario, run
 from gigawatt.twin.traces.journal import read_journal
 from tests.unit.twin.sites import gpu_site, gpu_work
 
-WORKS = (
-    gpu_work(0, 100, gpus=4, limit_s=500, project="vision"),
-    gpu_work(30, 60, gpus=2, nodes=2, limit_s=200),
+WORKS = tuple(
+    replace(work, user="ada")
+    for work in (
+        gpu_work(0, 100, gpus=4, limit_s=500, project="vision"),
+        gpu_work(30, 60, gpus=2, nodes=2, limit_s=200),
+    )
 )
 
 
@@ -86,9 +90,9 @@ def test_what_the_command_line_prints_of_a_job_is_read_too(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("text", "finding"),
     [
-        ('{"phase": "succeeded"}\n', "line 1: a field is not there"),
-        ('{"attempts": []}\n{"attempts": 7}\n', "line 1: a field is not there"),
-        ("[1]\n", "line 1: a field is not there or is not of its kind"),
+        ('{"phase": "succeeded"}\n', "line 1: attempts is missing"),
+        ('{"attempts": []}\n{"attempts": 7}\n', "line 1: phase is missing"),
+        ("[1]\n", "line 1: the job is not one of ours"),
         ("{]\n", "line 1: the line is not JSON"),
         ("7\n", "line 1: the line is neither a job nor a list"),
     ],

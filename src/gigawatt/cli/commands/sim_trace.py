@@ -2,14 +2,11 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from gigawatt.cli.commands.sim_run import HTML, PLACEMENT
-
-if TYPE_CHECKING:
-    from gigawatt.twin.traces.trace import Trace
 
 FORMATS = ("swf", "philly", "openb", "csv", "journal")
 
@@ -65,6 +62,7 @@ def trace(file: Path, cluster: str, policy: str, output: str, **options: Any) ->
     from gigawatt.twin.cluster import read_cluster
     from gigawatt.twin.named import named_policy
     from gigawatt.twin.run import Scenario
+    from gigawatt.twin.traces.formats import read_trace
 
     format_, pairs = options["format_"], options["pairs"]
     by_gpu = format_ in {"philly", "openb", "journal"} or (
@@ -73,7 +71,7 @@ def trace(file: Path, cluster: str, policy: str, output: str, **options: Any) ->
     chosen = named_policy(policy, options["placement"])
     nodes = read_cluster(cluster, gpus=by_gpu)
     node_gpus = max(len(node.gpus) for node in nodes)
-    work = _read(file, format_, pairs, node_gpus, options["jobs"])
+    work = read_trace(file, format_, pairs, node_gpus=node_gpus, jobs_max=options["jobs"])
     scenario = Scenario(
         nodes=nodes,
         workload=work.works,
@@ -90,22 +88,3 @@ def trace(file: Path, cluster: str, policy: str, output: str, **options: Any) ->
         click.echo(json.dumps(shown, indent=2))
     else:
         show_report(shown)
-
-
-def _read(
-    file: Path, format_: str, pairs: tuple[str, ...], node_gpus: int, jobs_max: int
-) -> "Trace":
-    """Raises RefusalError."""
-    from gigawatt.twin.traces.journal import read_journal
-    from gigawatt.twin.traces.openb import read_openb
-    from gigawatt.twin.traces.swf import read_swf
-    from gigawatt.twin.traces.table import PHILLY, Mapped, mapping_of, read_table
-
-    if format_ == "swf":
-        return read_swf(file, jobs_max=jobs_max)
-    if format_ == "journal":
-        return read_journal(file, jobs_max=jobs_max)
-    if format_ == "openb":
-        return read_openb(file, jobs_max=jobs_max)
-    columns = PHILLY if format_ == "philly" else mapping_of(pairs)
-    return read_table(file, Mapped(columns=columns, node_gpus=node_gpus), jobs_max=jobs_max)

@@ -46,8 +46,10 @@ class _Reader:
             try:
                 work = self._work(job)
             except (KeyError, TypeError, ValueError, AttributeError, AssertionError) as error:
-                problem = f"is not there or is not of its kind: {error!r}"
-                raise wrong(self._file, number, "a field", problem, ALLOWED) from error
+                missing = isinstance(error, KeyError)
+                field = str(error.args[0]) if missing else "the job"
+                problem = "is missing" if missing else f"is not one of ours: {error}"
+                raise wrong(self._file, number, field, problem, ALLOWED) from error
             if work is None:
                 self.skipped += 1
             else:
@@ -68,6 +70,7 @@ class _Reader:
             limit_ms=1000 * int(spec.get("timeout_s", 0)),
             shape=self._shape(job),
             project=_project(tenant, project),
+            user=str(job.get("submitted_by") or ""),
         )
 
     def _shape(self, job: Object) -> Shape:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from gigawatt.model.refusal import RefusalCode, RefusalError
 
+READ = "a trace is a file of text, plain or whole in gzip as .gz"
+
 
 def lines_of(file: Path) -> Iterator[tuple[int, str]]:
     """Lines with their numbers, from 1; a file that ends in .gz is unpacked. Raises RefusalError."""
@@ -18,10 +20,12 @@ def lines_of(file: Path) -> Iterator[tuple[int, str]]:
                 number += 1
                 yield number, line.rstrip("\r\n")
     except FileNotFoundError as error:
-        raise RefusalError(RefusalCode.NOT_FOUND, f"there is no file {file}") from error
+        detail = f"there is no file {file}"
+        raise RefusalError(RefusalCode.NOT_FOUND, detail, field="file", hint=READ) from error
     except (OSError, EOFError, zlib.error) as error:
-        detail = f"cannot read {file} after line {number}: {error}"
-        raise RefusalError(RefusalCode.INVALID, detail, field="file") from error
+        why = (error.strerror if isinstance(error, OSError) else "") or error
+        detail = f"cannot read {file} after line {number}: {why}"
+        raise RefusalError(RefusalCode.INVALID, detail, field="file", hint=READ) from error
     except UnicodeDecodeError as error:
         detail = f"{file} is not text after line {number}"
         hint = "traces are UTF-8, or that packed as .gz"

@@ -7,6 +7,7 @@ the number of nodes is not given, is split evenly over as few nodes as that allo
 import csv
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
 from gigawatt.model.gang import Shape
@@ -89,6 +90,9 @@ class _Reader:
             if name not in names:
                 problem = f"is to be column {name}, and there is none"
                 raise wrong(self._file, number, field, problem, ", ".join(names) or "a header")
+            if names.count(name) > 1:
+                problem = f"is to be column {name}, which is there {names.count(name)} times"
+                raise wrong(self._file, number, field, problem, "a column of its own name")
 
     def _work(self, number: int, row: Mapping[str, str]) -> Work:
         gpus = self._count(number, row, "gpus", 0)
@@ -116,9 +120,11 @@ class _Reader:
 
     def _at_ms(self, number: int, text: str) -> int:
         try:
-            return round(float(text) * 1000)
-        except (ValueError, OverflowError):
-            pass
+            at_s = float(text)
+        except ValueError:
+            at_s = inf
+        if -SECONDS_MAX <= at_s <= SECONDS_MAX:
+            return round(at_s * 1000)
         try:
             return time_ms(text)
         except UnitError as error:
