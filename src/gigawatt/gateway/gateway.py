@@ -11,11 +11,11 @@ from gigawatt.gateway.call import Call, parse_call, renamed
 from gigawatt.gateway.client import Answer, ClientConnection
 from gigawatt.gateway.config import Config, EndpointConfig, KeyConfig
 from gigawatt.gateway.desk import Desk
-from gigawatt.gateway.endpoints import Endpoints
 from gigawatt.gateway.errors import ErrorReply
 from gigawatt.gateway.exchange import Exchange
 from gigawatt.gateway.quotas import Quotas
 from gigawatt.gateway.request import Request
+from gigawatt.gateway.roster import Endpoints
 from gigawatt.gateway.routes import Action, Route, find_route
 from gigawatt.gateway.shared import Rows
 from gigawatt.gateway.subjects import counted_names
