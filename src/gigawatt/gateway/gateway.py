@@ -292,17 +292,6 @@ class Gateway:
         return f"{self.id}-{self._request_count:x}".encode()
 
 
-def _unreadable(request: Request, route: Route) -> ErrorReply | None:
-    """What its head says of its body, if that cannot be read."""
-    encoding = request.fields.get(b"content-encoding", b"identity")
-    if encoding != b"identity":
-        return errors.encoded(encoding)
-    content_type = request.fields.get(b"content-type", b"application/json")
-    plain = content_type.partition(b";")[0].strip().lower()
-    is_json = plain in {b"application/json", b""} or plain.endswith(b"+json")
-    return errors.not_json(content_type) if route.action is Action.CALL and not is_json else None
-
-
 async def keep_deadlines(gateway: Gateway, *, every_s: float, idle_s: float) -> None:
     """While nobody is connected, less often: an idle gateway costs next to nothing."""
     while True:
@@ -313,3 +302,14 @@ async def keep_deadlines(gateway: Gateway, *, every_s: float, idle_s: float) -> 
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(idle_s):
                     await gateway.busy.wait()
+
+
+def _unreadable(request: Request, route: Route) -> ErrorReply | None:
+    """What its head says of its body, if that cannot be read."""
+    encoding = request.fields.get(b"content-encoding", b"identity")
+    if encoding != b"identity":
+        return errors.encoded(encoding)
+    content_type = request.fields.get(b"content-type", b"application/json")
+    plain = content_type.partition(b";")[0].strip().lower()
+    is_json = plain in {b"application/json", b""} or plain.endswith(b"+json")
+    return errors.not_json(content_type) if route.action is Action.CALL and not is_json else None

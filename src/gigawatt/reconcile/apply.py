@@ -95,7 +95,6 @@ from gigawatt.reconcile import (
     projects,
     removals,
     reservations,
-    rollouts,
     schedules,
     volumes,
     workspace_use,
@@ -152,12 +151,8 @@ def command(turn: Turn, asked: Command) -> Entity:  # noqa: C901, PLR0911, PLR09
             return models.set_card(turn, asked)
         case CreateVolume() | AddVolumeVersion() | SetVolumeQuota() | DeleteVolume():
             return volumes.command(turn, asked)
-        case PutEndpoint():
-            return endpoints.put(turn, asked)
-        case StopEndpoint():
-            return endpoints.stop(turn, asked)
-        case SteerRollout():
-            return endpoints.scale(turn, rollouts.steer(turn, asked))
+        case PutEndpoint() | StopEndpoint() | SteerRollout():
+            return endpoints.command(turn, asked)
         case ChangeNode() | RunChecks():
             return closures.command(turn, asked)
         case NoteAccess():

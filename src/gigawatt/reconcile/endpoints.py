@@ -1,6 +1,6 @@
 """Endpoints: how many replicas each should have, and what follows when replicas start, serve, fail and end."""
 
-from gigawatt.model.command import PutEndpoint, StopEndpoint
+from gigawatt.model.command import PutEndpoint, SteerRollout, StopEndpoint
 from gigawatt.model.endpoint import Endpoint, EndpointPhase, Replica
 from gigawatt.model.environment import HOST, Environment, EnvironmentPhase
 from gigawatt.model.refusal import RefusalCode, RefusalError
@@ -13,6 +13,17 @@ from gigawatt.routing.load import with_requests
 from gigawatt.routing.tiers import tier
 
 FAILURES_MAX = 5  # replicas that fail in a row before the endpoint has failed
+
+
+def command(turn: Turn, asked: PutEndpoint | StopEndpoint | SteerRollout) -> Endpoint:
+    """Do what a caller asked. Raises RefusalError, having changed nothing."""
+    match asked:
+        case PutEndpoint():
+            return put(turn, asked)
+        case StopEndpoint():
+            return stop(turn, asked)
+        case SteerRollout():
+            return scale(turn, rollouts.steer(turn, asked))
 
 
 def put(turn: Turn, command: PutEndpoint) -> Endpoint:
