@@ -37,6 +37,7 @@ ALL = (
     "llm",
     "gateway",
     "metering",
+    "invoices",
     "outage",
 )
 

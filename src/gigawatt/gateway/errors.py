@@ -207,6 +207,16 @@ def rate_limited(what: str, holder: str, *, limit: int, wait_s: float | None) ->
     )
 
 
+def money_spent(holder: str) -> ErrorReply:
+    """A budget of money, or of tokens of a whole project or tenant, is used up."""
+    return ErrorReply(
+        status=429,
+        code="insufficient_quota",
+        message=f"`{holder}` has spent its budget of this month.",
+        type="insufficient_quota",
+    )
+
+
 def budget_spent(holder: str, *, limit: int) -> ErrorReply:
     return ErrorReply(
         status=429,

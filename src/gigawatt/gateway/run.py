@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from gigawatt import clock
+from gigawatt.build.certificates import ServingContext
 from gigawatt.gateway.alone import FileLink
 from gigawatt.gateway.batch_run import follow_batches
 from gigawatt.gateway.batch_store import batches_dir
@@ -19,6 +20,7 @@ from gigawatt.gateway.control_link import ControlLink, Served
 from gigawatt.gateway.desk import Desk
 from gigawatt.gateway.gateway import Gateway, keep_deadlines
 from gigawatt.gateway.gauges import follow_gauges
+from gigawatt.gateway.head import PINNED_LINE, SAFE_LINES
 from gigawatt.gateway.limits import Limits
 from gigawatt.gateway.meter import Meter
 from gigawatt.gateway.metrics import Metrics
@@ -31,6 +33,7 @@ from gigawatt.model.ids import RANDOM_BYTES, make_id
 
 BACKLOG = 2048
 FLUSH_S = 0.5
+CERTIFICATES_S = 2.0  # between looks for new ones
 GC_THRESHOLD = 50_000  # allocations between collections: requests leave no cycles behind
 
 log = logging.getLogger(__name__)
@@ -65,7 +68,7 @@ class RunningGateway:
     def port(self) -> int:
         return self._server.sockets[0].getsockname()[1]
 
-    def work(self, link: Link) -> None:
+    def work(self, link: Link, serving: ServingContext | None = None) -> None:
         """Begin the background work."""
         loop = asyncio.get_running_loop()
         self._link = link
@@ -77,6 +80,8 @@ class RunningGateway:
             loop.create_task(follow_sleep(self.gateway.endpoints, self._wiring)),
             loop.create_task(follow_batches(self.gateway, self._desk, self._wiring)),
         ]
+        if serving is not None:
+            self._tasks.append(loop.create_task(keep_context(serving)))
 
     async def ended(self) -> None:
         """Background work is over: raise what it fell over, if it did."""
@@ -121,11 +126,17 @@ async def start_gateway(settings: Settings) -> RunningGateway:
     gateway, wiring, desk = _made(settings, own_table(), someone_waits)
     link = link_of(gateway, settings, someone_waits)
     use_file(gateway, settings.config_file)
+    serving = _serving(settings)
     server = await loop.create_server(
-        gateway.connection, settings.host, settings.port, backlog=BACKLOG, reuse_address=True
+        gateway.connection,
+        settings.host,
+        settings.port,
+        backlog=BACKLOG,
+        reuse_address=True,
+        ssl=serving.context if serving else None,
     )
     running = RunningGateway(gateway, server, wiring, desk)
-    running.work(link)
+    running.work(link, serving)
     log.info(
         "listening", extra={"host": settings.host, "port": running.port, "gateway": gateway.id}
     )
@@ -140,11 +151,16 @@ async def start_worker(settings: Settings, place: Place) -> RunningGateway:
     gateway, wiring, desk = _made(settings, table, someone_waits)
     link = ParentLink(gateway, place, settings.limits, someone_waits)
     listener = socket.socket(fileno=place.listener)
+    serving = _serving(settings)
     server = await loop.create_server(
-        gateway.connection, sock=listener, backlog=BACKLOG, start_serving=False
+        gateway.connection,
+        sock=listener,
+        backlog=BACKLOG,
+        start_serving=False,
+        ssl=serving.context if serving else None,
     )
     running = RunningGateway(gateway, server, wiring, desk)
-    running.work(link)
+    running.work(link, serving)
     await link.greeted.wait()
     await server.start_serving()
     return running
@@ -213,6 +229,18 @@ def new_id(kind: str) -> str:
     return make_id(kind, now_ms=clock.now_ms(), entropy=clock.entropy(RANDOM_BYTES))
 
 
+async def keep_context(serving: ServingContext) -> None:
+    """Take up certificates that change, for ever."""
+    while True:
+        await asyncio.sleep(CERTIFICATES_S)
+        serving.look()
+
+
+def _serving(settings: Settings) -> ServingContext | None:
+    """Raises OSError for certificates that cannot be served with."""
+    return ServingContext(settings.certificates) if settings.certificates else None
+
+
 def _made(
     settings: Settings, table: Table, someone_waits: asyncio.Event
 ) -> tuple[Gateway, Wiring, Desk]:
@@ -226,6 +254,7 @@ def _made(
         meter=meter,
         shares=Shares(table),
         report_demand=someone_waits.set,
+        safe=SAFE_LINES + (PINNED_LINE if settings.pinned else b""),
     )
     desk = Desk(batches_dir(settings.spool_dir), new_id=new_id, wall_ms=clock.now_ms)
     return Gateway(new_id("gateway"), wiring, desk), wiring, desk

@@ -17,6 +17,7 @@ from gigawatt.model.rollout import (
 )
 from gigawatt.model.runtime import RuntimeName
 from gigawatt.model.scaling import NO_LOAD, LoadSeen, Scaling
+from gigawatt.model.secret import SecretUse
 from gigawatt.model.values import replace
 from gigawatt.model.volume import Mount, data_of
 
@@ -90,6 +91,7 @@ class EndpointSpec:
     workdir: str = ""
     env: tuple[tuple[str, str], ...] = ()
     volumes: tuple[Mount, ...] = ()  # settled when the spec was put
+    secrets: tuple[SecretUse, ...] = ()
     replicas_min: int = 0
     replicas_max: int = 1
     concurrency: int = 8  # requests in flight that one replica is meant for

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from itertools import groupby
 
+from gigawatt.model.accounts import OfAccounts
 from gigawatt.model.action import ReleaseAttempt, StopAttempt
 from gigawatt.model.change import Entity
 from gigawatt.model.command import (
@@ -31,7 +32,6 @@ from gigawatt.model.command import (
     SetEntitlement,
     SetRetention,
     SetVolumeQuota,
-    SteerRollout,
     StopEndpoint,
     SubmitArray,
     SubmitJob,
@@ -43,6 +43,7 @@ from gigawatt.model.job import Job
 from gigawatt.model.launch import AttemptKey
 from gigawatt.model.observation import (
     AttemptGone,
+    BudgetsSeen,
     CheckpointSaved,
     CheckpointsFound,
     CheckpointsRemoved,
@@ -72,11 +73,13 @@ from gigawatt.model.observation import (
     TaskRecalled,
     WorkspaceTouched,
 )
+from gigawatt.model.rollout import SteerRollout
 from gigawatt.model.tenant import ApiKey
 from gigawatt.model.upkeep import ChangeNode, RunChecks
 from gigawatt.model.workspace import Workspace
 from gigawatt.reconcile import (
     accesses,
+    accounts,
     arrays,
     attempts,
     checkpoints,
@@ -96,6 +99,7 @@ from gigawatt.reconcile import (
     removals,
     reservations,
     schedules,
+    spending,
     volumes,
     workspace_use,
     workspaces,
@@ -123,6 +127,8 @@ def command(turn: Turn, asked: Command) -> Entity:  # noqa: C901, PLR0911, PLR09
     """Do what a caller asked; the changed or made object. Raises RefusalError, having changed nothing."""
     if isinstance(asked, OfWorkspace):
         return workspaces.command(turn, asked)
+    if isinstance(asked, OfAccounts | CreateKey):
+        return accounts.command(turn, asked)
     match asked:
         case SubmitJob():
             return jobs.submit(turn, asked)
@@ -161,8 +167,6 @@ def command(turn: Turn, asked: Command) -> Entity:  # noqa: C901, PLR0911, PLR09
             return entitlements.command(turn, asked)
         case SetRetention() | RemoveJob() | RemoveArtifact():
             return removals.command(turn, asked)
-        case CreateKey():
-            return projects.create_key(turn, asked)
         case RevokeKey():
             return _key_revoked(turn, asked)
         case _:
@@ -211,8 +215,8 @@ def observation(turn: Turn, seen: Observation) -> None:  # noqa: C901, PLR0912 -
             checkpoints.removed(turn, seen)
         case ModelStored() | DeadlineUnlikely():
             jobs.seen(turn, seen)
-        case RetentionNoted():
-            removals.noted(turn, seen)
+        case RetentionNoted() | BudgetsSeen():
+            _noted(turn, seen)
         case TaskRecalled():
             arrays.recalled(turn, seen)
         case DemandSeen():
@@ -234,6 +238,8 @@ def due(turn: Turn, subject: str) -> None:
     world = turn.world
     if subject.startswith(reservations.SUBJECT):
         reservations.due(turn, subject.removeprefix(reservations.SUBJECT))
+    elif subject.startswith(spending.SUBJECT):
+        spending.due(turn, subject.removeprefix(spending.SUBJECT))
     elif job := world.jobs.get(subject):
         jobs.due(turn, job)
     elif replica := world.replicas.get(subject):
@@ -271,6 +277,14 @@ def _key_revoked(turn: Turn, asked: RevokeKey) -> ApiKey:
 def _of_ranks(seen: Observation) -> tuple[type[Observation] | None, AttemptKey | None]:
     """What observations are taken together by: what ranks did, and of which attempt."""
     return (type(seen), seen.key) if isinstance(seen, RankStarted | RankExited) else (None, None)
+
+
+def _noted(turn: Turn, seen: RetentionNoted | BudgetsSeen) -> None:
+    """What works beside the loop has seen."""
+    if isinstance(seen, RetentionNoted):
+        removals.noted(turn, seen)
+    else:
+        spending.seen(turn, seen)
 
 
 def _of_attempt(turn: Turn, seen: OfAttempt) -> None:  # noqa: C901, PLR0912 - one flat table

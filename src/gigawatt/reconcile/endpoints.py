@@ -1,11 +1,12 @@
 """Endpoints: how many replicas each should have, and what follows when replicas start, serve, fail and end."""
 
-from gigawatt.model.command import PutEndpoint, SteerRollout, StopEndpoint
+from gigawatt.model.command import PutEndpoint, StopEndpoint
 from gigawatt.model.endpoint import Endpoint, EndpointPhase, Replica
 from gigawatt.model.environment import HOST, Environment, EnvironmentPhase
 from gigawatt.model.refusal import RefusalCode, RefusalError
+from gigawatt.model.rollout import SteerRollout
 from gigawatt.model.values import replace
-from gigawatt.reconcile import environments, models, replicas, rollouts, volumes
+from gigawatt.reconcile import budgets, environments, models, replicas, rollouts, volumes
 from gigawatt.reconcile.projects import check_project
 from gigawatt.reconcile.turn import Turn
 from gigawatt.routing.autoscale import started_ahead, target_replicas
@@ -29,6 +30,7 @@ def command(turn: Turn, asked: PutEndpoint | StopEndpoint | SteerRollout) -> End
 def put(turn: Turn, command: PutEndpoint) -> Endpoint:
     """Make an endpoint, or give the one of this name a new spec: a new revision, if replicas run by what has changed."""
     check_project(turn, command.tenant, command.project)
+    budgets.check(turn, command.tenant, command.project)
     before = _named(turn, command)
     if before is not None:
         rollouts.check(before, command.spec)
@@ -85,6 +87,9 @@ def scale(turn: Turn, endpoint: Endpoint) -> Endpoint:
     most = max(len(new), len(old))
     ready = min(sum(r.ready for r in current), most)
     endpoint, wanted = _wanted(turn, endpoint, current=most, ready=ready)
+    wanted = budgets.replicas_allowed(
+        turn, endpoint.tenant, endpoint.project, wanted=wanted, current=most
+    )
     if endpoint.rollout is not None and endpoint.phase is not EndpointPhase.STOPPING:
         endpoint = rollouts.step(turn, endpoint, current, wanted=wanted)
         if endpoint.rollout is None:

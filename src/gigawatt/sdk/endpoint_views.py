@@ -111,6 +111,7 @@ class EndpointView(TypedDict):
     message: str
     environment: str
     volumes: list[MountView]
+    secrets: dict[str, str]
     created_ms: int
     version: int
     replicas_list: list[ReplicaView]

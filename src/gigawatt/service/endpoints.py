@@ -19,6 +19,7 @@ from gigawatt.service.lookup import Filters, find_endpoint, find_environment
 from gigawatt.service.models import servable
 from gigawatt.service.permissions import home, verb
 from gigawatt.service.receipts import once
+from gigawatt.service.secrets import check_uses
 from gigawatt.service.services import Services, Terms
 from gigawatt.service.submissions import Place, check_bundle, check_feasible, wanted_environment
 from gigawatt.service.views.endpoints import EndpointView, endpoint_view
@@ -148,6 +149,7 @@ async def _resolved(
     )
     model = await servable(caller, services, draft.spec.model, project)
     mounts = await resolved_mounts(caller, services, draft.spec.volumes, place)
+    await check_uses(services, draft.spec.secrets, f"{tenant}/{project}")
     spec = replace(
         draft.spec,
         environment=environment_id,

@@ -23,6 +23,7 @@ from gigawatt.spec.fields import (
 )
 from gigawatt.spec.forms import Command, Env, Environment, EnvironmentForm
 from gigawatt.spec.gangs import GangForm
+from gigawatt.spec.secrets import Secrets
 from gigawatt.spec.volumes import Volumes
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -127,6 +128,7 @@ class EndpointForm(BaseModel):
     workdir: WorkPath = ""
     env: Env = {}
     volumes: Volumes = []
+    secrets: Secrets = {}
     priority: Annotated[int, Field(ge=-limits.PRIORITY_MAX, le=limits.PRIORITY_MAX)] = 100
     grace: GraceSeconds = 10
     labels: Labels = {}

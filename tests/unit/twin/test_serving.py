@@ -7,7 +7,7 @@ from gigawatt.model.gang import Shape
 from gigawatt.model.quota import Bounds, Entitlement
 from gigawatt.model.refusal import RefusalError
 from gigawatt.model.resources import Resources
-from gigawatt.twin.machines import Fails, Timing
+from gigawatt.twin.happenings import Fails, Timing
 from gigawatt.twin.run import Scenario, run
 from gigawatt.twin.serving import AS_IT_IS, Diurnal, Load, Points
 from gigawatt.twin.traces.curve import read_curve

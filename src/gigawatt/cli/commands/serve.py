@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gigawatt.cli.commands.run import RunCommand
-from gigawatt.cli.commands.run_spec import default_bundle, environment_fields
+from gigawatt.cli.commands.run_spec import default_bundle, environment_fields, secret_fields
 from gigawatt.cli.failure import FAILED, say_error
 from gigawatt.cli.session import Session, pairs, with_project, with_session
 
@@ -43,6 +43,7 @@ class ServeFlags:
     memory: str | None
     gpus: float | None
     volumes: tuple[str, ...]
+    secrets: tuple[str, ...]
     env: tuple[str, ...]
     environment: str | None
     requirements: Path | None
@@ -64,6 +65,7 @@ class ServeFlags:
             "concurrency": self.concurrency,
             "idle": self.idle,
             "volumes": list(self.volumes),
+            "secrets": secret_fields(self.secrets),
             "env": dict(pairs(self.env, "--env")),
             "environment": environment_fields(self.environment, self.requirements, None),
             "bundle": ""
@@ -95,6 +97,13 @@ class ServeFlags:
     multiple=True,
     metavar="NAME[:V][:PATH[:rw]]",
     help="A volume for its replicas to see, e.g. prompts:3.",
+)
+@click.option(
+    "--secret",
+    "secrets",
+    multiple=True,
+    metavar="VARIABLE=NAME[:file]",
+    help="A secret of the project in a variable, or as a file alone.",
 )
 @click.option("--env", multiple=True, metavar="NAME=VALUE", help="An environment variable.")
 @click.option("--environment", help="host, or the path of a lock (exact pins) for uv.")

@@ -70,6 +70,7 @@ class EndpointView:
     message: str
     environment: str
     volumes: tuple[MountView, ...]
+    secrets: Mapping[str, str]  # their names, by variable
     created_ms: int
     version: int
     replicas_list: tuple[ReplicaView, ...]
@@ -114,6 +115,7 @@ def endpoint_view(
         message=endpoint.message,
         environment=spec.environment,
         volumes=tuple(mount_view(mount) for mount in spec.volumes),
+        secrets={each.variable: each.secret for each in spec.secrets},
         created_ms=endpoint.created_ms,
         version=endpoint.version,
         replicas_list=tuple(
