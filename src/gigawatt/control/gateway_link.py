@@ -13,6 +13,7 @@ from gigawatt.model.rollout import WHOLE
 from gigawatt.model.tenant import ApiKey, Project, User
 from gigawatt.model.tokens import Allowance
 from gigawatt.model.world import World
+from gigawatt.routing.tiers import driven
 from gigawatt.service.scopes import INVOKE, allows
 
 
@@ -126,6 +127,8 @@ def _endpoint(world: World, endpoint: Endpoint) -> dict[str, Any]:
         "min": spec.replicas_min,
         "max": spec.replicas_max,
         "revisions": _revisions(endpoint),
+        "sleeper": spec.runtime.value if driven(spec) else "",
+        "asleep": endpoint.asleep,
     }
 
 

@@ -67,6 +67,8 @@ class EndpointConfig:
     starting_ms: int = 0  # since when one is starting; 0: none is
     names: Names = NO_NAMES
     revisions: tuple[RevisionConfig, ...] = ()  # while one takes the place of another
+    sleeper: str = ""  # the runtime, where replicas are told to sleep
+    asleep: bool = False  # they are to be
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,6 +177,8 @@ def _endpoint(item: object, at: str) -> EndpointConfig:
             _revision(each, f"{at}.revisions[{n}]")
             for n, each in enumerate(_objects(fields, "revisions"))
         ),
+        sleeper=_text(fields, "sleeper", at, default=""),
+        asleep=fields.get("asleep") is True,
     )
 
 

@@ -1,4 +1,4 @@
-"""Endpoints as they run: replicas with their load, the line in front of them, and how a new configuration changes both."""
+"""An endpoint as it runs: replicas with their load, the line in front of them, and how a new configuration changes both."""
 
 from dataclasses import replace
 
@@ -179,8 +179,8 @@ class Endpoint:
         busy_s = (rounds + bool(self.backends)) * self.tally.mean_s
         if self.backends:
             return busy_s if self.tally.mean_s else None
-        if not config.start_ms:
-            return None
+        if not config.start_ms or any(replica.ready for replica in config.replicas):
+            return None  # or it only has to wake
         passed_ms = self._wiring.wall_ms() - config.starting_ms if config.starting_ms else 0
         return max(config.start_ms - passed_ms, 0) / 1000 + busy_s
 
@@ -223,6 +223,20 @@ class Endpoint:
     def touch(self) -> None:
         """A request is here now: the quiet time begins anew."""
         self.tally.last_request_ms = self._wiring.wall_ms()
+
+    # Of replicas that sleep.
+
+    def to_settle(self) -> list[Backend]:
+        """Ready ones that are not yet as they should be: asleep, or known to be awake."""
+        ready = {replica.id for replica in self.config.replicas if replica.ready}
+        wanted = self.config.asleep
+        return [b for b in self._all.values() if b.id in ready and b.asleep is not wanted]
+
+    def sleeps(self, backend: Backend, *, asleep: bool) -> None:
+        """Its runtime has said so."""
+        backend.asleep = asleep
+        self._set_replicas(self.config.replicas)
+        self.dispatch()
 
     # For work that has time, with what is left.
 
@@ -360,9 +374,10 @@ class Endpoint:
         for replica in replicas:
             at = replace(replica, ready=True)
             backend = before.pop(at, None) or Backend(at, self._wiring)
-            if replica.ready and not backend.ready:
+            awake = not self.config.sleeper or (backend.asleep is False and not self.config.asleep)
+            if replica.ready and awake and not backend.ready:
                 self._begins(backend)
-            backend.ready = replica.ready
+            backend.ready = replica.ready and awake
             self._all[at] = backend
         for backend in before.values():
             backend.ready = False
@@ -371,46 +386,3 @@ class Endpoint:
             backend.drop_stale(keep=backend.ready)
         self.backends = [backend for backend in self._all.values() if backend.ready]
         self._seen.keep(backend.id for backend in self._all.values())
-
-
-class Endpoints:
-    """All of them, by id, and the tallies of those that are gone until the last of it is reported."""
-
-    def __init__(self, wiring: Wiring) -> None:
-        self._wiring = wiring
-        self.running: dict[str, Endpoint] = {}
-        self.tallies: dict[str, Tally] = {}
-
-    def apply(self, configs: tuple[EndpointConfig, ...]) -> None:
-        """Make what runs as `configs` say; requests under way and in line keep their places."""
-        removed = self.running.keys() - {config.id for config in configs}
-        for endpoint_id in sorted(removed):
-            self.running.pop(endpoint_id).remove()
-        for config in configs:
-            endpoint = self.running.get(config.id)
-            if endpoint is None:
-                tally = self.tallies.setdefault(config.id, Tally(config.id))
-                self.running[config.id] = Endpoint(config, tally, self._wiring)
-            else:
-                endpoint.update(config)
-        self.forget_settled()
-
-    def forget_settled(self) -> None:
-        """Let go of tallies, and of what they count of replicas, that have nothing more to tell."""
-        for endpoint in self.running.values():
-            endpoint.forget_replicas()
-        gone = self.tallies.keys() - self.running.keys()
-        for endpoint_id in sorted(gone):
-            if self.tallies[endpoint_id].settled:
-                del self.tallies[endpoint_id]
-                self._wiring.metrics.forget(endpoint_id)
-
-    def waiting(self) -> list[Endpoint]:
-        return [endpoint for endpoint in self.running.values() if endpoint.line]
-
-    def set_gauges(self) -> None:
-        metrics = self._wiring.metrics
-        for endpoint_id, endpoint in self.running.items():
-            metrics.in_flight.set(endpoint_id, value=endpoint.tally.in_flight)
-            metrics.queued.set(endpoint_id, value=len(endpoint.line))
-            metrics.replicas.set(endpoint_id, value=len(endpoint.backends))

@@ -11,11 +11,11 @@ from gigawatt.gateway.call import Call, parse_call, renamed
 from gigawatt.gateway.client import Answer, ClientConnection
 from gigawatt.gateway.config import Config, EndpointConfig, KeyConfig
 from gigawatt.gateway.desk import Desk
-from gigawatt.gateway.endpoints import Endpoints
 from gigawatt.gateway.errors import ErrorReply
 from gigawatt.gateway.exchange import Exchange
 from gigawatt.gateway.quotas import Quotas
 from gigawatt.gateway.request import Request
+from gigawatt.gateway.roster import Endpoints
 from gigawatt.gateway.routes import Action, Route, find_route
 from gigawatt.gateway.shared import Rows
 from gigawatt.gateway.subjects import counted_names
@@ -292,17 +292,6 @@ class Gateway:
         return f"{self.id}-{self._request_count:x}".encode()
 
 
-def _unreadable(request: Request, route: Route) -> ErrorReply | None:
-    """What its head says of its body, if that cannot be read."""
-    encoding = request.fields.get(b"content-encoding", b"identity")
-    if encoding != b"identity":
-        return errors.encoded(encoding)
-    content_type = request.fields.get(b"content-type", b"application/json")
-    plain = content_type.partition(b";")[0].strip().lower()
-    is_json = plain in {b"application/json", b""} or plain.endswith(b"+json")
-    return errors.not_json(content_type) if route.action is Action.CALL and not is_json else None
-
-
 async def keep_deadlines(gateway: Gateway, *, every_s: float, idle_s: float) -> None:
     """While nobody is connected, less often: an idle gateway costs next to nothing."""
     while True:
@@ -313,3 +302,14 @@ async def keep_deadlines(gateway: Gateway, *, every_s: float, idle_s: float) -> 
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(idle_s):
                     await gateway.busy.wait()
+
+
+def _unreadable(request: Request, route: Route) -> ErrorReply | None:
+    """What its head says of its body, if that cannot be read."""
+    encoding = request.fields.get(b"content-encoding", b"identity")
+    if encoding != b"identity":
+        return errors.encoded(encoding)
+    content_type = request.fields.get(b"content-type", b"application/json")
+    plain = content_type.partition(b";")[0].strip().lower()
+    is_json = plain in {b"application/json", b""} or plain.endswith(b"+json")
+    return errors.not_json(content_type) if route.action is Action.CALL and not is_json else None

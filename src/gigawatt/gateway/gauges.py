@@ -4,8 +4,9 @@ import asyncio
 import contextlib
 import re
 
-from gigawatt.gateway.endpoints import Endpoint, Endpoints
+from gigawatt.gateway.endpoints import Endpoint
 from gigawatt.gateway.replica import Backend
+from gigawatt.gateway.roster import Endpoints
 from gigawatt.model.runtime import RUNTIMES, Gauge, RuntimeName
 from gigawatt.routing.gauges import fullest, read_gauges
 

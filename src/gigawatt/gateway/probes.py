@@ -5,12 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from gigawatt.gateway.plain import ask
 from gigawatt.model.endpoint import EndpointPhase
 
 ANSWER_S = 2.0
 LOOK_S = 0.25
 FAULT_FROM = 500  # a server without the path says 404, and is there
-STATUS_LINE_BYTES_MAX = 1024
 
 Address = tuple[str, int]
 
@@ -86,15 +86,5 @@ class Probes:
 
 async def answers(host: str, port: int, path: str) -> bool:
     """Whether a GET is answered in time, by anything but a fault of the server's."""
-    request = f"GET {path} HTTP/1.1\r\nhost: {host}:{port}\r\nconnection: close\r\n\r\n"
-    try:
-        async with asyncio.timeout(ANSWER_S):
-            reader, writer = await asyncio.open_connection(host, port, limit=STATUS_LINE_BYTES_MAX)
-            try:
-                writer.write(request.encode())
-                words = (await reader.readuntil(b"\r\n")).split(b" ")
-            finally:
-                writer.close()
-    except (OSError, EOFError, TimeoutError, asyncio.LimitOverrunError):
-        return False
-    return len(words) > 1 and words[1].isdigit() and int(words[1]) < FAULT_FROM
+    reply = await ask((host, port), "GET", path, within_s=ANSWER_S)
+    return reply is not None and reply[0] < FAULT_FROM

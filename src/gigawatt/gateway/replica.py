@@ -46,6 +46,7 @@ class Backend:
     __slots__ = (
         "_spare",
         "_wiring",
+        "asleep",
         "config",
         "failures",
         "host",
@@ -62,6 +63,7 @@ class Backend:
         self.config = config
         self.id = config.id
         self.ready = False
+        self.asleep: bool | None = None  # None: it has not been asked
         self.since_s = NEVER_S  # since when it takes a part that grows; long ago for the first ones
         self.failures = 0  # in a row
         self.slow = 0  # times in a row that it was left alone for being slow

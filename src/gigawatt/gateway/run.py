@@ -26,6 +26,7 @@ from gigawatt.gateway.meter import Meter
 from gigawatt.gateway.metrics import Metrics
 from gigawatt.gateway.settings import Settings
 from gigawatt.gateway.shared import Shares, Table, own_table, shared_table
+from gigawatt.gateway.sleep import follow_sleep
 from gigawatt.gateway.wiring import Wiring
 from gigawatt.gateway.worker import ParentLink, Place
 from gigawatt.model.ids import RANDOM_BYTES, make_id
@@ -76,6 +77,7 @@ class RunningGateway:
             loop.create_task(keep_deadlines(self.gateway, every_s=every_s, idle_s=idle_s)),
             loop.create_task(link.run()),
             loop.create_task(follow_gauges(self.gateway.endpoints)),
+            loop.create_task(follow_sleep(self.gateway.endpoints, self._wiring)),
             loop.create_task(follow_batches(self.gateway, self._desk, self._wiring)),
         ]
         if serving is not None:

@@ -17,7 +17,7 @@ from gigawatt.model.order import Order
 from gigawatt.model.quota import Entitlement
 from gigawatt.model.ranges import Ranges
 from gigawatt.model.retention import Retention
-from gigawatt.model.rollout import Steer
+from gigawatt.model.rollout import SteerRollout
 from gigawatt.model.tenant import ApiKey
 from gigawatt.model.upkeep import OfNode
 from gigawatt.model.volume import VolumeKind
@@ -241,17 +241,6 @@ class PutEndpoint:
 class StopEndpoint:
     id: str
     by: str
-    if_version: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SteerRollout:
-    """Have a rollout that is under way go on, stay, or go back."""
-
-    id: str
-    steer: Steer
-    by: str
-    reason: str = ""
     if_version: int = 0
 
 

@@ -259,6 +259,7 @@ class Endpoint:
     revisions: int = 1  # so many there have been
     rollout: Rollout | None = None  # under way
     last_rollout: str = ""  # what came of it
+    asleep: bool = False  # its replicas keep their place and have let go of memory
     failures: int = 0  # replicas that failed in a row
     not_before_ms: int = 0  # no new replica before this: the pause after a failure
     demand: Demand | None = None

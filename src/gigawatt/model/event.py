@@ -53,6 +53,8 @@ KINDS: dict[str, str] = {
     "array.failed": "An array ended, and some of its tasks failed.",
     "array.cancelled": "An array was cancelled.",
     "endpoint.created": "An endpoint was made.",
+    "endpoint.asleep": "Replicas of an endpoint let go of memory, and keep their place.",
+    "endpoint.awake": "Replicas of an endpoint take their memory again.",
     "endpoint.changed": "An endpoint was given another spec.",
     "endpoint.preparing": "An endpoint waits for its environment.",
     "endpoint.zero": "An endpoint has no replica, and none is wanted.",

@@ -40,6 +40,17 @@ class RevisionPhase(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SteerRollout:
+    """Have a rollout that is under way go on, stay, or go back."""
+
+    id: str
+    steer: Steer
+    by: str
+    reason: str = ""
+    if_version: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RolloutPlan:
     """Percentages are of requests in `steps`, and of the old revision's p99 TTFT in `slower_percent` (0: not judged)."""
 

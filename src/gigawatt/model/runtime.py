@@ -44,6 +44,7 @@ class Runtime:
     metrics: Mapping[Gauge, tuple[str, ...]]
     sleep_path: str = ""
     wake_path: str = ""
+    asleep_path: str = ""  # a GET is answered {"is_sleeping": true} or false
     sleeps_by_itself: bool = False
 
     @property
@@ -80,6 +81,7 @@ RUNTIMES: Mapping[RuntimeName, Runtime] = MappingProxyType(
             ),
             sleep_path="/sleep?level=1",
             wake_path="/wake_up",
+            asleep_path="/is_sleeping",
         ),
         RuntimeName.SGLANG: Runtime(
             name=RuntimeName.SGLANG,

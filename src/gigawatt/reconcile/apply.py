@@ -32,7 +32,6 @@ from gigawatt.model.command import (
     SetEntitlement,
     SetRetention,
     SetVolumeQuota,
-    SteerRollout,
     StopEndpoint,
     SubmitArray,
     SubmitJob,
@@ -74,6 +73,7 @@ from gigawatt.model.observation import (
     TaskRecalled,
     WorkspaceTouched,
 )
+from gigawatt.model.rollout import SteerRollout
 from gigawatt.model.tenant import ApiKey
 from gigawatt.model.upkeep import ChangeNode, RunChecks
 from gigawatt.model.workspace import Workspace
@@ -98,7 +98,6 @@ from gigawatt.reconcile import (
     projects,
     removals,
     reservations,
-    rollouts,
     schedules,
     spending,
     volumes,
@@ -158,12 +157,8 @@ def command(turn: Turn, asked: Command) -> Entity:  # noqa: C901, PLR0911, PLR09
             return models.set_card(turn, asked)
         case CreateVolume() | AddVolumeVersion() | SetVolumeQuota() | DeleteVolume():
             return volumes.command(turn, asked)
-        case PutEndpoint():
-            return endpoints.put(turn, asked)
-        case StopEndpoint():
-            return endpoints.stop(turn, asked)
-        case SteerRollout():
-            return endpoints.scale(turn, rollouts.steer(turn, asked))
+        case PutEndpoint() | StopEndpoint() | SteerRollout():
+            return endpoints.command(turn, asked)
         case ChangeNode() | RunChecks():
             return closures.command(turn, asked)
         case NoteAccess():

@@ -4,14 +4,27 @@ from gigawatt.model.command import PutEndpoint, StopEndpoint
 from gigawatt.model.endpoint import Endpoint, EndpointPhase, Replica
 from gigawatt.model.environment import HOST, Environment, EnvironmentPhase
 from gigawatt.model.refusal import RefusalCode, RefusalError
+from gigawatt.model.rollout import SteerRollout
 from gigawatt.model.values import replace
 from gigawatt.reconcile import budgets, environments, models, replicas, rollouts, volumes
 from gigawatt.reconcile.projects import check_project
 from gigawatt.reconcile.turn import Turn
 from gigawatt.routing.autoscale import started_ahead, target_replicas
 from gigawatt.routing.load import with_requests
+from gigawatt.routing.tiers import tier
 
 FAILURES_MAX = 5  # replicas that fail in a row before the endpoint has failed
+
+
+def command(turn: Turn, asked: PutEndpoint | StopEndpoint | SteerRollout) -> Endpoint:
+    """Do what a caller asked. Raises RefusalError, having changed nothing."""
+    match asked:
+        case PutEndpoint():
+            return put(turn, asked)
+        case StopEndpoint():
+            return stop(turn, asked)
+        case SteerRollout():
+            return scale(turn, rollouts.steer(turn, asked))
 
 
 def put(turn: Turn, command: PutEndpoint) -> Endpoint:
@@ -87,7 +100,7 @@ def scale(turn: Turn, endpoint: Endpoint) -> Endpoint:
     else:
         _have(turn, endpoint, new, wanted, generation=endpoint.generation)
         _have(turn, endpoint, old, 0, generation=0)
-    return _settle(turn, replace(endpoint, replicas_wanted=wanted))
+    return _settle(turn, _tier(turn, replace(endpoint, replicas_wanted=wanted)))
 
 
 def environment_changed(turn: Turn, environment: Environment) -> None:
@@ -160,6 +173,19 @@ def _wanted(turn: Turn, endpoint: Endpoint, *, current: int, ready: int) -> tupl
         turn.due(target.due_ms, endpoint.id)
     remembered = replace(endpoint, why=target.why, load=target.load)
     return (endpoint if remembered == endpoint else turn.touch(remembered)), target.replicas
+
+
+def _tier(turn: Turn, endpoint: Endpoint) -> Endpoint:
+    """Asleep or awake; a rollout is served by replicas that are awake."""
+    found = tier(endpoint.spec, endpoint.demand, now_ms=turn.now_ms)
+    if found.due_ms is not None:
+        turn.due(found.due_ms, endpoint.id)
+    asleep = found.asleep and endpoint.rollout is None and endpoint.replicas_wanted > 0
+    if asleep == endpoint.asleep:
+        return endpoint
+    after = replace(endpoint, asleep=asleep)
+    turn.emit("endpoint.asleep" if asleep else "endpoint.awake", after)
+    return after
 
 
 def _resting_phase(turn: Turn, endpoint: Endpoint) -> EndpointPhase | None:

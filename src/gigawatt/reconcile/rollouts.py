@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 
-from gigawatt.model.command import SteerRollout
 from gigawatt.model.endpoint import (
     Endpoint,
     EndpointPhase,
@@ -14,7 +13,15 @@ from gigawatt.model.endpoint import (
 from gigawatt.model.environment import HOST, EnvironmentPhase
 from gigawatt.model.observation import DemandSeen
 from gigawatt.model.refusal import RefusalCode, RefusalError
-from gigawatt.model.rollout import NOTHING_SEEN, WHOLE, RevisionPhase, Seen, Steer, Strategy
+from gigawatt.model.rollout import (
+    NOTHING_SEEN,
+    WHOLE,
+    RevisionPhase,
+    Seen,
+    Steer,
+    SteerRollout,
+    Strategy,
+)
 from gigawatt.model.values import replace
 from gigawatt.reconcile import environments
 from gigawatt.reconcile.turn import Turn

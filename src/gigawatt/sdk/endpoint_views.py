@@ -100,6 +100,7 @@ class EndpointView(TypedDict):
     revision: int
     rollout: RolloutView | None
     last_rollout: str
+    asleep: bool
     replicas: ReplicaCountView
     queued: int
     in_flight: int

@@ -1,11 +1,11 @@
 """Rollouts: steered by a person, and the revisions that an endpoint has had."""
 
 from gigawatt.model.change import Entity
-from gigawatt.model.command import PutEndpoint, SteerRollout
+from gigawatt.model.command import PutEndpoint
 from gigawatt.model.endpoint import Endpoint, Revision
 from gigawatt.model.environment import HOST, Environment
 from gigawatt.model.refusal import RefusalCode, RefusalError
-from gigawatt.model.rollout import RevisionPhase, Steer
+from gigawatt.model.rollout import RevisionPhase, Steer, SteerRollout
 from gigawatt.model.tenant import Caller
 from gigawatt.service.endpoints import view_of
 from gigawatt.service.lookup import Filters, find_endpoint

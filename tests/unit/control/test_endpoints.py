@@ -1,5 +1,7 @@
 """Histories of endpoints through the production cycle: from zero, back to zero, replaced, failing, stopped."""
 
+from dataclasses import replace
+
 import pytest
 
 from gigawatt.model.command import PutEndpoint, StopEndpoint
@@ -9,6 +11,7 @@ from gigawatt.model.ledger import TimeClass
 from gigawatt.model.observation import DemandSeen
 from gigawatt.model.refusal import RefusalError
 from gigawatt.model.resources import Resources
+from gigawatt.model.runtime import RuntimeName
 from gigawatt.reconcile.endpoints import FAILURES_MAX
 from tests.loop import Loop
 from tests.machines import a_report
@@ -183,3 +186,25 @@ def test_a_restart_does_not_take_old_demand_for_quiet() -> None:
     loop.later(IDLE_S * 1_000)
     loop.step()
     assert phase(loop) is EndpointPhase.ZERO
+
+
+def test_replicas_sleep_after_a_quiet_while_wake_with_a_request_and_go_to_zero() -> None:
+    loop = Loop.of(a_report("n1"))
+    put(loop, replace(a_spec(), runtime=RuntimeName.VLLM, sleep_s=4))
+    demand(loop, queued=1)
+    demand(loop, in_flight=1)
+    demand(loop)
+    loop.later(3_999)
+    loop.step()
+    assert not loop.world.endpoints["ep-1"].asleep
+    loop.later(1)
+    loop.step()
+    assert (loop.world.endpoints["ep-1"].asleep, phase(loop)) == (True, EndpointPhase.READY)
+    demand(loop, queued=1)
+    assert not loop.world.endpoints["ep-1"].asleep
+    demand(loop)
+    loop.later(IDLE_S * 1_000)
+    loop.step()
+    loop.later(0)
+    loop.step()
+    assert (loop.world.endpoints["ep-1"].asleep, phase(loop)) == (False, EndpointPhase.ZERO)

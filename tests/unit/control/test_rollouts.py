@@ -5,13 +5,13 @@ from dataclasses import replace
 import pytest
 
 from gigawatt.model.change import Entity
-from gigawatt.model.command import PutEndpoint, SteerRollout, StopEndpoint
+from gigawatt.model.command import PutEndpoint, StopEndpoint
 from gigawatt.model.endpoint import Endpoint, EndpointPhase, EndpointSpec, Revision
 from gigawatt.model.gang import Shape
 from gigawatt.model.observation import DemandSeen, RevisionSeen
 from gigawatt.model.refusal import RefusalError
 from gigawatt.model.resources import Resources
-from gigawatt.model.rollout import NoRoom, RolloutPlan, Seen, Steer, Strategy
+from gigawatt.model.rollout import NoRoom, RolloutPlan, Seen, Steer, SteerRollout, Strategy
 from tests.loop import Loop
 from tests.machines import a_report
 

@@ -240,7 +240,7 @@ def _fields(endpoint: "EndpointView", now_ms: int) -> list[tuple[str, str]]:
     return [
         ("name", endpoint["name"]),
         ("id", endpoint["id"]),
-        ("phase", endpoint["phase"]),
+        ("phase", endpoint["phase"] + (", asleep" if endpoint["asleep"] else "")),
         ("message", endpoint["message"]),
         ("url", endpoint["url"]),
         ("served as", endpoint["served_name"]),

@@ -59,6 +59,7 @@ class EndpointView:
     revision: int
     rollout: RolloutView | None
     last_rollout: str  # what came of it
+    asleep: bool  # its replicas have let go of memory, and wake for the next request
     replicas: ReplicaCountView
     queued: int
     in_flight: int
@@ -97,6 +98,7 @@ def endpoint_view(
         revision=endpoint.generation,
         rollout=rollout_view(endpoint),
         last_rollout=endpoint.last_rollout,
+        asleep=endpoint.asleep,
         replicas=ReplicaCountView(
             wanted=endpoint.replicas_wanted,
             ready=sum(replica.ready for replica in ordered),
