@@ -12,6 +12,7 @@ from starlette.requests import HTTPConnection, Request
 from gigawatt.api.operations import IF_MATCH_PATTERN
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.tenant import Caller
+from gigawatt.service.audit import signed_in
 from gigawatt.service.revocations import while_good
 from gigawatt.service.services import IDEMPOTENCY_KEY_CHARS_MAX, Services, Terms
 from gigawatt.service.tokens import key_id, secret_sha256
@@ -84,9 +85,8 @@ def address_of(request: HTTPConnection) -> str:
 async def authenticated(request: Request) -> Authenticated:
     """The call behind a request. Raises RefusalError (unauthenticated)."""
     services = services_of(request)
-    caller = await services.keyring.authenticate(
-        request.headers.get("authorization", ""), address=address_of(request)
-    )
+    authorization = request.headers.get("authorization", "")
+    caller = await signed_in(services, authorization, address=address_of(request))
     return Authenticated(request=request, services=services, caller=caller)
 
 

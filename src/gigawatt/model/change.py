@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from gigawatt.model.array import JobArray
 from gigawatt.model.artifact import AliasMove, Artifact, ModelCard, ModelName, ModelVersion
+from gigawatt.model.audit import AuditNote
 from gigawatt.model.calibration import Calibration
 from gigawatt.model.endpoint import Endpoint, Replica
 from gigawatt.model.environment import Environment
@@ -97,6 +98,7 @@ class Batch:
     removes: list[Entity] = field(default_factory=list[Entity])
     events: list[Event] = field(default_factory=list[Event])
     entries: list[LedgerEntry] = field(default_factory=list[LedgerEntry])
+    audits: list[AuditNote] = field(default_factory=list[AuditNote])
     receipts: list[Receipt] = field(default_factory=list[Receipt])
     inbox_done: list[tuple[int, str]] = field(
         default_factory=list[tuple[int, str]]
@@ -109,6 +111,7 @@ class Batch:
             or self.removes
             or self.events
             or self.entries
+            or self.audits
             or self.receipts
             or self.inbox_done
         )

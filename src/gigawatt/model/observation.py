@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from gigawatt.model.artifact import Weights
 from gigawatt.model.attempt import Progress
+from gigawatt.model.audit import AuditNote
 from gigawatt.model.checkpoint import Checkpoint, Finding
 from gigawatt.model.health import CheckResult
 from gigawatt.model.job import Job
@@ -282,6 +283,13 @@ class DeadlineUnlikely:
     p50_ms: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audited:
+    """What is to be put on the audit record."""
+
+    notes: tuple[AuditNote, ...]
+
+
 Observation = (
     NodeSeen
     | NodeLost
@@ -311,4 +319,5 @@ Observation = (
     | RetentionNoted
     | TaskRecalled
     | DeadlineUnlikely
+    | Audited
 )

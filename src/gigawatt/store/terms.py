@@ -4,9 +4,10 @@ import re
 from dataclasses import fields, replace
 from typing import Any, TypeVar
 
+from gigawatt.store.audit import AuditQuery
 from gigawatt.store.base import EventQuery, LedgerQuery, Query
 
-Q = TypeVar("Q", Query, EventQuery, LedgerQuery)
+Q = TypeVar("Q", Query, EventQuery, LedgerQuery, AuditQuery)
 
 INT64_MAX = (1 << 63) - 1
 

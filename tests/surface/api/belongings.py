@@ -196,7 +196,13 @@ async def belongings(site: Site) -> Belongings:
     fans = {**BODIES["reservations.make"], "name": "fans", "reason": "new fans"}
     await _made(site, "/v1/reservations", {**fans, "holder": f"default/{PROJECT}"})
     owned.ids |= {*names.values(), digest_of(TREE), digest_of(WEIGHTS)}
-    owned.places = {
+    owned.places = _places(names)
+    return owned
+
+
+def _places(names: dict[str, str]) -> dict[str, str]:
+    """What stands in routes' paths, by the part before it."""
+    return {
         **names,
         **{f"{kind}/{{name}}": MARK for kind in ("templates", "schedules", "notifications")},
         **{f"{kind}/{{name}}": MARK for kind in ("secrets", "models", "volumes")},
@@ -214,7 +220,6 @@ async def belongings(site: Site) -> Belongings:
         "jobs/{port}": "80",
         "endpoints/{port}": "80",
     }
-    return owned
 
 
 async def _made(site: Site, path: str, body: Any) -> str:
