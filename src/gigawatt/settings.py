@@ -71,6 +71,7 @@ RANGES = {
         f"keep_{kind}_s": (0, 1 << 31)
         for kind in ("jobs", "logs", "checkpoints", "environments", "artifacts")
     },
+    "keep_audit_s": (86_400, 1 << 31),
     "retention_every_s": (1, 1 << 31),
     "disk_free_soft": (0, 1 << 60),
     "disk_free_hard": (0, 1 << 60),
@@ -269,6 +270,7 @@ class Settings:
         str,
         "Directories of the machine that isolated ranks see too, separated by colons: /datasets:/scratch=rw.",
     ] = ""
+    keep_audit_s: Annotated[int, "How long the audit record is kept."] = 400 * 86_400
     accept_unisolated_tenants: Annotated[
         str,
         "Whether there may be tenants although ranks of one could read files, memory and keys of another: off or on.",

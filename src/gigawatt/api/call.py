@@ -13,6 +13,7 @@ from gigawatt.api.cookies import caller_by_cookie
 from gigawatt.api.operations import IF_MATCH_PATTERN
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.tenant import Caller
+from gigawatt.service.audit import signed_in
 from gigawatt.service.revocations import while_good
 from gigawatt.service.services import IDEMPOTENCY_KEY_CHARS_MAX, Services, Terms
 from gigawatt.service.tokens import key_id, secret_sha256
@@ -89,9 +90,8 @@ async def authenticated(request: Request) -> Authenticated:
         found = await caller_by_cookie(request, services)
         if found is not None:
             return Authenticated(request=request, services=services, caller=found)
-    caller = await services.keyring.authenticate(
-        request.headers.get("authorization", ""), address=address_of(request)
-    )
+    authorization = request.headers.get("authorization", "")
+    caller = await signed_in(services, authorization, address=address_of(request))
     return Authenticated(request=request, services=services, caller=caller)
 
 

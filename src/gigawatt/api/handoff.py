@@ -20,6 +20,7 @@ from gigawatt.build.seals import seal_of
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.service import artifacts
 from gigawatt.service.artifacts import Given
+from gigawatt.service.audit import signed_in
 from gigawatt.service.services import Services
 
 log = logging.getLogger(__name__)
@@ -94,7 +95,7 @@ class Handoff:
         """Raises RefusalError, OSError."""
         request = _parsed(data)
         services = self._services
-        caller = await services.keyring.authenticate(f"Bearer {request.get('token', '')}")
+        caller = await signed_in(services, f"Bearer {request.get('token', '')}", address="")
         if request.get("op") == "put" and descriptors:
             _check_readable(descriptors[0])
             loop = asyncio.get_running_loop()

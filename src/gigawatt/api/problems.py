@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gigawatt.model.refusal import RefusalCode, RefusalError
+from gigawatt.service import audit
 from gigawatt.spec.faults import query_faults, refusal
 
 MEDIA_TYPE = "application/problem+json"
@@ -84,9 +85,10 @@ def internal_fields(request_id: str) -> dict[str, Any]:
     }
 
 
-async def refused(_request: Request, error: Exception) -> Response:
+async def refused(request: Request, error: Exception) -> Response:
     """For RefusalError."""
     assert isinstance(error, RefusalError)
+    audit.refused(request.app.state.services, error)
     return problem(error)
 
 

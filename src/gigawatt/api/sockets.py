@@ -21,6 +21,7 @@ from gigawatt.api.problems import internal_fields, problem, problem_fields
 from gigawatt.api.pump import Pump, Talk
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.tenant import Caller
+from gigawatt.service.audit import signed_in
 from gigawatt.service.services import Services
 from gigawatt.spec import talk
 from gigawatt.spec.talk import TalkError
@@ -86,7 +87,7 @@ async def _serve(websocket: WebSocket, opened: Open) -> None:
     try:
         _check_origin(websocket)
         authorization = websocket.headers.get("authorization", "")
-        caller = await services.keyring.authenticate(authorization, address=address_of(websocket))
+        caller = await signed_in(services, authorization, address=address_of(websocket))
         with services.accesses.one(), services.revocations.watch(caller.key) as revoked:
             await websocket.accept()
             await _talk(Opened(websocket, services, caller), opened, revoked)

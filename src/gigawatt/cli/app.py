@@ -87,6 +87,7 @@ SECTIONS = {
             "retention", "retention", "Show or set how long a project's things are kept."
         ),
         "prune": _entry("prune", "prune", "Remove what need not be kept any more."),
+        "audit": _entry("audit", "audit", "List, verify and export who did what."),
         "users": _entry("users", "users", "List, create and disable people."),
         "service-accounts": _entry(
             "users", "service_accounts", "List, create and disable accounts of programs."

@@ -5,13 +5,14 @@ transaction first; only then are replies given and actions carried out.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby
 
 from gigawatt.control.timers import Timers
 from gigawatt.control.waits import Waits
 from gigawatt.model.action import Action
+from gigawatt.model.audit import AuditNote, AuditOutcome
 from gigawatt.model.change import Batch, Entity
 from gigawatt.model.command import Command
 from gigawatt.model.decision import Decision, Hold, Wait
@@ -37,6 +38,7 @@ class Asked:
 
     ticket: int
     command: Command
+    note: AuditNote | None = None  # to be put on record with how it ends
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,10 +134,36 @@ def _kind(each: Input) -> type[Asked | Halt] | None:
 
 def _take(state: State, turn: Turn, replies: dict[int, Entity | RefusalError], each: Input) -> None:
     if isinstance(each, Asked):
-        replies[each.ticket] = _answer(turn, each.command)
+        replies[each.ticket] = reply = _answer(turn, each.command)
+        if each.note is not None:
+            turn.audits.append(_noted(turn, each.note, each.command, reply))
     elif isinstance(each, Halt):
         state.halted = True
         halt.stop_all(turn)
+
+
+def _noted(
+    turn: Turn, note: AuditNote, command: Command, reply: Entity | RefusalError
+) -> AuditNote:
+    """What is put on record of a command: on that of the tenant whose object it is."""
+    kind = type(command).__name__
+    if isinstance(reply, RefusalError):
+        named = getattr(command, "id", "") or getattr(command, "name", "")
+        return replace(
+            note,
+            at_ms=turn.now_ms,
+            outcome=AuditOutcome.REFUSED,
+            target=f"{kind.lower()}:{named}",
+            detail=reply.code.value,
+        )
+    return replace(
+        note,
+        at_ms=turn.now_ms,
+        target=f"{type(reply).__name__.lower()}:{entity_id(reply)}",
+        tenant=getattr(reply, "tenant", "") or note.tenant,
+        project=getattr(reply, "project", "") or note.project,
+        detail=kind,
+    )
 
 
 def _answer(turn: Turn, command: Command) -> Entity | RefusalError:

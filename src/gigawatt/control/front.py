@@ -6,6 +6,7 @@ from typing import Any
 from gigawatt.clock import now_ms
 from gigawatt.control.leader import Leader
 from gigawatt.model.attempt import Progress
+from gigawatt.model.audit import AuditNote, AuditOutcome
 from gigawatt.model.change import Entity
 from gigawatt.model.command import Command
 from gigawatt.model.decision import Start
@@ -15,7 +16,7 @@ from gigawatt.model.gang import Gang
 from gigawatt.model.job import Job
 from gigawatt.model.launch import Placement
 from gigawatt.model.ledger import NodeAccount
-from gigawatt.model.observation import CheckpointsFound, DemandSeen, WorkspaceTouched
+from gigawatt.model.observation import Audited, CheckpointsFound, DemandSeen, WorkspaceTouched
 from gigawatt.model.reason import Reason, ReasonCode
 from gigawatt.model.resources import Resources
 from gigawatt.model.retention import Kind, Retention
@@ -32,6 +33,7 @@ from gigawatt.scheduler.power import drawn
 from gigawatt.scheduler.scores import Estimate, Score
 from gigawatt.scheduler.snapshot import NONE, Snapshot
 from gigawatt.service import ports
+from gigawatt.service.acting import ACTING, note_of, recorded
 from gigawatt.service.ports import Asked, Explanation, Owed, ReceiptRequest, WhatIf
 
 
@@ -50,7 +52,14 @@ class Front:
         return self._leader.ready
 
     async def submit(self, command: Command, *, receipt: ReceiptRequest | None) -> Entity:
-        return await self._leader.submit(command, receipt=receipt)
+        acting = ACTING.get()
+        note = None
+        if acting is not None and recorded(acting):
+            note = note_of(acting, at_ms=now_ms(), outcome=AuditOutcome.DONE)
+        return await self._leader.submit(command, receipt=receipt, note=note)
+
+    def audited(self, notes: tuple[AuditNote, ...]) -> None:
+        self._leader.observe(Audited(notes=notes))
 
     def subscribe(self) -> AsyncIterator[Event]:
         return self._leader.watchers.subscribe()

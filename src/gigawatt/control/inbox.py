@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from gigawatt.control.cycle import Asked
+from gigawatt.model.audit import AuditNote
 from gigawatt.model.change import Entity, Receipt
 from gigawatt.model.command import Command
 from gigawatt.model.refusal import RefusalCode, RefusalError
@@ -27,6 +28,7 @@ class Ticket:
     number: int
     command: Command
     receipt: ReceiptRequest | None
+    note: AuditNote | None
     answer: "asyncio.Future[Entity]"
 
 
@@ -37,7 +39,9 @@ class Inbox:
     _by_key: dict[tuple[str, str], Ticket] = field(default_factory=dict[tuple[str, str], Ticket])
     _open: dict[int, Ticket] = field(default_factory=dict[int, Ticket])  # not answered yet
 
-    def add(self, command: Command, receipt: ReceiptRequest | None) -> "asyncio.Future[Entity]":
+    def add(
+        self, command: Command, receipt: ReceiptRequest | None, note: AuditNote | None = None
+    ) -> "asyncio.Future[Entity]":
         """The answer to come. Raises RefusalError when too many wait, or a key is used for two requests."""
         if receipt is not None:
             under_way = self._by_key.get((receipt.tenant, receipt.key))
@@ -55,6 +59,7 @@ class Inbox:
             number=next(self._numbers),
             command=command,
             receipt=receipt,
+            note=note,
             answer=asyncio.get_running_loop().create_future(),
         )
         self._waiting.append(ticket)
@@ -111,7 +116,9 @@ def check_same(request_sha256: str, receipt: ReceiptRequest) -> None:
 
 
 def asked(tickets: Iterable[Ticket]) -> list[Asked]:
-    return [Asked(ticket=ticket.number, command=ticket.command) for ticket in tickets]
+    return [
+        Asked(ticket=ticket.number, command=ticket.command, note=ticket.note) for ticket in tickets
+    ]
 
 
 def receipt_of(ticket: Ticket, reply: Entity, *, now_ms: int) -> Receipt | None:

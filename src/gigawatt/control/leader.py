@@ -18,6 +18,7 @@ from gigawatt.control.intake import Intake
 from gigawatt.control.recorder import Recorder
 from gigawatt.control.watch import Watchers
 from gigawatt.engine.base import Engine
+from gigawatt.model.audit import AuditNote
 from gigawatt.model.calibration import CALIBRATION_ID, Calibration
 from gigawatt.model.change import Batch, Entity
 from gigawatt.model.command import Command
@@ -137,7 +138,9 @@ class Leader:
     def epoch(self) -> int:
         return self.state.world.epoch
 
-    async def submit(self, command: Command, *, receipt: ReceiptRequest | None) -> Entity:
+    async def submit(
+        self, command: Command, *, receipt: ReceiptRequest | None, note: AuditNote | None = None
+    ) -> Entity:
         """The object that a command made or changed, after the commit. Raises RefusalError."""
         if not self.ready:
             raise RefusalError(
@@ -149,7 +152,7 @@ class Leader:
                 "the store has no room, so nothing can be taken in",
                 hint="make room on the disk of the data directory",
             )
-        answer = self._inbox.add(command, receipt)
+        answer = self._inbox.add(command, receipt, note)
         self._wake.set()
         return await asyncio.shield(answer)
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from gigawatt.model.array import JobArray
 from gigawatt.model.artifact import AliasMove, Artifact, ModelCard, ModelName, ModelVersion
+from gigawatt.model.audit import AuditNote
 from gigawatt.model.bill import Closing, Invoice, MeterEntry, Posting
 from gigawatt.model.budget import Budget
 from gigawatt.model.calibration import Calibration
@@ -115,6 +116,7 @@ class Batch:
     events: list[Event] = field(default_factory=list[Event])
     entries: list[LedgerEntry] = field(default_factory=list[LedgerEntry])
     meters: list[MeterEntry] = field(default_factory=list[MeterEntry])
+    audits: list[AuditNote] = field(default_factory=list[AuditNote])
     receipts: list[Receipt] = field(default_factory=list[Receipt])
     inbox_done: list[tuple[int, str]] = field(
         default_factory=list[tuple[int, str]]
@@ -128,6 +130,7 @@ class Batch:
             or self.events
             or self.entries
             or self.meters
+            or self.audits
             or self.receipts
             or self.inbox_done
         )

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from gigawatt.model.artifact import Weights
 from gigawatt.model.attempt import Progress
+from gigawatt.model.audit import AuditNote
 from gigawatt.model.checkpoint import Checkpoint, Finding
 from gigawatt.model.health import CheckResult
 from gigawatt.model.job import Job
@@ -303,6 +304,13 @@ class BudgetsSeen:
     spent: tuple[tuple[str, Decimal, int], ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audited:
+    """What is to be put on the audit record."""
+
+    notes: tuple[AuditNote, ...]
+
+
 Observation = (
     NodeSeen
     | NodeLost
@@ -333,4 +341,5 @@ Observation = (
     | TaskRecalled
     | DeadlineUnlikely
     | BudgetsSeen
+    | Audited
 )

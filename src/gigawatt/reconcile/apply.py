@@ -43,6 +43,7 @@ from gigawatt.model.job import Job
 from gigawatt.model.launch import AttemptKey
 from gigawatt.model.observation import (
     AttemptGone,
+    Audited,
     BudgetsSeen,
     CheckpointSaved,
     CheckpointsFound,
@@ -190,7 +191,7 @@ def observations(turn: Turn, seen: Iterable[Observation]) -> None:
             )
 
 
-def observation(turn: Turn, seen: Observation) -> None:  # noqa: C901, PLR0912 - one flat table
+def observation(turn: Turn, seen: Observation) -> None:  # noqa: C901, PLR0912, PLR0915 - one flat table
     """Take in what was seen. Seen again, it changes nothing."""
     match seen:
         case NodeSeen():
@@ -215,6 +216,8 @@ def observation(turn: Turn, seen: Observation) -> None:  # noqa: C901, PLR0912 -
             checkpoints.removed(turn, seen)
         case ModelStored() | DeadlineUnlikely():
             jobs.seen(turn, seen)
+        case Audited():
+            turn.audits.extend(seen.notes)
         case RetentionNoted() | BudgetsSeen():
             _noted(turn, seen)
         case TaskRecalled():

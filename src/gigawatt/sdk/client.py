@@ -15,6 +15,7 @@ from gigawatt.sdk.access import Keys, Projects, Tenants
 from gigawatt.sdk.account_views import CallerView, InstanceView
 from gigawatt.sdk.arrays import Arrays, JobArray
 from gigawatt.sdk.artifacts import Artifacts, Progress
+from gigawatt.sdk.audit import Audit
 from gigawatt.sdk.cluster import Events, Ledger, Nodes
 from gigawatt.sdk.endpoints import Endpoints
 from gigawatt.sdk.environments import Environments
@@ -68,6 +69,7 @@ class Client:
         power: the feeds of the power tree, their caps, and what gangs draw.
         reservations: nodes that are set aside for a time.
         quotas: what projects may use, and what they do use.
+        audit: who did what.
         users: people and service accounts.
         members: who holds which role.
         keys: who may call.
@@ -118,6 +120,7 @@ class Client:
         self.bills = Bills(transport)
         self.budgets = Budgets(transport)
         self.projects = Projects(transport)
+        self.audit = Audit(transport)
         self.users = Users(transport)
         self.members = Members(transport)
         self.keys = Keys(transport)

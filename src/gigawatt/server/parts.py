@@ -139,8 +139,10 @@ def _stores(settings: Settings) -> _Stores:
     builder = EnvironmentBuilder(
         settings.data / "environments", artifact=artifacts.sound, secret_of=secrets.read
     )
+    store = open_store(settings.store_url)
+    store.keep_audit(settings.keep_audit_s * 1000)
     return _Stores(
-        store=open_store(settings.store_url),
+        store=store,
         artifacts=artifacts,
         secrets=secrets,
         buckets=S3Trees(

@@ -43,6 +43,7 @@ class KeyUses:
 
     _used: OrderedDict[str, _Used] = field(default_factory=OrderedDict[str, _Used])
     _waiting: dict[str, None] = field(default_factory=dict[str, None])
+    _moved: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
 
     def learn(self, store: Store, key: ApiKey) -> None:
         """Read what is on record of a key. Blocks."""
@@ -58,20 +59,25 @@ class KeyUses:
         if len(self._used) > KEYS_MAX:
             self._waiting.pop(self._used.popitem(last=False)[0], None)
 
-    def note(self, key: str, address: str, *, now_ms: int) -> bool:
-        """A key is used now; whether from an address that is new, where it had others before."""
+    def moves(self) -> list[tuple[str, str]]:
+        """Keys that came from an address that is new, where they had others before; each is told once."""
+        moved, self._moved = self._moved, []
+        return moved
+
+    def note(self, key: str, address: str, *, now_ms: int) -> None:
+        """A key is used now."""
         used = self._used.get(key)
         if used is None:
-            return False
+            return
         fresh = bool(address) and address not in used.addresses
         if not fresh and now_ms - used.used_ms < USE_EVERY_MS:
-            return False
-        elsewhere = fresh and bool(used.addresses)
+            return
         if fresh:
+            if used.addresses:
+                self._moved.append((key, address))
             used.addresses = (address, *used.addresses)[:ADDRESSES_MAX]
         used.used_ms = now_ms
         self._waiting[key] = None
-        return elsewhere
 
     async def record(self, leader: Leader) -> int:
         """Put on record what is new; how many keys that were. What cannot be written now waits for the next time."""

@@ -11,6 +11,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.roles import INCLUDES
 from gigawatt.model.tenant import DEFAULT_PROJECT, Caller, Role
+from gigawatt.service.acting import ACTING, Acting
 from gigawatt.service.scopes import allows, known_scopes, scope_of
 
 P = ParamSpec("P")
@@ -208,6 +209,8 @@ VERBS: dict[str, frozenset[Role]] = {
     "members.page": _ADMINS | _AUDITORS,
     "members.give": _ADMINS,
     "members.take": _ADMINS,
+    "audit.page": _TENANT_ADMINS | _AUDITORS,
+    "audit.check": _TENANT_ADMINS | _AUDITORS,
     "keys.page": _READERS,
     "keys.create": _READERS,
     "keys.rotate": _READERS,
@@ -227,7 +230,7 @@ MAY_GIVE: dict[Role, frozenset[Role]] = {role: INCLUDES[role] for role in _ADMIN
 # Everyone's: of its own keys, some of which a sign-in made.
 OWN_KEYS = frozenset({"keys.create", "keys.rotate", "keys.revoke", "sessions.end"})
 SCOPES = {
-    name: scope_of(name, reads=Role.VIEWER in roles and name not in OWN_KEYS)
+    name: scope_of(name, reads=bool(roles & {Role.VIEWER, Role.AUDITOR}) and name not in OWN_KEYS)
     for name, roles in VERBS.items()
 }
 KNOWN_SCOPES = known_scopes(SCOPES.values())
@@ -240,6 +243,7 @@ def verb(function: Callable[Concatenate[Caller, P], R]) -> Callable[Concatenate[
 
     @wraps(function)
     def checked(caller: Caller, *args: P.args, **kwargs: P.kwargs) -> R:
+        ACTING.set(Acting(caller=caller, verb=name))
         if not may(caller, name):
             raise _forbidden(caller, name, roles)
         return function(caller, *args, **kwargs)

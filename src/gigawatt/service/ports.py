@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from gigawatt.model.attempt import Progress
+from gigawatt.model.audit import AuditNote
 from gigawatt.model.change import Entity
 from gigawatt.model.command import Command
 from gigawatt.model.environment import Environment
@@ -141,6 +142,10 @@ class Leader(Protocol):
 
     async def submit(self, command: Command, *, receipt: ReceiptRequest | None) -> Entity:
         """The object that a command made or changed, after the commit. Raises RefusalError."""
+        ...
+
+    def audited(self, notes: tuple[AuditNote, ...]) -> None:
+        """Have notes put on the audit record with the next commit."""
         ...
 
     def keys_of(self, user: str) -> tuple[str, ...]:

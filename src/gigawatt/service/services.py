@@ -15,6 +15,7 @@ from gigawatt.engine.base import Engine
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.retention import NO_POLICY, Retention
 from gigawatt.service.accesses import Accesses
+from gigawatt.service.audit_log import AuditLog
 from gigawatt.service.authenticate import Keyring
 from gigawatt.service.disk import Disk
 from gigawatt.service.doors import Doors
@@ -98,12 +99,16 @@ class Services:
     accept_unisolated_tenants: bool = False
     project_bytes_max: int = 0  # that the volumes of a project may hold; 0 is without limit
     sign_in: SignIn | None = None  # where the operator has named providers
+    audit: AuditLog = field(init=False)
     accesses: Accesses = field(default_factory=Accesses)
     revocations: Revocations = field(default_factory=Revocations)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     pruning: asyncio.Lock = field(default_factory=asyncio.Lock)  # one plan is carried out at a time
     readers: ThreadPoolExecutor = field(default_factory=_reader_threads)
     bucket_readers: ThreadPoolExecutor = field(default_factory=_bucket_threads)
+
+    def __post_init__(self) -> None:
+        self.audit = AuditLog(self.leader.audited)
 
     async def read(self, call: Callable[[], T]) -> T:
         """What a blocking read of the store returns, without blocking the loop.

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from gigawatt.ledger.charges import Quantity
+from gigawatt.model.audit import AuditRecord
 from gigawatt.model.change import Batch, Entity, Receipt
 from gigawatt.model.event import Event
 from gigawatt.model.ledger import TimeClass
 from gigawatt.model.world import World
+from gigawatt.store.audit import AuditCheck, AuditQuery
 
 E = TypeVar("E", bound=Entity)
 
@@ -175,6 +177,18 @@ class Store(Protocol):
     def events(self, query: EventQuery) -> tuple[Event, ...]: ...
 
     def newest_seq(self) -> int: ...
+
+    def audit(self, query: AuditQuery) -> tuple[AuditRecord, ...]:
+        """Newest first."""
+        ...
+
+    def keep_audit(self, kept_ms: int) -> None:
+        """From now on records are kept for so long."""
+        ...
+
+    def check_audit(self) -> AuditCheck:
+        """Walk all of the audit record."""
+        ...
 
     def receipts(self, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Receipt]:
         """Remembered answers by (tenant, idempotency key)."""

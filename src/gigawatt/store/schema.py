@@ -165,6 +165,33 @@ Index(
     postgresql_where=inbox.c.reply.is_(None),
 )
 
+audit = Table(
+    "audit",
+    metadata,
+    Column("seq", _ROW, primary_key=True, autoincrement=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("tenant", _KEY, nullable=False),
+    Column("project", _KEY, nullable=False),
+    Column("actor", _KEY, nullable=False),
+    Column("verb", _KEY, nullable=False),
+    Column("target", _KEY, nullable=False),
+    Column("outcome", _KEY, nullable=False),
+    Column("body", Text, nullable=False),  # [role, user, key, address, detail, count]
+    Column("hash", Text, nullable=False),  # over the hash before and all of the above
+)
+Index("audit_by_tenant", audit.c.tenant, audit.c.seq)
+
+# One row, with id 1: the last record that was pruned, and the newest one.
+audit_chain = Table(
+    "audit_chain",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("anchor_seq", BigInteger, nullable=False),
+    Column("anchor_hash", Text, nullable=False),
+    Column("head_seq", BigInteger, nullable=False),
+    Column("head_hash", Text, nullable=False),
+)
+
 # Alembic's own, under its name and shape, so that the revision is known without importing it.
 revision = Table(
     "alembic_version",
@@ -185,5 +212,8 @@ def create(connection: Connection) -> None:
             connection.execute(CreateIndex(index))
     connection.execute(
         insert(leader).values(id=1, epoch=0, holder="", until_ms=0, newest_seq=0),
+    )
+    connection.execute(
+        insert(audit_chain).values(id=1, anchor_seq=0, anchor_hash="", head_seq=0, head_hash=""),
     )
     connection.execute(insert(revision).values(version_num=HEAD))

@@ -9,10 +9,12 @@ from sqlalchemy.exc import DBAPIError
 
 from gigawatt.ledger.charges import Quantity
 from gigawatt.model.array import JobArray
+from gigawatt.model.audit import AuditRecord
 from gigawatt.model.change import Batch, Entity, Fixed, Receipt
 from gigawatt.model.event import Event
 from gigawatt.model.job import Job, JobPhase
 from gigawatt.model.world import World
+from gigawatt.store import audit as record
 from gigawatt.store import history, leadership, listing, metering
 from gigawatt.store.base import (
     EventQuery,
@@ -64,6 +66,7 @@ class SqlStore:
         self._put_objects: Insert = dialect.upsert(objects)
         self._put_receipts: Insert = dialect.upsert(receipts)
         self._prune_at_ms = 0
+        self._audit_kept_ms = record.KEPT_MS
 
     def migrate(self) -> None:
         migrate(self._writer, self._dialect)
@@ -103,6 +106,7 @@ class SqlStore:
             _many(connection, self._put_objects, puts)
             _many(connection, _remove_objects, removes)
             _many(connection, _insert_events, [history.event_row(event) for event in numbered])
+            record.append(connection, batch.audits)
             _many(connection, _insert_entries, [history.entry_row(each) for each in batch.entries])
             _many(connection, _insert_meters, [metering.meter_row(each) for each in batch.meters])
             _many(
@@ -172,6 +176,17 @@ class SqlStore:
         with self._read() as connection:
             return connection.execute(_newest_seq).scalar_one()
 
+    def audit(self, query: record.AuditQuery) -> tuple[AuditRecord, ...]:
+        with self._read() as connection:
+            return record.read(connection, askable(query))
+
+    def keep_audit(self, kept_ms: int) -> None:
+        self._audit_kept_ms = kept_ms
+
+    def check_audit(self) -> record.AuditCheck:
+        with self._read() as connection, connection.begin():
+            return record.check(connection)
+
     def receipts(self, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Receipt]:
         with self._read() as connection:
             return history.read_receipts(connection, keys)
@@ -210,6 +225,8 @@ class SqlStore:
     def _prune_when_due(self, connection: Connection, *, now_ms: int, newest_seq: int) -> None:
         if now_ms >= self._prune_at_ms:
             more = prune(connection, now_ms=now_ms, newest_seq=newest_seq)
+            dropped = record.prune(connection, before_ms=now_ms - self._audit_kept_ms)
+            more = more or dropped >= record.PRUNED_AT_ONCE
             self._prune_at_ms = now_ms if more else now_ms + PRUNE_EVERY_MS
 
     @contextmanager

@@ -4,9 +4,10 @@ import re
 from dataclasses import fields, replace
 from typing import Any, TypeVar
 
+from gigawatt.store.audit import AuditQuery
 from gigawatt.store.base import EventQuery, LedgerQuery, MeterQuery, Query
 
-Q = TypeVar("Q", Query, EventQuery, LedgerQuery, MeterQuery)
+Q = TypeVar("Q", Query, EventQuery, LedgerQuery, MeterQuery, AuditQuery)
 
 INT64_MAX = (1 << 63) - 1
 
