@@ -186,6 +186,7 @@ VERBS: dict[str, frozenset[Role]] = {
     "allowances.of_project": _TENANT_ADMINS,
     "gateway.configuration": _GATEWAYS,
     "gateway.report_demand": _GATEWAYS,
+    "self_audit.report": _OPERATORS | frozenset({Role.AUDITOR}),
     "sessions.show": _EVERYONE,
     "sessions.end": _EVERYONE,
     "instance.show": _EVERYONE,
