@@ -175,6 +175,7 @@ class Settings:
     data_bytes_max: Annotated[
         int, "The data sets that each node keeps for later jobs, in bytes; 0 is without limit."
     ] = 0
+    invoice_issuer: Annotated[str, "Who sends invoices, as they name it."] = "gigawatt"
     policy: Annotated[
         str,
         "Who starts when, by name; what the settings below say beside their defaults goes before it.",

@@ -20,6 +20,7 @@ from gigawatt.build.volume_roots import parse_roots
 from gigawatt.clock import entropy
 from gigawatt.control.actuator import Actuator
 from gigawatt.control.archive import StoreArchive
+from gigawatt.control.bursar import Bursar
 from gigawatt.control.caretaker import Caretaker
 from gigawatt.control.courier import Courier
 from gigawatt.control.front import Front
@@ -77,6 +78,7 @@ class Parts:
     handoff: Handoff
     courier: Courier
     caretaker: Caretaker
+    bursar: Bursar
     inspector: Inspector
 
 
@@ -112,6 +114,7 @@ def build(
         gateway=_gateway(settings, instance, wire, gateway_port),
         handoff=Handoff(settings.data / SOCKET, services),
         courier=Courier(services, leader=leader),
+        bursar=Bursar(services, observe=leader.observe),
         caretaker=Caretaker(services, observe=leader.observe, every_s=settings.retention_every_s),
         inspector=Inspector(
             leader, engine, watch_s=settings.node_watch_s, burn_s=settings.node_burn_s
@@ -286,6 +289,7 @@ def _engine(settings: Settings, instance: Instance, stores: _Stores) -> AnyEngin
 def _workspaces(settings: Settings, proxy_url: str, homes: Homes) -> WorkspaceRules:
     return WorkspaceRules(
         homes=homes,
+        homes_shared=bool(settings.homes),
         url=proxy_url,
         jupyter=tuple(settings.jupyter.split()),
         idle_s=settings.workspace_idle_s,
@@ -301,6 +305,7 @@ def _facts(settings: Settings, instance: Instance) -> InstanceFacts:
         gateway_url=instance.gateway_url,
         store=settings.store_url.partition(":")[0],
         handoff=str(settings.data / SOCKET),
+        issuer=settings.invoice_issuer,
     )
 
 

@@ -93,9 +93,15 @@ async def _serve(
     passing = asyncio.create_task(workspaces.serve(sockets=[claimed.workspaces]))
     keeping = asyncio.create_task(parts.gateway.keep())
     telling = asyncio.create_task(parts.courier.run())
-    tidying = asyncio.create_task(parts.caretaker.keep())
-    inspecting = asyncio.create_task(parts.inspector.keep())
-    renewing = asyncio.create_task(keep_serving(settings, context))
+    background = [
+        asyncio.create_task(each)
+        for each in (
+            parts.caretaker.keep(),
+            parts.bursar.keep(),
+            parts.inspector.keep(),
+            keep_serving(settings, context),
+        )
+    ]
     try:
         parts.handoff.open()
         await _started(api, serving)
@@ -109,9 +115,8 @@ async def _serve(
         workspaces.leave()
         await passing
         await proxy.close()
-        tidying.cancel()
-        inspecting.cancel()
-        renewing.cancel()
+        for task in background:
+            task.cancel()
         await _close(settings, parts, api, serving, keeping, how=_how(asked))
     if parts.leader.ended.done():
         log.error("stopped: %s", parts.leader.ended.result())

@@ -41,6 +41,7 @@ class InstanceFacts:
     gateway_url: str
     store: str  # sqlite or postgresql
     handoff: str = ""  # the socket over which clients on this machine hand in open files
+    issuer: str = "gigawatt"  # who sends invoices
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +49,7 @@ class WorkspaceRules:
     """What this instance gives to workspaces and allows them. `homes` is None where nodes share no directory."""
 
     homes: Homes | None = None
+    homes_shared: bool = False  # every node is said to see them, whatever else it sees
     url: str = ""  # of the proxy, as browsers have it
     jupyter: tuple[str, ...] = ("jupyterlab",)  # requirements that JupyterLab is built from
     idle_s: int = 3_600

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 @click.option("--tls-key", metavar="FILE", help="Its key, PEM.")
 @click.option("--tls-names", metavar="NAMES", help="Names of this machine, for --tls and URLs.")
 @click.option("--insecure-no-tls", is_flag=True, help="Serve other machines without TLS.")
+@click.option("--isolation", metavar="CLASS", help="Of gangs at least: auto, process, user, none.")
 @click.option("--detach", is_flag=True, help="Return when it is ready, and leave it running.")
 @click.option("--standby", is_flag=True, help="Where another leads, wait and take over at its end.")
 @click.option(

@@ -33,7 +33,10 @@ def archive_tricks(data: Path) -> tuple[Seen, str]:
         found += [path for path in target.rglob("*") if _is_bad(path, target)]
         if found:
             return "open", f"{name}: {found[0]}"
-    return "contained", f"{refused} of {len(TRICKS)} were refused, and nothing came out of the others"
+    return (
+        "contained",
+        f"{refused} of {len(TRICKS)} were refused, and nothing came out of the others",
+    )
 
 
 def _parent(archive: tarfile.TarFile, _outside: Path) -> None:

@@ -45,7 +45,8 @@ def others_files() -> str:
 
 @attack
 def others_log() -> str:
-    return _read(f"{FACTS['victim_dir']}/logs/rank-0.stdout")
+    place = f"{FACTS['victim_dir']}/logs/rank-0.stdout"
+    return _read(str(min(Path(place).iterdir())))
 
 
 @attack
@@ -55,7 +56,7 @@ def others_checkpoint() -> str:
 
 @attack
 def others_secret() -> str:
-    return _read(f"{FACTS['victim_dir']}/secrets/PREY")
+    return _read(FACTS["secret"])
 
 
 @attack
@@ -71,7 +72,9 @@ def artifact_store() -> str:
 def search() -> str:
     entries = itertools.islice(os.walk("/", followlinks=False), ENTRIES_MAX)
     for place, directories, names in entries:
-        directories[:] = [each for each in directories if f"{place}/{each}" not in {"//proc", "//sys"}]
+        directories[:] = [
+            each for each in directories if f"{place}/{each}" not in {"//proc", "//sys"}
+        ]
         for name in names:
             if SOUGHT in name.lower() and FACTS["mark"] in _text(f"{place}/{name}"):
                 raise SucceededError(f"{place}/{name} is readable")

@@ -44,7 +44,10 @@ _libc = ctypes.CDLL(None, use_errno=True)
 @attack
 def mount() -> str:
     Path("over").mkdir()
-    return _refused("mount", lambda: _libc.mount(b"none", b"over", b"tmpfs", 0, None))
+    try:
+        return _refused("mount", lambda: _libc.mount(b"none", b"over", b"tmpfs", 0, None))
+    finally:
+        _libc.umount2(b"over", 2)
 
 
 @attack
@@ -81,7 +84,10 @@ def keyrings() -> str:
 
 @attack
 def kernel_doors() -> str:
-    tried = [_refused(name, lambda name=name: _call(name, 0, None, 0, 0, 0)) for name in ("bpf", "perf_event_open")]
+    tried = [
+        _refused(name, lambda name=name: _call(name, 0, None, 0, 0, 0))
+        for name in ("bpf", "perf_event_open")
+    ]
     tried.append(_refused("userfaultfd", lambda: _call("userfaultfd", 1)))
     room = ctypes.create_string_buffer(256)
     tried.append(_refused("io_uring", lambda: _libc.syscall(IO_URING_SETUP, 4, room)))
@@ -91,7 +97,9 @@ def kernel_doors() -> str:
 @attack
 def kernel_code() -> str:
     names = ("init_module", "finit_module", "kexec_load")
-    return ", ".join(_refused(name, lambda name=name: _call(name, -1, 0, None, 0)) for name in names)
+    return ", ".join(
+        _refused(name, lambda name=name: _call(name, -1, 0, None, 0)) for name in names
+    )
 
 
 @attack
@@ -113,7 +121,11 @@ def kernel_memory() -> str:
 def kernel_settings() -> str:
     """They are opened and never written."""
     said: list[str] = []
-    for path in ("/proc/sys/kernel/core_pattern", "/proc/sysrq-trigger", "/proc/sys/vm/drop_caches"):
+    for path in (
+        "/proc/sys/kernel/core_pattern",
+        "/proc/sysrq-trigger",
+        "/proc/sys/vm/drop_caches",
+    ):
         try:
             os.close(os.open(path, os.O_WRONLY))
         except OSError as error:
@@ -128,9 +140,12 @@ def control_groups() -> str:
     for root, directories, names in os.walk("/sys/fs/cgroup"):
         del directories[8:]
         for name in names:
-            if name in {"cgroup.procs", "memory.max", "memory.limit_in_bytes", "pids.max"} and os.access(
-                f"{root}/{name}", os.W_OK
-            ):
+            if name in {
+                "cgroup.procs",
+                "memory.max",
+                "memory.limit_in_bytes",
+                "pids.max",
+            } and os.access(f"{root}/{name}", os.W_OK):
                 raise SucceededError(f"{root}/{name} can be written")
     return "no control group is seen"
 
@@ -165,7 +180,7 @@ def port_in_use() -> str:
 
 @attack
 def others_shared_memory() -> str:
-    found = [name for name in os.listdir("/dev/shm") if "prey" in name]  # noqa: S108 - where it would be
+    found = [path.name for path in Path("/dev/shm").iterdir() if "prey" in path.name]  # noqa: S108 - where it would be
     if found:
         raise SucceededError(f"{found} are seen")
     if _libc.shmget(FACTS["shm_key"], 0, 0) >= 0:

@@ -5,9 +5,8 @@ import inspect
 import json
 import sys
 import tempfile
-from collections.abc import Collection
+from collections.abc import AsyncGenerator, Collection
 from contextlib import asynccontextmanager
-from collections.abc import AsyncGenerator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -41,7 +40,9 @@ async def run(kind: Isolation, *, only: Collection[str] = ()) -> Report:
     if kind is not Isolation.NONE and kind not in rules.classes:
         lacks = rules.lacks or "it takes root"
         raise UnsupportedError(f"isolation {kind.value} is not to be had on this machine: {lacks}")
-    chosen = [each for each in ATTACKS if each.by is not By.TOKEN and (not only or each.name in only)]
+    chosen = [
+        each for each in ATTACKS if each.by is not By.TOKEN and (not only or each.name in only)
+    ]
     async with _scene(kind, rules) as scene:
         outcomes = [await scene.outcome(each) for each in chosen]
     return Report(isolation=kind.value, outcomes=tuple(outcomes))
@@ -71,7 +72,12 @@ async def _scene(kind: Isolation, rules: WallRules) -> "AsyncGenerator[_Scene]":
 
 class _Scene:
     def __init__(
-        self, bench: Bench, prey: Prey, kind: Isolation, victim_key: AttemptKey, told: dict[str, Any]
+        self,
+        bench: Bench,
+        prey: Prey,
+        kind: Isolation,
+        victim_key: AttemptKey,
+        told: dict[str, Any],
     ) -> None:
         self._bench = bench
         self._prey = prey
@@ -158,7 +164,7 @@ class _Scene:
 
 def _source() -> str:
     """The hostile program as one text."""
-    parts = [inspect.getsource(program)]
-    for module in (on_files, on_processes, on_kernel):
-        parts.append(inspect.getsource(module).replace(OURS, ""))
-    return "\n".join([*parts, "main()"])
+    parts = [inspect.getsource(each) for each in (on_files, on_processes, on_kernel)]
+    return "\n".join(
+        [inspect.getsource(program), *(each.replace(OURS, "") for each in parts), "main()"]
+    )
