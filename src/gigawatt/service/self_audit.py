@@ -1,7 +1,6 @@
 """The instance looks at itself, for who must vouch for it."""
 
 import asyncio
-from dataclasses import dataclass
 from typing import TypeVar
 
 from gigawatt import clock
@@ -9,29 +8,12 @@ from gigawatt.model.tenant import ApiKey, Caller, Project, Tenant
 from gigawatt.service.permissions import verb
 from gigawatt.service.posture import Result, Seen, findings
 from gigawatt.service.services import Services
+from gigawatt.service.views.self_audit import FindingView, SelfAuditView
 from gigawatt.store.base import Query
 
 PAGE = 200
 
 E = TypeVar("E", ApiKey, Project, Tenant)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FindingView:
-    """`result` is pass, fail or not-applicable; `hint` says what to do about a failure."""
-
-    check: str
-    result: str
-    evidence: str
-    hint: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SelfAuditView:
-    at_ms: int
-    passed: int
-    failed: int
-    findings: tuple[FindingView, ...]
 
 
 @verb

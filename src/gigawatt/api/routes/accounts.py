@@ -8,7 +8,6 @@ from gigawatt.api.operations import Operation, Routes
 from gigawatt.api.queries import Listing, Nothing
 from gigawatt.api.replies import page_reply, reply
 from gigawatt.service import instance, keys, projects, self_audit, tenants
-from gigawatt.service.self_audit import SelfAuditView
 from gigawatt.service.views.account import (
     CallerView,
     InstanceView,
@@ -16,6 +15,7 @@ from gigawatt.service.views.account import (
     ProjectView,
     TenantView,
 )
+from gigawatt.service.views.self_audit import SelfAuditView
 from gigawatt.service.views.text import PageView
 from gigawatt.spec.requests import (
     KeyRequest,
