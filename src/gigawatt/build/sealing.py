@@ -24,7 +24,7 @@ class SealError(Exception):
     """It does not open with this key, for this place."""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Key:
     """Not shown by repr. Its id says which key it is and nothing of it."""
 
@@ -37,7 +37,7 @@ class Key:
 
 def new_key() -> Key:
     """A key that nobody had before."""
-    return Key(entropy(KEY_BYTES))
+    return Key(raw=entropy(KEY_BYTES))
 
 
 def seal(key: Key, plain: bytes, *place: str) -> dict[str, Any]:

@@ -95,6 +95,19 @@ class SecretFiles:
         except FileNotFoundError as error:
             raise _not_found(name, "gw secrets lists those there are") from error
 
+    def tried(self) -> tuple[int, tuple[str, ...]]:
+        """How many secrets there are, and those of them that do not open, as owner and name."""
+        faults: list[str] = []
+        count = 0
+        for owner in self._owners():
+            for name in self.names(owner):
+                count += 1
+                try:
+                    self.read(owner, name)
+                except RefusalError:
+                    faults.append(f"{owner} {name}")
+        return count, tuple(faults)
+
     def seal_plain(self) -> int:
         """Seal what an earlier release kept as it was; how many there were. Raises RefusalError."""
         count = 0

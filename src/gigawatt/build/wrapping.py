@@ -63,7 +63,7 @@ class HeldKeys:
     def unwrap(self, wrapped: dict[str, Any], *place: str) -> Key:
         for each in self._keys:
             if each.id == wrapped.get("key"):
-                return Key(unseal(each, wrapped, "data key", *place))
+                return Key(raw=unseal(each, wrapped, "data key", *place))
         raise SealError("wrapped by a key that is not there any more")
 
     def renew(self) -> None:
@@ -103,7 +103,7 @@ class KeyCommand:
         raw = self._asked("unwrap", box, place)
         if len(raw) != KEY_BYTES:
             raise SealError("unwrapped to what is no key")
-        return Key(raw)
+        return Key(raw=raw)
 
     def renew(self) -> None:
         """The key service has versions of its own."""
@@ -188,7 +188,7 @@ def _of_file(path: Path, *, new: bool) -> HeldKeys:
 
 def _parsed(words: list[str], where: str) -> tuple[Key, ...]:
     try:
-        keys = tuple(Key(bytes.fromhex(word)) for word in words)
+        keys = tuple(Key(raw=bytes.fromhex(word)) for word in words)
     except ValueError:
         keys = ()
     if not keys or len(keys) > KEYS_MAX or any(len(key.raw) != KEY_BYTES for key in keys):

@@ -75,6 +75,7 @@ SECTIONS = {
         "power": _entry("power", "power", "Show or set the power tree and its caps."),
         "events": _entry("events", "events", "Print what happened, and what happens."),
         "notifications": _entry("notifications", "notifications", "Tell webhooks what happens."),
+        "audit": _entry("audit", "audit", "Check the instance, as who audits it would."),
         "logout": _entry("logout", "logout", "End a session, and forget its context."),
         "login": _entry("login", "login", "Store the address and key of an instance."),
         "context": _entry("context", "context", "List, choose, show and remove instances."),

@@ -32,6 +32,7 @@ from gigawatt.sdk.reservations import Reservations
 from gigawatt.sdk.retention import Retention
 from gigawatt.sdk.schedules import Schedules
 from gigawatt.sdk.secrets import Secrets
+from gigawatt.sdk.self_audit import SelfAuditView
 from gigawatt.sdk.templates import Templates
 from gigawatt.sdk.tracker import Tracker
 from gigawatt.sdk.transport import Transport
@@ -210,6 +211,10 @@ class Client:
     def instance(self) -> InstanceView:
         """What answers here: version, epoch, store, engine. Raises ApiError, UnreachableError."""
         return cast("InstanceView", self._transport.read("/v1/instance"))
+
+    def self_audit(self) -> SelfAuditView:
+        """What the instance says of its own safety, with evidence. Raises ApiError, UnreachableError."""
+        return cast("SelfAuditView", self._transport.read("/v1/audit/self"))
 
     def whoami(self) -> CallerView:
         """Who the key stands for, and with which role. Raises ApiError, UnreachableError."""

@@ -39,6 +39,7 @@ from gigawatt.server.gateway import Address, GatewayProcess
 from gigawatt.server.instance import Instance, secret
 from gigawatt.server.keys import rank_secrets
 from gigawatt.server.policy import policy_of
+from gigawatt.server.posture import posture_of
 from gigawatt.server.ray import ray_cluster, ray_options
 from gigawatt.server.sign_in import sign_in_of
 from gigawatt.server.slurm import slurm_of, slurm_options
@@ -102,6 +103,7 @@ def build(
         deposed=leader.depose,
     )
     services = _services(settings, instance, stores, access, engine, proxy_url=proxy_url)
+    services.posture = posture_of(settings, wire)
     return Parts(
         store=stores.store,
         engine=engine,

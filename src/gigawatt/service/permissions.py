@@ -219,6 +219,7 @@ VERBS: dict[str, frozenset[Role]] = {
     "allowances.of_project": _TENANT_ADMINS,
     "gateway.configuration": _GATEWAYS,
     "gateway.report_demand": _GATEWAYS,
+    "self_audit.report": _OPERATORS,
     "sessions.show": _READERS,
     "sessions.end": _READERS,
     "instance.show": _EVERYONE,

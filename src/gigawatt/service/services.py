@@ -21,6 +21,7 @@ from gigawatt.service.disk import Disk
 from gigawatt.service.doors import Doors
 from gigawatt.service.mail import MailServer
 from gigawatt.service.ports import Leader, Premises, ReceiptRequest
+from gigawatt.service.posture import Posture
 from gigawatt.service.revocations import Revocations
 from gigawatt.service.sign_in import SignIn
 from gigawatt.service.webhooks import Webhooks
@@ -98,6 +99,7 @@ class Services:
     volume_roots: tuple[str, ...] = ()  # below which path volumes may be
     accept_unisolated_tenants: bool = False
     project_bytes_max: int = 0  # that the volumes of a project may hold; 0 is without limit
+    posture: Posture = field(default_factory=Posture)
     sign_in: SignIn | None = None  # where the operator has named providers
     audit: AuditLog = field(init=False)
     accesses: Accesses = field(default_factory=Accesses)

@@ -73,6 +73,7 @@ def signing_in(services: Services) -> SignIn:
 
 
 def session_view(services: Services, key: ApiKey, secret: str = "") -> SessionView:
+    """A session as its owner sees it; with its key, where that is shown."""
     return SessionView(
         name=key.name,
         role=key.role.value,

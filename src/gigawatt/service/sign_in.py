@@ -74,7 +74,7 @@ class SignIn:
         self._store = store
         self._leader = leader
         self._secret = secret
-        self._key = Key(hmac.digest(secret, b"cookies of sign-in", "sha256"))
+        self._key = Key(raw=hmac.digest(secret, b"cookies of sign-in", "sha256"))
         self._once: OrderedDict[str, None] = OrderedDict()
 
     async def start(self, name: str, return_to: str) -> Started:

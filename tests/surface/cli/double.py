@@ -150,6 +150,7 @@ def a_job(**changes: Any) -> dict[str, Any]:
         },
         "after": [],
         "volumes": [{"volume": "corpus:3", "path": "data/corpus", "mode": "ro"}],
+        "secrets": {"HF_TOKEN": "hub-token"},
         "version": 4,
         "array": "",
         "index": None,

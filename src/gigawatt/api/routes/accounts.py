@@ -7,7 +7,7 @@ from gigawatt.api.call import Call
 from gigawatt.api.operations import Operation, Routes
 from gigawatt.api.queries import Listing, Nothing
 from gigawatt.api.replies import page_reply, reply
-from gigawatt.service import instance, keys, projects, tenants
+from gigawatt.service import instance, keys, projects, self_audit, tenants
 from gigawatt.service.views.account import (
     CallerView,
     InstanceView,
@@ -15,6 +15,7 @@ from gigawatt.service.views.account import (
     ProjectView,
     TenantView,
 )
+from gigawatt.service.views.self_audit import SelfAuditView
 from gigawatt.service.views.text import PageView
 from gigawatt.spec.requests import (
     KeyRequest,
@@ -34,6 +35,19 @@ ROUTES = Routes()
 )
 async def show_instance(call: Call, query: Nothing) -> Response:
     return reply(await instance.show(call.caller, call.services))
+
+
+@ROUTES.add(
+    "GET",
+    "/v1/audit/self",
+    Operation(
+        verb="self_audit.report",
+        summary="Check the instance as who buys it would",
+        responds=SelfAuditView,
+    ),
+)
+async def audit_self(call: Call, query: Nothing) -> Response:
+    return reply(await self_audit.report(call.caller, call.services))
 
 
 @ROUTES.add(

@@ -8,6 +8,7 @@ from typing import IO, Any
 import click
 
 from gigawatt.cli import format as form
+from gigawatt.cli.failure import FAILED
 from gigawatt.cli.lazy import NounGroup
 from gigawatt.cli.session import Session, with_session
 
@@ -29,7 +30,7 @@ def _with_filters(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.group("audit", cls=NounGroup)
 def audit() -> None:
-    """List, verify and export the audit record. `gw audit` lists."""
+    """List, verify and export the audit record, and check the instance. `gw audit` lists."""
 
 
 @audit.command("show", hidden=True)
@@ -84,6 +85,28 @@ def export(session: Session, *, out: IO[str], **filters: str | None) -> None:
         out.write(json.dumps(record) + "\n")
         count += 1
     session.say(f"{count} records")
+
+
+@audit.command("self")
+@with_session
+def audit_self(session: Session) -> None:
+    """Check transport, secrets, keys, isolation, health, quotas, audit and backups. Exit 1 if a check fails."""
+    view = session.client.self_audit()
+    if session.as_json:
+        session.show_json(view)
+    else:
+        from gigawatt.cli.style import Column, show_table
+
+        columns = [Column(name="CHECK", style="bold"), Column(name="RESULT", phase=True)]
+        columns += [Column(name="EVIDENCE", wraps=True), Column(name="WHAT TO DO", wraps=True)]
+        rows = [
+            [each["check"], each["result"], each["evidence"], each["hint"]]
+            for each in view["findings"]
+        ]
+        show_table(columns, rows)
+        session.say(f"{view['passed']} passed, {view['failed']} failed")
+    if view["failed"]:
+        raise click.exceptions.Exit(FAILED)
 
 
 def _list(session: Session, limit: int, filters: dict[str, str | None]) -> None:
