@@ -57,7 +57,8 @@ def own_of(home: Path) -> view.Own:
 
 
 def walls_of(home: Path, *, uid: int = 0) -> Walls:
-    return Walls("process", "bwrap", uid, (Shown(str(home), True),), (str(home / "data"),), 100)
+    shows = (Shown(str(home), writable=True),)
+    return Walls("process", "bwrap", uid, shows, (str(home / "data"),), 100)
 
 
 def spec_of(**fields: object) -> StageSpec:
