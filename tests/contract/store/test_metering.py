@@ -90,7 +90,7 @@ def test_rows_and_times_bound_what_is_summed(store: Store, epoch: int) -> None:
     commit(store, epoch, [entry(4), entry(8, at_ms=DAY_MS + 1)], TOKENS)
 
     def found(**bounds: int) -> int:
-        return sum(each.quantity for each in store.quantities(MeterQuery(**bounds)))
+        return sum(each.quantity for each in store.quantities(replace(MeterQuery(), **bounds)))
 
     assert found(entries_through=entries, meters_through=meters) == 1 + 2 + 7
     assert found(entries_after=entries, meters_after=meters) == 4 + 8 + 7
