@@ -16,7 +16,7 @@ from gigawatt.ledger.calendar import month_end_ms, month_start_ms
 from gigawatt.model.bill import Closing, Invoice
 from gigawatt.model.change import Batch
 from gigawatt.model.ledger import DAY_MS, LedgerEntry, TimeClass
-from gigawatt.model.prices import Agreement, Meter, Plan, Price, PriceVersion, Rate
+from gigawatt.model.prices import Agreement, Meter, Plan, Price, PriceVersion, Rate, Tier
 from gigawatt.service import billing
 from gigawatt.store import open_store
 from gigawatt.store.base import Store
@@ -64,9 +64,9 @@ def run() -> list[Figure]:
         expected = _recomputed(path)
     wrong = sum(expected.pop(each.tenant) != _cents(each) for each in made) + len(expected)
     lines = sum(len(each.lines) for each in made)
-    note = f"{INTERVALS:,} intervals, {len(made):,} invoices, {lines:,} lines; {cpu_s:.1f} s of CPU time"
+    note = f"{INTERVALS:,} intervals, {len(made):,} invoices, {lines:,} lines; CPU time, {took_s:.1f} s by the clock"
     return [
-        Figure(what="invoices of a month", value=took_s, unit="s", goal=SECONDS_MAX, note=note),
+        Figure(what="invoices of a month", value=cpu_s, unit="s", goal=SECONDS_MAX, note=note),
         Figure(what="invoices that differ from a recomputation", value=wrong, unit="", goal=0),
     ]
 
@@ -108,6 +108,7 @@ def _book() -> Batch:
             prices=_prices(number - 1),
             made_ms=number,
             by="bench",
+            tiers=(Tier(below=Decimal(99), credit=Decimal(10)),),
         )
         for number, from_ms in ((1, START_MS), (2, CHANGE_MS))
     ]
@@ -180,7 +181,7 @@ def _recomputed(path: Path) -> dict[str, int]:
     owed = {_tenant(number): 0 for number in range(TENANTS)}
     for tenant, project, kind, plan, use, reservation, later, high, low in found:
         held = plan == "flex" and use == "reserved_idle"
-        cents = CENTS[kind, "flex-held" if held else plan][later]
+        cents: int = CENTS[kind, "flex-held" if held else plan][later]
         key = (tenant, project, kind, plan, use, reservation, str(later))
         by_line[key] = (high << 20) + low, cents
     for key, (amount, cents) in by_line.items():

@@ -75,7 +75,6 @@ SECTIONS = {
         "power": _entry("power", "power", "Show or set the power tree and its caps."),
         "events": _entry("events", "events", "Print what happened, and what happens."),
         "notifications": _entry("notifications", "notifications", "Tell webhooks what happens."),
-        "audit": _entry("audit", "audit", "Check the instance, as who audits it would."),
         "logout": _entry("logout", "logout", "End a session, and forget its context."),
         "login": _entry("login", "login", "Store the address and key of an instance."),
         "context": _entry("context", "context", "List, choose, show and remove instances."),
@@ -88,7 +87,7 @@ SECTIONS = {
             "retention", "retention", "Show or set how long a project's things are kept."
         ),
         "prune": _entry("prune", "prune", "Remove what need not be kept any more."),
-        "audit": _entry("audit", "audit", "List, verify and export who did what."),
+        "audit": _entry("audit", "audit", "List and verify who did what; check the instance."),
         "users": _entry("users", "users", "List, create and disable people."),
         "service-accounts": _entry(
             "users", "service_accounts", "List, create and disable accounts of programs."

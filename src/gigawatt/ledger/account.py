@@ -14,6 +14,7 @@ from gigawatt.model.values import replace
 Settled = tuple[NodeAccount, tuple[LedgerEntry, ...]]
 
 UNKNOWN = "gpu"  # of which no kind is known
+SPLIT_MS_MAX = 400 * DAY_MS  # a clock that jumps over years does not fill the ledger
 
 
 def open_account(node: Node, *, now_ms: int) -> NodeAccount:
@@ -159,7 +160,8 @@ def _settled(account: NodeAccount, uses: tuple[Use, ...], now_ms: int) -> Settle
         installed_unit_ms=account.installed_unit_ms + account.installed * span_ms,
         uses=uses,
     )
-    if account.accounted_to_ms // DAY_MS == (now_ms - 1) // DAY_MS:  # nearly always
+    one_day = account.accounted_to_ms // DAY_MS == (now_ms - 1) // DAY_MS  # nearly always
+    if one_day or span_ms > SPLIT_MS_MAX:
         return after, _entries(account, span_ms, now_ms)
     return after, _daily(account, now_ms)
 

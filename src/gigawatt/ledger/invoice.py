@@ -10,7 +10,7 @@ from fractions import Fraction
 
 from gigawatt.ledger.charges import Quantity, plan_of, rate_of
 from gigawatt.ledger.credits import Availability, sla_credits
-from gigawatt.ledger.rates import Rates, currency_of, priced, rounded
+from gigawatt.ledger.rates import Rated, Rates, currency_of, owed, priced, rounded
 from gigawatt.model.bill import NOTHING, Invoice, Line, LineKind, Posting
 from gigawatt.model.prices import PER, Meter
 
@@ -45,11 +45,16 @@ class Account:
     balance: Decimal = NOTHING
 
 
+# The names that a line is told apart by, in the order in which lines are sorted: month, project, meter, kind, plan, rate, use,
+# reservation.
+Names = tuple[str, str, str, str, str, str, str, str]
+
+
 @dataclass(slots=True, kw_only=True)
 class _Sums:
     """Quantities by what makes a line; what has no price is told."""
 
-    quantities: dict[Line, int] = field(default_factory=dict[Line, int])
+    quantities: dict[tuple[Names, Rated | None], int]
     unpriced: dict[What, int] = field(default_factory=dict[What, int])
 
 
@@ -89,13 +94,13 @@ def invoice(account: Account, rates: Rates, period: Period) -> Invoice:
 
 def usage_lines(quantities: Iterable[Quantity], rates: Rates, currency: str) -> tuple[Line, ...]:
     """One for each thing at each price, sorted; what is ours is there without a price."""
-    sums = _summed(quantities, rates)
-    lines: list[Line] = []
-    for line, quantity in sums.quantities.items():
-        if quantity:
-            exact = priced(quantity, line.unit_price, PER[Meter(line.meter)])
-            lines.append(_line(line, quantity, rounded(exact, currency)))
-    return tuple(sorted(lines, key=_order))
+    found = _summed(quantities, rates).quantities
+    ordered = sorted(found, key=lambda each: (each[0], _place(each[1])))
+    return tuple(
+        _line(names, rated, found[names, rated], currency)
+        for names, rated in ordered
+        if found[names, rated]
+    )
 
 
 def exact_cost(quantity: Quantity, rates: Rates) -> Fraction:
@@ -116,69 +121,59 @@ def unpriced(quantities: Iterable[Quantity], rates: Rates) -> Mapping[What, int]
 
 
 def _summed(quantities: Iterable[Quantity], rates: Rates) -> _Sums:
-    sums = _Sums()
-    shapes: dict[What, Line] = {}
+    sums = _Sums(quantities={})
+    found = sums.quantities
     for each in quantities:
-        what = (each.tenant, each.project, each.meter, each.sku, each.plan, each.use)
-        what = (*what, each.reservation, each.late, str(each.day))
-        line = shapes.get(what)
-        if line is None:
-            line = shapes[what] = _shape(each, rates, sums)
-        sums.quantities[line] = sums.quantities.get(line, 0) + each.quantity
+        rate, plan = rate_of(each), plan_of(each)
+        rated = None
+        if rate is not None:
+            what = each.meter, each.sku, plan, rate
+            rated = rates.of(each.tenant, what, day=each.day)
+            if rated is None:
+                key = (each.meter.value, each.sku, plan.value)
+                sums.unpriced[key] = sums.unpriced.get(key, 0) + each.quantity
+        device = bool(each.use)
+        names = (
+            each.late,
+            each.project,
+            each.meter.value,
+            each.sku,
+            plan.value if device else "",
+            rate.value if rate and device else "",
+            each.use,
+            each.reservation,
+        )
+        line = names, rated
+        found[line] = found.get(line, 0) + each.quantity
     return sums
 
 
-def _shape(each: Quantity, rates: Rates, sums: _Sums) -> Line:
-    """The line that a quantity goes on, still without an amount."""
-    rate, plan = rate_of(each), plan_of(each)
-    found = (
-        rates.of(each.tenant, (each.meter, each.sku, plan, rate), day=each.day) if rate else None
-    )
-    if rate is not None and found is None:
-        key = (each.meter.value, each.sku, plan.value)
-        sums.unpriced[key] = sums.unpriced.get(key, 0) + each.quantity
-    device = bool(each.use)
-    return Line(
-        kind=LineKind.OURS if rate is None else LineKind.USAGE,
-        amount=NOTHING,
-        month=each.late,
-        project=each.project,
-        meter=each.meter.value,
-        sku=each.sku,
-        plan=plan.value if device else "",
-        rate=rate.value if rate and device else "",
-        use=each.use,
-        reservation=each.reservation,
-        unit_price=found.unit_price if found else NOTHING,
-        list_price=found.list_price if found else NOTHING,
-        version=found.version if found else 0,
-        agreement=found.agreement if found else 0,
-    )
+def _place(rated: Rated | None) -> tuple[int, int, Decimal]:
+    """The order of prices of one thing."""
+    return (rated.version, rated.agreement, rated.unit_price) if rated else (0, 0, NOTHING)
 
 
-def _line(shape: Line, quantity: int, amount: Decimal) -> Line:
+def _line(names: Names, rated: Rated | None, quantity: int, currency: str) -> Line:
+    month, project, meter, sku, plan, rate, use, reservation = names
+    price = rated.unit_price if rated else NOTHING
+    ours = bool(use) and not rate
     return Line(
-        kind=shape.kind,
-        amount=amount,
-        month=shape.month,
-        project=shape.project,
-        meter=shape.meter,
-        sku=shape.sku,
-        plan=shape.plan,
-        rate=shape.rate,
-        use=shape.use,
-        reservation=shape.reservation,
+        kind=LineKind.OURS if ours else LineKind.USAGE,
+        amount=owed(quantity, price, PER[Meter(meter)], currency),
+        month=month,
+        project=project,
+        meter=meter,
+        sku=sku,
+        plan=plan,
+        rate=rate,
+        use=use,
+        reservation=reservation,
         quantity=quantity,
-        unit_price=shape.unit_price,
-        list_price=shape.list_price,
-        version=shape.version,
-        agreement=shape.agreement,
+        unit_price=price,
+        list_price=rated.list_price if rated else NOTHING,
+        version=rated.version if rated else 0,
+        agreement=rated.agreement if rated else 0,
     )
-
-
-def _order(line: Line) -> tuple[str | int | Decimal, ...]:
-    names = (line.month, line.project, line.meter, line.sku, line.plan, line.rate)
-    return (*names, line.use, line.reservation, line.version, line.agreement, line.unit_price)
 
 
 def _commitment(tenant: str, rates: Rates, period: Period, charged: Decimal) -> tuple[Line, ...]:

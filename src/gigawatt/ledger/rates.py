@@ -44,6 +44,11 @@ class Rates:
         self._agreements: dict[str, list[Agreement]] = {}
         for each in sorted(agreements, key=lambda each: each.number, reverse=True):
             self._agreements.setdefault(each.tenant, []).append(each)
+        self._own = {
+            agreement.id: _by_key(agreement.prices)
+            for agreements in self._agreements.values()
+            for agreement in agreements
+        }
         self._known: dict[tuple[str, Meter, str, Plan, Rate, int], Rated | None] = {}
 
     def version(self, at_ms: int) -> PriceVersion | None:
@@ -62,6 +67,15 @@ class Rates:
         """Those with whom anything was ever agreed."""
         return frozenset(self._agreements)
 
+    def changes(self, tenant: str, since_ms: int, until_ms: int) -> list[int]:
+        """When any price may change between two times, for one tenant or for all; sorted."""
+        found = {each.from_ms for each in self._versions}
+        for name, agreements in self._agreements.items():
+            if not tenant or name == tenant:
+                found.update(each.from_ms for each in agreements)
+                found.update(each.until_ms for each in agreements)
+        return sorted(at_ms for at_ms in found if since_ms < at_ms < until_ms)
+
     def tiers(self, at_ms: int) -> tuple[Tier, ...]:
         version = self.version(at_ms)
         return version.tiers if version else ()
@@ -78,7 +92,7 @@ class Rates:
     ) -> Rated | None:
         version, agreement = self.version(at_ms), self.agreement(tenant, at_ms)
         listed = _found(self._prices[version.number], what) if version else None
-        own = _found(_by_key(agreement.prices), what) if agreement else None
+        own = _found(self._own[agreement.id], what) if agreement else None
         if own is None and listed is None:
             return None
         unit_price = own if own is not None else listed
@@ -104,8 +118,17 @@ def priced(quantity: int, unit_price: Decimal, per: int) -> Fraction:
     return Fraction(quantity) * Fraction(unit_price) / per
 
 
+def owed(quantity: int, unit_price: Decimal, per: int, currency: str) -> Decimal:
+    """What a quantity costs, in coins: `rounded` of `priced`, by whole numbers alone, as there are many lines."""
+    places = minor_places(currency)
+    top, bottom = unit_price.as_integer_ratio()
+    scaled, whole = 2 * abs(quantity) * top * 10**places, per * bottom
+    coins = (scaled + whole) // (2 * whole)
+    return Decimal(-coins if quantity < 0 else coins).scaleb(-places)
+
+
 def rounded(amount: Fraction, currency: str) -> Decimal:
-    """To the smallest coin; a half goes away from zero. The one place in which money is rounded."""
+    """To the smallest coin; a half goes away from zero."""
     places = minor_places(currency)
     scaled = abs(amount) * 10**places
     coins = (2 * scaled.numerator + scaled.denominator) // (2 * scaled.denominator)

@@ -1,8 +1,7 @@
 """An invoice as text to be printed or sent: a hundred columns, the same bytes for the same invoice."""
 
 from collections.abc import Iterable, Iterator
-from decimal import ROUND_HALF_UP, Decimal
-from fractions import Fraction
+from decimal import Decimal
 from hashlib import sha256
 
 from gigawatt.ledger.calendar import day_of, month_end_ms, month_start_ms
@@ -48,10 +47,9 @@ def units_of(line: Line) -> Decimal:
 
 def shown_units(quantity: int, meter: Meter) -> Decimal:
     """A quantity in the meter's own unit, to so many places as people read."""
-    exact = Fraction(quantity, PER[meter])
-    scaled = exact * 10**SHOWN_PLACES
-    whole = Decimal(scaled.numerator) / Decimal(scaled.denominator)
-    return whole.quantize(Decimal(1), rounding=ROUND_HALF_UP).scaleb(-SHOWN_PLACES)
+    per = PER[meter]
+    shown = (2 * abs(quantity) * 10**SHOWN_PLACES + per) // (2 * per)
+    return Decimal(-shown if quantity < 0 else shown).scaleb(-SHOWN_PLACES)
 
 
 _TOKENS = frozenset(meter.value for meter in TOKEN_METERS)
@@ -106,6 +104,8 @@ def _sums(invoice: Invoice) -> Iterator[tuple[str, Decimal]]:
 
 def _wrapped(text: str, width: int) -> list[str]:
     """Broken between words; a word that is too long stands by itself."""
+    if len(text) <= width:
+        return [text]
     rows = [""]
     for word in text.split(" "):
         if rows[-1] and len(rows[-1]) + 1 + len(word) > width:

@@ -65,6 +65,7 @@ def agree(turn: Turn, agreement: Agreement) -> Agreement:
             RefusalCode.NOT_FOUND, f"there is no tenant {agreement.tenant}", field="tenant"
         )
     _check_midnight(agreement.from_ms)
+    _check_midnight(agreement.until_ms, "until")
     _check_open(turn, agreement.from_ms)
     after = turn.put(replace(agreement, made_ms=turn.now_ms))
     turn.emit("prices.agreed", after, f"agreement {agreement.number} by {agreement.by}")
@@ -148,12 +149,12 @@ def _check_next(turn: Turn, month: str, start_ms: int, end_ms: int) -> None:
         raise RefusalError(RefusalCode.CONFLICT, detail, field="month")
 
 
-def _check_midnight(at_ms: int) -> None:
+def _check_midnight(at_ms: int, field: str = "from") -> None:
     if at_ms % DAY_MS:
         raise RefusalError(
             RefusalCode.INVALID,
             "prices change at a midnight of UTC",
-            field="from",
+            field=field,
             hint="write a day, e.g. 2026-12-01",
         )
 

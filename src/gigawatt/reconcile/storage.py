@@ -1,5 +1,6 @@
 """The open accounts of what is kept: bytes over time, each volume in whole mebibytes, rounded up."""
 
+from gigawatt.ledger.account import SPLIT_MS_MAX
 from gigawatt.model.bill import MeterEntry
 from gigawatt.model.ledger import DAY_MS
 from gigawatt.model.prices import Meter
@@ -46,8 +47,9 @@ def pending(account: StorageAccount, *, now_ms: int) -> list[MeterEntry]:
     mib = -(-account.stored_bytes >> MIB_BITS)
     entries: list[MeterEntry] = []
     from_ms = account.accounted_to_ms
+    split = now_ms - from_ms <= SPLIT_MS_MAX
     while mib and from_ms < now_ms:
-        to_ms = min((from_ms // DAY_MS + 1) * DAY_MS, now_ms)
+        to_ms = min((from_ms // DAY_MS + 1) * DAY_MS, now_ms) if split else now_ms
         entries.append(
             MeterEntry(
                 at_ms=to_ms,

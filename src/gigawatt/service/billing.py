@@ -98,8 +98,7 @@ def month_quantities(store: Store, found: Books, *, tenant: str = "") -> tuple[Q
     if closing is None:
         current = quantities(store, query, now_ms=min(period.created_ms, period.end_ms))
     else:
-        query = _through(query, closing)
-        current = store.quantities(query)
+        current = _by_price(store, found, _through(query, closing))
     return (*current, *_late(store, found, tenant))
 
 
@@ -115,6 +114,17 @@ def quantities(store: Store, query: MeterQuery, *, now_ms: int) -> tuple[Quantit
     raise RefusalError(
         RefusalCode.UNAVAILABLE, "the ledger changes too fast to be read whole", hint="try again"
     )
+
+
+def _by_price(store: Store, found: Books, query: MeterQuery) -> Iterator[Quantity]:
+    """Of a closed month, told apart by the spans in which no price changes rather than by days."""
+    since_ms, until_ms = query.since_ms, query.until_ms
+    stops = [*found.rates.changes(query.tenant, since_ms, until_ms), until_ms]
+    for stop_ms in stops:
+        yield from store.quantities(
+            replace(query, since_ms=since_ms, until_ms=stop_ms, daily=False)
+        )
+        since_ms = stop_ms
 
 
 def _through(query: MeterQuery, closing: Closing) -> MeterQuery:
@@ -177,30 +187,33 @@ def _balances(store: Store, found: Books, tenant: str) -> dict[str, Decimal]:
 
 
 def _availability(store: Store, found: Books, tenant: str) -> dict[str, list[Availability]]:
-    """Of what was reserved in the month, how much could be used."""
+    """Of what was reserved in the month, how much could be used. Nothing is looked up where nothing would be credited."""
     period, closing = found.period, found.closing
+    if not found.rates.tiers(period.end_ms - 1):
+        return {}
     query = MeterQuery(
         tenant=tenant,
         since_ms=period.start_ms,
         until_ms=period.end_ms,
-        by=("node",),
         reserved=True,
+        daily=False,
     )
     if closing is not None:
         query = _through(query, closing)
     total: dict[tuple[str, str], int] = {}
-    away: dict[tuple[str, str], dict[str, int]] = {}
     for each in store.quantities(query):
         key = each.tenant, each.reservation
         total[key] = total.get(key, 0) + each.quantity
-        if each.use in UNUSABLE:
-            nodes = away.setdefault(key, {})
-            nodes[each.node] = nodes.get(each.node, 0) + each.quantity
+    away: dict[tuple[str, str], dict[str, int]] = {}
+    unusable = replace(query, by=("node",), classes=tuple(sorted(UNUSABLE)))
+    for each in store.quantities(unusable):
+        nodes = away.setdefault((each.tenant, each.reservation), {})
+        nodes[each.node] = nodes.get(each.node, 0) + each.quantity
     by_tenant: dict[str, list[Availability]] = {}
     for key in sorted(total):
-        unusable = tuple(sorted(away.get(key, {}).items()))
-        found_of = Availability(reservation=key[1], total=total[key], unusable=unusable)
-        by_tenant.setdefault(key[0], []).append(found_of)
+        lost = tuple(sorted(away.get(key, {}).items()))
+        of = Availability(reservation=key[1], total=total[key], unusable=lost)
+        by_tenant.setdefault(key[0], []).append(of)
     return by_tenant
 
 

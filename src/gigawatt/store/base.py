@@ -109,6 +109,7 @@ class MeterQuery:
     by: tuple[str, ...] = ()
     classes: tuple[TimeClass, ...] = ()
     reserved: bool = False  # only what was on reserved nodes
+    daily: bool = True  # else all days are summed, and the first that is asked for stands for them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -57,9 +57,12 @@ def newest_rows(connection: Connection) -> tuple[int, int]:
 
 def read_quantities(connection: Connection, query: MeterQuery) -> tuple[Quantity, ...]:
     query = askable(query)
-    found = [_of_entry(row) for row in connection.execute(_entry_sums(query)).mappings()]
+    first = query.since_ms // DAY_MS
+    found = [_of_entry(row, first) for row in connection.execute(_entry_sums(query)).mappings()]
     if not (query.classes or query.reserved):
-        found += [_of_meter(row) for row in connection.execute(_meter_sums(query)).mappings()]
+        found += [
+            _of_meter(row, first) for row in connection.execute(_meter_sums(query)).mappings()
+        ]
     return tuple(found)
 
 
@@ -70,13 +73,22 @@ def _entry_sums(query: MeterQuery) -> Select[Any]:
         conditions.append(entries.c.time_class.in_([str(each) for each in query.classes]))
     if query.reserved:
         conditions.append(entries.c.reservation != "")
-    return _sums(entries, entries.c.unit_ms, (*_OF_ENTRIES, *subjects.values()), conditions)
+    names = (*_OF_ENTRIES, *subjects.values())
+    return _sums(entries, entries.c.unit_ms, names, conditions, _day(entries, query))
 
 
 def _meter_sums(query: MeterQuery) -> Select[Any]:
     subjects = [_METER_SUBJECTS[name] for name in query.by if name in _METER_SUBJECTS]
     conditions = _conditions(meters, query, query.meters_after, query.meters_through)
-    return _sums(meters, meters.c.quantity, (*_OF_METERS, *subjects), conditions)
+    names = (*_OF_METERS, *subjects)
+    return _sums(meters, meters.c.quantity, names, conditions, _day(meters, query))
+
+
+def _day(table: Table, query: MeterQuery) -> ColumnElement[int] | None:
+    """What tells days apart; None where they are summed."""
+    if not query.daily:
+        return None
+    return ((table.c.at_ms - 1) // literal_column(str(DAY_MS), Integer)).label("day")
 
 
 def _conditions(
@@ -103,20 +115,22 @@ def _sums(
     amount: ColumnElement[int],
     names: tuple[str, ...],
     conditions: list[ColumnElement[bool]],
+    day: ColumnElement[int] | None,
 ) -> Select[Any]:
-    day = ((table.c.at_ms - 1) // literal_column(str(DAY_MS), Integer)).label("day")
     high = func.sum(amount.bitwise_rshift(literal(PART_BITS, Integer))).label("high")
     low = func.sum(amount.bitwise_and((1 << PART_BITS) - 1)).label("low")
-    keys = (*(table.c[name] for name in names), day)
+    keys: list[ColumnElement[Any]] = [table.c[name] for name in names]
+    if day is not None:
+        keys.append(day)
     return select(*keys, high, low).where(*conditions).group_by(*keys).order_by(*keys)
 
 
-def _of_entry(row: Any) -> Quantity:
+def _of_entry(row: Any, first: int) -> Quantity:
     return Quantity(
         meter=DEVICE_METERS[row["unit"]],
         sku=device_sku(row["unit"], row["sku"]),
         quantity=_whole(row),
-        day=int(row["day"]),
+        day=int(row.get("day", first)),
         tenant=row["tenant"],
         project=row["project"],
         plan=row["plan"],
@@ -127,12 +141,12 @@ def _of_entry(row: Any) -> Quantity:
     )
 
 
-def _of_meter(row: Any) -> Quantity:
+def _of_meter(row: Any, first: int) -> Quantity:
     return Quantity(
         meter=Meter(row["meter"]),
         sku=row["sku"],
         quantity=_whole(row),
-        day=int(row["day"]),
+        day=int(row.get("day", first)),
         tenant=row["tenant"],
         project=row["project"],
         gang=row.get("subject", ""),

@@ -24,6 +24,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 REVISIONS = (
     "0001",
     "0002",
+    "0003",
 )  # oldest first; the names of the files in migrations/versions begin with them
 HEAD = REVISIONS[-1]
 
