@@ -46,6 +46,10 @@ def run() -> list[Figure]:
             if standby is not None:
                 _reap(standby)
         starts = Counter(trace.read_text().splitlines())
+    return _figures(times, ends, starts)
+
+
+def _figures(times: list[float], ends: Counter[str], starts: Counter[str]) -> list[Figure]:
     twice = sum(1 for count in starts.values() if count > 1)
     note = f"{KILLS} kills with SIGKILL, SQLite, {JOBS} jobs acknowledged right before each"
     return [
@@ -58,7 +62,7 @@ def run() -> list[Figure]:
         ),
         Figure(
             what="acknowledged jobs lost",
-            value=len(jobs) - ends["succeeded"],
+            value=ends.total() - ends["succeeded"],
             unit="jobs",
             goal=0,
             note=", ".join(f"{count} {end}" for end, count in ends.most_common()),

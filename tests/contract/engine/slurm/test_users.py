@@ -11,6 +11,7 @@ import pytest
 from gigawatt.engine.conformance import Report, run
 from gigawatt.engine.conformance.bench import NO_FAULTS, Bench
 from gigawatt.engine.local.spawn import PROGRAM
+from gigawatt.engine.local.walls import WallRules
 from gigawatt.engine.slurm import (
     Bearer,
     Slurm,
@@ -21,7 +22,7 @@ from gigawatt.engine.slurm import (
     TokenOfSlurm,
 )
 from gigawatt.engine.slurm.users import Users, unix_user
-from gigawatt.model.gang import GangKind
+from gigawatt.model.gang import GangKind, Isolation
 from gigawatt.model.launch import Launch
 from gigawatt.model.observation import AttemptGone, LaunchFailed
 from tests.contract.engine.slurm.faulty import cluster_faults
@@ -43,7 +44,11 @@ CASES = (
     "killed-supervisor-loses-its-ranks-alone",
     "isolation-user",
 )
-OPTIONS = SlurmOptions(users=Users(names=NAMES), python=PYTHON)
+OPTIONS = SlurmOptions(
+    users=Users(names=NAMES),
+    python=PYTHON,
+    walls=WallRules(given=frozenset({Isolation.USER})),  # as settings with users make them
+)
 
 
 @pytest.fixture(scope="module", autouse=True)
