@@ -38,6 +38,8 @@ ALL = (
     "llm",
     "gateway",
     "metering",
+    "invoices",
+    "outage",
 )
 
 

@@ -6,6 +6,7 @@ now. 0 is any.
 
 from dataclasses import dataclass
 
+from gigawatt.model.accounts import OfAccounts
 from gigawatt.model.array import ArraySpec, JobArray
 from gigawatt.model.artifact import Artifact, Lineage, Weights
 from gigawatt.model.cause import Cause
@@ -16,6 +17,7 @@ from gigawatt.model.order import Order
 from gigawatt.model.quota import Entitlement
 from gigawatt.model.ranges import Ranges
 from gigawatt.model.retention import Retention
+from gigawatt.model.rollout import Steer
 from gigawatt.model.tenant import ApiKey
 from gigawatt.model.upkeep import OfNode
 from gigawatt.model.volume import VolumeKind
@@ -224,7 +226,7 @@ class DeleteVolume:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PutEndpoint:
-    """Make an endpoint, or give the one of this name a new spec (its replicas are replaced)."""
+    """Make an endpoint, or give the one of this name a new spec."""
 
     id: str
     tenant: str
@@ -239,6 +241,17 @@ class PutEndpoint:
 class StopEndpoint:
     id: str
     by: str
+    if_version: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SteerRollout:
+    """Have a rollout that is under way go on, stay, or go back."""
+
+    id: str
+    steer: Steer
+    by: str
+    reason: str = ""
     if_version: int = 0
 
 
@@ -375,6 +388,7 @@ Command = (
     | DeleteVolume
     | PutEndpoint
     | StopEndpoint
+    | SteerRollout
     | OfWorkspace
     | OfNode
     | NoteAccess
@@ -385,5 +399,6 @@ Command = (
     | RemoveArtifact
     | CreateKey
     | RevokeKey
+    | OfAccounts
     | Order
 )

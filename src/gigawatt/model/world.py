@@ -11,6 +11,8 @@ from typing import TypeVar
 
 from gigawatt.model.array import JobArray, task_of
 from gigawatt.model.artifact import Artifact, ModelName
+from gigawatt.model.bill import Closing
+from gigawatt.model.budget import Budget
 from gigawatt.model.change import Entity, Fixed
 from gigawatt.model.endpoint import Endpoint, EndpointPhase, Replica
 from gigawatt.model.environment import Environment
@@ -24,8 +26,9 @@ from gigawatt.model.quota import ProjectUse
 from gigawatt.model.ranges import contains
 from gigawatt.model.reservation import Reservation
 from gigawatt.model.schedule import Schedule, SchedulePhase
+from gigawatt.model.stored import StorageAccount
 from gigawatt.model.template import Template
-from gigawatt.model.tenant import ApiKey, Project, Tenant
+from gigawatt.model.tenant import ApiKey, Project, Tenant, User
 from gigawatt.model.tokens import TokenSpool
 from gigawatt.model.trial import Trials
 from gigawatt.model.volume import Volume
@@ -47,6 +50,7 @@ _TABLES: dict[type, str] = {
     Tenant: "tenants",
     Project: "projects",
     ApiKey: "keys",
+    User: "users",
     Template: "templates",
     Schedule: "schedules",
     Notification: "notifications",
@@ -55,6 +59,9 @@ _TABLES: dict[type, str] = {
     Feed: "feeds",
     Reservation: "reservations",
     TokenSpool: "spools",
+    Closing: "closings",
+    Budget: "budgets",
+    StorageAccount: "storage",
 }
 
 RECENT_MAX = 10_000  # removals and uses that requests under way may not know of yet
@@ -73,7 +80,7 @@ def lives(entity: Entity) -> bool:  # noqa: C901, PLR0911 - one flat table
             return entity.phase is not EndpointPhase.STOPPED
         case Schedule():
             return entity.phase is not SchedulePhase.DELETED
-        case Notification() | Feed():
+        case Notification() | Feed() | Budget():
             return entity.deleted_ms is None
         case Reservation():
             return not entity.over
@@ -105,6 +112,7 @@ class World:
     tenants: dict[str, Tenant] = field(default_factory=dict[str, Tenant])
     projects: dict[str, Project] = field(default_factory=dict[str, Project])
     keys: dict[str, ApiKey] = field(default_factory=dict[str, ApiKey])
+    users: dict[str, User] = field(default_factory=dict[str, User])
     templates: dict[str, Template] = field(default_factory=dict[str, Template])
     schedules: dict[str, Schedule] = field(default_factory=dict[str, Schedule])
     notifications: dict[str, Notification] = field(default_factory=dict[str, Notification])
@@ -118,6 +126,9 @@ class World:
     feeds: dict[str, Feed] = field(default_factory=dict[str, Feed])
     reservations: dict[str, Reservation] = field(default_factory=dict[str, Reservation])
     spools: dict[str, TokenSpool] = field(default_factory=dict[str, TokenSpool])
+    closings: dict[str, Closing] = field(default_factory=dict[str, Closing])
+    budgets: dict[str, Budget] = field(default_factory=dict[str, Budget])
+    storage: dict[str, StorageAccount] = field(default_factory=dict[str, StorageAccount])
     trials: OrderedDict[str, Trials] = field(default_factory=OrderedDict[str, Trials])
     paces: dict[str, Pace] = field(default_factory=dict[str, Pace])  # by job
     marked: dict[str, None] = field(default_factory=dict[str, None])  # nodes with marks

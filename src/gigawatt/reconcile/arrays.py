@@ -9,6 +9,7 @@ from gigawatt.model.ranges import Ranges, contains, minus, numbers, size, union,
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.values import replace
 from gigawatt.reconcile import (
+    budgets,
     checkpoints,
     ends,
     environments,
@@ -25,6 +26,7 @@ from gigawatt.reconcile.turn import Turn
 def submit(turn: Turn, command: SubmitArray) -> JobArray:
     """Take an array. Refused when its project or something that it comes after is not there, or failed."""
     check_project(turn, command.tenant, command.project)
+    budgets.check(turn, command.tenant, command.project)
     waiting.check_dependencies(turn, command.spec, command.after_done)
     checkpoints.check_origin(turn, command.spec)
     volumes.check_mounts(turn, command.tenant, command.project, command.spec.volumes)

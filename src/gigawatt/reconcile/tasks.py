@@ -19,7 +19,7 @@ from gigawatt.model.ranges import (
     without_one,
 )
 from gigawatt.model.values import replace
-from gigawatt.reconcile import waiting
+from gigawatt.reconcile import budgets, waiting
 from gigawatt.reconcile.turn import Turn
 
 
@@ -75,6 +75,7 @@ def make(turn: Turn, array: JobArray, index: int) -> Job:
         array=array.id,
         index=index,
         cause=array.cause,
+        barred=budgets.bar(turn, array.tenant, array.project) is not None,
         deadline_ms=deadline.from_ms(array.created_ms) if deadline else 0,
     )
     turn.put(job)

@@ -28,6 +28,7 @@ def flags(**given: Any) -> Flags:
         "after_each": None,
         "labels": (),
         "volumes": (),
+        "secrets": (),
         "sweep": (),
         "no_bundle": False,
     }

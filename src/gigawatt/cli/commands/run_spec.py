@@ -45,11 +45,13 @@ class Flags:
     start_from: str | None = None
     labels: tuple[str, ...] = ()
     volumes: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
     model: str | None = None
     array: str | None = None
     sweep: tuple[str, ...] = ()
     max_failures: int | None = None
     terminal: bool = False
+    isolation: str | None = None
 
     @classmethod
     def taken_from(cls, given: dict[str, Any]) -> "Flags":
@@ -76,11 +78,13 @@ class Flags:
             "after_done": list(self.after_done),
             "after_each": self.after_each,
             "volumes": list(self.volumes),
+            "secrets": secret_fields(self.secrets),
             "from": self.start_from,
             "environment": environment_fields(self.environment, self.requirements, self.python),
             "bundle": self._bundle(),
             "model": self._model(),
             "terminal": self.terminal or None,
+            "isolation": self.isolation,
             "array": self._array(),
             "sweep": {k: v.split(",") for k, v in pairs(self.sweep, "--sweep").items()},
         }
@@ -163,6 +167,15 @@ def environment_fields(
     if requirements:
         return {**found, "requirements_file": str(requirements.absolute())}
     return {**found, "lock": str(Path(environment).absolute())} if environment else None
+
+
+def secret_fields(written: tuple[str, ...]) -> dict[str, Any]:
+    """What flags say of secrets, VARIABLE=NAME or VARIABLE=NAME:file. Raises click.UsageError."""
+    return {
+        variable: {"secret": name, "into": into} if into else name
+        for variable, text in pairs(written, "--secret").items()
+        for name, _, into in (text.partition(":"),)
+    }
 
 
 def default_bundle(here: Path, home: Path) -> str:
