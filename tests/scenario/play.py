@@ -12,7 +12,18 @@ gpus = 4                      # also kind, cpus, memory (GiB), place ("site/hall
 [[job]]
 id = "train"
 nodes = 2                     # or [2, 4]; also milli_gpu, milli_cpu, memory (GiB), kinds, same
-priority = 5                  # also isolation, suspects, project
+priority = 5                  # also isolation, suspects, project, timeout_s, deadline_s (since the start)
+segment = [2, "rack"]         # also spares
+
+[[project]]
+name = "vision"
+quota = {h100 = 4}            # GPUs by kind, that it may not go beyond
+
+[[reservation]]
+id = "fans"                   # also holder
+nodes = ["n1"]
+start_s = 600
+end_s = 1200
 
 [[cycle]]
 at_s = 0                      # since the start
@@ -30,9 +41,12 @@ from typing import Any
 from gigawatt.model.attempt import AttemptPhase
 from gigawatt.model.change import Entity
 from gigawatt.model.decision import Decision, Start, Wait
-from gigawatt.model.gang import Isolation
+from gigawatt.model.gang import Isolation, Segment
 from gigawatt.model.job import Job, JobPhase
 from gigawatt.model.node import NodeState
+from gigawatt.model.quota import Bounds, Entitlement
+from gigawatt.model.reservation import Reservation
+from gigawatt.model.tenant import DEFAULT_TENANT, Project
 from gigawatt.model.world import World
 from gigawatt.scheduler.decide import decide
 from gigawatt.scheduler.encode import Encoder, encode_cold
@@ -50,7 +64,7 @@ from tests.scenario.build import (
 )
 
 SCENARIOS = Path(__file__).parent / "scenarios"
-JOB_FIELDS = ("priority", "project", "tenant")
+JOB_FIELDS = ("priority", "project", "tenant", "timeout_s")
 
 
 def play(path: Path) -> str:
@@ -74,6 +88,10 @@ class Stage:
         for row in script.pop("node"):
             for node in row.pop("ids"):
                 self.put(make_node(node, **row))
+        for row in script.pop("project", []):
+            self.put(a_project(**row))
+        for row in script.pop("reservation", []):
+            self.put(a_reservation(**row))
         self.jobs = {row["id"]: row for row in script.pop("job")}
         self.cycles: list[dict[str, Any]] = script.pop("cycle")
         assert not script, f"unknown: {sorted(script)}"
@@ -124,23 +142,54 @@ class Stage:
         self.put(ended)
 
 
+def a_project(name: str, quota: dict[str, int]) -> Project:
+    bounds = Bounds(kinds=tuple(sorted((kind, 1000 * gpus) for kind, gpus in quota.items())))
+    return Project(
+        id=f"{DEFAULT_TENANT}/{name}",
+        tenant=DEFAULT_TENANT,
+        name=name,
+        created_ms=0,
+        entitlement=Entitlement(quota=bounds, borrows=False),
+    )
+
+
+def a_reservation(
+    id: str, nodes: list[str], start_s: int, end_s: int, holder: str = ""
+) -> Reservation:
+    return Reservation(
+        id=id,
+        created_ms=0,
+        nodes=tuple(sorted(nodes)),
+        start_ms=NOW_MS + 1000 * start_s,
+        end_ms=NOW_MS + 1000 * end_s,
+        holder=holder and f"{DEFAULT_TENANT}/{holder}",
+    )
+
+
 def submitted(row: dict[str, Any], now_ms: int) -> Job:
     row = dict(row)
     fields = {name: row.pop(name) for name in JOB_FIELDS if name in row}
     fields["isolation"] = Isolation(row.pop("isolation", "process"))
     name, suspects, nodes = row.pop("id"), row.pop("suspects", []), row.pop("nodes", 1)
     count: int | tuple[int, int] = nodes if isinstance(nodes, int) else (nodes[0], nodes[1])
-    job = make_job(name, make_shape(count, **row), queued_ms=now_ms, **fields)
+    if "deadline_s" in row:
+        fields["deadline_ms"] = NOW_MS + 1000 * row.pop("deadline_s")
+    segment, spares = row.pop("segment", None), row.pop("spares", 0)
+    shape = replace(make_shape(count, **row), spares=spares)
+    if segment:
+        shape = replace(shape, segment=Segment(nodes=segment[0], level=segment[1]))
+    job = make_job(name, shape, queued_ms=now_ms, **fields)
     return failed_on(job, suspects) if suspects else job
 
 
 def started(start: Start) -> str:
-    gpus = start.gpus or ((),) * len(start.nodes)
+    gpus = start.gpus[: len(start.nodes)] or ((),) * len(start.nodes)
     nodes = [
         node + (f"[{','.join(map(str, places))}]" if places else "")
         for node, places in zip(start.nodes, gpus, strict=True)
     ]
-    return f"  start  {start.gang}: {' '.join(nodes)}"
+    spares = f" spares {' '.join(start.spares)}" if start.spares else ""
+    return f"  start  {start.gang}: {' '.join(nodes)}{spares}"
 
 
 def waited(wait: Wait, change: CheapestChange | None) -> list[str]:

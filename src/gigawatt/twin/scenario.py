@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from gigawatt.model.gang import Shape
+from gigawatt.model.gang import Segment, Shape
 from gigawatt.model.node import NodeReport
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.reservation import RESERVATIONS_MAX
@@ -68,10 +68,19 @@ class _Form(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
+class SegmentForm(_Form):
+    nodes: int = Field(ge=1, le=1_000_000)
+    level: Literal["nvlink", "rack", "leaf", "spine", "hall"]
+
+
 class SizeForm(_Form):
     weight: float = Field(default=1.0, gt=0)
     nodes: int = Field(default=1, ge=1, le=1_000_000)
+    nodes_max: int = Field(default=0, ge=0, le=1_000_000)  # elastic; 0 is `nodes`
     gpus: int = Field(default=0, ge=0, le=4096)
+    gpu_kinds: list[str] = Field(default=[], max_length=100)  # alternatives in order; none is any
+    segment: SegmentForm | None = None
+    spares: int = Field(default=0, ge=0, le=1_000)
     cpus: float = Field(default=1.0, ge=0, le=4096)
     memory: Bytes = 0
     same: Literal["", "nvlink", "rack", "leaf", "spine", "hall"] = ""
@@ -352,4 +361,13 @@ def _shape(form: SizeForm) -> Shape:
     amounts = Resources(
         milli_gpu=1000 * form.gpus, milli_cpu=round(1000 * form.cpus), memory_bytes=form.memory
     )
-    return Shape(nodes_min=form.nodes, nodes_max=form.nodes, per_node=amounts, same=form.same)
+    segment = form.segment and Segment(nodes=form.segment.nodes, level=form.segment.level)
+    return Shape(
+        nodes_min=form.nodes,
+        nodes_max=max(form.nodes, form.nodes_max),
+        per_node=amounts,
+        same=form.same,
+        gpu_kinds=tuple(form.gpu_kinds),
+        segment=segment,
+        spares=form.spares,
+    )
