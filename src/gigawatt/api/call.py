@@ -9,6 +9,7 @@ from typing import Annotated, TypeVar
 from fastapi import Depends
 from starlette.requests import HTTPConnection, Request
 
+from gigawatt.api.cookies import caller_by_cookie
 from gigawatt.api.operations import IF_MATCH_PATTERN
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.tenant import Caller
@@ -86,6 +87,10 @@ async def authenticated(request: Request) -> Authenticated:
     """The call behind a request. Raises RefusalError (unauthenticated)."""
     services = services_of(request)
     authorization = request.headers.get("authorization", "")
+    if "authorization" not in request.headers:
+        found = await caller_by_cookie(request, services)
+        if found is not None:
+            return Authenticated(request=request, services=services, caller=found)
     caller = await signed_in(services, authorization, address=address_of(request))
     return Authenticated(request=request, services=services, caller=caller)
 

@@ -30,6 +30,7 @@ TITLES = {
     RefusalCode.KEY_REUSED: "The idempotency key was used for another request",
     RefusalCode.STALE_VERSION: "The object has changed",
     RefusalCode.LIMIT: "A limit is reached",
+    RefusalCode.BUDGET_SPENT: "The budget is spent",
     RefusalCode.DISK_FULL: "The disk is full",
     RefusalCode.UNAVAILABLE: "Not available now",
 }

@@ -60,6 +60,9 @@ SECTIONS = {
     },
     "Account": {
         "usage": _entry("usage", "usage", "Show requests and tokens, by key and endpoint."),
+        "bill": _entry("bill", "bill", "Show costs and invoices, and close months."),
+        "budget": _entry("budget", "budget", "Show or set what may be spent in a month."),
+        "prices": _entry("prices", "prices", "Show or set what things cost."),
         "goodput": _entry("goodput", "goodput", "Show where a job's device time went."),
         "ledger": _entry("ledger", "ledger", "Show where all installed device time went."),
     },
@@ -72,6 +75,7 @@ SECTIONS = {
         "power": _entry("power", "power", "Show or set the power tree and its caps."),
         "events": _entry("events", "events", "Print what happened, and what happens."),
         "notifications": _entry("notifications", "notifications", "Tell webhooks what happens."),
+        "logout": _entry("logout", "logout", "End a session, and forget its context."),
         "login": _entry("login", "login", "Store the address and key of an instance."),
         "context": _entry("context", "context", "List, choose, show and remove instances."),
         "tenants": _entry("tenants", "tenants", "List, show and create tenants."),

@@ -177,7 +177,7 @@ class Front:
         return tuple(self._world.accounts.values())
 
     def owed(self) -> dict[str, Owed]:
-        dated = self._leader.state.policy.dated
+        dated = self._leader.state.policy.needs_uses
         snapshot = self._leader.state.encoder.snapshot(now_ms(), dated=dated, shares=True)
         return {
             each.id: Owed(

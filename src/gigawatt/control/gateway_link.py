@@ -5,9 +5,11 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
+from gigawatt.model.budget import Budget
 from gigawatt.model.change import Entity
 from gigawatt.model.endpoint import Endpoint, Replica
 from gigawatt.model.roles import standing
+from gigawatt.model.rollout import WHOLE
 from gigawatt.model.tenant import ApiKey, Project, User
 from gigawatt.model.tokens import Allowance
 from gigawatt.model.world import World
@@ -30,7 +32,7 @@ class GatewayLink:
     def update(self, world: World, puts: Iterable[Entity], *, first: bool = False) -> None:
         """Make the configuration anew if any change concerns gateways."""
         if not first and not any(
-            isinstance(each, Endpoint | Replica | ApiKey | Project | User) for each in puts
+            isinstance(each, Endpoint | Replica | ApiKey | Project | User | Budget) for each in puts
         ):
             return
         config = configuration(world)
@@ -81,6 +83,11 @@ def configuration(world: World) -> dict[str, Any]:
             for project in sorted(world.projects.values(), key=lambda each: each.id)
             if project.allowance.limits
         ],
+        "spent": [
+            {"id": budget.id}
+            for budget in sorted(world.budgets.values(), key=lambda each: each.id)
+            if budget.bars
+        ],
         "endpoints": [
             _endpoint(world, endpoint)
             for endpoint in sorted(world.endpoints.values(), key=lambda each: each.id)
@@ -89,7 +96,7 @@ def configuration(world: World) -> dict[str, Any]:
 
 
 def _endpoint(world: World, endpoint: Endpoint) -> dict[str, Any]:
-    spec = endpoint.spec
+    spec = endpoint.serving
     there = sorted(
         (r for r in world.replicas.values() if r.endpoint == endpoint.id and not r.stopping),
         key=lambda replica: replica.id,
@@ -118,7 +125,25 @@ def _endpoint(world: World, endpoint: Endpoint) -> dict[str, Any]:
         "start_ms": endpoint.start.total_ms if endpoint.start else 0,
         "min": spec.replicas_min,
         "max": spec.replicas_max,
+        "revisions": _revisions(endpoint),
     }
+
+
+def _revisions(endpoint: Endpoint) -> list[dict[str, int]]:
+    """Both revisions of a rollout, the new one first: then a session that is on its side stays there."""
+    rollout = endpoint.rollout
+    if rollout is None:
+        return []
+    new, old = endpoint.generations
+    weights = ((new, rollout.weight), (old, WHOLE - rollout.weight))
+    return [
+        {
+            "generation": generation,
+            "weight": weight,
+            "concurrency": endpoint.spec_of(generation).concurrency,
+        }
+        for generation, weight in weights
+    ]
 
 
 def _allowance(allowance: Allowance) -> dict[str, int]:
@@ -129,4 +154,10 @@ def _replica(replica: Replica) -> dict[str, Any]:
     attempt = replica.attempt
     assert attempt is not None
     address = attempt.ranks[0].address
-    return {"id": replica.id, "host": address, "port": attempt.port, "ready": True}
+    return {
+        "id": replica.id,
+        "host": address,
+        "port": attempt.port,
+        "ready": True,
+        "generation": replica.generation,
+    }

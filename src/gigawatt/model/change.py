@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 from gigawatt.model.array import JobArray
 from gigawatt.model.artifact import AliasMove, Artifact, ModelCard, ModelName, ModelVersion
 from gigawatt.model.audit import AuditNote
+from gigawatt.model.bill import Closing, Invoice, MeterEntry, Posting
+from gigawatt.model.budget import Budget
 from gigawatt.model.calibration import Calibration
-from gigawatt.model.endpoint import Endpoint, Replica
+from gigawatt.model.endpoint import Endpoint, Replica, Revision
 from gigawatt.model.environment import Environment
 from gigawatt.model.event import Event
 from gigawatt.model.job import Job
@@ -14,10 +16,12 @@ from gigawatt.model.ledger import LedgerEntry, NodeAccount
 from gigawatt.model.node import Node
 from gigawatt.model.notification import Delivery, Notification
 from gigawatt.model.power import Feed
+from gigawatt.model.prices import Agreement, PriceVersion
 from gigawatt.model.quota import ProjectUse
 from gigawatt.model.reservation import Reservation
 from gigawatt.model.retention import RemovedJob
 from gigawatt.model.schedule import Fire, Schedule
+from gigawatt.model.stored import StorageAccount
 from gigawatt.model.template import Template, TemplateVersion
 from gigawatt.model.tenant import ApiKey, KeyUse, Project, Tenant, User
 from gigawatt.model.tokens import TokenSpool, TokenUse
@@ -29,6 +33,7 @@ Entity = (
     | JobArray
     | Endpoint
     | Replica
+    | Revision
     | Workspace
     | Environment
     | Node
@@ -58,6 +63,13 @@ Entity = (
     | TokenUse
     | TokenSpool
     | Calibration
+    | PriceVersion
+    | Agreement
+    | Posting
+    | Closing
+    | Invoice
+    | Budget
+    | StorageAccount
 )
 
 # What never changes, or is put whole and no decision asks for, so the store alone has it.
@@ -73,6 +85,11 @@ Fixed = (
     | TokenUse
     | KeyUse
     | Calibration
+    | Revision
+    | PriceVersion
+    | Agreement
+    | Posting
+    | Invoice
 )
 
 
@@ -99,6 +116,7 @@ class Batch:
     events: list[Event] = field(default_factory=list[Event])
     entries: list[LedgerEntry] = field(default_factory=list[LedgerEntry])
     audits: list[AuditNote] = field(default_factory=list[AuditNote])
+    meters: list[MeterEntry] = field(default_factory=list[MeterEntry])
     receipts: list[Receipt] = field(default_factory=list[Receipt])
     inbox_done: list[tuple[int, str]] = field(
         default_factory=list[tuple[int, str]]
@@ -112,6 +130,7 @@ class Batch:
             or self.events
             or self.entries
             or self.audits
+            or self.meters
             or self.receipts
             or self.inbox_done
         )

@@ -21,6 +21,7 @@ class RefusalCode(StrEnum):
     KEY_REUSED = "idempotency-key-reused"
     STALE_VERSION = "stale-version"
     LIMIT = "limit"
+    BUDGET_SPENT = "budget-spent"
     DISK_FULL = "disk-full"
     UNAVAILABLE = "unavailable"
 
@@ -40,6 +41,7 @@ STATUS: dict[RefusalCode, int] = {
     RefusalCode.KEY_REUSED: 422,
     RefusalCode.STALE_VERSION: 412,
     RefusalCode.LIMIT: 429,
+    RefusalCode.BUDGET_SPENT: 402,
     RefusalCode.DISK_FULL: 507,
     RefusalCode.UNAVAILABLE: 503,
 }

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gigawatt.model.gang import Isolation
 from gigawatt.model.quota import NO_ENTITLEMENT, Entitlement
 from gigawatt.model.retention import NO_POLICY, Retention
 from gigawatt.model.tokens import NO_ALLOWANCE, Allowance
@@ -28,6 +29,7 @@ class Tenant:
     created_ms: int
     version: int = 1
     entitlement: Entitlement = NO_ENTITLEMENT
+    isolation: Isolation = Isolation.NONE  # of everything that it runs, at least
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

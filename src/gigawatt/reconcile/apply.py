@@ -32,6 +32,7 @@ from gigawatt.model.command import (
     SetEntitlement,
     SetRetention,
     SetVolumeQuota,
+    SteerRollout,
     StopEndpoint,
     SubmitArray,
     SubmitJob,
@@ -44,6 +45,7 @@ from gigawatt.model.launch import AttemptKey
 from gigawatt.model.observation import (
     AttemptGone,
     Audited,
+    BudgetsSeen,
     CheckpointSaved,
     CheckpointsFound,
     CheckpointsRemoved,
@@ -97,7 +99,9 @@ from gigawatt.reconcile import (
     projects,
     removals,
     reservations,
+    rollouts,
     schedules,
+    spending,
     volumes,
     workspace_use,
     workspaces,
@@ -159,6 +163,8 @@ def command(turn: Turn, asked: Command) -> Entity:  # noqa: C901, PLR0911, PLR09
             return endpoints.put(turn, asked)
         case StopEndpoint():
             return endpoints.stop(turn, asked)
+        case SteerRollout():
+            return endpoints.scale(turn, rollouts.steer(turn, asked))
         case ChangeNode() | RunChecks():
             return closures.command(turn, asked)
         case NoteAccess():
@@ -190,7 +196,7 @@ def observations(turn: Turn, seen: Iterable[Observation]) -> None:
             )
 
 
-def observation(turn: Turn, seen: Observation) -> None:  # noqa: C901, PLR0912, PLR0915 - one flat table
+def observation(turn: Turn, seen: Observation) -> None:  # noqa: C901, PLR0912 - one flat table
     """Take in what was seen. Seen again, it changes nothing."""
     match seen:
         case NodeSeen():
@@ -215,10 +221,8 @@ def observation(turn: Turn, seen: Observation) -> None:  # noqa: C901, PLR0912, 
             checkpoints.removed(turn, seen)
         case ModelStored() | DeadlineUnlikely():
             jobs.seen(turn, seen)
-        case Audited():
-            turn.audits.extend(seen.notes)
-        case RetentionNoted():
-            removals.noted(turn, seen)
+        case RetentionNoted() | BudgetsSeen() | Audited():
+            _noted(turn, seen)
         case TaskRecalled():
             arrays.recalled(turn, seen)
         case DemandSeen():
@@ -240,6 +244,8 @@ def due(turn: Turn, subject: str) -> None:
     world = turn.world
     if subject.startswith(reservations.SUBJECT):
         reservations.due(turn, subject.removeprefix(reservations.SUBJECT))
+    elif subject.startswith(spending.SUBJECT):
+        spending.due(turn, subject.removeprefix(spending.SUBJECT))
     elif job := world.jobs.get(subject):
         jobs.due(turn, job)
     elif replica := world.replicas.get(subject):
@@ -277,6 +283,16 @@ def _key_revoked(turn: Turn, asked: RevokeKey) -> ApiKey:
 def _of_ranks(seen: Observation) -> tuple[type[Observation] | None, AttemptKey | None]:
     """What observations are taken together by: what ranks did, and of which attempt."""
     return (type(seen), seen.key) if isinstance(seen, RankStarted | RankExited) else (None, None)
+
+
+def _noted(turn: Turn, seen: RetentionNoted | BudgetsSeen | Audited) -> None:
+    """What works beside the loop has seen."""
+    if isinstance(seen, RetentionNoted):
+        removals.noted(turn, seen)
+    elif isinstance(seen, Audited):
+        turn.audits.extend(seen.notes)
+    else:
+        spending.seen(turn, seen)
 
 
 def _of_attempt(turn: Turn, seen: OfAttempt) -> None:  # noqa: C901, PLR0912 - one flat table

@@ -11,6 +11,7 @@ from gigawatt.ledger.account import Settled
 from gigawatt.model.action import Action
 from gigawatt.model.artifact import Artifact
 from gigawatt.model.audit import AuditNote
+from gigawatt.model.bill import MeterEntry
 from gigawatt.model.change import Batch, Entity, Fixed
 from gigawatt.model.event import Event
 from gigawatt.model.ledger import LedgerEntry
@@ -48,6 +49,7 @@ class Turn:
     events: list[Event] = field(default_factory=list[Event])
     entries: list[LedgerEntry] = field(default_factory=list[LedgerEntry])
     audits: list[AuditNote] = field(default_factory=list[AuditNote])
+    meters: list[MeterEntry] = field(default_factory=list[MeterEntry])
     actions: list[Action] = field(default_factory=list[Action])
     dues: list[Due] = field(default_factory=list[Due])
 
@@ -121,6 +123,7 @@ class Turn:
             events=self.events,
             entries=self.entries,
             audits=self.audits,
+            meters=self.meters,
         )
 
 

@@ -10,7 +10,7 @@ import base64
 import hashlib
 import hmac
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gigawatt import clock
 from gigawatt.model.launch import AttemptKey
@@ -93,6 +93,11 @@ class Doors:
             return None
         seen = sees(caller, workspace.tenant, workspace.project)
         return Entered(workspace=named, key=key) if seen else None
+
+    async def caller(self, key: str) -> Caller | None:
+        """Whom the key of this id stands for; None for one that is not good."""
+        found = await self._caller(key)
+        return replace(found, key=key) if found else None
 
     def forget(self, key: str) -> None:
         """Ask the store again for the key of this id: it was revoked."""

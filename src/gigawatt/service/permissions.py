@@ -31,6 +31,7 @@ _WRITERS = frozenset({Role.DEVELOPER, Role.PROJECT_ADMIN, Role.TENANT_ADMIN, Rol
 _ADMINS = frozenset({Role.PROJECT_ADMIN, Role.TENANT_ADMIN, Role.OPERATOR})
 _TENANT_ADMINS = frozenset({Role.TENANT_ADMIN, Role.OPERATOR})
 _OPERATORS = frozenset({Role.OPERATOR})
+_BILLING = frozenset({Role.TENANT_ADMIN, Role.AUDITOR, Role.OPERATOR})  # what a tenant owes
 _GATEWAYS = frozenset({Role.GATEWAY, Role.OPERATOR})
 _AUDITORS = frozenset({Role.AUDITOR})
 _RANK = frozenset({Role.RANK})
@@ -75,6 +76,7 @@ VERBS: dict[str, frozenset[Role]] = {
     "secrets.put": _ADMINS,
     "secrets.page": _WRITERS,
     "secrets.remove": _ADMINS,
+    "secrets.rotate": _OPERATORS,
     "artifacts.put": _WRITERS | _RANK,
     "artifacts.put_open": _WRITERS | _RANK,
     "artifacts.show": _READERS | _RANK,
@@ -118,6 +120,8 @@ VERBS: dict[str, frozenset[Role]] = {
     "endpoints.page": _READERS,
     "endpoints.show": _READERS,
     "endpoints.stop": _WRITERS,
+    "rollouts.steer": _WRITERS,
+    "rollouts.page": _READERS,
     "relabelling.change": _WRITERS,
     "templates.put": _WRITERS,
     "templates.page": _READERS,
@@ -166,6 +170,23 @@ VERBS: dict[str, frozenset[Role]] = {
     "usage.totals": _READERS,
     "usage.count": _GATEWAYS,
     "usage.spent": _GATEWAYS,
+    "prices.page": _READERS,
+    "prices.put": _OPERATORS,
+    "prices.check": _OPERATORS,
+    "agreements.page": _BILLING,
+    "agreements.make": _OPERATORS,
+    "invoices.page": _BILLING,
+    "invoices.show": _BILLING,
+    "invoices.content": _BILLING,
+    "invoices.close": _OPERATORS,
+    "invoices.verify": _OPERATORS,
+    "invoices.statement": _OPERATORS,
+    "postings.make": _OPERATORS,
+    "postings.page": _BILLING,
+    "costs.totals": _READERS,
+    "budgets.page": _READERS,
+    "budgets.put": _TENANT_ADMINS,
+    "budgets.remove": _TENANT_ADMINS,
     "events.page": _READERS,
     "watch.events": _READERS,
     "retention.show": _READERS,
@@ -198,13 +219,16 @@ VERBS: dict[str, frozenset[Role]] = {
     "allowances.of_project": _TENANT_ADMINS,
     "gateway.configuration": _GATEWAYS,
     "gateway.report_demand": _GATEWAYS,
+    "sessions.show": _READERS,
+    "sessions.end": _READERS,
     "instance.show": _EVERYONE,
     "instance.whoami": _EVERYONE,
 }
 
 MAY_GIVE: dict[Role, frozenset[Role]] = {role: INCLUDES[role] for role in _ADMINS}
 
-OWN_KEYS = frozenset({"keys.create", "keys.rotate", "keys.revoke"})  # everyone's: of its own keys
+# Everyone's: of its own keys, some of which a sign-in made.
+OWN_KEYS = frozenset({"keys.create", "keys.rotate", "keys.revoke", "sessions.end"})
 SCOPES = {
     name: scope_of(name, reads=bool(roles & {Role.VIEWER, Role.AUDITOR}) and name not in OWN_KEYS)
     for name, roles in VERBS.items()

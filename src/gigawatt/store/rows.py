@@ -6,19 +6,23 @@ from typing import Any
 
 from gigawatt.model.array import JobArray
 from gigawatt.model.artifact import AliasMove, Artifact, ModelCard, ModelName, ModelVersion
+from gigawatt.model.bill import Closing, Invoice, Posting
+from gigawatt.model.budget import Budget
 from gigawatt.model.calibration import Calibration
 from gigawatt.model.change import Entity
-from gigawatt.model.endpoint import Endpoint, Replica
+from gigawatt.model.endpoint import Endpoint, Replica, Revision
 from gigawatt.model.environment import Environment
 from gigawatt.model.job import Job
 from gigawatt.model.ledger import NodeAccount
 from gigawatt.model.node import Node
 from gigawatt.model.notification import Delivery, Notification
 from gigawatt.model.power import Feed
+from gigawatt.model.prices import Agreement, PriceVersion
 from gigawatt.model.quota import ProjectUse
 from gigawatt.model.reservation import Reservation
 from gigawatt.model.retention import RemovedJob
 from gigawatt.model.schedule import Fire, Schedule
+from gigawatt.model.stored import StorageAccount
 from gigawatt.model.template import Template, TemplateVersion
 from gigawatt.model.tenant import ApiKey, KeyUse, Project, Tenant, User
 from gigawatt.model.tokens import TokenSpool, TokenUse
@@ -98,6 +102,10 @@ def _at_ms(each: Any) -> int:
     return each.at_ms
 
 
+def _made_ms(each: Any) -> int:
+    return each.made_ms
+
+
 def _active_or_deleted(each: Any) -> str:
     return "active" if each.deleted_ms is None else "deleted"
 
@@ -126,6 +134,9 @@ ROWS: dict[type[Any], Columns] = {
         created_ms=lambda replica: replica.queued_ms,
         parent=lambda replica: replica.endpoint,
         phase=replica_phase,
+    ),
+    Revision: Columns(
+        parent=lambda revision: revision.endpoint, phase=_phase, live=lambda _: False
     ),
     Workspace: Columns(name=_spec_name, phase=_phase),
     Environment: Columns(phase=_phase),
@@ -170,4 +181,11 @@ ROWS: dict[type[Any], Columns] = {
     Delivery: Columns(
         created_ms=_at_ms, parent=lambda delivery: delivery.notification, phase=_phase
     ),
+    PriceVersion: Columns(created_ms=_made_ms),
+    Agreement: Columns(created_ms=_made_ms),
+    Posting: Columns(),
+    Closing: Columns(),
+    Invoice: Columns(parent=lambda invoice: invoice.month),
+    Budget: Columns(phase=_active_or_deleted),
+    StorageAccount: Columns(created_ms=lambda account: account.opened_ms),
 }

@@ -5,9 +5,9 @@ from dataclasses import fields, replace
 from typing import Any, TypeVar
 
 from gigawatt.store.audit import AuditQuery
-from gigawatt.store.base import EventQuery, LedgerQuery, Query
+from gigawatt.store.base import EventQuery, LedgerQuery, MeterQuery, Query
 
-Q = TypeVar("Q", Query, EventQuery, LedgerQuery, AuditQuery)
+Q = TypeVar("Q", Query, EventQuery, LedgerQuery, MeterQuery, AuditQuery)
 
 INT64_MAX = (1 << 63) - 1
 

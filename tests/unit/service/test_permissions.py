@@ -59,7 +59,7 @@ def test_whatever_a_caller_can_ask_of_the_services_is_a_verb() -> None:
         "volume_lookup.find_dataset",
         "volume_lookup.find_volume",
         "volume_lookup.resolved_mounts",
-        "submissions.resolve_after",
+        "earlier.resolve_after",
         "standing.find_template",
         "standing.find_schedule",
         "standing.find_notification",
@@ -109,7 +109,7 @@ def test_viewers_and_auditors_change_nothing() -> None:
 
 
 def test_reading_scopes_are_for_what_changes_nothing() -> None:
-    assert {name for name in OWN_KEYS if SCOPES[name] == "keys:write"} == OWN_KEYS
+    assert {SCOPES[name] for name in OWN_KEYS} == {"keys:write", "sessions:write"}
     reading = {name for name, scope in SCOPES.items() if scope.endswith(":read")}
     lookers = {Role.VIEWER, Role.AUDITOR}
     assert {name for name in reading if not lookers & VERBS[name] or not _reads(name)} == set()

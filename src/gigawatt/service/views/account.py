@@ -28,10 +28,19 @@ class ProjectView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecretView:
-    """A secret by its name, and the address that it is for; never its value."""
+    """A secret by its name, and the address that it is for, empty for ranks; never its value."""
 
     name: str
     url: str
+    fault: str  # why it cannot be used; empty where it can
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RotationView:
+    """How many secrets were sealed by new keys, and where the key is kept that wraps those."""
+
+    secrets: int
+    key: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
