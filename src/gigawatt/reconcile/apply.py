@@ -191,7 +191,7 @@ def observations(turn: Turn, seen: Iterable[Observation]) -> None:
             )
 
 
-def observation(turn: Turn, seen: Observation) -> None:  # noqa: C901, PLR0912, PLR0915 - one flat table
+def observation(turn: Turn, seen: Observation) -> None:  # noqa: C901, PLR0912 - one flat table
     """Take in what was seen. Seen again, it changes nothing."""
     match seen:
         case NodeSeen():
@@ -216,9 +216,7 @@ def observation(turn: Turn, seen: Observation) -> None:  # noqa: C901, PLR0912, 
             checkpoints.removed(turn, seen)
         case ModelStored() | DeadlineUnlikely():
             jobs.seen(turn, seen)
-        case Audited():
-            turn.audits.extend(seen.notes)
-        case RetentionNoted() | BudgetsSeen():
+        case RetentionNoted() | BudgetsSeen() | Audited():
             _noted(turn, seen)
         case TaskRecalled():
             arrays.recalled(turn, seen)
@@ -282,10 +280,12 @@ def _of_ranks(seen: Observation) -> tuple[type[Observation] | None, AttemptKey |
     return (type(seen), seen.key) if isinstance(seen, RankStarted | RankExited) else (None, None)
 
 
-def _noted(turn: Turn, seen: RetentionNoted | BudgetsSeen) -> None:
+def _noted(turn: Turn, seen: RetentionNoted | BudgetsSeen | Audited) -> None:
     """What works beside the loop has seen."""
     if isinstance(seen, RetentionNoted):
         removals.noted(turn, seen)
+    elif isinstance(seen, Audited):
+        turn.audits.extend(seen.notes)
     else:
         spending.seen(turn, seen)
 
