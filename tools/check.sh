@@ -25,6 +25,8 @@ run format ruff format --check .
 run lint ruff check .
 run types basedpyright
 run layers lint-imports --no-cache
+run secrets python tools/secret_scan.py
+run audit python tools/audit.py
 run house python -m pytest -q -p no:cacheprovider tests/house
 run changes towncrier build --draft --version next
 

@@ -65,3 +65,16 @@ def made_by(directory: Path, script: str) -> "subprocess.CompletedProcess[str]":
         text=True,
         check=False,
     )
+
+
+def test_a_secret_in_a_file_is_found_and_not_repeated(tmp_path: Path) -> None:
+    token = "hf_" + "abcdefghijklmnopqrstuvwxyzABCDEFGH"
+    file = tmp_path / "notes.md"
+    file.write_text(f"fine\n\ntoken: {token}\nalso {token}  # not a secret\n")
+    scan = [sys.executable, str(ROOT / "tools" / "secret_scan.py"), str(file)]
+    done = subprocess.run(scan, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert (done.returncode, done.stdout.splitlines()[1:]) == (
+        1,
+        [f"{file}:3: Hugging Face token"],
+    )
+    assert token not in done.stdout

@@ -14,7 +14,7 @@ TOKENS = RankTokens(b"s" * 32)
 
 def test_a_key_is_shown_once_and_only_its_hash_is_kept() -> None:
     secret, key = new_key(OWNER, entropy=bytes(range(32)), now_ms=5)
-    assert secret == "gw_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
+    assert secret == "gw_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"  # not a secret
     assert secret not in repr(key)
     assert key.prefix == secret[:9]
     assert key == kept_key(secret, OWNER, now_ms=5)

@@ -8,7 +8,7 @@ import pytest
 
 from gigawatt.telemetry.logs import JsonLines, redacted
 
-KEY = "gw_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
+KEY = "gw_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"  # not a secret
 
 
 def line(message: str, *args: object, **extra: Any) -> dict[str, Any]:
