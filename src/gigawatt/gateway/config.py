@@ -77,6 +77,7 @@ class Config:
     endpoints: tuple[EndpointConfig, ...]  # by id
     served: Mapping[tuple[str, str], tuple[EndpointConfig, ...]]  # by tenant and any of its names
     projects: Mapping[str, Allowance]  # by tenant/name, those with any limit
+    spent: frozenset[str] = frozenset()  # projects (tenant/name) and tenants whose budget is spent
 
 
 def parse_config(document: object) -> Config:
@@ -102,6 +103,9 @@ def parse_config(document: object) -> Config:
             _text(project, "id", f"projects[{n}]"): _allowance(project, f"projects[{n}]")
             for n, project in enumerate(_objects(root, "projects"))
         },
+        spent=frozenset(
+            _text(each, "id", f"spent[{n}]") for n, each in enumerate(_objects(root, "spent"))
+        ),
     )
 
 

@@ -4,6 +4,7 @@ The leader applies observations in order. None of them is an exception: a failed
 """
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 from gigawatt.model.artifact import Weights
 from gigawatt.model.attempt import Progress
@@ -293,6 +294,15 @@ class DeadlineUnlikely:
     p50_ms: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetsSeen:
+    """What was spent in a month by now: money and tokens, by budget."""
+
+    at_ms: int
+    month: str
+    spent: tuple[tuple[str, Decimal, int], ...]
+
+
 Observation = (
     NodeSeen
     | NodeLost
@@ -322,4 +332,5 @@ Observation = (
     | RetentionNoted
     | TaskRecalled
     | DeadlineUnlikely
+    | BudgetsSeen
 )

@@ -44,6 +44,7 @@ from gigawatt.model.job import Job
 from gigawatt.model.launch import AttemptKey
 from gigawatt.model.observation import (
     AttemptGone,
+    BudgetsSeen,
     CheckpointSaved,
     CheckpointsFound,
     CheckpointsRemoved,
@@ -99,6 +100,7 @@ from gigawatt.reconcile import (
     reservations,
     rollouts,
     schedules,
+    spending,
     volumes,
     workspace_use,
     workspaces,
@@ -218,8 +220,8 @@ def observation(turn: Turn, seen: Observation) -> None:  # noqa: C901, PLR0912 -
             checkpoints.removed(turn, seen)
         case ModelStored() | DeadlineUnlikely():
             jobs.seen(turn, seen)
-        case RetentionNoted():
-            removals.noted(turn, seen)
+        case RetentionNoted() | BudgetsSeen():
+            _noted(turn, seen)
         case TaskRecalled():
             arrays.recalled(turn, seen)
         case DemandSeen():
@@ -241,6 +243,8 @@ def due(turn: Turn, subject: str) -> None:
     world = turn.world
     if subject.startswith(reservations.SUBJECT):
         reservations.due(turn, subject.removeprefix(reservations.SUBJECT))
+    elif subject.startswith(spending.SUBJECT):
+        spending.due(turn, subject.removeprefix(spending.SUBJECT))
     elif job := world.jobs.get(subject):
         jobs.due(turn, job)
     elif replica := world.replicas.get(subject):
@@ -278,6 +282,14 @@ def _key_revoked(turn: Turn, asked: RevokeKey) -> ApiKey:
 def _of_ranks(seen: Observation) -> tuple[type[Observation] | None, AttemptKey | None]:
     """What observations are taken together by: what ranks did, and of which attempt."""
     return (type(seen), seen.key) if isinstance(seen, RankStarted | RankExited) else (None, None)
+
+
+def _noted(turn: Turn, seen: RetentionNoted | BudgetsSeen) -> None:
+    """What works beside the loop has seen."""
+    if isinstance(seen, RetentionNoted):
+        removals.noted(turn, seen)
+    else:
+        spending.seen(turn, seen)
 
 
 def _of_attempt(turn: Turn, seen: OfAttempt) -> None:  # noqa: C901, PLR0912 - one flat table

@@ -5,10 +5,10 @@ from gigawatt.model.endpoint import Endpoint, EndpointPhase, Replica
 from gigawatt.model.environment import HOST, Environment, EnvironmentPhase
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.values import replace
-from gigawatt.reconcile import environments, models, replicas, rollouts, volumes
+from gigawatt.reconcile import budgets, environments, models, replicas, rollouts, volumes
 from gigawatt.reconcile.projects import check_project
 from gigawatt.reconcile.turn import Turn
-from gigawatt.routing.autoscale import target_replicas
+from gigawatt.routing.autoscale import started_ahead, target_replicas
 from gigawatt.routing.load import with_requests
 
 FAILURES_MAX = 5  # replicas that fail in a row before the endpoint has failed
@@ -17,6 +17,7 @@ FAILURES_MAX = 5  # replicas that fail in a row before the endpoint has failed
 def put(turn: Turn, command: PutEndpoint) -> Endpoint:
     """Make an endpoint, or give the one of this name a new spec: a new revision, if replicas run by what has changed."""
     check_project(turn, command.tenant, command.project)
+    budgets.check(turn, command.tenant, command.project)
     before = _named(turn, command)
     if before is not None:
         rollouts.check(before, command.spec)
@@ -73,6 +74,9 @@ def scale(turn: Turn, endpoint: Endpoint) -> Endpoint:
     most = max(len(new), len(old))
     ready = min(sum(r.ready for r in current), most)
     endpoint, wanted = _wanted(turn, endpoint, current=most, ready=ready)
+    wanted = budgets.replicas_allowed(
+        turn, endpoint.tenant, endpoint.project, wanted=wanted, current=most
+    )
     if endpoint.rollout is not None and endpoint.phase is not EndpointPhase.STOPPING:
         endpoint = rollouts.step(turn, endpoint, current, wanted=wanted)
         if endpoint.rollout is None:
@@ -143,8 +147,14 @@ def _wanted(turn: Turn, endpoint: Endpoint, *, current: int, ready: int) -> tupl
     if endpoint.spec.scaling is not None and demand is not None:
         requests = demand.in_flight + demand.queued
         load = with_requests(load, requests, endpoint.spec.scaling, now_ms=turn.now_ms)
+    start_ms = endpoint.start.total_ms if endpoint.start else 0
     target = target_replicas(
-        endpoint.spec, demand, current=current, ready=ready, now_ms=turn.now_ms, load=load
+        started_ahead(endpoint.spec, start_ms=start_ms),
+        demand,
+        current=current,
+        ready=ready,
+        now_ms=turn.now_ms,
+        load=load,
     )
     if target.due_ms is not None:
         turn.due(target.due_ms, endpoint.id)

@@ -87,7 +87,7 @@ def waiting(work: Work) -> Gang | None:
         return None
     match work:
         case Job():
-            waits = work.phase is JobPhase.QUEUED
+            waits = work.phase is JobPhase.QUEUED and not work.barred
         case Replica():
             waits = work.ended_ms is None and not work.stopping
         case Workspace():

@@ -252,6 +252,7 @@ class JobForm(BaseModel):
     after: Names = []
     after_failed: Names = []
     after_done: Names = []
+    after_each: Text = ""
     labels: Labels = {}
     volumes: Volumes = []
     secrets: Secrets = {}

@@ -130,6 +130,7 @@ def job_draft(form: JobForm) -> JobDraft:
         after=tuple(dict.fromkeys([*form.after, *form.after_failed, *form.after_done])),
         after_failed=tuple(dict.fromkeys(form.after_failed)),
         after_done=tuple(dict.fromkeys(form.after_done)),
+        after_each=form.after_each,
         labels=pairs(form.labels),
         model=_model_output(form),
         volumes=mounts_of(form.volumes),

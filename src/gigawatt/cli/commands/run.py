@@ -73,10 +73,18 @@ _OPTIONS = (
     ),
     click.option("--retries", type=int, help="More attempts when the program fails; default 0."),
     click.option(
-        "--after", multiple=True, metavar="JOB", help="Start when this job has succeeded."
+        "--after",
+        multiple=True,
+        metavar="JOB",
+        help="Start when this job has succeeded; ARRAY[3] is one task.",
     ),
     click.option("--after-failed", multiple=True, metavar="JOB", help="Start when it has failed."),
     click.option("--after-done", multiple=True, metavar="JOB", help="Start however it has ended."),
+    click.option(
+        "--after-each",
+        metavar="ARRAY",
+        help="Start each task when the one of ARRAY with its index has succeeded.",
+    ),
     click.option(
         "--from",
         "start_from",

@@ -41,6 +41,7 @@ class Flags:
     after: tuple[str, ...] = ()
     after_failed: tuple[str, ...] = ()
     after_done: tuple[str, ...] = ()
+    after_each: str | None = None
     start_from: str | None = None
     labels: tuple[str, ...] = ()
     volumes: tuple[str, ...] = ()
@@ -75,6 +76,7 @@ class Flags:
             "after": list(self.after),
             "after_failed": list(self.after_failed),
             "after_done": list(self.after_done),
+            "after_each": self.after_each,
             "volumes": list(self.volumes),
             "secrets": secret_fields(self.secrets),
             "from": self.start_from,
@@ -241,8 +243,10 @@ def _name(ready: "Ready") -> str:
 
 
 def _earlier(ready: "Ready") -> list[str]:
+    from gigawatt.model.array import task_reference
+
     found: list[str] = []
-    for way in ("after", "after_failed", "after_done"):
+    for way in ("after", "after_failed", "after_done", "after_each"):
         names: str | list[str] = ready.fields.get(way) or []
         found += [names] if isinstance(names, str) else names
-    return found
+    return [task[0] if (task := task_reference(name)) else name for name in found]

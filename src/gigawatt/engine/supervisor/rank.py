@@ -49,7 +49,7 @@ class Rank:
             SegmentedLog(
                 directory / "logs" / f"rank-{rank.rank}.{stream}",
                 limit_bytes=spec.log_bytes_max,
-                mask=Mask(prepared.private.values.values()),
+                mask=Mask(prepared.private.masked()),
             )
             for stream in ("stdout", "stderr")
         )

@@ -306,6 +306,8 @@ def placement_views(placements: tuple[Placement, ...]) -> tuple[PlacementView, .
 def _waiting(job: Job, waiting: tuple[int, Reason] | None) -> tuple[int | None, Reason | None]:
     """Position and reason by phase: only queued jobs are in the scheduler's line."""
     match job.phase:
+        case JobPhase.QUEUED if job.barred:
+            return None, Reason(code=ReasonCode.BUDGET, detail=f"{job.tenant}/{job.project}")
         case JobPhase.QUEUED:
             return waiting or (None, None)
         case JobPhase.BLOCKED:

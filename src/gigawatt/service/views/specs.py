@@ -40,6 +40,7 @@ def job_spec_fields(spec: JobSpec, environment: EnvironmentSpec) -> dict[str, An
         ],
         "after_failed": list(spec.after_failed),
         "after_done": list(spec.after_done),
+        "after_each": spec.after_each,
         "labels": dict(spec.labels),
         "volumes": [mount_fields(mount) for mount in spec.volumes],
         "secrets": use_fields(spec.secrets),
