@@ -5,7 +5,7 @@ transaction first; only then are replies given and actions carried out.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
 

@@ -92,17 +92,15 @@ class Client:
     ) -> None:
         """Find the API: `api_url` and `token`, the instance whose state is in `data`, or the `context` that `gw login`
         stored; else GIGAWATT_API with GIGAWATT_TOKEN or GIGAWATT_TOKEN_FILE, GIGAWATT_CONTEXT or GIGAWATT_DATA; else
-        the context in use; else the instance in the user's data directory. `project`, else GIGAWATT_PROJECT, is where
-        names are looked for, new objects are made and lists look.
-
+        the context in use; else the instance in the user's data directory. `project`, else GIGAWATT_PROJECT, is home.
         Raises UnreachableError where no instance is named and none runs here, RefusalError for an unknown context.
         """
         where = Path(data) if data else None
         self.address = discover(
             api_url=api_url, token=token, data=where, environ=environ, context=context
         )
-        place = project or environ.get(ENV_PROJECT, "")
-        self._transport = transport = Transport(self.address, project=place)
+        home = project or environ.get(ENV_PROJECT, "")
+        self._transport = transport = Transport(self.address, project=home)
         self.jobs = Jobs(transport)
         self.arrays = Arrays(transport, self.jobs)
         self.artifacts = Artifacts(transport)

@@ -92,16 +92,7 @@ async def _serve(
     workspaces = _workspaces(proxy, context)
     passing = asyncio.create_task(workspaces.serve(sockets=[claimed.workspaces]))
     keeping = asyncio.create_task(parts.gateway.keep())
-    telling = asyncio.create_task(parts.courier.run())
-    background = [
-        asyncio.create_task(each)
-        for each in (
-            parts.caretaker.keep(),
-            parts.bursar.keep(),
-            parts.inspector.keep(),
-            keep_serving(settings, context),
-        )
-    ]
+    background = _in_background(settings, parts, context)
     try:
         parts.handoff.open()
         await _started(api, serving)
@@ -111,17 +102,30 @@ async def _serve(
         ready(instance)
         await asyncio.wait([asked, parts.leader.ended], return_when=asyncio.FIRST_COMPLETED)
     finally:
-        telling.cancel()
+        for task in background:
+            task.cancel()
         workspaces.leave()
         await passing
         await proxy.close()
-        for task in background:
-            task.cancel()
         await _close(settings, parts, api, serving, keeping, how=_how(asked))
     if parts.leader.ended.done():
         log.error("stopped: %s", parts.leader.ended.result())
         return 1
     return 0
+
+
+def _in_background(
+    settings: Settings, parts: Parts, context: ServingContext | None
+) -> list["asyncio.Task[None]"]:
+    """What goes on beside the API for as long as it serves."""
+    kept = (
+        parts.courier.run(),
+        parts.caretaker.keep(),
+        parts.bursar.keep(),
+        parts.inspector.keep(),
+        keep_serving(settings, context),
+    )
+    return [asyncio.create_task(each) for each in kept]
 
 
 def _calm_collector() -> None:

@@ -2,10 +2,8 @@
 
 import asyncio
 import logging
-import sys
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +20,6 @@ from gigawatt.engine.local.outbox import Outbox
 from gigawatt.engine.local.provisions import Provisions
 from gigawatt.engine.local.supervised import Supervised
 from gigawatt.engine.local.translate import key_of, nodes_of, parse_key
-from gigawatt.engine.local.walls import NO_WALLS, WallRules
 from gigawatt.engine.slurm import jobs
 from gigawatt.engine.slurm.batch import share_of
 from gigawatt.engine.slurm.call import CallBox, own_address
@@ -31,12 +28,12 @@ from gigawatt.engine.slurm.crews import Crews, Hooks
 from gigawatt.engine.slurm.files import Files
 from gigawatt.engine.slurm.fleet import OURS, Fleet, Plan, drained_by_us
 from gigawatt.engine.slurm.gifts import UnfitError, give_all
+from gigawatt.engine.slurm.options import SlurmOptions
 from gigawatt.engine.slurm.owners import as_owner, become_giver
 from gigawatt.engine.slurm.post import Crew
 from gigawatt.engine.slurm.recovery import find_crews
-from gigawatt.engine.slurm.site import PATIENCE_S, meet, silent
-from gigawatt.engine.slurm.topology import Group
-from gigawatt.engine.slurm.users import NoUserError, Users
+from gigawatt.engine.slurm.site import meet, silent
+from gigawatt.engine.slurm.users import NoUserError
 from gigawatt.engine.slurm.watch import Parts, Watch
 from gigawatt.engine.supervisor.log_reading import find_log
 from gigawatt.engine.supervisor.rank_module import put_beside_ranks
@@ -51,23 +48,6 @@ log = logging.getLogger(__name__)
 
 NOTICED_S = 5.0  # beyond what Slurm itself takes to give a node up
 STOP_GRACE_S = 10.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SlurmOptions:
-    """`options` are added to each sbatch: --account=…, --qos=…. `orphan_s` is how long ranks run without a leader,
-    `patience_s` how long a controller that does not answer is waited for at the start. With `users` each job is that of
-    whoever asked for the gang. `python` runs supervisors.
-    """
-
-    partition: str = ""
-    options: tuple[str, ...] = ()
-    orphan_s: float = 86_400.0
-    topology: tuple[Group, ...] = ()  # in place of what Slurm tells
-    patience_s: float = PATIENCE_S
-    users: Users | None = None
-    python: str = sys.executable
-    walls: WallRules = NO_WALLS
 
 
 class SlurmEngine(FarTalks, Supervised):
