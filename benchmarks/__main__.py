@@ -38,6 +38,7 @@ ALL = (
     "gateway",
     "metering",
     "invoices",
+    "outage",
 )
 
 

@@ -12,8 +12,8 @@ from gigawatt.build.remote import check_url
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.retention import Retention
 from gigawatt.scheduler.policy import POLICIES, Fit
-from gigawatt.service.networks import parse_networks
-from gigawatt.spec.units import UnitError, duration_ms
+from gigawatt.service.networks import check_networks
+from gigawatt.spec.levels import check_levels, levels_ms
 
 FILES = (
     "artifacts_credentials",
@@ -22,6 +22,10 @@ FILES = (
     "slurm_topology",
     "notify_ca_file",
     "mail_password_file",
+    "tls_cert",
+    "tls_key",
+    "tls_ca",
+    "sign_in",
 )
 ENGINES = ("local", "ray", "slurm")
 CHOICES = {
@@ -32,6 +36,8 @@ CHOICES = {
     "preempt": ("off", "project"),
     "reclaim": ("off", "on"),
     "consolidate": ("off", "on"),
+    "tls": ("off", "on"),
+    "insecure_no_tls": ("off", "on"),
     "accept_unisolated_tenants": ("off", "on"),
     "isolation": ("auto", "process", "user", "none"),
     "node_checks": ("off", "watch", "quick", "full"),
@@ -86,6 +92,13 @@ class Settings:
         "What wraps the keys of secrets: file:/path, env:GIGAWATT_NAME, command:/path ARGS; empty for DATA/secrets.key.",
     ] = ""
     host: Annotated[str, "The address that the API and the gateway listen on."] = "127.0.0.1"
+    tls: Annotated[str, "TLS by a local authority, made below DATA/tls: on or off."] = "off"
+    tls_cert: Annotated[str, "A certificate to serve with, PEM; it is read again on change."] = ""
+    tls_key: Annotated[str, "Its key, PEM."] = ""
+    tls_ca: Annotated[str, "What clients here believe it by; empty for the system's."] = ""
+    tls_names: Annotated[str, "Names of this machine, with commas; URLs have the first."] = ""
+    insecure_no_tls: Annotated[str, "Serve others without TLS, behind a proxy: on or off."] = "off"
+    sign_in: Annotated[str, "A file of OpenID providers, and of whom they make what."] = ""
     port: Annotated[int, "The port of the API; 0 takes a free one."] = 8484
     gateway_port: Annotated[int, "The port of the gateway; 0 takes a free one."] = 8485
     gateway_workers: Annotated[int, "Processes of the gateway; 0 is one for each core."] = 1
@@ -319,7 +332,7 @@ class Settings:
 
     @property
     def levels_ms(self) -> tuple[int, ...]:
-        return _levels_ms(self.levels)
+        return levels_ms(self.levels)
 
     @property
     def homes_dir(self) -> Path:
@@ -371,38 +384,9 @@ def _check(name: str, value: Any, source: str) -> None:
         detail = f"{source} is {value!r}, which is not an absolute path"
         raise RefusalError(RefusalCode.INVALID, detail, field=name)
     if name == "levels":
-        _check_levels(value, source)
+        check_levels(value, source)
     if name == "webhook_networks":
-        _check_networks(value, source)
+        check_networks(value, source)
     if name == "engine" and value not in ENGINES:
         detail = f"{source} is {value!r}; this version has: {', '.join(ENGINES)}"
         raise RefusalError(RefusalCode.UNSUPPORTED, detail, field=name)
-
-
-def _levels_ms(value: str) -> tuple[int, ...]:
-    """Raises UnitError."""
-    return tuple(duration_ms(each.strip()) for each in value.split(",")) if value else ()
-
-
-def _check_levels(value: str, source: str) -> None:
-    try:
-        levels = _levels_ms(value)
-        wrong = "" if sorted({*levels, 0}) == [0, *levels] else "must rise"
-    except UnitError as error:
-        wrong = error.detail
-    if wrong:
-        detail = f"{source} is {value!r}: the levels {wrong}"
-        hint = "write run times that rise, with units: 8h,3d"
-        raise RefusalError(RefusalCode.INVALID, detail, field="levels", hint=hint)
-
-
-def _check_networks(value: str, source: str) -> None:
-    try:
-        parse_networks(value)
-    except ValueError as error:
-        raise RefusalError(
-            RefusalCode.INVALID,
-            f"{source} is {value!r}: {error}",
-            field="webhook_networks",
-            hint="write networks one after another: 10.0.0.0/8, fd00::/8",
-        ) from None

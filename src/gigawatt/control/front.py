@@ -68,6 +68,9 @@ class Front:
         for each in seen:
             self._leader.observe(each)
 
+    def keys_of(self, user: str) -> tuple[str, ...]:
+        return tuple(key.id for key in self._world.keys.values() if key.user == user)
+
     def job(self, id: str) -> Job | None:
         return self._world.jobs.get(id)
 

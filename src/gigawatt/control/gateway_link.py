@@ -8,10 +8,12 @@ from typing import Any
 from gigawatt.model.budget import Budget
 from gigawatt.model.change import Entity
 from gigawatt.model.endpoint import Endpoint, Replica
+from gigawatt.model.roles import standing
 from gigawatt.model.rollout import WHOLE
-from gigawatt.model.tenant import ApiKey, Project
+from gigawatt.model.tenant import ApiKey, Project, User
 from gigawatt.model.tokens import Allowance
 from gigawatt.model.world import World
+from gigawatt.service.scopes import INVOKE, allows
 
 
 class GatewayLink:
@@ -30,7 +32,7 @@ class GatewayLink:
     def update(self, world: World, puts: Iterable[Entity], *, first: bool = False) -> None:
         """Make the configuration anew if any change concerns gateways."""
         if not first and not any(
-            isinstance(each, Endpoint | Replica | ApiKey | Project | Budget) for each in puts
+            isinstance(each, Endpoint | Replica | ApiKey | Project | User | Budget) for each in puts
         ):
             return
         config = configuration(world)
@@ -67,12 +69,14 @@ def configuration(world: World) -> dict[str, Any]:
                 "tenant": key.tenant,
                 "project": key.project,
                 "id": key.id,
-                "role": key.role.value,
+                "role": role.value,
                 "expires_ms": key.expires_ms,
                 "allowance": _allowance(key.allowance),
             }
             for key in sorted(world.keys.values(), key=lambda each: each.id)
             if key.revoked_ms is None
+            and allows(key.scopes, INVOKE)
+            and (role := standing(key, world.users.get(key.user))) is not None
         ],
         "projects": [
             {"id": project.id, "allowance": _allowance(project.allowance)}

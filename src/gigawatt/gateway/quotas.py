@@ -95,6 +95,13 @@ class Quotas:
         lines = rate_lines(holders[0], now_s)
         return Grant(holders=holders, tokens=tokens, minute=int(now_s // MINUTE_S), lines=lines)
 
+    def spent_by(self, key: KeyConfig, project: str) -> bool:
+        """One of them has used its tokens of this month."""
+        return any(
+            0 < holder.allowance.tokens_per_month <= holder.share.spent
+            for holder in self._of(key, project)
+        )
+
     def _of(self, key: KeyConfig, project: str) -> tuple[Holder, ...]:
         if not self._holders:
             return ()

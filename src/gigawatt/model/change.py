@@ -22,7 +22,7 @@ from gigawatt.model.retention import RemovedJob
 from gigawatt.model.schedule import Fire, Schedule
 from gigawatt.model.stored import StorageAccount
 from gigawatt.model.template import Template, TemplateVersion
-from gigawatt.model.tenant import ApiKey, Project, Tenant
+from gigawatt.model.tenant import ApiKey, KeyUse, Project, Tenant, User
 from gigawatt.model.tokens import TokenSpool, TokenUse
 from gigawatt.model.volume import Volume, VolumeVersion
 from gigawatt.model.workspace import Workspace
@@ -47,6 +47,8 @@ Entity = (
     | Tenant
     | Project
     | ApiKey
+    | User
+    | KeyUse
     | Template
     | TemplateVersion
     | Schedule
@@ -80,12 +82,13 @@ Fixed = (
     | Fire
     | VolumeVersion
     | TokenUse
+    | KeyUse
     | Calibration
+    | Revision
     | PriceVersion
     | Agreement
     | Posting
     | Invoice
-    | Revision
 )
 
 

@@ -15,6 +15,7 @@ from gigawatt.model.environment import Environment
 from gigawatt.model.job import Job, JobSpec
 from gigawatt.model.order import Order
 from gigawatt.model.quota import Entitlement
+from gigawatt.model.ranges import Ranges
 from gigawatt.model.retention import Retention
 from gigawatt.model.rollout import Steer
 from gigawatt.model.tenant import ApiKey
@@ -56,7 +57,10 @@ class RetryJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubmitArray:
-    """As `SubmitJob`, for many tasks of one spec."""
+    """As `SubmitJob`, for many tasks of one spec.
+
+    `each_done` are the tasks that had succeeded of the array of `spec.after_each`, if the store had it as ended.
+    """
 
     id: str
     tenant: str
@@ -66,6 +70,7 @@ class SubmitArray:
     tasks: ArraySpec
     environment: Environment | None = None
     after_done: tuple[str, ...] = ()
+    each_done: Ranges | None = None
     cause: Cause | None = None
 
 

@@ -107,6 +107,7 @@ class JobSpec:
     after: tuple[str, ...] = ()  # ids of jobs and arrays that must have ended, and succeeded,
     after_failed: tuple[str, ...] = ()  # but of these, which must have failed or been cancelled,
     after_done: tuple[str, ...] = ()  # and of these, of which no matter how
+    after_each: str = ""  # of an array: the one whose tasks its own come after, one by one
     labels: tuple[tuple[str, str], ...] = ()
     isolation: Isolation = Isolation.NONE
     windows: tuple[Window, ...] = ()

@@ -67,12 +67,14 @@ class RefusalError(Exception):
         field: str = "",
         hint: str = "",
         faults: tuple[Fault, ...] = (),
+        retry_after_s: int = 1,
     ) -> None:
         super().__init__(detail)
         self.code = code
         self.detail = detail
         self.field = field
         self.hint = hint
+        self.retry_after_s = retry_after_s  # told where trying again may help
         self.faults = faults  # every fault found, where there are several; the first is also above
 
     @property

@@ -44,6 +44,45 @@ class Project:
     allowance: Allowance = NO_ALLOWANCE
 
 
+class UserKind(StrEnum):
+    PERSON = "person"
+    SERVICE = "service"  # a program's account
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    project: str  # empty: every project of the tenant
+    role: Role
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """A person or a service account. Its grants are by project, one for each."""
+
+    id: str  # tenant/name
+    tenant: str
+    name: str
+    kind: UserKind
+    created_ms: int
+    created_by: str
+    email: str = ""
+    grants: tuple[Grant, ...] = ()
+    disabled_ms: int | None = None
+    version: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyUse:
+    """When a key was last used, to the hour, and from where: the newest address first."""
+
+    id: str  # the key's
+    tenant: str
+    project: str
+    used_ms: int
+    addresses: tuple[str, ...] = ()
+    version: int = 1
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiKey:
     """The key itself is shown once and never kept: only its SHA-256 is."""
@@ -61,6 +100,9 @@ class ApiKey:
     revoked_ms: int | None = None
     version: int = 1
     allowance: Allowance = NO_ALLOWANCE
+    user: str = ""  # the id of its owner; empty for the instance's own
+    scopes: tuple[str, ...] = ()  # none: all that its role may do
+    replaced_by: str = ""  # the key that it was rotated to
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,3 +115,6 @@ class Caller:
     project: str  # empty: every project of the tenant
     job: str = ""
     key: str = ""  # the id of the key; empty for a rank
+    user: str = ""  # the id of its owner
+    scopes: tuple[str, ...] = ()  # none: all that the role may do
+    address: str = ""  # where the call came from; empty where that is not known

@@ -5,7 +5,7 @@ from gigawatt.model.array import JobArray, task_id
 from gigawatt.model.command import CancelArray, RetryArray, SubmitArray
 from gigawatt.model.job import JobPhase
 from gigawatt.model.observation import TaskRecalled
-from gigawatt.model.ranges import contains, numbers, size, union, without_one
+from gigawatt.model.ranges import Ranges, contains, minus, numbers, size, union, without_one
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.values import replace
 from gigawatt.reconcile import (
@@ -33,6 +33,7 @@ def submit(turn: Turn, command: SubmitArray) -> JobArray:
     models.use_artifact(turn, command.tenant, command.spec.bundle)
     if command.environment is not None:
         environments.ensure(turn, command.environment)
+    lost = _lost(turn, command)
     array = turn.put(
         JobArray(
             id=command.id,
@@ -43,12 +44,13 @@ def submit(turn: Turn, command: SubmitArray) -> JobArray:
             phase=JobPhase.BLOCKED,
             created_ms=turn.now_ms,
             submitted_by=command.by,
-            pending=command.tasks.indices,
+            pending=minus(command.tasks.indices, lost),
+            failed=lost,
             cause=command.cause,
         )
     )
     turn.emit("array.submitted", array, f"{array.spec.name}: {array.count} tasks")
-    return array if waiting.blocked(turn, array.spec) else tasks.begin(turn, array)
+    return array if waiting.blocked(turn, array.spec) else ends.begin_array(turn, array)
 
 
 def cancel(turn: Turn, command: CancelArray) -> JobArray:
@@ -113,3 +115,20 @@ def resume(turn: Turn, array: JobArray) -> None:
     for index in numbers(array.running):
         if contains(array.again, index) and task_id(array.id, index) not in turn.world.jobs:
             turn.act(RecallTask(array=array.id, index=index))
+
+
+def _lost(turn: Turn, command: SubmitArray) -> Ranges:
+    """Its tasks that can never run, since those that they come after had ended otherwise by now."""
+    earlier = command.spec.after_each
+    if not earlier or earlier in turn.world.arrays:
+        return ()
+    if command.each_done is not None:
+        return minus(command.tasks.indices, command.each_done)
+    if turn.world.recent_ended.get(earlier) is JobPhase.SUCCEEDED:
+        return ()
+    raise RefusalError(
+        RefusalCode.CONFLICT,
+        f"array {earlier} has ended while this was submitted",
+        field="after_each",
+        hint="submit it again",
+    )

@@ -8,7 +8,7 @@ from gigawatt.model.values import replace
 from gigawatt.reconcile import budgets, environments, models, replicas, rollouts, volumes
 from gigawatt.reconcile.projects import check_project
 from gigawatt.reconcile.turn import Turn
-from gigawatt.routing.autoscale import target_replicas
+from gigawatt.routing.autoscale import started_ahead, target_replicas
 from gigawatt.routing.load import with_requests
 
 FAILURES_MAX = 5  # replicas that fail in a row before the endpoint has failed
@@ -147,8 +147,14 @@ def _wanted(turn: Turn, endpoint: Endpoint, *, current: int, ready: int) -> tupl
     if endpoint.spec.scaling is not None and demand is not None:
         requests = demand.in_flight + demand.queued
         load = with_requests(load, requests, endpoint.spec.scaling, now_ms=turn.now_ms)
+    start_ms = endpoint.start.total_ms if endpoint.start else 0
     target = target_replicas(
-        endpoint.spec, demand, current=current, ready=ready, now_ms=turn.now_ms, load=load
+        started_ahead(endpoint.spec, start_ms=start_ms),
+        demand,
+        current=current,
+        ready=ready,
+        now_ms=turn.now_ms,
+        load=load,
     )
     if target.due_ms is not None:
         turn.due(target.due_ms, endpoint.id)

@@ -24,6 +24,7 @@ from gigawatt.sdk.jobs import Jobs
 from gigawatt.sdk.models import Models
 from gigawatt.sdk.money import Bills, Budgets, Prices
 from gigawatt.sdk.notifications import Notifications
+from gigawatt.sdk.people import Members, Users
 from gigawatt.sdk.power import Power
 from gigawatt.sdk.quotas import Quotas
 from gigawatt.sdk.reservations import Reservations
@@ -59,14 +60,16 @@ class Client:
         events: what has happened, and as it happens.
         ledger: where the device time went.
         usage: tokens, by whom and of what, and what may be had.
+        tenants: who pays and is isolated.
         prices: the price book, and what was agreed with tenants.
         bills: costs, invoices, adjustments and payments.
         budgets: what may be spent in a month.
-        tenants: who pays and is isolated.
         projects: holders of quota.
         power: the feeds of the power tree, their caps, and what gangs draw.
         reservations: nodes that are set aside for a time.
         quotas: what projects may use, and what they do use.
+        users: people and service accounts.
+        members: who holds which role.
         keys: who may call.
         templates: job files with parameters: push, find, submit.
         schedules: jobs that are submitted again and again.
@@ -110,11 +113,13 @@ class Client:
         self.events = Events(transport)
         self.ledger = Ledger(transport)
         self.usage = Usage(transport)
+        self.tenants = Tenants(transport)
         self.prices = Prices(transport)
         self.bills = Bills(transport)
         self.budgets = Budgets(transport)
-        self.tenants = Tenants(transport)
         self.projects = Projects(transport)
+        self.users = Users(transport)
+        self.members = Members(transport)
         self.keys = Keys(transport)
         self.templates = Templates(transport)
         self.schedules = Schedules(transport)

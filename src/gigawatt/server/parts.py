@@ -4,6 +4,7 @@ import os
 import platform
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 from gigawatt.api.handoff import SOCKET, Handoff
 from gigawatt.build.artifacts import ArtifactStore
@@ -39,7 +40,9 @@ from gigawatt.server.instance import Instance, secret
 from gigawatt.server.keys import rank_secrets
 from gigawatt.server.policy import policy_of
 from gigawatt.server.ray import ray_cluster, ray_options
+from gigawatt.server.sign_in import sign_in_of
 from gigawatt.server.slurm import slurm_of, slurm_options
+from gigawatt.server.tls import Wire
 from gigawatt.server.walls import walls_of
 from gigawatt.service.authenticate import Keyring
 from gigawatt.service.disk import Disk
@@ -78,7 +81,9 @@ class Parts:
     inspector: Inspector
 
 
-def build(settings: Settings, instance: Instance, *, gateway_port: int, proxy_url: str) -> Parts:
+def build(
+    settings: Settings, instance: Instance, *, wire: Wire, gateway_port: int, proxy_url: str
+) -> Parts:
     """The parts of one instance, each given what it needs of the others."""
     if settings.engine == "slurm":  # which checks its nodes by itself
         settings = replace(settings, node_watch_s=0, node_burn_s=0, node_checks="off")
@@ -92,7 +97,7 @@ def build(settings: Settings, instance: Instance, *, gateway_port: int, proxy_ur
         engine=engine,
         workshop=workshop,
         archive=StoreArchive(stores.store),
-        secrets_of=partial(rank_secrets, access.tokens, access.doors, stores.secrets),
+        secrets_of=partial(rank_secrets, access.tokens, access.doors, stores.secrets, _ca(wire)),
         observe=leader.observe,
         deposed=leader.depose,
     )
@@ -104,7 +109,7 @@ def build(settings: Settings, instance: Instance, *, gateway_port: int, proxy_ur
         actuator=actuator,
         workshop=workshop,
         services=services,
-        gateway=_gateway(settings, instance, gateway_port),
+        gateway=_gateway(settings, instance, wire, gateway_port),
         handoff=Handoff(settings.data / SOCKET, services),
         courier=Courier(services, leader=leader),
         bursar=Bursar(services, observe=leader.observe),
@@ -151,6 +156,7 @@ class _Access:
     """Who may do what, and the way to the leader."""
 
     front: Front
+    secret: bytes
     tokens: RankTokens
     doors: Doors
     keyring: Keyring
@@ -161,6 +167,7 @@ def _access(settings: Settings, store: Store, leader: Leader) -> _Access:
     tokens = RankTokens(key)
     return _Access(
         front=front,
+        secret=key,
         tokens=tokens,
         doors=Doors(store=store, leader=front, secret=key),
         keyring=Keyring(store, tokens),
@@ -187,6 +194,13 @@ def _services(
         keyring=access.keyring,
         instance=_facts(settings, instance),
         doors=access.doors,
+        sign_in=sign_in_of(
+            settings.sign_in,
+            store=stores.store,
+            leader=access.front,
+            secret=access.secret,
+            api_url=instance.api_url,
+        ),
         workspaces=_workspaces(settings, proxy_url, stores.homes),
         work_dir=_work_dir(settings),
         artifact_bytes_max=settings.artifact_bytes_max,
@@ -201,12 +215,24 @@ def _services(
     )
 
 
-def _gateway(settings: Settings, instance: Instance, port: int) -> GatewayProcess:
+def _ca(wire: Wire) -> str:
+    """What ranks believe the API by; empty for their system's."""
+    return Path(wire.authority).read_text() if wire.authority else ""
+
+
+def _gateway(settings: Settings, instance: Instance, wire: Wire, port: int) -> GatewayProcess:
+    certificates = wire.certificates
     address = Address(
         host=settings.host,
         port=port,
         api_url=instance.api_url,
         workers=settings.gateway_workers,
+        name=wire.name,
+        cert=str(certificates.cert) if certificates else "",
+        key=str(certificates.key) if certificates else "",
+        pinned=wire.pinned,
+        authority=wire.authority,
+        insecure=settings.insecure_no_tls == "on",
     )
     return GatewayProcess(settings.data, address)
 
@@ -261,6 +287,7 @@ def _engine(settings: Settings, instance: Instance, stores: _Stores) -> AnyEngin
 def _workspaces(settings: Settings, proxy_url: str, homes: Homes) -> WorkspaceRules:
     return WorkspaceRules(
         homes=homes,
+        homes_shared=bool(settings.homes),
         url=proxy_url,
         jupyter=tuple(settings.jupyter.split()),
         idle_s=settings.workspace_idle_s,

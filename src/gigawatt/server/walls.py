@@ -41,7 +41,7 @@ def sentence(settings: Settings) -> str:
         return f"none ({rules.lacks}): ranks can read what this user can, and there is one tenant"
     named = ", ".join(each.value for each in Isolation if each in rules.classes)
     if rules.floor is Isolation.NONE:
-        return f"{named}: for jobs that ask, and for all once there are two tenants"
+        return f"{named}: for jobs that ask; for more than one tenant, --isolation process"
     return f"{rules.floor.value} for all; {named} where it is asked for"
 
 

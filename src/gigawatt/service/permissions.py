@@ -9,7 +9,9 @@ from functools import wraps
 from typing import Concatenate, ParamSpec, TypeVar
 
 from gigawatt.model.refusal import RefusalCode, RefusalError
+from gigawatt.model.roles import INCLUDES
 from gigawatt.model.tenant import DEFAULT_PROJECT, Caller, Role
+from gigawatt.service.scopes import allows, known_scopes, scope_of
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -30,6 +32,7 @@ _TENANT_ADMINS = frozenset({Role.TENANT_ADMIN, Role.OPERATOR})
 _OPERATORS = frozenset({Role.OPERATOR})
 _BILLING = frozenset({Role.TENANT_ADMIN, Role.AUDITOR, Role.OPERATOR})  # what a tenant owes
 _GATEWAYS = frozenset({Role.GATEWAY, Role.OPERATOR})
+_AUDITORS = frozenset({Role.AUDITOR})
 _RANK = frozenset({Role.RANK})
 _EVERYONE = frozenset(Role)
 
@@ -197,24 +200,37 @@ VERBS: dict[str, frozenset[Role]] = {
     "tenants.page": _READERS,
     "tenants.show": _READERS,
     "tenants.create": _OPERATORS,
-    "keys.page": _ADMINS,
-    "keys.create": _ADMINS,
-    "keys.revoke": _ADMINS,
+    "users.page": _ADMINS | _AUDITORS,
+    "users.show": _ADMINS | _AUDITORS,
+    "users.create": _ADMINS,
+    "users.disable": _ADMINS,
+    "users.enable": _ADMINS,
+    "members.page": _ADMINS | _AUDITORS,
+    "members.give": _ADMINS,
+    "members.take": _ADMINS,
+    "keys.page": _READERS,
+    "keys.create": _READERS,
+    "keys.rotate": _READERS,
+    "keys.revoke": _READERS,
     "allowances.of_key": _TENANT_ADMINS,
     "allowances.of_project": _TENANT_ADMINS,
     "gateway.configuration": _GATEWAYS,
     "gateway.report_demand": _GATEWAYS,
+    "sessions.show": _READERS,
+    "sessions.end": _READERS,
     "instance.show": _EVERYONE,
     "instance.whoami": _EVERYONE,
 }
 
-MAY_GIVE: dict[Role, frozenset[Role]] = {
-    Role.PROJECT_ADMIN: frozenset({Role.VIEWER, Role.DEVELOPER, Role.PROJECT_ADMIN}),
-    Role.TENANT_ADMIN: frozenset(
-        {Role.VIEWER, Role.DEVELOPER, Role.PROJECT_ADMIN, Role.TENANT_ADMIN, Role.AUDITOR}
-    ),
-    Role.OPERATOR: frozenset(Role) - {Role.RANK},
+MAY_GIVE: dict[Role, frozenset[Role]] = {role: INCLUDES[role] for role in _ADMINS}
+
+# Everyone's: of its own keys, some of which a sign-in made.
+OWN_KEYS = frozenset({"keys.create", "keys.rotate", "keys.revoke", "sessions.end"})
+SCOPES = {
+    name: scope_of(name, reads=Role.VIEWER in roles and name not in OWN_KEYS)
+    for name, roles in VERBS.items()
 }
+KNOWN_SCOPES = known_scopes(SCOPES.values())
 
 
 def verb(function: Callable[Concatenate[Caller, P], R]) -> Callable[Concatenate[Caller, P], R]:
@@ -232,8 +248,18 @@ def verb(function: Callable[Concatenate[Caller, P], R]) -> Callable[Concatenate[
 
 
 def may(caller: Caller, name: str) -> bool:
-    """Whether the table gives a verb to the caller's role."""
-    return caller.role in VERBS[name]
+    """Whether the table gives a verb to the caller's role, and its key's scopes have it."""
+    return caller.role in VERBS[name] and allows(caller.scopes, SCOPES[name])
+
+
+def administers(caller: Caller) -> bool:
+    """Whether a caller looks after others' keys and roles."""
+    return caller.role in _ADMINS
+
+
+def may_give(caller: Caller, role: Role) -> bool:
+    """Whether a caller may give this role, and take it: none above its own, and only if it administers."""
+    return role in MAY_GIVE.get(caller.role, frozenset())
 
 
 def sees(caller: Caller, tenant: str, project: str, *, gang: str = "") -> bool:
@@ -268,7 +294,17 @@ def within(caller: Caller, tenant: str, project: str) -> tuple[str, str]:
     return tenant if every else caller.tenant, caller.project or project
 
 
+def _out_of_scope(caller: Caller, name: str) -> RefusalError:
+    return RefusalError(
+        RefusalCode.FORBIDDEN,
+        f"this key is not for {name}: it has the scopes {', '.join(caller.scopes)}",
+        hint=f"it takes a key with the scope {SCOPES[name]}",
+    )
+
+
 def _forbidden(caller: Caller, name: str, roles: frozenset[Role]) -> RefusalError:
+    if caller.role in roles:
+        return _out_of_scope(caller, name)
     need = ", ".join(sorted(role.value for role in roles - _RANK))
     return RefusalError(
         RefusalCode.FORBIDDEN,

@@ -155,7 +155,8 @@ def _tools(rules: WorkspaceRules, python: str) -> EnvironmentSpec:
 async def _home(services: Services, place: Place, name: str) -> str:
     """Raises RefusalError where homes are not what every node can write, or cannot be made."""
     homes = services.workspaces.homes
-    if homes is None:
+    seen = services.workspaces.homes_shared or services.engine.capabilities().shared_filesystem
+    if homes is None or not seen:
         raise RefusalError(
             RefusalCode.UNSUPPORTED,
             "the nodes of this instance share no file system that homes could be on",

@@ -252,6 +252,7 @@ class JobForm(BaseModel):
     after: Names = []
     after_failed: Names = []
     after_done: Names = []
+    after_each: Text = ""
     labels: Labels = {}
     volumes: Volumes = []
     secrets: Secrets = {}
@@ -259,6 +260,7 @@ class JobForm(BaseModel):
     checkpoints: CheckpointsForm | None = None
     start_from: Text = Field(default="", alias="from")
     terminal: bool = False
+    isolation: Literal["none", "process", "user", "node"] = "none"
     hang: HangSteps = 0
     array: Array | None = None
     sweep: Sweep = {}

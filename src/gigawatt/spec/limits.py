@@ -46,6 +46,7 @@ PACKAGES_MAX = 32
 INDEXES_MAX = 8
 SECRET_CHARS_MAX = 8_192
 SECRET_CHARS_MIN = 6  # of one that ranks are given: a shorter one could not be masked in logs
+ID_TOKEN_CHARS_MAX = 16_384
 SECRETS_MAX = 16  # of a job
 LOCK_BYTES_MAX = 524_288
 

@@ -14,6 +14,7 @@ from gigawatt.model.array import ArraySpec
 from gigawatt.model.checkpoint import KeepBest, KeepPolicy, MetricMode
 from gigawatt.model.endpoint import ENDPOINT_LABEL, EndpointSpec, Names
 from gigawatt.model.environment import EnvironmentSpec
+from gigawatt.model.gang import Isolation
 from gigawatt.model.job import JobSpec, ModelOutput
 from gigawatt.model.refusal import Fault, RefusalError
 from gigawatt.spec import limits, names
@@ -129,12 +130,14 @@ def job_draft(form: JobForm) -> JobDraft:
         after=tuple(dict.fromkeys([*form.after, *form.after_failed, *form.after_done])),
         after_failed=tuple(dict.fromkeys(form.after_failed)),
         after_done=tuple(dict.fromkeys(form.after_done)),
+        after_each=form.after_each,
         labels=pairs(form.labels),
         model=_model_output(form),
         volumes=mounts_of(form.volumes),
         secrets=uses_of(form.secrets),
         checkpoints=_keep_policy(form),
         terminal=form.terminal,
+        isolation=Isolation(form.isolation),
         hang_steps=form.hang,
     )
     return JobDraft(

@@ -40,6 +40,12 @@ PACK_BYTES_MAX = 64 * 1024 * 1024
 
 BucketText = Annotated[str, Field(pattern="^[0-7]?[0-9]$")]  # below TTFT_BUCKETS
 RevisionText = Annotated[str, Field(pattern="^[0-9]{1,9}$")]
+OVERLAP_S_MAX = 30 * 86_400
+SCOPES_MAX = 64
+EMAIL_CHARS_MAX = 254
+EMAIL_PATTERN = r"^$|^[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+$"
+
+Scope = Annotated[str, Field(max_length=64)]
 Amount = Annotated[int, Field(ge=0, le=COUNT_MAX)]
 TimeMs = Annotated[int, Field(ge=0, le=TIME_MS_MAX)]
 
@@ -92,6 +98,20 @@ class SecretRequest(BaseModel):
     model_config = FORM
     value: Annotated[str, Field(min_length=1, max_length=limits.SECRET_CHARS_MAX)]
     url: Text = ""
+
+
+class ExchangeRequest(BaseModel):
+    """The ID token that the provider gave."""
+
+    model_config = FORM
+    id_token: Annotated[str, Field(min_length=1, max_length=limits.ID_TOKEN_CHARS_MAX)]
+
+
+class EndRequest(BaseModel):
+    """Whether all sessions of the account end, wherever they are."""
+
+    model_config = FORM
+    everywhere: bool = False
 
 
 class VolumeRequest(BaseModel):
@@ -234,6 +254,39 @@ class KeyRequest(BaseModel):
     tenant: Annotated[str, Field(max_length=limits.NAME_CHARS_MAX)] = ""
     project: Annotated[str, Field(max_length=limits.NAME_CHARS_MAX)] = ""
     expires_ms: TimeMs = 0
+    user: Annotated[str, Field(max_length=limits.NAME_CHARS_MAX)] = ""
+    scopes: Annotated[list[Scope], Field(max_length=SCOPES_MAX)] = []
+
+
+class RotateRequest(BaseModel):
+    """For how long the old key stays good, and until when the new one is; `expires_ms` 0 is never."""
+
+    model_config = FORM
+    overlap_s: Annotated[int, Field(ge=0, le=OVERLAP_S_MAX)] = 86_400
+    expires_ms: TimeMs = 0
+
+
+class UserRequest(BaseModel):
+    """A new user with its first role, in a project or in all of the tenant. Operators may name a tenant."""
+
+    model_config = FORM
+    name: Name
+    kind: Literal["person", "service"] = "person"
+    email: Annotated[str, Field(max_length=EMAIL_CHARS_MAX, pattern=EMAIL_PATTERN)] = ""
+    role: Literal["viewer", "developer", "project-admin", "tenant-admin", "auditor", "operator"] = (
+        Role.DEVELOPER.value
+    )
+    tenant: Annotated[str, Field(max_length=limits.NAME_CHARS_MAX)] = ""
+    project: Annotated[str, Field(max_length=limits.NAME_CHARS_MAX)] = ""
+
+
+class GrantRequest(BaseModel):
+    """What a user is to hold in a project, or without one in all of its tenant."""
+
+    model_config = FORM
+    role: Literal["viewer", "developer", "project-admin", "tenant-admin", "auditor", "operator"]
+    tenant: Annotated[str, Field(max_length=limits.NAME_CHARS_MAX)] = ""
+    project: Annotated[str, Field(max_length=limits.NAME_CHARS_MAX)] = ""
 
 
 class SteerRequest(BaseModel):

@@ -24,7 +24,7 @@ from gigawatt.model.retention import RemovedJob
 from gigawatt.model.schedule import Fire, Schedule
 from gigawatt.model.stored import StorageAccount
 from gigawatt.model.template import Template, TemplateVersion
-from gigawatt.model.tenant import ApiKey, Project, Tenant
+from gigawatt.model.tenant import ApiKey, KeyUse, Project, Tenant, User
 from gigawatt.model.tokens import TokenSpool, TokenUse
 from gigawatt.model.volume import Volume, VolumeVersion
 from gigawatt.model.workspace import Workspace
@@ -114,6 +114,10 @@ def _active_or_revoked(key: ApiKey) -> str:
     return "active" if key.revoked_ms is None else "revoked"
 
 
+def _active_or_disabled(user: User) -> str:
+    return "active" if user.disabled_ms is None else "disabled"
+
+
 def _volume_phase(volume: Volume) -> str:
     """A deleted one stays live: its numbers are not given again."""
     return volume.kind.value if volume.deleted_ms is None else "deleted"
@@ -156,7 +160,9 @@ ROWS: dict[type[Any], Columns] = {
     Project: Columns(project=_own_name),
     ProjectUse: Columns(created_ms=_at_ms),
     Calibration: Columns(created_ms=_at_ms),
-    ApiKey: Columns(phase=_active_or_revoked),
+    ApiKey: Columns(parent=lambda key: key.prefix, phase=_active_or_revoked),
+    User: Columns(parent=lambda user: user.kind.value, phase=_active_or_disabled),
+    KeyUse: Columns(created_ms=lambda use: use.used_ms, live=lambda _: False),
     Template: Columns(created_ms=_updated_ms, phase=_active_or_deleted),
     TemplateVersion: Columns(created_ms=_at_ms, parent=_own_name),
     Schedule: Columns(phase=_phase),

@@ -129,7 +129,9 @@ class SqlStore:
         for each in rows:
             entity = decode(KINDS[each.kind], each.body)
             world.put(entity)
-            if isinstance(entity, Job | JobArray) and entity.phase is JobPhase.BLOCKED:
+            if isinstance(entity, Job | JobArray) and (
+                entity.phase is JobPhase.BLOCKED or entity.spec.after_each
+            ):
                 blocked.append(entity)
         for work in blocked:  # again, now that everything that it may come after is there
             world.put(work)

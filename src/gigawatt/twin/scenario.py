@@ -15,10 +15,12 @@ from gigawatt.model.reservation import RESERVATIONS_MAX
 from gigawatt.model.resources import Resources
 from gigawatt.model.tenant import DEFAULT_PROJECT
 from gigawatt.reconcile.entitlements import check_entitlement
+from gigawatt.spec.endpoint_form import ScalingForm
 from gigawatt.spec.faults import faults_of, nearest, refusal, wrong
 from gigawatt.spec.fields import Name
 from gigawatt.spec.power import FeedRequest
 from gigawatt.spec.quota import QuotaRequest
+from gigawatt.spec.scaling import scaling_of
 from gigawatt.spec.units import UnitError, duration_ms, size_bytes
 from gigawatt.twin.cluster import groups_of
 from gigawatt.twin.failures import (
@@ -34,7 +36,7 @@ from gigawatt.twin.happenings import Timing
 from gigawatt.twin.named import named_policy
 from gigawatt.twin.reserved import ReservedForm, reservations
 from gigawatt.twin.run import Scenario
-from gigawatt.twin.serving import Diurnal, Load, Points
+from gigawatt.twin.serving import AS_IT_IS, Diurnal, Load, Points
 from gigawatt.twin.site import build_site
 from gigawatt.twin.synthetic import Habits, Size, Synthetic, synthetic_works
 from gigawatt.twin.traces.curve import read_curve
@@ -149,7 +151,10 @@ class ServingForm(SizeForm):
     name: Name
     project: Name = DEFAULT_PROJECT
     priority: int = Field(default=100, ge=-1_000_000, le=1_000_000)
-    concurrency: float = Field(default=8.0, gt=0)
+    concurrency: int = Field(default=8, ge=1)
+    scaling: ScalingForm | None = (
+        None  # as in an endpoint's file; by the load of the moment where there is none
+    )
     replicas_min: int = Field(default=0, ge=0, le=10_000)
     replicas_max: int = Field(ge=1, le=10_000)
     ready: Duration = 60_000
@@ -266,6 +271,7 @@ def _load(file: Path, field: str, form: ServingForm) -> Load:
         shape=_shape(form),
         curve=curve,
         concurrency=form.concurrency,
+        scaling=scaling_of(form.scaling) or AS_IT_IS,
         replicas_min=form.replicas_min,
         replicas_max=form.replicas_max,
         priority=form.priority,

@@ -45,6 +45,7 @@ def test_an_instance_runs_jobs_on_the_cluster_until_it_is_stopped(ray: RayCluste
         "ray",
         "--host",
         ray.address,
+        "--insecure-no-tls",
         "--port=0",
         "--gateway-port=0",
         *place,

@@ -76,7 +76,8 @@ def test_roles_may_do_what_the_table_says(play: Play) -> None:
         assert await status(site, "POST", "/v1/jobs", viewer, JOB) == 403
         assert await status(site, "POST", "/v1/jobs", developer, JOB) == 201
         assert await status(site, "PUT", "/v1/nodes/node-0/state", developer, cordon) == 403
-        assert await status(site, "GET", "/v1/keys", developer) == 403
+        body = {"name": "more", "role": "developer"}
+        assert await status(site, "POST", "/v1/keys", developer, body) == 403
         assert await status(site, "GET", "/v1/jobs", gateway) == 403
         assert await status(site, "GET", "/v1/gateway/config", gateway) == 200
         assert await status(site, "GET", "/v1/gateway/config", developer) == 403

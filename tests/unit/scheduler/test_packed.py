@@ -63,7 +63,7 @@ def rated(snapshot: Snapshot, name: str) -> tuple[str, int]:
     best = (-np.inf, "", 0)
     for row, name_of_it in enumerate(nodes.ids):
         free: list[int] = nodes.device_free_ND[row, : nodes.device_count_N[row]].tolist()
-        kind = nodes.gpu_kinds[nodes.gpu_kind_N[row]] if free else ""
+        kind = nodes.gpu_kinds[int(nodes.gpu_kind_N[row])] if free else ""
         there = milli < WHOLE and milli <= max(free, default=0)
         there |= milli >= WHOLE and free.count(WHOLE) * WHOLE >= milli
         if nodes.free_NK[row, CPU] < cpu or not there or (kinds and kind not in kinds):

@@ -64,7 +64,7 @@ def test_every_value_of_every_kind_comes_back_exactly(name: str) -> None:
 
 def test_fields_with_defaults_are_written_so_that_a_default_may_change() -> None:
     written = json.loads(encode(Tenant(id="acme", created_ms=1)))
-    assert set(written) == {"id", "created_ms", "version", "entitlement"}
+    assert set(written) == {"id", "created_ms", "version", "entitlement", "isolation"}
     assert (written["version"], written["entitlement"]["weight"]) == (1, 1)
 
 

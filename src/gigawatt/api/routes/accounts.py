@@ -2,6 +2,7 @@
 
 from starlette.responses import Response
 
+from gigawatt.api.account_queries import KeyListing
 from gigawatt.api.call import Call
 from gigawatt.api.operations import Operation, Routes
 from gigawatt.api.queries import Listing, Nothing
@@ -15,7 +16,13 @@ from gigawatt.service.views.account import (
     TenantView,
 )
 from gigawatt.service.views.text import PageView
-from gigawatt.spec.requests import KeyRequest, ProjectRequest, TenantRequest, parse_request
+from gigawatt.spec.requests import (
+    KeyRequest,
+    ProjectRequest,
+    RotateRequest,
+    TenantRequest,
+    parse_request,
+)
 
 ROUTES = Routes()
 
@@ -108,8 +115,9 @@ async def show_tenant(call: Call, tenant: str, query: Nothing) -> Response:
     "/v1/keys",
     Operation(verb="keys.page", summary="List API keys, newest first", responds=PageView[KeyView]),
 )
-async def list_keys(call: Call, query: Listing) -> Response:
-    return page_reply(await keys.page(call.caller, call.services, query.filters()))
+async def list_keys(call: Call, query: KeyListing) -> Response:
+    filters = query.filters()
+    return page_reply(await keys.page(call.caller, call.services, filters, prefix=query.prefix))
 
 
 @ROUTES.add(
@@ -128,6 +136,26 @@ async def create_key(call: Call, query: Nothing) -> Response:
     request = parse_request(KeyRequest, await call.body())
     terms = await call.terms()
     view = await keys.create(call.caller, call.services, request, terms=terms)
+    return reply(view, status=201, version=view.version)
+
+
+@ROUTES.add(
+    "POST",
+    "/v1/keys/{key}/rotate",
+    Operation(
+        verb="keys.rotate",
+        summary="Make a successor of a key; its secret is in this answer and never again",
+        responds=KeyView,
+        status=201,
+        accepts=RotateRequest,
+        writes=True,
+        versioned=True,
+    ),
+)
+async def rotate_key(call: Call, key: str, query: Nothing) -> Response:
+    request = parse_request(RotateRequest, await call.body())
+    terms = await call.terms()
+    view = await keys.rotate(call.caller, call.services, key, request, terms=terms)
     return reply(view, status=201, version=view.version)
 
 

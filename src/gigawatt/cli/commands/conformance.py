@@ -25,6 +25,11 @@ LOG_SIZE = "100MB"
 @click.option("--partition", default="", help="For slurm: only its nodes; they should be idle.")
 @click.option("--case", "cases", multiple=True, metavar="NAME", help="Only this case.")
 @click.option(
+    "--hostile",
+    type=click.Choice(["process", "user", "node"]),
+    help="Try what a hostile job would, on the local engine with this class of isolation.",
+)
+@click.option(
     "--log-size",
     default=LOG_SIZE,
     show_default=True,
@@ -48,7 +53,7 @@ LOG_SIZE = "100MB"
     default="table",
     help="A table for people, or the report as JSON.",
 )
-def conformance(output: str, log_size: str, **options: Any) -> None:
+def conformance(output: str, log_size: str, hostile: str | None, **options: Any) -> None:
     """Try an engine against the contract, apart from any running instance; exit 1 if a case fails.
 
     With slurm it runs jobs of its own on the cluster that sinfo shows here, and takes a few minutes; GIGAWATT_SLURM_REST
@@ -56,6 +61,13 @@ def conformance(output: str, log_size: str, **options: Any) -> None:
     GIGAWATT_RAY_ADDRESS, GIGAWATT_RAY_TOKEN and GIGAWATT_HOST say which cluster, as for `gw up`; without them one is
     started on this machine. No daemon of a cluster is touched but by --lose. The twin's machines need no machine.
     """
+    if hostile is not None:
+        from gigawatt.cli.commands.conformance_hostile import try_hostile
+
+        if options["engine"] != "local":
+            raise click.UsageError("--hostile is for the engine local")
+        try_hostile(hostile, options["cases"], output=output)
+        return
     from gigawatt.cli.commands.conformance_trial import Trial, carry_out
 
     trial = Trial(log_size=_size(log_size), **options)

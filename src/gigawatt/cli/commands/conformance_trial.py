@@ -54,10 +54,12 @@ def carry_out(trial: Trial) -> Report:
 async def _local(trial: Trial, data: Path) -> Report:
     from gigawatt.engine.conformance.local import local_faults
     from gigawatt.engine.local import LocalEngine, shut_down_supervisors
+    from gigawatt.engine.local.walls import probe_walls
 
+    walls = probe_walls(nodes=NODES)
     try:
         return await run(
-            lambda: LocalEngine(data, nodes=NODES),
+            lambda: LocalEngine(data, nodes=NODES, walls=walls),
             only=trial.cases,
             faults=local_faults(),
             huge_bytes=trial.log_size,

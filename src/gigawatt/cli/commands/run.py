@@ -73,10 +73,18 @@ _OPTIONS = (
     ),
     click.option("--retries", type=int, help="More attempts when the program fails; default 0."),
     click.option(
-        "--after", multiple=True, metavar="JOB", help="Start when this job has succeeded."
+        "--after",
+        multiple=True,
+        metavar="JOB",
+        help="Start when this job has succeeded; ARRAY[3] is one task.",
     ),
     click.option("--after-failed", multiple=True, metavar="JOB", help="Start when it has failed."),
     click.option("--after-done", multiple=True, metavar="JOB", help="Start however it has ended."),
+    click.option(
+        "--after-each",
+        metavar="ARRAY",
+        help="Start each task when the one of ARRAY with its index has succeeded.",
+    ),
     click.option(
         "--from",
         "start_from",
@@ -84,6 +92,11 @@ _OPTIONS = (
         help="Start from a checkpoint of another job.",
     ),
     click.option("--terminal", is_flag=True, help="Give ranks one, to be talked to by gw attach."),
+    click.option(
+        "--isolation",
+        type=click.Choice(("none", "process", "user", "node")),
+        help="Kept apart from other gangs at least so far; default none.",
+    ),
     click.option("--label", "labels", multiple=True, metavar="NAME=VALUE", help="A label."),
     click.option(
         "--volume",

@@ -41,6 +41,7 @@ class Flags:
     after: tuple[str, ...] = ()
     after_failed: tuple[str, ...] = ()
     after_done: tuple[str, ...] = ()
+    after_each: str | None = None
     start_from: str | None = None
     labels: tuple[str, ...] = ()
     volumes: tuple[str, ...] = ()
@@ -50,6 +51,7 @@ class Flags:
     sweep: tuple[str, ...] = ()
     max_failures: int | None = None
     terminal: bool = False
+    isolation: str | None = None
 
     @classmethod
     def taken_from(cls, given: dict[str, Any]) -> "Flags":
@@ -74,6 +76,7 @@ class Flags:
             "after": list(self.after),
             "after_failed": list(self.after_failed),
             "after_done": list(self.after_done),
+            "after_each": self.after_each,
             "volumes": list(self.volumes),
             "secrets": secret_fields(self.secrets),
             "from": self.start_from,
@@ -81,6 +84,7 @@ class Flags:
             "bundle": self._bundle(),
             "model": self._model(),
             "terminal": self.terminal or None,
+            "isolation": self.isolation,
             "array": self._array(),
             "sweep": {k: v.split(",") for k, v in pairs(self.sweep, "--sweep").items()},
         }
@@ -239,8 +243,10 @@ def _name(ready: "Ready") -> str:
 
 
 def _earlier(ready: "Ready") -> list[str]:
+    from gigawatt.model.array import task_reference
+
     found: list[str] = []
-    for way in ("after", "after_failed", "after_done"):
+    for way in ("after", "after_failed", "after_done", "after_each"):
         names: str | list[str] = ready.fields.get(way) or []
         found += [names] if isinstance(names, str) else names
-    return found
+    return [task[0] if (task := task_reference(name)) else name for name in found]

@@ -27,6 +27,12 @@ if TYPE_CHECKING:
 @click.option("--levels", metavar="TIMES", help="Of the policy levels, e.g. 8h,3d.")
 @click.option("--slurm-rest", metavar="URL", help="slurmrestd's; default: Slurm's commands.")
 @click.option("--store", metavar="URL", help="The database; default: SQLite in the data directory.")
+@click.option("--tls", is_flag=True, help="Serve by TLS, with a local authority of its own.")
+@click.option("--tls-cert", metavar="FILE", help="Serve by TLS with this certificate, PEM.")
+@click.option("--tls-key", metavar="FILE", help="Its key, PEM.")
+@click.option("--tls-names", metavar="NAMES", help="Names of this machine, for --tls and URLs.")
+@click.option("--insecure-no-tls", is_flag=True, help="Serve other machines without TLS.")
+@click.option("--isolation", metavar="CLASS", help="Of gangs at least: auto, process, user, none.")
 @click.option("--detach", is_flag=True, help="Return when it is ready, and leave it running.")
 @click.option("--standby", is_flag=True, help="Where another leads, wait and take over at its end.")
 @click.option(
@@ -46,6 +52,10 @@ def up(*, detach: bool, standby: bool, output: str, **given: Any) -> None:
     from gigawatt.server.walls import sentence
 
     chosen = settings.from_environment()
+    for flag in ("tls", "insecure_no_tls"):
+        given[flag] = "on" if given[flag] else None
+    for path in ("tls_cert", "tls_key"):
+        given[path] = given[path] and str(Path(given[path]).absolute())
     for name, value in given.items():
         if value is not None:
             option = f"--{name.replace('_', '-')}"

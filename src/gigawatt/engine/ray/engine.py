@@ -225,9 +225,9 @@ class RayEngine(FarTalks, Supervised):
 
     async def launch(self, launch: Launch, *, epoch: int) -> None:
         key, nodes = key_of(launch), nodes_of(launch)
-        why = self._unfit(launch)
+        why, user = self._unfit(launch)
         if why:
-            self._fail(key, why)
+            self._fail(key, why, user=user)
             return
         master = self._fleet.facts(nodes[0]).host
         async with self._provisions.parts(launch, self._fleet.specs, master_addr=master) as parts:
@@ -315,15 +315,18 @@ class RayEngine(FarTalks, Supervised):
                 RefusalCode.NOT_FOUND, f"there is no node {node}; there are: {known}"
             )
 
-    def _unfit(self, launch: Launch) -> str:
-        """Why it cannot run where it is placed; "" where it can."""
+    def _unfit(self, launch: Launch) -> tuple[str, bool]:
+        """Why it cannot run where it is placed, "" where it can; and whether that is no fault of the node's."""
         for node in nodes_of(launch):
             if node not in self._fleet.specs:
-                return f"there is no node {node}"
+                return f"there is no node {node}", False
             lives = [each.volume for each in launch.volumes if not each.digest]
             if lives and not self._fleet.facts(node).shared:
-                return f"node {node} does not see the file system that volume {lives[0]} is on"
-        return ""
+                return (
+                    f"node {node} does not see the file system that volume {lives[0]} is on",
+                    True,
+                )
+        return "", False
 
     async def _carried(self, launch: Launch, parts: Mapping[str, Part]) -> dict[str, Part]:
         """With the bundle, and all else that it needs, wherever a node does not see ours. Raises NotCarriedError."""
@@ -356,8 +359,9 @@ class RayEngine(FarTalks, Supervised):
             return answer
         raise UnknownAttemptError(f"no node that answers has a log of rank {rank} of {key}")
 
-    def _fail(self, key: AttemptKey, reason: str, *, node: str = "") -> None:
-        self._outbox.put(LaunchFailed(at_ms=now_ms(), key=key, reason=reason, node=node))
+    def _fail(self, key: AttemptKey, reason: str, *, node: str = "", user: bool = False) -> None:
+        failed = LaunchFailed(at_ms=now_ms(), key=key, reason=reason, node=node, user=user)
+        self._outbox.put(failed)
 
     def _new(self, node: str) -> None:
         self._attempts.lost(node)

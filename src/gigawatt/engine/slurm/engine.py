@@ -30,6 +30,7 @@ from gigawatt.engine.slurm.client import Slurm, SlurmRefusedError, SlurmUnavaila
 from gigawatt.engine.slurm.crews import Crews, Hooks
 from gigawatt.engine.slurm.files import Files
 from gigawatt.engine.slurm.fleet import OURS, Fleet, Plan, drained_by_us
+from gigawatt.engine.slurm.gifts import NotGivenError, give_all
 from gigawatt.engine.slurm.owners import as_owner, become_giver
 from gigawatt.engine.slurm.post import Crew
 from gigawatt.engine.slurm.recovery import find_crews
@@ -234,7 +235,7 @@ class SlurmEngine(FarTalks, Supervised):
         try:
             if not self._crews.known(str(key)):
                 self._plan(launch, nodes)
-            await self._give_checkpoints(launch)
+            await self._give(launch)
         except _Unfit as unfit:
             self._outbox.put(
                 LaunchFailed(
@@ -358,16 +359,15 @@ class SlurmEngine(FarTalks, Supervised):
         await asyncio.to_thread(self._files.write_id, crew.key, number)
         return number
 
-    async def _give_checkpoints(self, launch: Launch) -> None:
-        """The directory of its checkpoints is its user's. Raises _Unfit."""
+    async def _give(self, launch: Launch) -> None:
+        """What is to be its user's. Raises _Unfit."""
         user = self._crews.all[str(key_of(launch))].spec.user
-        path = Path(launch.checkpoint_dir)
-        if not user or not launch.checkpoint_dir or not path.is_relative_to(self._data):
+        if not user:
             return
         try:
-            await asyncio.to_thread(self._files.give_directory, path, user)
-        except OSError as error:
-            raise _Unfit(f"{path} cannot be given to {user}: {error.strerror}") from error
+            await asyncio.to_thread(give_all, self._data, self._files, launch, user)
+        except NotGivenError as error:
+            raise _Unfit(str(error), user=error.theirs) from error
 
     async def _places(self, key: AttemptKey) -> Iterable[Place]:
         crew = self._crews.all.get(str(key))

@@ -17,6 +17,7 @@ from gigawatt.engine.supervisor.workdir import remove_tree
 MODE = 0o400
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - what is made there is 0700 and checked to be ours
 MOUNTS = Path("/proc/self/mounts")
+PUBLIC = frozenset({"GIGAWATT_CA"})  # given like secrets, and none
 INSTANCE_CHARS = 16
 
 
@@ -25,6 +26,10 @@ class Private(NamedTuple):
 
     directory: Path
     values: Mapping[str, str]
+
+    def masked(self) -> list[str]:
+        """The values that nobody is to see."""
+        return [value for name, value in self.values.items() if name not in PUBLIC]
 
     def __repr__(self) -> str:
         return f"Private({str(self.directory)!r})"

@@ -17,7 +17,7 @@ from gigawatt.engine.supervisor.logs import SegmentedLog
 from gigawatt.engine.supervisor.loop import CLOCK, now_ms
 from gigawatt.engine.supervisor.masking import Mask
 from gigawatt.engine.supervisor.process import Output, Program, StartError, Stdio, leader_of, spawn
-from gigawatt.engine.supervisor.spec import RankSpec, StageSpec
+from gigawatt.engine.supervisor.spec import RankSpec
 from gigawatt.engine.supervisor.staging import Prepared
 from gigawatt.engine.supervisor.tail import Tail
 from gigawatt.engine.supervisor.terminal import Size, open_terminal
@@ -49,7 +49,7 @@ class Rank:
             SegmentedLog(
                 directory / "logs" / f"rank-{rank.rank}.{stream}",
                 limit_bytes=spec.log_bytes_max,
-                mask=Mask(prepared.private.values.values()),
+                mask=Mask(prepared.private.masked()),
             )
             for stream in ("stdout", "stderr")
         )

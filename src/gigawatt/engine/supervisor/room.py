@@ -252,14 +252,18 @@ def _theirs(spec: StageSpec, own: view.Own) -> list[str]:
 
 
 def _give(path: str, uid: int) -> None:
-    """All below, links themselves and not what they lead to. Raises OSError."""
-    os.lchown(path, uid, uid)
+    """All below, links themselves and not what they lead to, and at last itself: what is theirs already is not looked
+    through again, as they may change it at the same time. Raises OSError.
+    """
+    if Path(path).lstat().st_uid == uid:
+        return
     with os.scandir(path) as entries:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
                 _give(entry.path, uid)
             elif entry.stat(follow_symlinks=False).st_nlink == 1:
                 os.lchown(entry.path, uid, uid)
+    os.lchown(path, uid, uid)
 
 
 def _nothing() -> None:

@@ -81,7 +81,9 @@ def words(spec: StageSpec, walls: Walls, own: Own, environ: Mapping[str, str]) -
     shown += [(each.path, each.writable) for each in walls.shows]
     argv = [walls.program, *APART, "--die-with-parent", "--cap-drop", "ALL"]
     argv += () if walls.uid else ("--unshare-user",)
-    argv += _links()
+    argv += (*_links(), "--perms", "0755", "--dir", "/var")
+    for path in ("/tmp", "/var/tmp"):  # noqa: S108 - the attempt's own
+        argv += ("--bind", str(own.directory / "tmp"), path)
     places = _Places([], [])
     for path, writable in shown:
         argv += places.bind(path, writable=writable)
@@ -92,9 +94,7 @@ def words(spec: StageSpec, walls: Walls, own: Own, environ: Mapping[str, str]) -
     argv += places.bind("/sys/devices/system", writable=False)
     argv += _devices(spec)
     argv += places.hide(walls.hides)
-    argv += ("--bind", str(own.shm), "/dev/shm", "--perms", "0755", "--dir", "/var")  # noqa: S108 - as programs know it
-    for path in ("/tmp", "/var/tmp"):  # noqa: S108 - the attempt's own
-        argv += ("--bind", str(own.directory / "tmp"), path)
+    argv += ("--bind", str(own.shm), "/dev/shm")  # noqa: S108 - as programs know it
     for path, writable in _own(spec, own):
         argv += places.bind(path, writable=writable)
     return (*argv, "--remount-ro", "/", "--chdir", "/", "--", "/bin/sh", "-c", HOLDER)

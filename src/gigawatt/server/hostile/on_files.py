@@ -45,7 +45,8 @@ def others_files() -> str:
 
 @attack
 def others_log() -> str:
-    return _read(f"{FACTS['victim_dir']}/logs/rank-0.stdout")
+    place = f"{FACTS['victim_dir']}/logs/rank-0.stdout"
+    return _read(str(min(Path(place).iterdir())))
 
 
 @attack
@@ -55,7 +56,7 @@ def others_checkpoint() -> str:
 
 @attack
 def others_secret() -> str:
-    return _read(f"{FACTS['victim_dir']}/secrets/PREY")
+    return _read(FACTS["secret"])
 
 
 @attack

@@ -44,7 +44,10 @@ _libc = ctypes.CDLL(None, use_errno=True)
 @attack
 def mount() -> str:
     Path("over").mkdir()
-    return _refused("mount", lambda: _libc.mount(b"none", b"over", b"tmpfs", 0, None))
+    try:
+        return _refused("mount", lambda: _libc.mount(b"none", b"over", b"tmpfs", 0, None))
+    finally:
+        _libc.umount2(b"over", 2)
 
 
 @attack
@@ -177,7 +180,7 @@ def port_in_use() -> str:
 
 @attack
 def others_shared_memory() -> str:
-    found = [name for name in os.listdir("/dev/shm") if "prey" in name]  # noqa: S108 - where it would be
+    found = [path.name for path in Path("/dev/shm").iterdir() if "prey" in path.name]  # noqa: S108 - where it would be
     if found:
         raise SucceededError(f"{found} are seen")
     if _libc.shmget(FACTS["shm_key"], 0, 0) >= 0:

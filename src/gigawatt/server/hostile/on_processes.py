@@ -27,7 +27,7 @@ class _Span(ctypes.Structure):
 
 @attack
 def others_processes() -> str:
-    pids = [int(each) for each in os.listdir("/proc") if each.isdigit()]
+    pids = _seen_pids()
     strangers = [pid for pid in pids if FACTS["mark"] in _of(pid, "cmdline")]
     if strangers or len(pids) > 16:
         raise SucceededError(f"{len(pids)} processes are seen")
@@ -148,9 +148,11 @@ def file_flood() -> str:
 
 
 def _all_pids() -> list[int]:
-    return sorted(
-        {*(int(each) for each in os.listdir("/proc") if each.isdigit()), FACTS["victim_pid"]}
-    )
+    return sorted({*_seen_pids(), FACTS["victim_pid"]})
+
+
+def _seen_pids() -> list[int]:
+    return [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
 
 
 def _of(pid: int, name: str) -> str:

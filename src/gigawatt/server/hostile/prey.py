@@ -1,5 +1,6 @@
 """What attacks are after: the files of an instance, sockets and a port, and a gang of another tenant that waits."""
 
+import ctypes
 import json
 import socket
 import sys
@@ -15,6 +16,8 @@ from gigawatt.model.observation import RankStarted
 MARK = "prey-8c1f"
 ABSTRACT = "gigawatt-prey"
 SHM_KEY = 0x67770001
+SHARED = Path("/dev/shm/prey-shared")  # noqa: S108 - where programs share memory
+IPC_RMID = 0
 VICTIM = """
 import ctypes, json, os, socket, sys, time
 from pathlib import Path
@@ -30,7 +33,7 @@ door = socket.socket(socket.AF_UNIX)
 door.bind("\\0" + sys.argv[2])
 door.listen()
 print(json.dumps({
-    "checkpoint": str(checkpoint), "victim_dir": str(Path.cwd().parent),
+    "secret": os.environ["PREY_FILE"], "checkpoint": str(checkpoint), "victim_dir": str(Path.cwd().parent),
     "victim_address": ctypes.addressof(kept), "victim_port": int(os.environ["MASTER_PORT"]),
 }), flush=True)
 libc.pause()
@@ -49,8 +52,14 @@ class Prey:
     sockets: tuple[socket.socket, ...]
 
     def close(self) -> None:
+        """Nothing of it stays, also where no walls were between it and the machine."""
         for each in self.sockets:
             each.close()
+        SHARED.unlink(missing_ok=True)
+        libc = ctypes.CDLL(None)
+        segment = libc.shmget(SHM_KEY, 0, 0)
+        if segment >= 0:
+            libc.shmctl(segment, IPC_RMID, None)
 
 
 def lay_out(data: Path) -> Prey:
@@ -106,6 +115,7 @@ async def victim(bench: Bench, prey: Prey, kind: Isolation) -> tuple[AttemptKey,
         tenant="prey",
         checkpoint_dir=str(checkpoints),
         secrets=(("PREY", MARK),),
+        env=(("PREY_HINT", MARK),),
         isolation=kind,
     )
     key = await bench.launch(launch)

@@ -5,9 +5,8 @@ import inspect
 import json
 import sys
 import tempfile
-from collections.abc import Collection
+from collections.abc import AsyncGenerator, Collection
 from contextlib import asynccontextmanager
-from collections.abc import AsyncGenerator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -165,7 +164,7 @@ class _Scene:
 
 def _source() -> str:
     """The hostile program as one text."""
-    parts = [inspect.getsource(program)]
-    for module in (on_files, on_processes, on_kernel):
-        parts.append(inspect.getsource(module).replace(OURS, ""))
-    return "\n".join([*parts, "main()"])
+    parts = [inspect.getsource(each) for each in (on_files, on_processes, on_kernel)]
+    return "\n".join(
+        [inspect.getsource(program), *(each.replace(OURS, "") for each in parts), "main()"]
+    )
