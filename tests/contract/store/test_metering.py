@@ -14,7 +14,7 @@ from tests.contract.store.databases import NOW_MS
 BIG = 1 << 62
 
 
-def entry(unit_ms: int, **changes: object) -> LedgerEntry:
+def entry(unit_ms: int, **changes: Any) -> LedgerEntry:
     made = LedgerEntry(
         at_ms=DAY_MS,
         node="n1",
@@ -28,10 +28,10 @@ def entry(unit_ms: int, **changes: object) -> LedgerEntry:
         sku="h100",
         plan="spot",
     )
-    return replace(made, **changes)  # pyright: ignore[reportArgumentType]
+    return replace(made, **changes)
 
 
-def quantity(amount: int, **changes: object) -> Quantity:
+def quantity(amount: int, **changes: Any) -> Quantity:
     made = Quantity(
         meter=Meter.GPU,
         sku="h100",
@@ -42,7 +42,7 @@ def quantity(amount: int, **changes: object) -> Quantity:
         plan="spot",
         use="useful",
     )
-    return replace(made, **changes)  # pyright: ignore[reportArgumentType]
+    return replace(made, **changes)
 
 
 TOKENS = MeterEntry(
