@@ -6,6 +6,7 @@ A checkpoint found broken while its work is still alive, in a running attempt or
 """
 
 from collections.abc import Iterable, Mapping
+from operator import attrgetter
 
 from gigawatt.ledger.account import moved
 from gigawatt.model.action import RemoveCheckpoints
@@ -24,8 +25,18 @@ from gigawatt.model.observation import CheckpointsFound, CheckpointsRemoved, Res
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.values import replace
 from gigawatt.reconcile import uses
-from gigawatt.reconcile.retention import added, age, by_step, newest_valid, to_remove, without
+from gigawatt.reconcile.retention import (
+    added,
+    age,
+    by_step,
+    newest_valid,
+    to_remove,
+    without,
+    without_oldest,
+)
 from gigawatt.reconcile.turn import Site, Turn
+
+PATH = attrgetter("path")
 
 
 def checkpoint_dir(job: Job, site: Site, *, of: str = "") -> str:
@@ -151,16 +162,17 @@ def _is_known(job: Job, checkpoint: Checkpoint) -> bool:
 
 def _recorded(history: tuple[Checkpoint, ...], record: Checkpoint) -> tuple[Checkpoint, ...]:
     """With one more. Written over another, it takes its place; over the limit, the oldest leaves the record."""
-    others = tuple([each for each in history if each.path != record.path])
-    if len(others) < len(history):
+    others = history
+    if record.path in map(PATH, history):
+        others = tuple([each for each in history if each.path != record.path])
         for each in history:
             if each.path == record.path:
                 record = replace(record, kept=added(each.kept, record.kept))
     after = (*others, record)
     if others and age(record) < age(others[-1]):
         after = tuple(sorted(after, key=age))
-    extra = frozenset([each.path for each in after[: max(len(after) - CHECKPOINTS_MAX, 0)]])
-    return without(after, extra) if extra else after
+    extra = len(after) - CHECKPOINTS_MAX
+    return without_oldest(after, extra) if extra > 0 else after
 
 
 def _with(job: Job, checkpoints: tuple[Checkpoint, ...]) -> Job:

@@ -5,6 +5,7 @@ Records of one step of one attempt belong together (ranks may each report a part
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from gigawatt.model.checkpoint import (
     Checkpoint,
@@ -15,6 +16,8 @@ from gigawatt.model.checkpoint import (
     MetricMode,
 )
 from gigawatt.model.values import replace
+
+STEP, PATH = attrgetter("step"), attrgetter("path")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,15 +61,18 @@ def newest_valid(checkpoints: Sequence[Checkpoint]) -> Checkpoint | None:
 
     `checkpoints` are in the order of their reports. They are looked at from the newest on, since it mostly is that one.
     """
+    steps = list(map(STEP, checkpoints))
     looked: set[tuple[int, int]] = set()
     for each in reversed(checkpoints):
         key = each.attempt, each.step
         if key in looked:
             continue
         looked.add(key)
-        parts = [
-            one for one in checkpoints if one.step == each.step and one.attempt == each.attempt
-        ]
+        parts = [each]
+        if steps.count(each.step) > 1:
+            parts = [
+                one for one in checkpoints if one.step == each.step and one.attempt == each.attempt
+            ]
         if all(part.state is CheckpointState.VALID for part in parts):
             return min(parts, key=lambda part: (part.rank, -part.at_ms))
     return None
@@ -102,7 +108,7 @@ def to_remove(
 
 def without(checkpoints: Sequence[Checkpoint], paths: frozenset[str]) -> tuple[Checkpoint, ...]:
     """Those that are left. The work that only removed ones held is the next newer one's from now on."""
-    gone = [place for place, each in enumerate(checkpoints) if each.path in paths]
+    gone = [place for place, path in enumerate(map(PATH, checkpoints)) if path in paths]
     if not gone:
         return tuple(checkpoints)
     left: list[Checkpoint] = []
@@ -117,6 +123,17 @@ def without(checkpoints: Sequence[Checkpoint], paths: frozenset[str]) -> tuple[C
     if left and carried:  # the newest went: what it held is in the one before, or was reclassified
         left[-1] = replace(left[-1], kept=added(left[-1].kept, carried))
     return tuple(left)
+
+
+def without_oldest(checkpoints: tuple[Checkpoint, ...], count: int) -> tuple[Checkpoint, ...]:
+    """Those that are left once the `count` oldest have gone, which are not all."""
+    carried: tuple[Kept, ...] = ()
+    for each in checkpoints[:count]:
+        carried = added(carried, each.kept)
+    if not carried:
+        return checkpoints[count:]
+    heir = checkpoints[count]
+    return (replace(heir, kept=added(carried, heir.kept)), *checkpoints[count + 1 :])
 
 
 def added(first: tuple[Kept, ...], second: tuple[Kept, ...]) -> tuple[Kept, ...]:

@@ -42,7 +42,17 @@ class Books:
             running.owner_M, weights=running.places_M, minlength=len(gangs.ids)
         ).astype(np.int64)
         amount_RK = gangs.per_node_GK * places_R[:, np.newaxis]
+        self._over: tuple[int, Flags] | None = None  # by what was taken when it was worked out
         self._amount_RK: Amounts = np.hstack([amount_RK, _by_kind(shares.vectors, running)])
+
+    @property
+    def over_R(self) -> Flags:
+        """Those whose project, or one that it is part of, uses more than its quota. Not to be written to."""
+        shares = self._shares
+        if self._over is None or self._over[0] != shares.taken:
+            over = [bool(shares.borrower(at)) for at in range(len(shares.ids))]
+            self._over = shares.taken, np.array([*over, True])[self.node_R]  # NONE finds the last
+        return self._over[1]
 
     def borrowers(self, node: int, need: Sequence[int]) -> dict[int, int]:
         """Rows of the tree that may have to give, each with the depth at which it parts from the claimant's."""

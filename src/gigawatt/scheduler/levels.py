@@ -12,12 +12,9 @@ import numpy as np
 
 from gigawatt.model.gang import GangKind
 from gigawatt.model.plan import Taking
-from gigawatt.model.quota import UNSET
-from gigawatt.scheduler.books import Books
 from gigawatt.scheduler.policy import Policy
 from gigawatt.scheduler.rights import Claimant, same_project
 from gigawatt.scheduler.running import GANG_KINDS, RunningColumns
-from gigawatt.scheduler.share import Shares
 from gigawatt.scheduler.snapshot import Amounts, Flags, Rows
 
 
@@ -36,11 +33,13 @@ class Yield:
     last: bool
     taking: Taking = Taking.YIELD
     must_move: bool = False
+    by_need: bool = False
+
+    def given(self, policy: Policy) -> bool:
+        return policy.yields
 
     def may_take(self, claimant: Claimant, running: RunningColumns) -> Flags:
         policy, gangs = claimant.policy, running.gangs
-        if not policy.yields:
-            return np.zeros(len(gangs.ids), dtype=np.bool_)
         line, now_ms = claimant.snapshot.gangs, claimant.snapshot.now_ms
         own = int(levels(line.attained_ms_G[claimant.row : claimant.row + 1], policy)[0])
         least = len(policy.levels_ms) if self.last else own + 1
@@ -48,10 +47,9 @@ class Yield:
         further_R = levels(ran_ms_R, policy) >= max(least, own + 1)
         may_R = further_R & (running.kind_R == GANG_KINDS.index(GangKind.JOB))
         may_R &= gangs.priority_G <= int(line.priority_G[claimant.row])
-        if claimant.shares is None or claimant.books is None or not may_R.any():
+        if claimant.books is None or not may_R.any():
             return may_R
-        borrow_R = _borrow(claimant.shares, claimant.books)
-        return may_R & (same_project(claimant, running) | borrow_R)
+        return may_R & (same_project(claimant, running) | claimant.books.over_R)
 
 
 def crossing_ms(running: RunningColumns, policy: Policy, now_ms: int) -> int | None:
@@ -61,14 +59,3 @@ def crossing_ms(running: RunningColumns, policy: Policy, now_ms: int) -> int | N
     left_ms_R = ends[levels(ran_ms_R, policy)] - ran_ms_R
     left_ms_R = left_ms_R[levels(ran_ms_R, policy) < len(policy.levels_ms)]
     return now_ms + int(left_ms_R.min()) if len(left_ms_R) else None
-
-
-def _borrow(shares: Shares, books: Books) -> Flags:
-    """Over R: those whose project, or one that it is part of, uses more than its quota or has none."""
-    over = [any(_over(shares, each) for each in shares.chain(at)) for at in range(len(shares.ids))]
-    return np.array([*over, True])[books.node_R]  # NONE finds the last
-
-
-def _over(shares: Shares, at: int) -> bool:
-    pairs = zip(shares.used[at], shares.quotas[at], strict=True)
-    return any(quota != UNSET and used > quota for used, quota in pairs)

@@ -95,6 +95,8 @@ class Planner:
         self._protected_R = protected(running, turn.policy, turn.snapshot.now_ms)
         self._failed: set[tuple[int, int, int, int, int]] = set()
         self._made = 0
+        self._rights = tuple([right for right in RIGHTS if right.given(turn.policy)])
+        self._crossing = False  # `again_ms` has when the next is to be asked to yield
         self.again_ms: set[int] = set()
 
     def plan(self, row: int, ask: Ask) -> Made | None:
@@ -140,7 +142,7 @@ class Planner:
         never_R = self._beyond_R | self._ending_R
         now_R = ~(never_R | self._protected_R)
         wanted: _Wanted | None = None
-        for right in RIGHTS:
+        for right in self._rights:
             may_R = self._prospects.may_take(right, claimant)
             if may_R is None:
                 continue
@@ -310,7 +312,8 @@ class Planner:
 
     def _wake_at_crossing(self) -> None:
         """Try again once the next gang that runs may be asked to yield."""
-        if self._turn.policy.yields:
+        if self._turn.policy.yields and not self._crossing:
+            self._crossing = True  # the same for all of a round
             at_ms = crossing_ms(self._running, self._turn.policy, self._turn.snapshot.now_ms)
             if at_ms is not None:
                 self.again_ms.add(-(-at_ms // AGAIN_EVERY_MS) * AGAIN_EVERY_MS)

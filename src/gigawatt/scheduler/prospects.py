@@ -119,7 +119,7 @@ class Prospects:
         """Over R, what the right says of the claimant and of all like it; None for nobody. Not to be written to."""
         self._refresh()
         shares = self._turn.shares
-        need = None if shares is None else shares.needs[claimant.asked]
+        need = shares.needs[claimant.asked] if shares is not None and right.by_need else None
         key = right, self.kind_of(claimant.row), need
         if key not in self._may:
             may_R = right.may_take(claimant, self._running)

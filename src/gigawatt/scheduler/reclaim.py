@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gigawatt.model.plan import Taking
+from gigawatt.scheduler.policy import Policy
 from gigawatt.scheduler.rights import Claimant
 from gigawatt.scheduler.running import RunningColumns
 from gigawatt.scheduler.snapshot import Flags
@@ -24,11 +25,15 @@ class Reclaim:
 
     taking: Taking = Taking.RECLAIM
     must_move: bool = False
+    by_need: bool = True
+
+    def given(self, policy: Policy) -> bool:
+        return policy.reclaim
 
     def may_take(self, claimant: Claimant, running: RunningColumns) -> Flags:
         shares, books = claimant.shares, claimant.books
         nothing = np.zeros(len(running.gangs.ids), dtype=np.bool_)
-        if shares is None or books is None or not claimant.policy.reclaim or not shares.quotas_set:
+        if shares is None or books is None or not shares.quotas_set:
             return nothing
         borrowers = books.borrowers(shares.node_G[claimant.row], shares.needs[claimant.asked])
         if not borrowers:

@@ -44,6 +44,15 @@ class Right(Protocol):
     @property
     def must_move(self) -> bool: ...
 
+    @property
+    def by_need(self) -> bool:
+        """Whether it also matters how much the claimant needs, not only who it is."""
+        ...
+
+    def given(self, policy: Policy) -> bool:
+        """Whether anybody has it under this policy."""
+        ...
+
     def may_take(self, claimant: Claimant, running: RunningColumns) -> Flags:
         """Over R: those that may stop for the claimant, whatever that costs."""
         ...
@@ -55,14 +64,15 @@ class Consolidate:
 
     taking: Taking = Taking.CONSOLIDATE
     must_move: bool = True
+    by_need: bool = False
+
+    def given(self, policy: Policy) -> bool:
+        return policy.consolidate
 
     def may_take(self, claimant: Claimant, running: RunningColumns) -> Flags:
-        policy = claimant.policy
-        if not policy.consolidate:
-            return np.zeros(len(running.gangs.ids), dtype=np.bool_)
         above = running.gangs.priority_G > _priority(claimant)
         job = running.kind_R == GANG_KINDS.index(GangKind.JOB)
-        little = claimant.lost_ms_R <= policy.move_lost_ms
+        little = claimant.lost_ms_R <= claimant.policy.move_lost_ms
         return job & little & ~(above & same_project(claimant, running))
 
 
@@ -72,10 +82,12 @@ class Preempt:
 
     taking: Taking = Taking.PREEMPT
     must_move: bool = False
+    by_need: bool = False
+
+    def given(self, policy: Policy) -> bool:
+        return policy.preempt
 
     def may_take(self, claimant: Claimant, running: RunningColumns) -> Flags:
-        if not claimant.policy.preempt:
-            return np.zeros(len(running.gangs.ids), dtype=np.bool_)
         below = running.gangs.priority_G < _priority(claimant)
         return below & same_project(claimant, running)
 
