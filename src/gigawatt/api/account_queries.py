@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from gigawatt.api.queries import STRICT, ListQuery, Moment, Word
 from gigawatt.service.tokens import KEY_CHARS_MAX
 from gigawatt.store.audit import READ_MAX as AUDIT_LIMIT_MAX
-from gigawatt.store.audit import AuditQuery
+from gigawatt.store.base import AuditQuery
 
 
 class KeyListQuery(ListQuery):

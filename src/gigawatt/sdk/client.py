@@ -92,7 +92,9 @@ class Client:
     ) -> None:
         """Find the API: `api_url` and `token`, the instance whose state is in `data`, or the `context` that `gw login`
         stored; else GIGAWATT_API with GIGAWATT_TOKEN or GIGAWATT_TOKEN_FILE, GIGAWATT_CONTEXT or GIGAWATT_DATA; else
-        the context in use; else the instance in the user's data directory. `project`, else GIGAWATT_PROJECT, is home.
+        the context in use; else the instance in the user's data directory. `project`, else GIGAWATT_PROJECT, is where
+        names are looked for, new objects are made and lists look.
+
         Raises UnreachableError where no instance is named and none runs here, RefusalError for an unknown context.
         """
         where = Path(data) if data else None
@@ -100,7 +102,7 @@ class Client:
             api_url=api_url, token=token, data=where, environ=environ, context=context
         )
         home = project or environ.get(ENV_PROJECT, "")
-        self._transport = transport = Transport(self.address, project=home)
+        transport = self._transport = Transport(self.address, project=home)
         self.jobs = Jobs(transport)
         self.arrays = Arrays(transport, self.jobs)
         self.artifacts = Artifacts(transport)
@@ -114,23 +116,13 @@ class Client:
         self.events = Events(transport)
         self.ledger = Ledger(transport)
         self.usage = Usage(transport)
-        self.tenants = Tenants(transport)
-        self.prices = Prices(transport)
-        self.bills = Bills(transport)
-        self.budgets = Budgets(transport)
-        self.projects = Projects(transport)
-        self.audit = Audit(transport)
-        self.users = Users(transport)
-        self.members = Members(transport)
-        self.keys = Keys(transport)
         self.templates = Templates(transport)
         self.schedules = Schedules(transport)
         self.notifications = Notifications(transport)
         self.tracker = Tracker(self.address)
         self.power = Power(transport)
         self.reservations = Reservations(transport)
-        self.quotas = Quotas(transport)
-        self.retention = Retention(transport)
+        self._open_accounts(transport)
 
     def __enter__(self) -> "Client":
         return self
@@ -217,3 +209,17 @@ class Client:
     def whoami(self) -> CallerView:
         """Who the key stands for, and with which role. Raises ApiError, UnreachableError."""
         return cast("CallerView", self._transport.read("/v1/whoami"))
+
+    def _open_accounts(self, transport: Transport) -> None:
+        """Who there is, what each may use and what each owes."""
+        self.tenants = Tenants(transport)
+        self.prices = Prices(transport)
+        self.bills = Bills(transport)
+        self.budgets = Budgets(transport)
+        self.projects = Projects(transport)
+        self.audit = Audit(transport)
+        self.users = Users(transport)
+        self.members = Members(transport)
+        self.keys = Keys(transport)
+        self.quotas = Quotas(transport)
+        self.retention = Retention(transport)

@@ -11,7 +11,7 @@ from gigawatt.service.permissions import verb, within
 from gigawatt.service.services import Services
 from gigawatt.service.views.audit import AuditCheckView, AuditView, audit_view, check_view
 from gigawatt.service.views.text import PageView
-from gigawatt.store.audit import AuditQuery
+from gigawatt.store.base import AuditQuery
 
 
 @verb

@@ -3,12 +3,13 @@
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
 from gigawatt.model.audit import AuditNote, AuditOutcome, AuditRecord
+from gigawatt.store.base import AuditCheck, AuditQuery
 from gigawatt.store.schema import audit, audit_chain
 
 KEPT_MS = 400 * 86_400_000
@@ -17,34 +18,6 @@ VERIFIED_AT_ONCE = 5_000
 PRUNED_AT_ONCE = 2_000
 _COLUMNS = ("at_ms", "tenant", "project", "actor", "verb", "target", "outcome")
 _FIELDS = ("role", "user", "key", "address", "detail", "count")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditQuery:
-    """Records below `before_seq`, newest first. Empty filters hold always."""
-
-    tenant: str = ""
-    project: str = ""
-    actor: str = ""
-    verb: str = ""  # whole, or its beginning up to a dot: keys.
-    target: str = ""  # whole, or its beginning
-    outcome: str = ""
-    since_ms: int = 0
-    until_ms: int = 0
-    before_seq: int = 0
-    limit: int = 100
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditCheck:
-    """Whether the chain holds from its anchor to its head; `broken_seq` is where it does not."""
-
-    records: int
-    first_seq: int
-    head_seq: int
-    head_hash: str
-    broken_seq: int = 0
-    problem: str = ""
 
 
 def append(connection: Connection, notes: Sequence[AuditNote]) -> None:

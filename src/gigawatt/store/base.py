@@ -14,7 +14,6 @@ from gigawatt.model.change import Batch, Entity, Receipt
 from gigawatt.model.event import Event
 from gigawatt.model.ledger import TimeClass
 from gigawatt.model.world import World
-from gigawatt.store.audit import AuditCheck, AuditQuery
 
 E = TypeVar("E", bound=Entity)
 
@@ -126,6 +125,34 @@ class Lease:
     holder: str
     epoch: int
     until_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditQuery:
+    """Records below `before_seq`, newest first. Empty filters hold always."""
+
+    tenant: str = ""
+    project: str = ""
+    actor: str = ""
+    verb: str = ""  # whole, or its beginning up to a dot: keys.
+    target: str = ""  # whole, or its beginning
+    outcome: str = ""
+    since_ms: int = 0
+    until_ms: int = 0
+    before_seq: int = 0
+    limit: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditCheck:
+    """Whether the chain holds from its anchor to its head; `broken_seq` is where it does not."""
+
+    records: int
+    first_seq: int
+    head_seq: int
+    head_hash: str
+    broken_seq: int = 0
+    problem: str = ""
 
 
 class Store(Protocol):

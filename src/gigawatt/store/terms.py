@@ -4,8 +4,7 @@ import re
 from dataclasses import fields, replace
 from typing import Any, TypeVar
 
-from gigawatt.store.audit import AuditQuery
-from gigawatt.store.base import EventQuery, LedgerQuery, MeterQuery, Query
+from gigawatt.store.base import AuditQuery, EventQuery, LedgerQuery, MeterQuery, Query
 
 Q = TypeVar("Q", Query, EventQuery, LedgerQuery, MeterQuery, AuditQuery)
 

@@ -152,11 +152,9 @@ def a_job(**changes: Any) -> dict[str, Any]:
         "volumes": [{"volume": "corpus:3", "path": "data/corpus", "mode": "ro"}],
         "secrets": {"HF_TOKEN": "hub-token"},
         "version": 4,
-        "array": "",
-        "index": None,
         "attempts": [an_attempt()],
     }
-    return {**view, **changes}
+    return {**view, "array": "", "index": None, **changes}
 
 
 def an_attempt(**changes: Any) -> dict[str, Any]:

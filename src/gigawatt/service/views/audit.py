@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from gigawatt.model.audit import AuditRecord
-from gigawatt.store.audit import AuditCheck
+from gigawatt.store.base import AuditCheck
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
