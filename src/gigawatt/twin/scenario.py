@@ -196,7 +196,9 @@ def _scenario(
     file: Path, form: ScenarioForm, named: tuple[str, str], *, check: bool, estimates: bool
 ) -> Scenario:
     policy, placement = named
-    chosen = named_policy(policy or form.policy, placement or form.placement, where=str(file))
+    chosen = named_policy(
+        policy or form.policy, placement or ("" if policy else form.placement), where=str(file)
+    )
     nodes = build_site(*groups_of(form.nodes, str(file)))
     node_gpus = max(len(node.gpus) for node in nodes)
     return Scenario(

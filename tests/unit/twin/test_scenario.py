@@ -198,3 +198,10 @@ def synthetic_form(shape: Shape) -> Synthetic:
         projects=2,
         sizes=(Size(weight=1, shape=shape),),
     )
+
+
+def test_a_policy_that_is_named_brings_its_own_placement(tmp_path: Path) -> None:
+    file = written(tmp_path, 'placement = "fgd"\n' + TEXT)
+    assert read_scenario(file).policy_name == "easy-hold fgd"
+    assert read_scenario(file, policy="random").policy_name == "random"
+    assert read_scenario(file, policy="levels", placement="first").policy_name == "levels first"

@@ -124,7 +124,17 @@ def show_compared(reports: dict[str, dict[str, Any]]) -> None:
     """One row for each run."""
     from gigawatt.cli.style import Column, show_table
 
-    names = ("POLICY", "COMPLETED", "WAIT MEAN", "P90", "P99", "MAKESPAN", "USED", "GOODPUT")
+    names = (
+        "POLICY",
+        "COMPLETED",
+        "WAIT MEAN",
+        "P90",
+        "P99",
+        "MAKESPAN",
+        "USED",
+        "SCATTERED",
+        "GOODPUT",
+    )
     columns = [Column(name="SCENARIO"), *(Column(name=name, right=True) for name in names)]
     rows = [
         [
@@ -134,6 +144,7 @@ def show_compared(reports: dict[str, dict[str, Any]]) -> None:
             *(_seconds(shown["wait_s"][part]) for part in ("mean", "p90", "p99")),
             _seconds(shown["makespan_s"]),
             _percent(shown["utilization"]),
+            _percent(shown["fragmentation"]),
             _percent(shown["goodput"]),
         ]
         for name, shown in reports.items()
