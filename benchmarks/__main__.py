@@ -39,6 +39,7 @@ ALL = (
     "metering",
     "invoices",
     "outage",
+    "access",
 )
 
 
