@@ -41,6 +41,7 @@ ALL = (
     "metering",
     "invoices",
     "outage",
+    "access",
 )
 
 

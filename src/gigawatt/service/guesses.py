@@ -32,7 +32,8 @@ class _Seen:
 class Guesses:
     """Of one process. Times come in."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, failures_max: int = FAILURES_MAX) -> None:
+        self._failures_max = failures_max
         self._seen: OrderedDict[str, _Seen] = OrderedDict()
         self._good: OrderedDict[str, int] = OrderedDict()  # by SHA-256: last good when
 
@@ -66,7 +67,7 @@ class Guesses:
             self._seen.popitem(last=False)
         seen.failures += 1
         seen.last_ms = now_ms
-        if seen.failures < FAILURES_MAX:
+        if seen.failures < self._failures_max:
             return False
         seen.until_ms = now_ms + min(LOCK_MS << min(seen.locks, 8), LOCK_MS_MAX)
         seen.locks += 1

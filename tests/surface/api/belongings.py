@@ -10,12 +10,14 @@ from typing import Any
 from gigawatt.api.app import ALL_ROUTES
 from gigawatt.model.tenant import Role
 from tests.surface.api.site import Site
+from tests.surface.api.test_bills import BOOK
 from tests.surface.api.test_builds import digest_of, manifest
 
 MARK = "zzowned"
 ABSENT = "zzabsent"
 PROJECT = MARK
 IN_PROJECT = f"?project={PROJECT}"
+MONTH = "2001-01"
 JOB: dict[str, Any] = {"name": MARK, "command": ["true", MARK], "gang": {"cpus": 0.1}}
 WEIGHTS = MARK.encode()
 TREE = manifest(**{"a.bin": WEIGHTS})
@@ -83,6 +85,13 @@ BODIES: dict[str, Any] = {
         "start": "2099-01-01",
     },
     "quotas.change": {"weight": 2},
+    "rollouts.steer": {"steer": "pause"},
+    "sessions.end": {},
+    "prices.put": BOOK,
+    "agreements.make": {"tenant": "default"},
+    "invoices.close": {"month": MONTH},
+    "postings.make": {"tenant": "default", "amount": "1", "reason": MARK},
+    "budgets.put": {"amount": "5"},
     "retention.set_policy": {"logs": "30d"},
     "retention.prune": {},
 }
@@ -97,6 +106,9 @@ QUERIES = {
     "datasets.file_content": "?path=a.bin",
     "retention.prune": "?dry_run=true",
 }
+
+
+_NOT_OBJECTS = {"{number}", "{port}", "{selector}", "{alias}", "{month}"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,7 +157,7 @@ class Belongings:
             return NO_DIGEST
         if "{environment}" in name:
             return NO_ENVIRONMENT
-        if name.partition("/")[2] in {"{number}", "{port}", "{selector}", "{alias}"}:
+        if name.partition("/")[2] in _NOT_OBJECTS:
             return self.places[name]
         return ABSENT
 
@@ -210,6 +222,7 @@ def _places(names: dict[str, str]) -> dict[str, str]:
         "projects/{project}": PROJECT,
         "artifacts/{digest}": digest_of(TREE),
         "tenants/{tenant}": "default",
+        **{f"{kind}/{{month}}": MONTH for kind in ("invoices", "closings", "statements")},
         "nodes/{node}": "node-0",
         "power/{feed}": "row",
         "reservations/{name}": "fans",

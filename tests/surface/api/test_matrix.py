@@ -3,6 +3,7 @@
 The routes are those of the application and what roles may do is the service's table, so that neither can be forgotten.
 """
 
+import asyncio
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -28,7 +29,7 @@ from tests.surface.api.belongings import (
     belongings,
 )
 from tests.surface.api.conftest import Play
-from tests.surface.api.site import SECRET, Site
+from tests.surface.api.site import SECRET, WAIT_S, Site
 
 pytestmark = pytest.mark.slow
 
@@ -238,7 +239,8 @@ def _differences(
 
 
 async def _call(site: Site, route: Route, path: str, key: str) -> httpx2.Response:
-    return await site.call(route.method, path, route.body(FRESH), key=key)
+    async with asyncio.timeout(WAIT_S):  # what tells of others may do so for ever
+        return await site.call(route.method, path, route.body(FRESH), key=key)
 
 
 def _filled(body: Mapping[str, Any], names: Mapping[str, str]) -> Any:

@@ -3,13 +3,16 @@
 from collections.abc import Iterator
 from typing import Any
 
+import httpx2
 import pytest
 import schemathesis
 from fastapi.routing import APIRoute
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from schemathesis import Config, GenerationMode
 
 from gigawatt.api.app import ALL_ROUTES
+from gigawatt.model.tenant import Role
 from gigawatt.service.permissions import VERBS
 from tests.surface.api.conftest import Play
 from tests.surface.api.served import served_site
@@ -21,7 +24,8 @@ NOT_BY_HTTP = {
     "artifacts.put_open"
 }  # an open file cannot be sent so: tests of the handoff reach it
 ENDLESS = "/v1/events/watch"  # it answers for as long as it is listened to
-EXAMPLES_MAX = 15
+EXAMPLES_MAX = 20
+CALLERS = tuple(role.value for role in Role if role is not Role.RANK)
 CONFIG: Config = Config.from_dict(  # pyright: ignore[reportUnknownMemberType] - its dict has no types
     {
         "checks": {
@@ -46,14 +50,14 @@ OPERATIONS = sorted(
 def document(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     with served_site(tmp_path_factory.mktemp("site")) as (url, key):
         loaded = schemathesis.openapi.from_url(f"{url}/openapi.json", config=CONFIG)
-        yield loaded, {"Authorization": f"Bearer {key}"}
+        yield loaded, {role: f"Bearer {_key(url, key, role)}" for role in CALLERS}
 
 
 @pytest.mark.parametrize(("method", "path", "mode"), OPERATIONS)
 def test_requests_made_from_the_document_are_answered_as_it_says(
     document: Any, method: str, path: str, mode: str
 ) -> None:
-    schema, headers = document
+    schema, keys = document
 
     @settings(
         max_examples=EXAMPLES_MAX,
@@ -62,11 +66,23 @@ def test_requests_made_from_the_document_are_answered_as_it_says(
         database=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
     )
-    @given(case=schema[path][method].as_strategy(generation_mode=GenerationMode(mode)))
-    def conforms(case: Any) -> None:
-        case.call_and_validate(headers=headers)
+    @given(
+        case=schema[path][method].as_strategy(generation_mode=GenerationMode(mode)),
+        role=st.sampled_from(CALLERS),
+    )
+    def conforms(case: Any, role: str) -> None:
+        case.call_and_validate(headers={"Authorization": keys[role]})
 
     conforms()
+
+
+def _key(url: str, admin: str, role: str) -> str:
+    """The secret of a key with a role; the administrator's own for operators, who see most."""
+    if role == Role.OPERATOR:
+        return admin
+    headers = {"Authorization": f"Bearer {admin}"}
+    made = httpx2.post(f"{url}/v1/keys", json={"name": role, "role": role}, headers=headers)
+    return made.raise_for_status().json()["key"]
 
 
 def test_every_route_is_declared_and_calls_a_verb_of_the_table(play: Play) -> None:
