@@ -93,15 +93,7 @@ async def _serve(
     passing = asyncio.create_task(workspaces.serve(sockets=[claimed.workspaces]))
     keeping = asyncio.create_task(parts.gateway.keep())
     telling = asyncio.create_task(parts.courier.run())
-    background = [
-        asyncio.create_task(each)
-        for each in (
-            parts.caretaker.keep(),
-            parts.bursar.keep(),
-            parts.inspector.keep(),
-            keep_serving(settings, context),
-        )
-    ]
+    background = _background(settings, parts, context)
     try:
         parts.handoff.open()
         await _started(api, serving)
@@ -122,6 +114,19 @@ async def _serve(
         log.error("stopped: %s", parts.leader.ended.result())
         return 1
     return 0
+
+
+def _background(
+    settings: Settings, parts: Parts, context: ServingContext | None
+) -> "list[asyncio.Task[None]]":
+    """What goes on as long as it serves."""
+    work = (
+        parts.caretaker.keep(),
+        parts.bursar.keep(),
+        parts.inspector.keep(),
+        keep_serving(settings, context),
+    )
+    return [asyncio.create_task(each) for each in work]
 
 
 def _calm_collector() -> None:
