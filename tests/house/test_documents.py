@@ -12,7 +12,7 @@ CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
 FRAGMENT = re.compile(r"(\d+|\+[a-z0-9-]+)\.(feature|bugfix|doc|removal|misc)\.md")
 # What people look for at the top without being told.
 UNLISTED = frozenset({"README.md", "LICENSE", "pyproject.toml", ".gitignore", "CHANGELOG.md"})
-UNLISTED_PAGES = frozenset({"ARCHITECTURE.md", "CONTRIBUTING.md", ".ci"})
+UNLISTED_PAGES = frozenset({"ARCHITECTURE.md", "CONTRIBUTING.md", ".ci", "SECURITY.md"})
 
 
 def test_the_tree_in_readme_is_true() -> None:

@@ -106,6 +106,19 @@ def problem(status: int, code: str, detail: str, **more: Any) -> Answer:
     return Answer(status=status, body={**body, "detail": detail, **more})
 
 
+A_GANG: dict[str, Any] = {
+    "nodes": 2,
+    "nodes_min": 2,
+    "ranks_per_node": 1,
+    "gpus": 0.0,
+    "cpus": 0.5,
+    "memory_bytes": 1 << 30,
+    "gpu_kinds": [],
+    "same": "",
+    "spares": 0,
+}
+
+
 def a_job(**changes: Any) -> dict[str, Any]:
     view: dict[str, Any] = {  # of one that runs
         "id": "job-1mfsxp000abcdefgh",
@@ -137,17 +150,7 @@ def a_job(**changes: Any) -> dict[str, Any]:
         "bundle": "",
         "labels": {"team": "nlp"},
         "command": ["python", "train.py"],
-        "gang": {
-            "nodes": 2,
-            "nodes_min": 2,
-            "ranks_per_node": 1,
-            "gpus": 0.0,
-            "cpus": 0.5,
-            "memory_bytes": 1 << 30,
-            "gpu_kinds": [],
-            "same": "",
-            "spares": 0,
-        },
+        "gang": A_GANG,
         "after": [],
         "volumes": [{"volume": "corpus:3", "path": "data/corpus", "mode": "ro"}],
         "secrets": {"HF_TOKEN": "hub-token"},
