@@ -23,6 +23,7 @@ from gigawatt.model.observation import (
     ReplicaReadiness,
 )
 from gigawatt.model.secret import Into
+from gigawatt.model.volume import Mount
 
 INTEGER_MAX = 1 << 53  # of what programs report: all that JSON and every store keep exactly
 
@@ -99,20 +100,21 @@ def stage_spec(
         "terminal": launch.terminal,
         "log_bytes_max": launch.log_bytes_max,
         "master_addr": master_addr,
-        "volumes": [
-            {
-                "name": each.volume,
-                "path": each.path,
-                "source": sources[each.volume],
-                "writable": each.writable,
-                "ours": bool(walls.ours) and sources[each.volume].startswith(f"{walls.ours}/"),
-            }
-            for each in launch.volumes
-        ],
+        "volumes": [_volume(each, sources[each.volume], walls.ours) for each in launch.volumes],
         "secret_env": [each.variable for each in launch.uses if each.into is Into.ENV],
         "walls": walls.facts,
         "home": launch.home,
         "tools": launch.tools,
+    }
+
+
+def _volume(mount: Mount, source: str, ours: str) -> dict[str, Any]:
+    return {
+        "name": mount.volume,
+        "path": mount.path,
+        "source": source,
+        "writable": mount.writable,
+        "ours": bool(ours) and source.startswith(f"{ours}/"),
     }
 
 
