@@ -7,7 +7,7 @@ from gigawatt.reconcile.launches import least
 
 
 def test_a_gang_gets_the_higher_of_what_it_asks_and_what_its_tenant_must_have() -> None:
-    world = World()
+    world = World(epoch=1)
     world.put(Tenant(id="strict", created_ms=1, isolation=Isolation.USER))
     world.put(Tenant(id="easy", created_ms=1))
     found = {
