@@ -100,7 +100,7 @@ def stage_spec(
         "terminal": launch.terminal,
         "log_bytes_max": launch.log_bytes_max,
         "master_addr": master_addr,
-        "volumes": [_volume(each, sources[each.volume], walls) for each in launch.volumes],
+        "volumes": [_volume(each, sources[each.volume], walls.ours) for each in launch.volumes],
         "secret_env": [each.variable for each in launch.uses if each.into is Into.ENV],
         "walls": walls.facts,
         "home": launch.home,
@@ -235,11 +235,11 @@ def _number(value: object) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _volume(mount: Mount, source: str, walls: Walls) -> dict[str, Any]:
+def _volume(mount: Mount, source: str, ours: str) -> dict[str, Any]:
     return {
         "name": mount.volume,
         "path": mount.path,
         "source": source,
         "writable": mount.writable,
-        "ours": bool(walls.ours) and source.startswith(f"{walls.ours}/"),
+        "ours": bool(ours) and source.startswith(f"{ours}/"),
     }

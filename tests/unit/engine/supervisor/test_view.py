@@ -1,13 +1,14 @@
 """What a walled attempt sees, as words for bubblewrap, in the order in which they lie over each other."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gigawatt.engine.supervisor import view
 from gigawatt.engine.supervisor.spec import Shown, StageSpec, Walls, parse_stage
 
-RAW = {
+RAW: dict[str, Any] = {
     "key": "j.1",
     "gang": "j",
     "attempt": 1,
@@ -70,9 +71,7 @@ def test_what_is_hidden_lies_over_what_is_shown_and_under_what_is_its_own(home: 
     spec = spec_of(model_path=str(data / "models"), checkpoint_dir=str(data / "checkpoints"))
     words = view.words(spec, walls_of(home), own_of(home), {})
     shown = words.index(str(home))
-    hidden = next(
-        at for at, word in enumerate(words) if words[at : at + 2] == ("--tmpfs", str(data))
-    )
+    hidden = next(at for at in range(len(words)) if words[at : at + 2] == ("--tmpfs", str(data)))
     weights = words.index(str(data / "models"))
     assert words[shown - 1] == "--bind"
     assert shown < hidden < weights
