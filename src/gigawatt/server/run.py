@@ -93,15 +93,8 @@ async def _serve(
     passing = asyncio.create_task(workspaces.serve(sockets=[claimed.workspaces]))
     keeping = asyncio.create_task(parts.gateway.keep())
     telling = asyncio.create_task(parts.courier.run())
-    background = [
-        asyncio.create_task(each)
-        for each in (
-            parts.caretaker.keep(),
-            parts.bursar.keep(),
-            parts.inspector.keep(),
-            keep_serving(settings, context),
-        )
-    ]
+    beside = (parts.caretaker.keep(), parts.bursar.keep(), parts.inspector.keep())
+    background = [asyncio.create_task(each) for each in (*beside, keep_serving(settings, context))]
     try:
         parts.handoff.open()
         await _started(api, serving)
