@@ -1,4 +1,5 @@
 from array import array
+from dataclasses import replace
 
 from gigawatt.gateway.config import Config, KeyConfig
 from gigawatt.gateway.errors import ErrorReply
@@ -150,3 +151,11 @@ def test_a_row_is_kept_and_a_free_one_rests_before_it_is_given_again() -> None:
     assert rows.assign(["b", "c"], now_s=1) == {"b": 1, "c": 2}
     assert rows.assign(["b", "c", "d"], now_s=60) == {"b": 1, "c": 2, "d": 3}
     assert rows.assign(["b", "c", "d", "e"], now_s=61) == {"b": 1, "c": 2, "d": 3, "e": 0}
+
+
+def test_a_spent_budget_of_the_project_or_the_tenant_is_an_insufficient_quota() -> None:
+    for spent, status in ((PROJECT, 429), ("acme", 429), ("zeta", None), ("acme/other", None)):
+        known = replace(config(key()), spent=frozenset({spent}))
+        refused = admitted(quotas(known), key())
+        told = (refused.status, refused.code) if isinstance(refused, ErrorReply) else (None, "")
+        assert told == (status, "insufficient_quota" if status else ""), spent
