@@ -37,6 +37,8 @@ ALL = (
     "llm",
     "gateway",
     "metering",
+    "invoices",
+    "outage",
 )
 
 

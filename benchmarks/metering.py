@@ -28,9 +28,9 @@ TOLD_S_MAX = 60.0
 def run() -> list[Figure]:
     os.environ["GIGAWATT_GATEWAY_WORKERS"] = "2"
     with running(nodes=1) as instance, tempfile.TemporaryDirectory() as name:
-        _serve(instance, Path(name))
+        serve(instance, Path(name))
         answered, cut = asyncio.run(_all(instance))
-        billed = _billed(found(instance.data), answered)
+        billed = billed_requests(found(instance.data), answered)
     os.environ.pop("GIGAWATT_GATEWAY_WORKERS")
     note = f"{len(KILLS)} kills, {answered} answered, {cut} cut off or refused"
     return [
@@ -43,7 +43,8 @@ def run() -> list[Figure]:
     ]
 
 
-def _serve(instance: Instance, directory: Path) -> None:
+def serve(instance: Instance, directory: Path) -> None:
+    """Two replicas of a small server, ready."""
     (directory / "weights").write_text("none")
     instance.gw("models", "push", "m", str(directory))
     script = str(Path(__file__).with_name("gateway_backend.py"))
@@ -62,6 +63,27 @@ def _serve(instance: Instance, directory: Path) -> None:
     while time.monotonic() < until and len(_pids(api)) < 2:
         time.sleep(0.1)
     api.close()
+
+
+async def answer(reader: asyncio.StreamReader) -> bool:
+    """Whether a whole good reply came. Raises EOFError, OSError."""
+    head = (await reader.readuntil(b"\r\n\r\n")).lower()
+    at = head.find(b"content-length:")
+    await reader.readexactly(int(head[at + 15 :].split(b"\r\n", 1)[0]))
+    return head.startswith(b"http/1.1 200")
+
+
+def billed_requests(instance: Instance, answered: int) -> int:
+    """Requests that usage tells, once it does not grow any more."""
+    until, billed = time.monotonic() + TOLD_S_MAX, -1
+    while time.monotonic() < until:
+        time.sleep(2)
+        before = billed
+        items = json.loads(instance.gw("usage", "--by", "endpoint", "-o", "json"))["items"]
+        billed = sum(item["requests"] for item in items)
+        if billed == before and billed >= answered:
+            break
+    return billed
 
 
 def _pids(api: Api) -> list[int]:
@@ -90,19 +112,11 @@ async def _client(port: int, message: bytes, counts: dict[str, int]) -> None:
         try:
             while counts["answered"] < REQUESTS:
                 writer.write(message)
-                counts["answered" if await _answer(reader) else "cut"] += 1
+                counts["answered" if await answer(reader) else "cut"] += 1
         except (OSError, EOFError):
             counts["cut"] += 1
         finally:
             writer.close()
-
-
-async def _answer(reader: asyncio.StreamReader) -> bool:
-    """Whether a whole good reply came. Raises EOFError, OSError."""
-    head = (await reader.readuntil(b"\r\n\r\n")).lower()
-    at = head.find(b"content-length:")
-    await reader.readexactly(int(head[at + 15 :].split(b"\r\n", 1)[0]))
-    return head.startswith(b"http/1.1 200")
 
 
 async def _kill(instance: Instance, counts: dict[str, int]) -> None:
@@ -134,16 +148,3 @@ def _kill_one(instance: Instance, what: str) -> None:
         api.close()
     if victims:
         os.kill(victims[0], signal.SIGKILL)
-
-
-def _billed(instance: Instance, answered: int) -> int:
-    """Requests that usage tells, once it does not grow any more."""
-    until, billed = time.monotonic() + TOLD_S_MAX, -1
-    while time.monotonic() < until:
-        time.sleep(2)
-        before = billed
-        items = json.loads(instance.gw("usage", "--by", "endpoint", "-o", "json"))["items"]
-        billed = sum(item["requests"] for item in items)
-        if billed == before and billed >= answered:
-            break
-    return billed

@@ -16,8 +16,8 @@ from gigawatt.model.job import Job, JobPhase
 from gigawatt.model.quota import Bounds, Entitlement
 from gigawatt.scheduler.policy import POLICIES, Policy
 from gigawatt.twin.cluster import read_cluster
+from gigawatt.twin.happenings import Timing
 from gigawatt.twin.history import History
-from gigawatt.twin.machines import Timing
 from gigawatt.twin.run import Scenario, Twin
 from gigawatt.twin.traces.table import PHILLY, Mapped, read_table
 from gigawatt.twin.work import Work

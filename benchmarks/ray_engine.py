@@ -66,7 +66,7 @@ def _start(ray: RayCluster) -> Instance:
         "GIGAWATT_RAY_TOKEN": str(ray.cluster.token_file),
     }
     command = [*GW, "up", "--detach", "--engine", "ray", "--data", str(ray.data)]
-    command += ["--host", ray.address, "--port", "0", "--gateway-port", "0"]
+    command += ["--host", ray.address, "--insecure-no-tls", "--port", "0", "--gateway-port", "0"]
     subprocess.run(command, env=environ, check=True, capture_output=True, text=True)
     return found(ray.data)
 

@@ -10,7 +10,7 @@ from gigawatt.model.resources import Resources
 from gigawatt.scheduler.policy import POLICIES
 from gigawatt.twin.cluster import read_cluster
 from gigawatt.twin.failures import FailureRate, Failures, Lemons, Repair
-from gigawatt.twin.machines import Timing
+from gigawatt.twin.happenings import Timing
 from gigawatt.twin.report import Report
 from gigawatt.twin.run import Scenario, Twin
 from gigawatt.twin.run import run as play

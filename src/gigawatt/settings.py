@@ -11,9 +11,9 @@ import platformdirs
 from gigawatt.build.remote import check_url
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.retention import Retention
-from gigawatt.scheduler.policy import POLICIES
-from gigawatt.service.networks import parse_networks
-from gigawatt.spec.units import UnitError, duration_ms
+from gigawatt.scheduler.policy import POLICIES, Fit
+from gigawatt.service.networks import check_networks
+from gigawatt.spec.levels import check_levels, levels_ms
 
 FILES = (
     "artifacts_credentials",
@@ -22,15 +22,24 @@ FILES = (
     "slurm_topology",
     "notify_ca_file",
     "mail_password_file",
+    "tls_cert",
+    "tls_key",
+    "tls_ca",
+    "sign_in",
 )
 ENGINES = ("local", "ray", "slurm")
 CHOICES = {
     "policy": tuple(POLICIES),
+    "placement": tuple(Fit),
     "ray_nodes": ("joined", "all"),
     "mail_tls": ("starttls", "tls", "none"),
     "preempt": ("off", "project"),
     "reclaim": ("off", "on"),
     "consolidate": ("off", "on"),
+    "tls": ("off", "on"),
+    "insecure_no_tls": ("off", "on"),
+    "accept_unisolated_tenants": ("off", "on"),
+    "isolation": ("auto", "process", "user", "none"),
     "node_checks": ("off", "watch", "quick", "full"),
 }
 RANGES = {
@@ -78,7 +87,18 @@ class Settings:
     data: Annotated[Path, "The directory that holds all state."] = field(
         default_factory=default_data
     )
+    secrets_key: Annotated[
+        str,
+        "What wraps the keys of secrets: file:/path, env:GIGAWATT_NAME, command:/path ARGS; empty for DATA/secrets.key.",
+    ] = ""
     host: Annotated[str, "The address that the API and the gateway listen on."] = "127.0.0.1"
+    tls: Annotated[str, "TLS by a local authority, made below DATA/tls: on or off."] = "off"
+    tls_cert: Annotated[str, "A certificate to serve with, PEM; it is read again on change."] = ""
+    tls_key: Annotated[str, "Its key, PEM."] = ""
+    tls_ca: Annotated[str, "What clients here believe it by; empty for the system's."] = ""
+    tls_names: Annotated[str, "Names of this machine, with commas; URLs have the first."] = ""
+    insecure_no_tls: Annotated[str, "Serve others without TLS, behind a proxy: on or off."] = "off"
+    sign_in: Annotated[str, "A file of OpenID providers, and of whom they make what."] = ""
     port: Annotated[int, "The port of the API; 0 takes a free one."] = 8484
     gateway_port: Annotated[int, "The port of the gateway; 0 takes a free one."] = 8485
     gateway_workers: Annotated[int, "Processes of the gateway; 0 is one for each core."] = 1
@@ -155,10 +175,15 @@ class Settings:
     data_bytes_max: Annotated[
         int, "The data sets that each node keeps for later jobs, in bytes; 0 is without limit."
     ] = 0
+    invoice_issuer: Annotated[str, "Who sends invoices, as they name it."] = "gigawatt"
     policy: Annotated[
         str,
         "Who starts when, by name; what the settings below say beside their defaults goes before it.",
     ] = "default"
+    placement: Annotated[
+        str,
+        "Which of the nodes that have room, by name: best, first, or one that packs shared nodes as fgd.",
+    ] = "best"
     levels: Annotated[
         str,
         "With the policy levels: after how much run time a job is one level further back, e.g. 8h,3d;"
@@ -236,6 +261,18 @@ class Settings:
         86_400
     )
 
+    isolation: Annotated[
+        str,
+        "How gangs are kept apart at least: auto, by processes once there are two tenants; process or user, always; none.",
+    ] = "auto"
+    isolation_shows: Annotated[
+        str,
+        "Directories of the machine that isolated ranks see too, separated by colons: /datasets:/scratch=rw.",
+    ] = ""
+    accept_unisolated_tenants: Annotated[
+        str,
+        "Whether there may be tenants although ranks of one could read files, memory and keys of another: off or on.",
+    ] = "off"
     webhook_networks: Annotated[
         str, "Networks that webhooks may go to although they are not public: 10.0.0.0/8, fd00::/8."
     ] = ""
@@ -295,7 +332,7 @@ class Settings:
 
     @property
     def levels_ms(self) -> tuple[int, ...]:
-        return _levels_ms(self.levels)
+        return levels_ms(self.levels)
 
     @property
     def homes_dir(self) -> Path:
@@ -347,38 +384,9 @@ def _check(name: str, value: Any, source: str) -> None:
         detail = f"{source} is {value!r}, which is not an absolute path"
         raise RefusalError(RefusalCode.INVALID, detail, field=name)
     if name == "levels":
-        _check_levels(value, source)
+        check_levels(value, source)
     if name == "webhook_networks":
-        _check_networks(value, source)
+        check_networks(value, source)
     if name == "engine" and value not in ENGINES:
         detail = f"{source} is {value!r}; this version has: {', '.join(ENGINES)}"
         raise RefusalError(RefusalCode.UNSUPPORTED, detail, field=name)
-
-
-def _levels_ms(value: str) -> tuple[int, ...]:
-    """Raises UnitError."""
-    return tuple(duration_ms(each.strip()) for each in value.split(",")) if value else ()
-
-
-def _check_levels(value: str, source: str) -> None:
-    try:
-        levels = _levels_ms(value)
-        wrong = "" if sorted({*levels, 0}) == [0, *levels] else "must rise"
-    except UnitError as error:
-        wrong = error.detail
-    if wrong:
-        detail = f"{source} is {value!r}: the levels {wrong}"
-        hint = "write run times that rise, with units: 8h,3d"
-        raise RefusalError(RefusalCode.INVALID, detail, field="levels", hint=hint)
-
-
-def _check_networks(value: str, source: str) -> None:
-    try:
-        parse_networks(value)
-    except ValueError as error:
-        raise RefusalError(
-            RefusalCode.INVALID,
-            f"{source} is {value!r}: {error}",
-            field="webhook_networks",
-            hint="write networks one after another: 10.0.0.0/8, fd00::/8",
-        ) from None

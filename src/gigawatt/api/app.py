@@ -22,13 +22,16 @@ from gigawatt.api.routes import (
     labels,
     live,
     models,
+    money,
     notifications,
+    people,
     power,
     quotas,
     reservations,
     retention,
     schedules,
     secrets,
+    sign_in,
     site,
     talks,
     templates,
@@ -62,10 +65,13 @@ ALL_ROUTES: tuple[Routes, ...] = (
     uploads.ROUTES,
     environments.ROUTES,
     secrets.ROUTES,
+    sign_in.ROUTES,
     models.ROUTES,
     volumes.ROUTES,
     accounts.ROUTES,
+    people.ROUTES,
     power.ROUTES,
+    money.ROUTES,
     reservations.ROUTES,
     quotas.ROUTES,
     retention.ROUTES,
@@ -73,8 +79,12 @@ ALL_ROUTES: tuple[Routes, ...] = (
 )
 
 
-def create_app(services: Services, *, body_bytes_max: int = BODY_BYTES_MAX) -> FastAPI:
-    """The application. `body_bytes_max` holds for every body but artifacts'."""
+def create_app(
+    services: Services, *, body_bytes_max: int = BODY_BYTES_MAX, pinned: bool = False
+) -> FastAPI:
+    """The application. `body_bytes_max` holds for every body but artifacts'; `pinned`, browsers are told to use TLS here
+    for good.
+    """
     app = FastAPI(
         title=TITLE,
         version=__version__,
@@ -88,7 +98,7 @@ def create_app(services: Services, *, body_bytes_max: int = BODY_BYTES_MAX) -> F
     app.add_exception_handler(RefusalError, refused)
     app.add_exception_handler(RequestValidationError, bad_query)
     app.add_exception_handler(HTTPException, http_error)
-    app.add_middleware(RequestFrame, body_bytes_max=body_bytes_max)
+    app.add_middleware(RequestFrame, body_bytes_max=body_bytes_max, pinned=pinned)
 
     def described() -> dict[str, Any]:
         if app.openapi_schema is None:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Annotated, TypeVar
 
 from fastapi import Depends
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 
+from gigawatt.api.cookies import caller_by_cookie
 from gigawatt.api.operations import IF_MATCH_PATTERN
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.tenant import Caller
@@ -76,10 +77,21 @@ def services_of(request: Request) -> Services:
     return services
 
 
+def address_of(request: HTTPConnection) -> str:
+    """Where a request comes from; empty for a socket on this machine."""
+    return request.client.host if request.client else ""
+
+
 async def authenticated(request: Request) -> Authenticated:
     """The call behind a request. Raises RefusalError (unauthenticated)."""
     services = services_of(request)
-    caller = await services.keyring.authenticate(request.headers.get("authorization", ""))
+    if "authorization" not in request.headers:
+        found = await caller_by_cookie(request, services)
+        if found is not None:
+            return Authenticated(request=request, services=services, caller=found)
+    caller = await services.keyring.authenticate(
+        request.headers.get("authorization", ""), address=address_of(request)
+    )
     return Authenticated(request=request, services=services, caller=caller)
 
 

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from email.utils import formatdate
 from functools import lru_cache
 from typing import Any
@@ -23,15 +23,28 @@ ID_BYTES = 8
 OTHER_ROUTE = "other"
 LEFT_STATUS = 499  # the client left before there was an answer: for figures alone, never sent
 
+Headers = tuple[tuple[bytes, bytes], ...]
+
+# Answers are for programs: what a browser makes of one must not run, load, be framed, or be guessed at.
+SAFE: Headers = (
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
+PINNED = (b"strict-transport-security", b"max-age=31536000")
+
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 
 class RequestFrame:
     """The outermost layer. `body_bytes_max` holds for every body but an artifact's, which has a limit of its own."""
 
-    def __init__(self, app: ASGIApp, *, body_bytes_max: int) -> None:
+    def __init__(self, app: ASGIApp, *, body_bytes_max: int, pinned: bool = False) -> None:
         self._app = app
         self._body_bytes_max = body_bytes_max
+        self._safe = (*SAFE, PINNED) if pinned else SAFE
         self._seconds: dict[tuple[str, str], Histogram] = {}
         self._counts: dict[tuple[str, str, int], Counter] = {}
 
@@ -43,7 +56,7 @@ class RequestFrame:
         headers = dict(scope["headers"])
         request_id = _request_id(headers)
         scope.setdefault("state", {})["request_id"] = request_id
-        reply = _Reply(send, request_id)
+        reply = _Reply(send, scope["state"], self._safe)
         limited = receive if _is_upload(scope) else self._limited(receive)
         try:
             self._check(scope, headers)
@@ -110,9 +123,10 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"
 class _Reply:
     """What has been sent of the response; adds the request's id to it."""
 
-    def __init__(self, send: Send, request_id: str) -> None:
+    def __init__(self, send: Send, state: Mapping[str, Any], safe: Headers) -> None:
         self._send = send
-        self._request_id = request_id.encode()
+        self._state = state
+        self._safe = safe
         self.status = 0
         self.answered_s = 0.0
 
@@ -122,8 +136,10 @@ class _Reply:
             self.answered_s = clock.monotonic_s()
             message["headers"] = [
                 *message.get("headers", ()),
+                *self._safe,
+                *self._state.get("headers", ()),
                 (b"date", _date(clock.now_ms() // 1000)),
-                (b"x-request-id", self._request_id),
+                (b"x-request-id", self._state["request_id"].encode()),
             ]
         await self._send(message)
 

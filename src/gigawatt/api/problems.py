@@ -13,7 +13,6 @@ from gigawatt.spec.faults import query_faults, refusal
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:gigawatt:problem:"
-RETRY_AFTER_S = 1
 
 TITLES = {
     RefusalCode.INVALID: "The request is not valid",
@@ -30,6 +29,7 @@ TITLES = {
     RefusalCode.KEY_REUSED: "The idempotency key was used for another request",
     RefusalCode.STALE_VERSION: "The object has changed",
     RefusalCode.LIMIT: "A limit is reached",
+    RefusalCode.BUDGET_SPENT: "The budget is spent",
     RefusalCode.DISK_FULL: "The disk is full",
     RefusalCode.UNAVAILABLE: "Not available now",
 }
@@ -62,7 +62,7 @@ def problem(error: RefusalError) -> Response:
     if error.code is RefusalCode.UNAUTHENTICATED:
         headers["WWW-Authenticate"] = 'Bearer realm="gigawatt"'
     if error.code in {RefusalCode.UNAVAILABLE, RefusalCode.LIMIT}:
-        headers["Retry-After"] = str(RETRY_AFTER_S)
+        headers["Retry-After"] = str(error.retry_after_s)
     return _response(problem_fields(error), headers)
 
 

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from gigawatt import clock
+from gigawatt.api.call import address_of
 from gigawatt.api.middleware import ID_BYTES
 from gigawatt.api.operations import Routes
 from gigawatt.api.problems import internal_fields, problem, problem_fields
@@ -85,7 +86,7 @@ async def _serve(websocket: WebSocket, opened: Open) -> None:
     try:
         _check_origin(websocket)
         authorization = websocket.headers.get("authorization", "")
-        caller = await services.keyring.authenticate(authorization)
+        caller = await services.keyring.authenticate(authorization, address=address_of(websocket))
         with services.accesses.one(), services.revocations.watch(caller.key) as revoked:
             await websocket.accept()
             await _talk(Opened(websocket, services, caller), opened, revoked)

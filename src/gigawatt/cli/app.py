@@ -60,6 +60,9 @@ SECTIONS = {
     },
     "Account": {
         "usage": _entry("usage", "usage", "Show requests and tokens, by key and endpoint."),
+        "bill": _entry("bill", "bill", "Show costs and invoices, and close months."),
+        "budget": _entry("budget", "budget", "Show or set what may be spent in a month."),
+        "prices": _entry("prices", "prices", "Show or set what things cost."),
         "goodput": _entry("goodput", "goodput", "Show where a job's device time went."),
         "ledger": _entry("ledger", "ledger", "Show where all installed device time went."),
     },
@@ -72,8 +75,10 @@ SECTIONS = {
         "power": _entry("power", "power", "Show or set the power tree and its caps."),
         "events": _entry("events", "events", "Print what happened, and what happens."),
         "notifications": _entry("notifications", "notifications", "Tell webhooks what happens."),
+        "logout": _entry("logout", "logout", "End a session, and forget its context."),
         "login": _entry("login", "login", "Store the address and key of an instance."),
         "context": _entry("context", "context", "List, choose, show and remove instances."),
+        "tenants": _entry("tenants", "tenants", "List, show and create tenants."),
         "projects": _entry("projects", "projects", "List and create projects."),
         "quota": _entry(
             "quota", "quota", "Show or set what projects may use, and what they do use."
@@ -82,7 +87,12 @@ SECTIONS = {
             "retention", "retention", "Show or set how long a project's things are kept."
         ),
         "prune": _entry("prune", "prune", "Remove what need not be kept any more."),
-        "keys": _entry("keys", "keys", "List, create and revoke API keys."),
+        "users": _entry("users", "users", "List, create and disable people."),
+        "service-accounts": _entry(
+            "users", "service_accounts", "List, create and disable accounts of programs."
+        ),
+        "members": _entry("members", "members", "Show and set who holds which role."),
+        "keys": _entry("keys", "keys", "List, create, rotate and revoke API keys."),
         "secrets": _entry("secrets", "secrets", "List, set and remove a project's secrets."),
         "conformance": _entry("conformance", "conformance", "Try an engine against its contract."),
         "sim": _entry("sim", "sim", "Try policies in virtual time; replay recorded cycles."),

@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 import signal
+import ssl
 import sys
 from contextlib import suppress
 
@@ -14,13 +15,13 @@ LEAVE = b"\x1d"  # Ctrl-]
 READ_BYTES = 1 << 16
 
 
-def attach(link: str, *, name: str) -> int | None:
+def attach(link: str, *, name: str, trust: ssl.SSLContext | None = None) -> int | None:
     """The shell's exit code; None if it goes on. Raises UnreachableError."""
-    return asyncio.run(_attached(link, name))
+    return asyncio.run(_attached(link, name, trust))
 
 
-async def _attached(link: str, name: str) -> int | None:
-    async with attached(link, name=name) as terminal:
+async def _attached(link: str, name: str, trust: ssl.SSLContext | None) -> int | None:
+    async with attached(link, name=name, trust=trust) as terminal:
         with raw_terminal():
             return await _both_ways(terminal)
 

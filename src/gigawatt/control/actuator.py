@@ -178,14 +178,19 @@ class Actuator:
                 nodes = sorted({placement.node for placement in launch.placements})
                 await _all(self._engine.prepare(node, (launch.bundle,)) for node in nodes)
             launch = await self._resumed(launch)
-            await self._engine.launch(
-                replace(launch, secrets=self._secrets_of(launch)), epoch=self.epoch
-            )
+            secrets = await self._secrets(launch)
+            await self._engine.launch(replace(launch, secrets=secrets), epoch=self.epoch)
         except RefusalError as refusal:
             user = refusal.code not in NOT_THE_USERS
             self._observe(LaunchFailed(at_ms=now_ms(), key=key, reason=refusal.detail, user=user))
         except OSError as error:
             self._observe(LaunchFailed(at_ms=now_ms(), key=key, reason=str(error)))
+
+    async def _secrets(self, launch: Launch) -> Secrets:
+        """Those that are kept somewhere are read aside. Raises RefusalError."""
+        if launch.uses:
+            return await asyncio.to_thread(self._secrets_of, launch)
+        return self._secrets_of(launch)
 
     async def _resumed(self, launch: Launch) -> Launch:
         """The launch with what it resumes from. Raises RefusalError where it must resume and cannot."""

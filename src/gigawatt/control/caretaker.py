@@ -41,6 +41,7 @@ class Caretaker:
         caches_from_s = 0.0
         while not self._services.closing.is_set():
             self._look()
+            await self._services.keyring.uses.record(self._services.leader)
             now_s = monotonic_s()
             if self._services.disk.level is not Level.WELL and now_s >= caches_from_s:
                 await self._guarded(self._relieve)

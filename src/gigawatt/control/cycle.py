@@ -65,7 +65,7 @@ class State:
             now_ms,
             resume=self.resume,
             hold=self.hold,
-            dated=self.policy.dated,
+            dated=self.policy.needs_uses,
             shares=self.policy.needs_shares,
             labels=labels,
         )

@@ -68,6 +68,9 @@ class Front:
         for each in seen:
             self._leader.observe(each)
 
+    def keys_of(self, user: str) -> tuple[str, ...]:
+        return tuple(key.id for key in self._world.keys.values() if key.user == user)
+
     def job(self, id: str) -> Job | None:
         return self._world.jobs.get(id)
 
@@ -165,7 +168,7 @@ class Front:
         return tuple(self._world.accounts.values())
 
     def owed(self) -> dict[str, Owed]:
-        dated = self._leader.state.policy.dated
+        dated = self._leader.state.policy.needs_uses
         snapshot = self._leader.state.encoder.snapshot(now_ms(), dated=dated, shares=True)
         return {
             each.id: Owed(

@@ -5,11 +5,15 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
+from gigawatt.model.budget import Budget
 from gigawatt.model.change import Entity
 from gigawatt.model.endpoint import Endpoint, Replica
-from gigawatt.model.tenant import ApiKey, Project
+from gigawatt.model.roles import standing
+from gigawatt.model.rollout import WHOLE
+from gigawatt.model.tenant import ApiKey, Project, User
 from gigawatt.model.tokens import Allowance
 from gigawatt.model.world import World
+from gigawatt.service.scopes import INVOKE, allows
 
 
 class GatewayLink:
@@ -28,7 +32,7 @@ class GatewayLink:
     def update(self, world: World, puts: Iterable[Entity], *, first: bool = False) -> None:
         """Make the configuration anew if any change concerns gateways."""
         if not first and not any(
-            isinstance(each, Endpoint | Replica | ApiKey | Project) for each in puts
+            isinstance(each, Endpoint | Replica | ApiKey | Project | User | Budget) for each in puts
         ):
             return
         config = configuration(world)
@@ -65,17 +69,24 @@ def configuration(world: World) -> dict[str, Any]:
                 "tenant": key.tenant,
                 "project": key.project,
                 "id": key.id,
-                "role": key.role.value,
+                "role": role.value,
                 "expires_ms": key.expires_ms,
                 "allowance": _allowance(key.allowance),
             }
             for key in sorted(world.keys.values(), key=lambda each: each.id)
             if key.revoked_ms is None
+            and allows(key.scopes, INVOKE)
+            and (role := standing(key, world.users.get(key.user))) is not None
         ],
         "projects": [
             {"id": project.id, "allowance": _allowance(project.allowance)}
             for project in sorted(world.projects.values(), key=lambda each: each.id)
             if project.allowance.limits
+        ],
+        "spent": [
+            {"id": budget.id}
+            for budget in sorted(world.budgets.values(), key=lambda each: each.id)
+            if budget.bars
         ],
         "endpoints": [
             _endpoint(world, endpoint)
@@ -85,7 +96,7 @@ def configuration(world: World) -> dict[str, Any]:
 
 
 def _endpoint(world: World, endpoint: Endpoint) -> dict[str, Any]:
-    spec = endpoint.spec
+    spec = endpoint.serving
     there = sorted(
         (r for r in world.replicas.values() if r.endpoint == endpoint.id and not r.stopping),
         key=lambda replica: replica.id,
@@ -114,7 +125,25 @@ def _endpoint(world: World, endpoint: Endpoint) -> dict[str, Any]:
         "start_ms": endpoint.start.total_ms if endpoint.start else 0,
         "min": spec.replicas_min,
         "max": spec.replicas_max,
+        "revisions": _revisions(endpoint),
     }
+
+
+def _revisions(endpoint: Endpoint) -> list[dict[str, int]]:
+    """Both revisions of a rollout, the new one first: then a session that is on its side stays there."""
+    rollout = endpoint.rollout
+    if rollout is None:
+        return []
+    new, old = endpoint.generations
+    weights = ((new, rollout.weight), (old, WHOLE - rollout.weight))
+    return [
+        {
+            "generation": generation,
+            "weight": weight,
+            "concurrency": endpoint.spec_of(generation).concurrency,
+        }
+        for generation, weight in weights
+    ]
 
 
 def _allowance(allowance: Allowance) -> dict[str, int]:
@@ -125,4 +154,10 @@ def _replica(replica: Replica) -> dict[str, Any]:
     attempt = replica.attempt
     assert attempt is not None
     address = attempt.ranks[0].address
-    return {"id": replica.id, "host": address, "port": attempt.port, "ready": True}
+    return {
+        "id": replica.id,
+        "host": address,
+        "port": attempt.port,
+        "ready": True,
+        "generation": replica.generation,
+    }

@@ -35,6 +35,8 @@ class Capabilities:
     isolation: frozenset[Isolation]
     shared_filesystem: bool  # what the control plane writes, ranks can read
     node_lost_after_s: float  # the time in which a lost node is noticed, at most
+    programs: bool = True  # ranks are programs, with output; else they only start and end
+    least: Isolation = Isolation.NONE  # that every gang has, whether it asks or not
     talks: bool = False  # it has `run`, `attach` and `connect`; else they refuse (unsupported)
 
 

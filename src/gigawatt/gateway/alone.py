@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from gigawatt.gateway.config import ConfigError, parse_config
 from gigawatt.gateway.control_link import Served
+from gigawatt.gateway.probes import Probes
 from gigawatt.gateway.quotas import allowances
 from gigawatt.gateway.settings import Settings
 from gigawatt.gateway.token_reports import TokenReports, month_began_ms
@@ -17,22 +18,35 @@ log = logging.getLogger(__name__)
 
 
 class FileLink:
-    def __init__(self, gateway: Served, settings: Settings, *, wall_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        gateway: Served,
+        settings: Settings,
+        *,
+        wall_ms: Callable[[], int],
+        monotonic_s: Callable[[], float],
+    ) -> None:
         self._gateway = gateway
         self._config_file = settings.config_file
         self._reports = TokenReports(settings.spool_dir, None)
         self._limits = settings.limits
         self._wall_ms = wall_ms
         self._seen: tuple[int, int] | None = None
+        self._probes = Probes(monotonic_s=monotonic_s, changed=self._serve)
 
     async def run(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._probes.run())
+            tasks.create_task(self._follow_file())
+
+    async def finish(self) -> None:
+        self._reports.close()
+
+    async def _follow_file(self) -> None:
         while True:
             self._follow()
             self._spend()
             await asyncio.sleep(min(LOOK_S, self._limits.report_s))
-
-    async def finish(self) -> None:
-        self._reports.close()
 
     def _follow(self) -> None:
         try:
@@ -41,12 +55,19 @@ class FileLink:
             if seen == self._seen:
                 return
             self._seen = seen
-            body = self._config_file.read_bytes()
-            self._gateway.take(parse_config(json.loads(body)), body)
+            document = json.loads(self._config_file.read_bytes())
+            parse_config(document)
+            self._probes.take(document)
+            self._serve()
         except (OSError, ConfigError, ValueError, RecursionError) as error:
             log.warning("the configuration cannot be used", extra={"detail": str(error)})
         else:
             log.info("configuration from its file")
+
+    def _serve(self) -> None:
+        """By the file, and by which servers are well."""
+        document = self._probes.marked()
+        self._gateway.take(parse_config(document), json.dumps(document).encode())
 
     def _spend(self) -> None:
         config = self._gateway.config

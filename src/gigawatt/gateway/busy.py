@@ -30,6 +30,11 @@ class BusyTime:
         if not self._requests:
             self._total_s += self._monotonic_s() - self._begun_s
 
+    @property
+    def open(self) -> bool:
+        """It has a request now."""
+        return self._requests > 0
+
     def add(self, more_ms: int) -> None:
         """Another process saw it busy for so long."""
         self._total_s += more_ms / 1000

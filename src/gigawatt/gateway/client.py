@@ -346,11 +346,14 @@ class ClientConnection(asyncio.Protocol):
         self._set_deadline(self._wiring.limits.linger_s)
         if self._transport is not None and not self._transport.is_closing():
             self._unsent_bytes = self._transport.get_write_buffer_size()
-            self._transport.write_eof()
+            if self._transport.can_write_eof():
+                self._transport.write_eof()
+            else:
+                self._transport.close()  # TLS says so itself, and waits for the other side
 
     def _head(self, status: int, lines: list[bytes], length: int | None) -> list[bytes]:
         request = self._answered()
-        parts = [head.status_line(status), *lines]
+        parts = [head.status_line(status), *lines, self._wiring.safe]
         if request.id:
             parts.append(b"x-request-id: %b\r\n" % request.id)
         if status in head.BODILESS:

@@ -35,6 +35,16 @@ class ReplicaConfig:
     host: str
     port: int
     ready: bool
+    generation: int = 0  # the revision that it is of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevisionConfig:
+    """One of two revisions that are served at once."""
+
+    generation: int
+    weight: int  # its part of the requests
+    concurrency: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +66,7 @@ class EndpointConfig:
     start_ms: int = 0  # that a replica took to start when one last did; 0: not known
     starting_ms: int = 0  # since when one is starting; 0: none is
     names: Names = NO_NAMES
+    revisions: tuple[RevisionConfig, ...] = ()  # while one takes the place of another
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +77,7 @@ class Config:
     endpoints: tuple[EndpointConfig, ...]  # by id
     served: Mapping[tuple[str, str], tuple[EndpointConfig, ...]]  # by tenant and any of its names
     projects: Mapping[str, Allowance]  # by tenant/name, those with any limit
+    spent: frozenset[str] = frozenset()  # projects (tenant/name) and tenants whose budget is spent
 
 
 def parse_config(document: object) -> Config:
@@ -91,6 +103,9 @@ def parse_config(document: object) -> Config:
             _text(project, "id", f"projects[{n}]"): _allowance(project, f"projects[{n}]")
             for n, project in enumerate(_objects(root, "projects"))
         },
+        spent=frozenset(
+            _text(each, "id", f"spent[{n}]") for n, each in enumerate(_objects(root, "spent"))
+        ),
     )
 
 
@@ -156,6 +171,18 @@ def _endpoint(item: object, at: str) -> EndpointConfig:
             weight=_integer(fields, "weight", at, default=0),
             fallback=_text(fields, "fallback", at, default=""),
         ),
+        revisions=tuple(
+            _revision(each, f"{at}.revisions[{n}]")
+            for n, each in enumerate(_objects(fields, "revisions"))
+        ),
+    )
+
+
+def _revision(fields: Mapping[str, object], at: str) -> RevisionConfig:
+    return RevisionConfig(
+        generation=_integer(fields, "generation", at),
+        weight=_integer(fields, "weight", at),
+        concurrency=_integer(fields, "concurrency", at, least=1),
     )
 
 
@@ -166,6 +193,7 @@ def _replica(item: object, at: str) -> ReplicaConfig:
         host=_text(fields, "host", at),
         port=_integer(fields, "port", at, least=1),
         ready=fields.get("ready") is True,
+        generation=_integer(fields, "generation", at, default=0),
     )
 
 

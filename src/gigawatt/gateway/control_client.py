@@ -1,12 +1,12 @@
 """HTTP to the control plane: one request at a time on a connection that is kept open."""
 
 import asyncio
-import ssl
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
+from gigawatt.build.certificates import trusting
 from gigawatt.gateway.limits import MIB
 
 READ_BYTES = 256 * 1024
@@ -25,12 +25,15 @@ class ControlReply:
 
 
 class ControlClient:
-    def __init__(self, url: str) -> None:
-        """`url` is the API's, http or https. Raises ValueError for anything else."""
+    def __init__(self, url: str, *, authority: str = "") -> None:
+        """`url` is the API's, http or https; `authority` a file with what it is believed by, empty for the system's.
+
+        Raises ValueError for anything else, OSError for a file that cannot be read.
+        """
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ValueError(f"{url!r} is not an http or https URL")
-        self._tls = ssl.create_default_context() if parts.scheme == "https" else None
+        self._tls = trusting(authority) if parts.scheme == "https" else None
         self._host = parts.hostname
         self._port = parts.port or (443 if self._tls else 80)
         self._authority = parts.netloc.rpartition("@")[2]

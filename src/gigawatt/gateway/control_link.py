@@ -80,15 +80,15 @@ class ControlLink:
         wall_ms: Callable[[], int],
     ) -> None:
         """`someone_waits` is set when a line forms: then the next report is not put off."""
-        self._usage_client = ControlClient(settings.api_url)
+        self._usage_client = ControlClient(settings.api_url, authority=settings.api_authority)
         self._reports = TokenReports(settings.spool_dir, self._send_usage)
         self._elsewhere: dict[str, int] = {}  # tokens of this month that others have counted
         self._elsewhere_at: tuple[int, float] = (0, 0.0)  # of which month, and known when
         self._own_spools: frozenset[str] = frozenset()  # that were left out then
         self._wall_ms = wall_ms
         self._gateway = gateway
-        self._poll_client = ControlClient(settings.api_url)
-        self._report_client = ControlClient(settings.api_url)
+        self._poll_client = ControlClient(settings.api_url, authority=settings.api_authority)
+        self._report_client = ControlClient(settings.api_url, authority=settings.api_authority)
         self._settings = settings
         self._monotonic_s = monotonic_s
         self._someone_waits = someone_waits

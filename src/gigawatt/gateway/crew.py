@@ -130,6 +130,8 @@ class Crew:
         tally.last_request_ms = max(tally.last_request_ms, demand["last_request_ms"])
         for replica, more_ms in demand["busy_ms_more"].items():
             tally.busy(replica, self._monotonic_s).add(more_ms)
+        for generation, more in demand["revisions"].items():
+            tally.revision(int(generation)).add(more)
         self._sum_up(demand["id"])
 
     def _sum_up(self, endpoint: str) -> None:
@@ -143,6 +145,7 @@ class Crew:
         tally.queued = sum(demand["queued"] for demand in there)
         tally.backlog_tokens = sum(demand["backlog_tokens"] for demand in there)
         tally.cache_percent = max((demand["cache_percent"] for demand in there), default=0)
+        tally.open_elsewhere = frozenset(each for demand in there for each in demand["open"])
         ttft_ms = max((demand["ttft_ms"] for demand in there), default=0)
         tally.told_ms = (ttft_ms, max((demand["tpot_ms"] for demand in there), default=0))
 

@@ -1,10 +1,10 @@
 """Endpoints as they run: replicas with their load, the line in front of them, and how a new configuration changes both."""
 
-from typing import Protocol
+from dataclasses import replace
 
 from gigawatt.gateway.access import GONE
 from gigawatt.gateway.affinity import Affinity
-from gigawatt.gateway.config import EndpointConfig, ReplicaConfig
+from gigawatt.gateway.config import EndpointConfig, ReplicaConfig, RevisionConfig
 from gigawatt.gateway.errors import (
     ErrorReply,
     endpoint_deleted,
@@ -15,45 +15,20 @@ from gigawatt.gateway.errors import (
 )
 from gigawatt.gateway.line import Line
 from gigawatt.gateway.replica import Backend
+from gigawatt.gateway.revision_tally import FAULT_FROM
 from gigawatt.gateway.subjects import line_row
 from gigawatt.gateway.tally import Tally
+from gigawatt.gateway.waiter import Waiter
 from gigawatt.gateway.wiring import Wiring
 from gigawatt.model.endpoint import EndpointPhase
-from gigawatt.routing.outliers import pause_s, ramped
+from gigawatt.routing.outliers import TIMES_MIN, pause_s, ramped, slow_ones
 from gigawatt.routing.pick import by_name, least_in_flight, longest_prefix
 from gigawatt.routing.prefix import PrefixIndex
+from gigawatt.routing.split import in_turn
 
+SPARE_PERCENT = 75  # of a replica's places, at most, are for work that has time
+WANTED_S = 10.0  # that a replica is asked for by it
 LOOK_AGAIN_S = 0.005  # while somebody waits and other workers may make room
-
-
-class Waiter(Protocol):
-    """A request in line."""
-
-    @property
-    def avoid(self) -> Backend | None:
-        """The replica that has failed it already."""
-        ...
-
-    @property
-    def affinity(self) -> Affinity | None: ...
-
-    @property
-    def urgency(self) -> int:
-        """More urgent ones go first."""
-        ...
-
-    def assign(self, backend: Backend) -> None: ...
-
-    @property
-    def prompt_tokens(self) -> int:
-        """About how many."""
-        ...
-
-    def turn_away(self, error: ErrorReply) -> None: ...
-
-    def keep_alive(self, position: int, now_s: float) -> None:
-        """Tell its client, where it can be told, that it still waits."""
-        ...
 
 
 class Endpoint:
@@ -87,21 +62,20 @@ class Endpoint:
         self._looking_again = False
         self._set_replicas(config.replicas)
 
-    def pick(self, affinity: Affinity | None, avoid: Backend | None = None) -> Backend | None:
-        """A ready replica with room, other than `avoid`."""
+    def pick(
+        self, affinity: Affinity | None, avoid: Backend | None = None, *, point: float = 0.0
+    ) -> Backend | None:
+        """A ready replica with room, other than `avoid`, of the revision that `point` falls to."""
         candidates = self.backends
         if avoid is not None:
             candidates = [backend for backend in candidates if backend is not avoid]
-        concurrency = self.config.concurrency
-        now_s = self._wiring.monotonic_s()
-        if now_s < self._unlike_until_s:
-            candidates = self._fit(candidates, now_s)
-        if affinity is None:
-            return least_in_flight(candidates, concurrency=concurrency)
-        if not affinity.blocks:
-            return by_name(candidates, affinity.name, concurrency=concurrency)
-        matched = self._seen.matches(affinity.blocks)
-        return longest_prefix(candidates, matched, name=affinity.name, concurrency=concurrency)
+        if not self.config.revisions:
+            return self._among(candidates, affinity, self.config.concurrency)
+        for revision, those in self._by_revision(candidates, point):
+            found = self._among(those, affinity, revision.concurrency)
+            if found is not None:
+                return found
+        return None
 
     @property
     def can_take(self) -> bool:
@@ -135,14 +109,50 @@ class Endpoint:
             self._looking_again = True
             self._wiring.loop.call_later(LOOK_AGAIN_S, self._look_again)
 
+    def answered(self, backend: Backend, status: int, ttft_s: float) -> None:
+        """A replica that answers is well, unless what it says is that it is not."""
+        self.tally.revision(backend.config.generation).answered(status, ttft_s)
+        if backend.shunned_until_s <= self._wiring.monotonic_s():
+            backend.times_s.append(ttft_s)
+        if status >= FAULT_FROM:
+            self.shun(backend)
+        elif backend.failures:
+            backend.failures = 0
+            backend.since_s = self._wiring.monotonic_s()
+
+    def failed(self, backend: Backend, *, at_fault: bool) -> None:
+        """It has not answered a request, or not to the end."""
+        self.tally.revision(backend.config.generation).failed()
+        if at_fault:
+            self.shun(backend)
+
     def shun(self, backend: Backend) -> None:
-        """It has failed a request: a dead one would otherwise be the least loaded, and get them all."""
-        limits, now_s = self._wiring.limits, self._wiring.monotonic_s()
+        """A dead one would otherwise be the least loaded, and get all requests."""
+        limits = self._wiring.limits
         backend.failures += 1
         rest_s = pause_s(backend.failures, first_s=limits.shun_s, most_s=limits.shun_s_max)
-        backend.shunned_until_s = now_s + rest_s
-        self._unlike_until_s = max(self._unlike_until_s, now_s + rest_s + limits.slow_start_s)
+        self._leave_alone(backend, rest_s)
         self._wiring.metrics.ejections.add(self.config.id)
+
+    def leave_slow_ones_alone(self) -> None:
+        """For a while, those that answer far more slowly than the others do; then they are measured anew."""
+        limits, now_s = self._wiring.limits, self._wiring.monotonic_s()
+        there = {backend.id: backend for backend in self.backends}
+        alone = [each.id for each in self.backends if each.slow and each.shunned_until_s > now_s]
+        for name in slow_ones({each: one.times_s for each, one in there.items()}, alone):
+            backend = there[name]
+            backend.slow += 1
+            self._leave_alone(
+                backend, pause_s(backend.slow, first_s=limits.slow_s, most_s=limits.slow_s_max)
+            )
+            self._wiring.metrics.slow.add(self.config.id)
+        for backend in self.backends:
+            if (
+                backend.slow
+                and backend.shunned_until_s <= now_s
+                and len(backend.times_s) >= TIMES_MIN
+            ):
+                backend.slow = 0  # it has come back, and kept up
 
     def has_other_than(self, backend: Backend) -> bool:
         return any(other is not backend for other in self.backends)
@@ -214,10 +224,46 @@ class Endpoint:
         """A request is here now: the quiet time begins anew."""
         self.tally.last_request_ms = self._wiring.wall_ms()
 
+    # For work that has time, with what is left.
+
+    def spare(self) -> Backend | None:
+        """A replica with more places than anybody wants now: none while one waits, and some are left free."""
+        if self.someone_waits or self.refusal() is not None:
+            return None
+        candidates, concurrency = self.backends, self.config.concurrency
+        if self.config.revisions:
+            main = max(self.config.revisions, key=lambda each: each.weight)
+            candidates = [b for b in candidates if b.config.generation == main.generation]
+            concurrency = main.concurrency
+        most = max(concurrency * SPARE_PERCENT // 100, 1)
+        return self._among(candidates, None, most)
+
+    def want(self) -> None:
+        """There is work for a replica; where there is none, one is asked for."""
+        if self.backends:
+            return
+        hoped_s, now_s = self._hoped_until_s, self._wiring.monotonic_s()
+        self._hoped_until_s = max(hoped_s, now_s + WANTED_S)
+        self.touch()
+        self.note_line()
+        if hoped_s <= now_s:
+            self._wiring.report_demand()
+
+    def occupy_spare(self, backend: Backend) -> None:
+        """As `occupy`, but nothing is to be scaled by it."""
+        backend.share.enter()
+        self.tally.busy(backend.id, self._wiring.monotonic_s).begin()
+
+    def release_spare(self, backend: Backend) -> None:
+        backend.share.leave()
+        self.tally.busy(backend.id, self._wiring.monotonic_s).end()
+        self.touch()
+        self.dispatch()
+
     def dispatch(self) -> None:
         """Give replicas with room to those in line, in order."""
         while (waiter := self.line.first()) is not None:
-            backend = self.pick(waiter.affinity, waiter.avoid)
+            backend = self.pick(waiter.affinity, waiter.avoid, point=waiter.point)
             if backend is None:
                 break
             self.line.take()
@@ -251,6 +297,41 @@ class Endpoint:
         for backend in self._all.values():
             backend.drop_stale(keep=keep)
 
+    def _leave_alone(self, backend: Backend, rest_s: float) -> None:
+        """It is given nothing for so long, unless there is no other, and then a part that grows."""
+        until_s = self._wiring.monotonic_s() + rest_s
+        backend.times_s.clear()
+        backend.shunned_until_s = until_s
+        backend.since_s = max(backend.since_s, until_s)
+        slow_start_s = self._wiring.limits.slow_start_s
+        self._unlike_until_s = max(self._unlike_until_s, until_s + slow_start_s)
+
+    def _among(
+        self, candidates: list[Backend], affinity: Affinity | None, concurrency: int
+    ) -> Backend | None:
+        now_s = self._wiring.monotonic_s()
+        if now_s < self._unlike_until_s:
+            candidates = self._fit(candidates, concurrency, now_s)
+        if affinity is None:
+            return least_in_flight(candidates, concurrency=concurrency)
+        if not affinity.blocks:
+            return by_name(candidates, affinity.name, concurrency=concurrency)
+        matched = self._seen.matches(affinity.blocks)
+        return longest_prefix(candidates, matched, name=affinity.name, concurrency=concurrency)
+
+    def _by_revision(
+        self, candidates: list[Backend], point: float
+    ) -> list[tuple[RevisionConfig, list[Backend]]]:
+        """Revisions that have any of the candidates, in the order in which they are to be asked."""
+        there: list[tuple[RevisionConfig, list[Backend]]] = []
+        for revision in self.config.revisions:
+            those = [each for each in candidates if each.config.generation == revision.generation]
+            if those:
+                there.append((revision, those))
+        if not there:
+            return there
+        return [there[n] for n in in_turn([each.weight for each, _ in there], point)]
+
     def _begins(self, backend: Backend) -> None:
         """A replica beside others that have been there before starts slowly; the first ones need not."""
         now_s = self._wiring.monotonic_s()
@@ -258,9 +339,9 @@ class Endpoint:
             backend.since_s = now_s
             self._unlike_until_s = now_s + self._wiring.limits.slow_start_s
 
-    def _fit(self, candidates: list[Backend], now_s: float) -> list[Backend]:
+    def _fit(self, candidates: list[Backend], concurrency: int, now_s: float) -> list[Backend]:
         """Those that are trusted, and whose start, if it is new, lets them have more; all of them, if there is none."""
-        concurrency, ramp_s = self.config.concurrency, self._wiring.limits.slow_start_s
+        ramp_s = self._wiring.limits.slow_start_s
         trusted = [backend for backend in candidates if backend.shunned_until_s <= now_s]
         settled = [
             backend
@@ -277,7 +358,7 @@ class Endpoint:
     def _set_replicas(self, replicas: tuple[ReplicaConfig, ...]) -> None:
         before, self._all = self._all, {}
         for replica in replicas:
-            at = ReplicaConfig(id=replica.id, host=replica.host, port=replica.port, ready=True)
+            at = replace(replica, ready=True)
             backend = before.pop(at, None) or Backend(at, self._wiring)
             if replica.ready and not backend.ready:
                 self._begins(backend)

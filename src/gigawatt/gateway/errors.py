@@ -62,7 +62,7 @@ def unknown_url(method: str, path: str) -> ErrorReply:
         status=404,
         code="unknown_url",
         message=f"There is nothing at {method} {path}. This gateway answers /v1/chat/completions, "
-        "/v1/completions, /v1/embeddings, /v1/responses and /v1/models.",
+        "/v1/completions, /v1/embeddings, /v1/responses, /v1/files, /v1/batches and /v1/models.",
     )
 
 
@@ -112,6 +112,16 @@ def encoded(encoding: bytes) -> ErrorReply:
         status=415,
         code="unsupported_encoding",
         message=f"The body must be sent as it is, not as {name}.",
+    )
+
+
+def not_json(content_type: bytes) -> ErrorReply:
+    name = content_type[:64].decode("ascii", "replace")
+    return ErrorReply(
+        status=415,
+        code="unsupported_media_type",
+        message=f"The body must be JSON, and its content-type says {name}: send "
+        "`content-type: application/json` (curl: -H 'content-type: application/json').",
     )
 
 
@@ -194,6 +204,16 @@ def rate_limited(what: str, holder: str, *, limit: int, wait_s: float | None) ->
         message=f"`{holder}` may have {limit} {what}.{too_large}",
         type=RATE_LIMIT,
         retry_after_s=None if wait_s is None else max(ceil(wait_s), 1),
+    )
+
+
+def money_spent(holder: str) -> ErrorReply:
+    """A budget of money, or of tokens of a whole project or tenant, is used up."""
+    return ErrorReply(
+        status=429,
+        code="insufficient_quota",
+        message=f"`{holder}` has spent its budget of this month.",
+        type="insufficient_quota",
     )
 
 

@@ -21,7 +21,6 @@ from gigawatt.gateway.waiting import Wait, end_in_stream, tell
 from gigawatt.gateway.wiring import Wiring
 
 CLIENT_LEFT = "499"
-FAULT_FROM = 500
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +67,7 @@ class Exchange:
         "_wiring",
         "affinity",
         "avoid",
+        "point",
         "urgency",
     )
 
@@ -87,6 +87,7 @@ class Exchange:
         self._endpoint = endpoint
         self.affinity = affinity_of(endpoint.config.routing, call.fields, request.fields)
         self.urgency = urgency_of(request.fields)
+        self.point = request.point
         self._wiring = wiring
         self._phase = Phase.NEW
         self._backend: Backend | None = None
@@ -100,7 +101,7 @@ class Exchange:
     def start(self) -> None:
         endpoint = self._endpoint
         endpoint.touch()
-        backend = None if endpoint.someone_waits else endpoint.pick(self.affinity)
+        backend = None if endpoint.someone_waits else endpoint.pick(self.affinity, point=self.point)
         if backend is not None:
             self._send_to(backend)
             return
@@ -295,7 +296,7 @@ class Exchange:
         self.avoid = backend
         self._wiring.metrics.retries.add(endpoint.config.id)
         self._give_back()
-        other = endpoint.pick(self.affinity, avoid=backend)
+        other = endpoint.pick(self.affinity, avoid=backend, point=self.point)
         if other is not None:
             self._send_to(other)
         else:
@@ -362,13 +363,9 @@ class Exchange:
         metrics.request_s.observe(endpoint_id, self._wiring.monotonic_s() - self._request.started_s)
 
     def _note_reply(self, status: int) -> None:
-        """A replica that answers is well, unless what it says is that it is not."""
-        backend = self._backend
-        if backend is not None and status >= FAULT_FROM:
-            self._endpoint.shun(backend)
-        elif backend is not None and backend.failures:
-            backend.failures = 0
-            backend.since_s = self._wiring.monotonic_s()
+        if self._backend is not None:
+            ttft_s = self._wait.first_s - self._wait.sent_s
+            self._endpoint.answered(self._backend, status, ttft_s)
 
     def _note_failure(self, kind: str, detail: str) -> None:
         """The replica has failed this request. `detail` may name addresses, which are not for clients."""
@@ -384,8 +381,8 @@ class Exchange:
                 "request": self._request.id.decode("latin-1"),
             },
         )
-        if self._backend is not None and kind != "timeout":
-            self._endpoint.shun(self._backend)
+        if self._backend is not None:
+            self._endpoint.failed(self._backend, at_fault=kind != "timeout")
 
     def _meter(self, usage: Usage | None, status: int, *, whole: bool = False) -> None:
         meter(self._wiring, self._endpoint, self._request, usage, status=status, whole=whole)

@@ -10,6 +10,7 @@ from gigawatt.gateway.affinity import session_of
 from gigawatt.gateway.call import Call, parse_call, renamed
 from gigawatt.gateway.client import Answer, ClientConnection
 from gigawatt.gateway.config import Config, EndpointConfig, KeyConfig
+from gigawatt.gateway.desk import Desk
 from gigawatt.gateway.endpoints import Endpoints
 from gigawatt.gateway.errors import ErrorReply
 from gigawatt.gateway.exchange import Exchange
@@ -22,7 +23,8 @@ from gigawatt.gateway.tally import Tally
 from gigawatt.gateway.wiring import Wiring
 from gigawatt.routing.split import point_of_count, point_of_name
 
-NEEDS_KEY = frozenset({Action.CALL, Action.MODELS, Action.MODEL})
+NEEDS_KEY = frozenset({Action.CALL, Action.MODELS, Action.MODEL, Action.DESK})
+BY_CALLERS = frozenset({Action.CALL, Action.DESK})
 REQUEST_ID_BYTES_MAX = 128
 FALLBACKS_MAX = 4  # from one endpoint to the next
 DRAINING = errors.unavailable("draining", "The gateway is being restarted.")
@@ -31,8 +33,9 @@ DRAINING = errors.unavailable("draining", "The gateway is being restarted.")
 class Gateway:
     """The Service of every client connection."""
 
-    def __init__(self, id: str, wiring: Wiring) -> None:
+    def __init__(self, id: str, wiring: Wiring, desk: Desk) -> None:
         self.id = id
+        self._desk = desk
         self.config: Config | None = None
         self.endpoints = Endpoints(wiring)
         self.clients: set[ClientConnection] = set()
@@ -71,6 +74,10 @@ class Gateway:
     def spend(self, spent: Mapping[str, int]) -> None:
         """What holders of budgets have used this month, as far as is known."""
         self._quotas.spend(spent)
+
+    def over_budget(self, key: KeyConfig, project: str) -> bool:
+        """The key or the project has used its tokens of this month."""
+        return self._quotas.spent_by(key, project)
 
     def connection(self) -> ClientConnection:
         return ClientConnection(self, self._wiring)
@@ -111,10 +118,9 @@ class Gateway:
         if isinstance(key, ErrorReply):
             return key
         request.key = key
-        if route.action is not Action.CALL:
+        if route.action not in BY_CALLERS:
             return None
-        encoding = request.fields.get(b"content-encoding", b"identity")
-        return may_call(key) or (None if encoding == b"identity" else errors.encoded(encoding))
+        return may_call(key) or _unreadable(request, route)
 
     def reserve(self, request: Request) -> ErrorReply | None:
         more = request.body_bytes - request.reserved_bytes
@@ -135,6 +141,8 @@ class Gateway:
         assert route is not None
         if route.action is Action.CALL:
             return self._call(client, request, route)
+        if route.action is Action.DESK:
+            return self._desk.answer(client, request)
         reply = self._local(request, route)
         if isinstance(reply, ErrorReply):
             self.refused(request, reply)
@@ -156,6 +164,7 @@ class Gateway:
             client.expire()
         for endpoint in self.endpoints.running.values():
             endpoint.keep_alive()
+            endpoint.leave_slow_ones_alone()
             endpoint.drop_stale(keep=True)
 
     def drain(self) -> None:
@@ -216,6 +225,7 @@ class Gateway:
         session = session_of(call.fields, request.fields)
         self._call_count += 1
         point = point_of_name(session) if session else point_of_count(self._call_count)
+        request.point = point
         found = find_endpoint(config, key, call.model, point=point)
         for _ in range(FALLBACKS_MAX):
             if isinstance(found, ErrorReply) or not found.names.fallback:
@@ -246,8 +256,8 @@ class Gateway:
             case Action.MODELS | Action.MODEL:
                 body = self._models(request.key, route)
                 return body if isinstance(body, ErrorReply) else (200, [local.JSON], body)
-            case Action.CALL:
-                raise AssertionError("a call is not answered here")
+            case Action.CALL | Action.DESK:
+                raise AssertionError("they are not answered here")
 
     def _models(self, key: KeyConfig | None, route: Route) -> bytes | ErrorReply:
         assert self.config is not None
@@ -280,6 +290,17 @@ class Gateway:
             return given
         self._request_count += 1
         return f"{self.id}-{self._request_count:x}".encode()
+
+
+def _unreadable(request: Request, route: Route) -> ErrorReply | None:
+    """What its head says of its body, if that cannot be read."""
+    encoding = request.fields.get(b"content-encoding", b"identity")
+    if encoding != b"identity":
+        return errors.encoded(encoding)
+    content_type = request.fields.get(b"content-type", b"application/json")
+    plain = content_type.partition(b";")[0].strip().lower()
+    is_json = plain in {b"application/json", b""} or plain.endswith(b"+json")
+    return errors.not_json(content_type) if route.action is Action.CALL and not is_json else None
 
 
 async def keep_deadlines(gateway: Gateway, *, every_s: float, idle_s: float) -> None:

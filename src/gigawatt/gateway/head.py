@@ -34,6 +34,13 @@ OWN_PREFIX = b"x-gigawatt-"  # said by the gateway alone
 
 BODILESS = frozenset({204, 304})  # statuses whose replies have no body, nor a length of one
 
+# Replies are for programs: what a browser makes of one must not run, be framed, or be guessed at.
+SAFE_LINES = (
+    b"x-content-type-options: nosniff\r\n"
+    b"content-security-policy: default-src 'none'; frame-ancestors 'none'\r\n"
+)
+PINNED_LINE = b"strict-transport-security: max-age=31536000\r\n"
+
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
 

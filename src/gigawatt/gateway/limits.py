@@ -37,6 +37,8 @@ class Limits:
         1.0  # after a replica has failed a request, others are preferred to it for this long
     )
     shun_s_max: float = 30.0  # it doubles with each failure in a row, up to this
+    slow_s: float = 10.0  # a replica far slower than the others is left alone for this long
+    slow_s_max: float = 300.0  # it doubles with each time in a row, up to this
     slow_start_s: float = 5.0  # in which a replica that joins others comes to its full part
     reply_head_bytes: int = 64 * KIB  # more: as if the replica had died
     held_reply_bytes: int = (

@@ -147,6 +147,11 @@ class Metrics:
         self.fallbacks = Counter(
             "fallbacks_total", "Requests that another endpoint took instead.", ("endpoint",)
         )
+        self.slow = Counter(
+            "slow_ejections_total",
+            "Replicas passed over for answering far more slowly than the others.",
+            ("endpoint",),
+        )
         self.ejections = Counter(
             "ejections_total", "Replicas passed over after failures.", ("endpoint",)
         )

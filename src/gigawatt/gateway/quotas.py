@@ -57,9 +57,11 @@ class Quotas:
     def __init__(self, shares: Shares) -> None:
         self._shares = shares
         self._holders: dict[str, Holder] = {}
+        self._spent: frozenset[str] = frozenset()
 
     def apply(self, config: Config) -> None:
         """Hold to the limits of `config`; counts go on where a holder keeps its row."""
+        self._spent = config.spent
         before, self._holders = self._holders, {}
         for name, allowance in allowances(config).items():
             kept = before.pop(name, None)
@@ -77,6 +79,9 @@ class Quotas:
         self, key: KeyConfig, project: str, fields: Mapping[str, object], size: int, now_s: float
     ) -> Grant | ErrorReply | None:
         """Take what a request with `size` bytes of body needs; None where nothing limits it."""
+        for name in (project, key.tenant):
+            if name in self._spent:
+                return errors.money_spent(name)
         holders = self._of(key, project)
         if not holders:
             return None
@@ -89,6 +94,13 @@ class Quotas:
                 return refusal
         lines = rate_lines(holders[0], now_s)
         return Grant(holders=holders, tokens=tokens, minute=int(now_s // MINUTE_S), lines=lines)
+
+    def spent_by(self, key: KeyConfig, project: str) -> bool:
+        """One of them has used its tokens of this month."""
+        return any(
+            0 < holder.allowance.tokens_per_month <= holder.share.spent
+            for holder in self._of(key, project)
+        )
 
     def _of(self, key: KeyConfig, project: str) -> tuple[Holder, ...]:
         if not self._holders:

@@ -1,6 +1,7 @@
 """A replica as the gateway uses it: its connections, kept alive between requests, and its replies as they arrive."""
 
 import asyncio
+from collections import deque
 from dataclasses import dataclass
 from typing import Protocol, cast
 
@@ -10,6 +11,7 @@ from gigawatt.gateway.config import ReplicaConfig
 from gigawatt.gateway.head import BODILESS, Headers
 from gigawatt.gateway.subjects import replica_row
 from gigawatt.gateway.wiring import Wiring
+from gigawatt.routing.outliers import TIMES_KEPT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +54,8 @@ class Backend:
         "share",
         "shunned_until_s",
         "since_s",
+        "slow",
+        "times_s",
     )
 
     def __init__(self, config: ReplicaConfig, wiring: Wiring) -> None:
@@ -60,6 +64,10 @@ class Backend:
         self.ready = False
         self.since_s = NEVER_S  # since when it takes a part that grows; long ago for the first ones
         self.failures = 0  # in a row
+        self.slow = 0  # times in a row that it was left alone for being slow
+        self.times_s: deque[float] = deque(
+            maxlen=TIMES_KEPT
+        )  # to the first byte, of its newest requests
         self.share = wiring.shares.of(replica_row(config.id))  # requests that it has now
         self.shunned_until_s = 0.0  # it has failed a request
         self.host = f"{config.host}:{config.port}".encode()

@@ -40,6 +40,7 @@ class Request:
         "method",
         "model",
         "parts",
+        "point",
         "refusal",
         "reserved_bytes",
         "route",
@@ -68,4 +69,5 @@ class Request:
         self.route: Route | None = None
         self.key: KeyConfig | None = None
         self.model = ""  # as the client named it
+        self.point = 0.0  # in [0, 1): its side, where requests are shared out by weight
         self.grant: Grant | None = None  # its part of what its key and project may have

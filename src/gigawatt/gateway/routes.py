@@ -14,6 +14,7 @@ class Action(StrEnum):
     READY = "ready"
     METRICS = "metrics"
     OPTIONS = "options"
+    DESK = "desk"  # files and batches
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,14 @@ READS = {
     "/metrics": Route(action=Action.METRICS, path="/metrics"),
 }
 MODEL_PREFIX = "/v1/models/"
+DESK: dict[tuple[str, ...], str] = {  # words of the path below /v1, * for an id
+    ("files",): "GET, HEAD, POST, OPTIONS",
+    ("files", "*"): "GET, HEAD, DELETE, OPTIONS",
+    ("files", "*", "content"): "GET, HEAD, OPTIONS",
+    ("batches",): "GET, HEAD, POST, OPTIONS",
+    ("batches", "*"): "GET, HEAD, OPTIONS",
+    ("batches", "*", "cancel"): "POST, OPTIONS",
+}
 CALL_METHODS = "POST, OPTIONS"
 READ_METHODS = "GET, HEAD, OPTIONS"
 
@@ -88,7 +97,21 @@ def _known(path: str) -> tuple[Route | None, str]:
     if path.startswith(MODEL_PREFIX) and len(path) > len(MODEL_PREFIX):
         model = path.removeprefix(MODEL_PREFIX)
         return Route(action=Action.MODEL, path=path, model=model), READ_METHODS
-    return None, ""
+    return _desk(path)
+
+
+def _desk(path: str) -> tuple[Route | None, str]:
+    """Of files and batches."""
+    words = (
+        path.removeprefix("/v1/").split("/")
+        if path.startswith(("/v1/files", "/v1/batches"))
+        else []
+    )
+    if "" in words:
+        return None, ""
+    named = tuple("*" if n == 1 else word for n, word in enumerate(words))
+    allow = DESK.get(named, "")
+    return (Route(action=Action.DESK, path=path) if allow else None), allow
 
 
 def _path(target: bytes) -> str | None:

@@ -10,12 +10,17 @@ from pathlib import Path
 from typing import Protocol
 
 from gigawatt import clock
+from gigawatt.build.certificates import ServingContext
 from gigawatt.gateway.alone import FileLink
+from gigawatt.gateway.batch_run import follow_batches
+from gigawatt.gateway.batch_store import batches_dir
 from gigawatt.gateway.config import ConfigError
 from gigawatt.gateway.config_file import load_config
 from gigawatt.gateway.control_link import ControlLink, Served
+from gigawatt.gateway.desk import Desk
 from gigawatt.gateway.gateway import Gateway, keep_deadlines
 from gigawatt.gateway.gauges import follow_gauges
+from gigawatt.gateway.head import PINNED_LINE, SAFE_LINES
 from gigawatt.gateway.limits import Limits
 from gigawatt.gateway.meter import Meter
 from gigawatt.gateway.metrics import Metrics
@@ -27,6 +32,7 @@ from gigawatt.model.ids import RANDOM_BYTES, make_id
 
 BACKLOG = 2048
 FLUSH_S = 0.5
+CERTIFICATES_S = 2.0  # between looks for new ones
 GC_THRESHOLD = 50_000  # allocations between collections: requests leave no cycles behind
 
 log = logging.getLogger(__name__)
@@ -45,8 +51,12 @@ class Link(Protocol):
 class RunningGateway:
     """A gateway with its listener and its background work; `stop` drains it."""
 
-    def __init__(self, gateway: Gateway, server: asyncio.Server, wiring: Wiring) -> None:
+    def __init__(
+        self, gateway: Gateway, server: asyncio.Server, wiring: Wiring, desk: Desk
+    ) -> None:
         self.gateway = gateway
+        self._desk = desk
+        self._wiring = wiring
         self._server = server
         self._limits: Limits = wiring.limits
         self._meter = wiring.meter
@@ -57,7 +67,7 @@ class RunningGateway:
     def port(self) -> int:
         return self._server.sockets[0].getsockname()[1]
 
-    def work(self, link: Link) -> None:
+    def work(self, link: Link, serving: ServingContext | None = None) -> None:
         """Begin the background work."""
         loop = asyncio.get_running_loop()
         self._link = link
@@ -66,7 +76,10 @@ class RunningGateway:
             loop.create_task(keep_deadlines(self.gateway, every_s=every_s, idle_s=idle_s)),
             loop.create_task(link.run()),
             loop.create_task(follow_gauges(self.gateway.endpoints)),
+            loop.create_task(follow_batches(self.gateway, self._desk, self._wiring)),
         ]
+        if serving is not None:
+            self._tasks.append(loop.create_task(keep_context(serving)))
 
     async def ended(self) -> None:
         """Background work is over: raise what it fell over, if it did."""
@@ -90,6 +103,7 @@ class RunningGateway:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._meter.close()
+        await self._desk.close()
         if self._link is not None:
             await self._link.finish()
         return whole
@@ -107,14 +121,20 @@ async def start_gateway(settings: Settings) -> RunningGateway:
     """Listen, serve by the configuration on disk, and keep up with the control plane. Raises OSError for a taken port."""
     loop = asyncio.get_running_loop()
     someone_waits = asyncio.Event()
-    gateway, wiring = _made(settings, own_table(), someone_waits)
+    gateway, wiring, desk = _made(settings, own_table(), someone_waits)
     link = link_of(gateway, settings, someone_waits)
     use_file(gateway, settings.config_file)
+    serving = _serving(settings)
     server = await loop.create_server(
-        gateway.connection, settings.host, settings.port, backlog=BACKLOG, reuse_address=True
+        gateway.connection,
+        settings.host,
+        settings.port,
+        backlog=BACKLOG,
+        reuse_address=True,
+        ssl=serving.context if serving else None,
     )
-    running = RunningGateway(gateway, server, wiring)
-    running.work(link)
+    running = RunningGateway(gateway, server, wiring, desk)
+    running.work(link, serving)
     log.info(
         "listening", extra={"host": settings.host, "port": running.port, "gateway": gateway.id}
     )
@@ -126,14 +146,19 @@ async def start_worker(settings: Settings, place: Place) -> RunningGateway:
     loop = asyncio.get_running_loop()
     someone_waits = asyncio.Event()
     table = shared_table(place.table, workers=place.workers, slot=place.slot)
-    gateway, wiring = _made(settings, table, someone_waits)
+    gateway, wiring, desk = _made(settings, table, someone_waits)
     link = ParentLink(gateway, place, settings.limits, someone_waits)
     listener = socket.socket(fileno=place.listener)
+    serving = _serving(settings)
     server = await loop.create_server(
-        gateway.connection, sock=listener, backlog=BACKLOG, start_serving=False
+        gateway.connection,
+        sock=listener,
+        backlog=BACKLOG,
+        start_serving=False,
+        ssl=serving.context if serving else None,
     )
-    running = RunningGateway(gateway, server, wiring)
-    running.work(link)
+    running = RunningGateway(gateway, server, wiring, desk)
+    running.work(link, serving)
     await link.greeted.wait()
     await server.start_serving()
     return running
@@ -187,7 +212,7 @@ def use_file(gateway: Gateway, path: Path) -> None:
 def link_of(gateway: Served, settings: Settings, someone_waits: asyncio.Event) -> Link:
     """To the control plane, or to the file where there is none."""
     if not settings.api_url:
-        return FileLink(gateway, settings, wall_ms=clock.now_ms)
+        return FileLink(gateway, settings, wall_ms=clock.now_ms, monotonic_s=clock.monotonic_s)
     return ControlLink(
         gateway,
         settings,
@@ -202,7 +227,21 @@ def new_id(kind: str) -> str:
     return make_id(kind, now_ms=clock.now_ms(), entropy=clock.entropy(RANDOM_BYTES))
 
 
-def _made(settings: Settings, table: Table, someone_waits: asyncio.Event) -> tuple[Gateway, Wiring]:
+async def keep_context(serving: ServingContext) -> None:
+    """Take up certificates that change, for ever."""
+    while True:
+        await asyncio.sleep(CERTIFICATES_S)
+        serving.look()
+
+
+def _serving(settings: Settings) -> ServingContext | None:
+    """Raises OSError for certificates that cannot be served with."""
+    return ServingContext(settings.certificates) if settings.certificates else None
+
+
+def _made(
+    settings: Settings, table: Table, someone_waits: asyncio.Event
+) -> tuple[Gateway, Wiring, Desk]:
     meter = Meter(settings.spool_dir, make_id=lambda: new_id("spool"), wall_ms=clock.now_ms)
     wiring = Wiring(
         limits=settings.limits,
@@ -213,5 +252,7 @@ def _made(settings: Settings, table: Table, someone_waits: asyncio.Event) -> tup
         meter=meter,
         shares=Shares(table),
         report_demand=someone_waits.set,
+        safe=SAFE_LINES + (PINNED_LINE if settings.pinned else b""),
     )
-    return Gateway(new_id("gateway"), wiring), wiring
+    desk = Desk(batches_dir(settings.spool_dir), new_id=new_id, wall_ms=clock.now_ms)
+    return Gateway(new_id("gateway"), wiring, desk), wiring, desk

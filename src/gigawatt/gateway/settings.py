@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from gigawatt.build.certificates import Certificates
 from gigawatt.gateway.limits import Limits
 
 
@@ -16,3 +17,8 @@ class Settings:
     port: int  # 0 for any that is free
     limits: Limits
     workers: int = 1
+    certificates: Certificates | None = None  # to serve with; None is plain HTTP
+    pinned: bool = False  # clients are told to use TLS there for good
+    api_authority: str = (
+        ""  # a file with what the control plane is believed by; empty for the system's
+    )

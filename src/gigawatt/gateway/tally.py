@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TypedDict
 
 from gigawatt.gateway.busy import BusyTime
+from gigawatt.gateway.revision_tally import RevisionDemand, RevisionTally, news
 from gigawatt.gateway.usage import Usage
 
 LATENCIES_KEPT = 64  # of the newest requests
@@ -30,9 +31,15 @@ class EndpointDemand(TypedDict):
     ttft_ms: int
     tpot_ms: int
     cache_percent: int
+    open: list[str]  # replicas that have requests now
+    revisions: dict[str, RevisionDemand]  # by generation
 
 
 def _none() -> Mapping[str, int]:
+    return {}
+
+
+def _no_revisions() -> Mapping[int, tuple[int, ...]]:
     return {}
 
 
@@ -46,6 +53,8 @@ class Counts:
     completion_tokens: int = 0
     # By replica. It grows without news while a reply is long: what ends it is news by its own time.
     busy_ms: Mapping[str, int] = field(default_factory=_none, compare=False)
+    revisions: Mapping[int, tuple[int, ...]] = field(default_factory=_no_revisions)
+    open: tuple[str, ...] = ()  # replicas
 
 
 class Tally:
@@ -54,6 +63,7 @@ class Tally:
     __slots__ = (
         "_acknowledged",
         "_busy",
+        "_revisions",
         "_tpot_s",
         "_ttft_s",
         "backlog_tokens",
@@ -63,6 +73,7 @@ class Tally:
         "in_flight",
         "last_request_ms",
         "mean_s",
+        "open_elsewhere",
         "prompt_tokens",
         "queued",
         "requests",
@@ -85,12 +96,21 @@ class Tally:
         self.mean_s = 0.0  # that a request takes at a replica, of late
         self._acknowledged: Counts | None = None
         self._busy: dict[str, BusyTime] = {}  # by replica
+        self._revisions: dict[int, RevisionTally] = {}  # by generation
+        self.open_elsewhere: frozenset[str] = frozenset()  # replicas that others give requests
 
     def busy(self, replica: str, monotonic_s: Callable[[], float]) -> BusyTime:
         """Where a replica's requests begin and end."""
         found = self._busy.get(replica)
         if found is None:
             found = self._busy[replica] = BusyTime(monotonic_s)
+        return found
+
+    def revision(self, generation: int) -> RevisionTally:
+        """Where what came of a revision's requests is counted."""
+        found = self._revisions.get(generation)
+        if found is None:
+            found = self._revisions[generation] = RevisionTally()
         return found
 
     def began(self, ttft_s: float) -> None:
@@ -116,6 +136,12 @@ class Tally:
             prompt_tokens=self.prompt_tokens,
             completion_tokens=self.completion_tokens,
             busy_ms={replica: busy.total_ms for replica, busy in self._busy.items()},
+            revisions={each: tuple(tally.counts) for each, tally in self._revisions.items()},
+            open=tuple(
+                sorted(
+                    {each for each, busy in self._busy.items() if busy.open} | self.open_elsewhere
+                )
+            ),
         )
 
     @property
@@ -150,11 +176,15 @@ class Tally:
             ttft_ms=max(self.told_ms[0], _high_ms(self._ttft_s)),
             tpot_ms=max(self.told_ms[1], _high_ms(self._tpot_s)),
             cache_percent=self.cache_percent,
+            open=list(counts.open),
+            revisions=news(self._revisions, counts.revisions),
         )
 
     def acknowledge(self, counts: Counts) -> None:
         """The control plane has `counts`."""
         self._acknowledged = counts
+        for generation, counted in counts.revisions.items():
+            self._revisions[generation].acknowledge(counted)
         for replica, total_ms in counts.busy_ms.items():
             busy = self._busy.get(replica)  # it may have been let go of while the report was sent
             if busy is not None:

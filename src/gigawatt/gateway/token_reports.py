@@ -9,10 +9,12 @@ import asyncio
 import fcntl
 import json
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
+from gigawatt.gateway.batch_store import DATABASE, UsedReader, batches_dir
 from gigawatt.gateway.spool import SUFFIX, Counts, Row, SpoolReader
 
 ROWS_AT_ONCE = 1_000
@@ -21,13 +23,32 @@ LOCK = "reporter.lock"
 Send = Callable[[bytes], Awaitable[None]]  # raises ControlError
 
 
+class Reader(Protocol):
+    """Counts that only grow, of a writer that has them told."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def path(self) -> Path: ...
+    @property
+    def abandoned(self) -> bool:
+        """Nothing will ever be added."""
+        ...
+
+    def rows(self) -> Iterator[Row]: ...
+    def begin_report(self) -> int: ...
+    def sync(self) -> None: ...
+    def close(self) -> None: ...
+
+
 class TokenReports:
     def __init__(self, directory: Path, send: Send | None) -> None:
         """Without `send` nobody is told, and every spool stays."""
         self._directory = directory
         self._send = send
         self._told: dict[str, dict[int, Counts]] = {}  # by spool and row
-        self._readers: dict[str, SpoolReader] = {}
+        self._readers: dict[str, Reader] = {}
+        self._batches: UsedReader | None = None
         self._lock = -1
 
     async def report(self) -> bool:
@@ -37,8 +58,12 @@ class TokenReports:
         told = [await self._report(reader, self._send) for reader in self.readers()]
         return any(told)
 
-    def readers(self) -> list[SpoolReader]:
-        """Every spool there is, by name."""
+    def readers(self) -> list[Reader]:
+        """Every spool there is, by name, and what batches have used."""
+        database = batches_dir(self._directory) / DATABASE
+        if self._batches is None and database.exists():
+            self._batches = UsedReader(database)
+            self._readers[self._batches.id] = self._batches
         if not self._directory.exists():
             return []
         for path in sorted(self._directory.glob(f"*{SUFFIX}")):
@@ -68,7 +93,7 @@ class TokenReports:
             os.close(self._lock)
             self._lock = -1
 
-    async def _report(self, reader: SpoolReader, send: Send) -> bool:
+    async def _report(self, reader: Reader, send: Send) -> bool:
         told = self._told.setdefault(reader.id, {})
         abandoned = reader.abandoned  # before the last look: what is written after would be lost
         changed = [row for row in reader.rows() if told.get(row.number) != row.counts]
@@ -83,7 +108,7 @@ class TokenReports:
             self._remove(reader)
         return bool(changed) or abandoned
 
-    def _remove(self, reader: SpoolReader) -> None:
+    def _remove(self, reader: Reader) -> None:
         reader.path.unlink(missing_ok=True)
         reader.close()
         del self._readers[reader.id], self._told[reader.id]
@@ -109,7 +134,7 @@ def month_began_ms(now_ms: int) -> int:
     return int(datetime(now.year, now.month, 1, tzinfo=UTC).timestamp()) * 1000
 
 
-def _body(reader: SpoolReader, rows: list[Row], *, closed: bool) -> bytes:
+def _body(reader: Reader, rows: list[Row], *, closed: bool) -> bytes:
     return json.dumps(
         {
             "spool": reader.id,

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from gigawatt.gateway.head import SAFE_LINES
 from gigawatt.gateway.limits import Limits
 from gigawatt.gateway.meter import Meter
 from gigawatt.gateway.metrics import Metrics
@@ -22,3 +23,4 @@ class Wiring:
     report_demand: Callable[
         [], None
     ]  # someone waits who did not before: tell the control plane now
+    safe: bytes = SAFE_LINES  # header lines of every reply

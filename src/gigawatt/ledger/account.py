@@ -6,11 +6,14 @@ GPU nodes and milli-cores on CPU nodes. Nothing is ever rewritten: what turns ou
 
 from collections.abc import Callable
 
-from gigawatt.model.ledger import LedgerEntry, NodeAccount, TimeClass, Use
+from gigawatt.model.ledger import CPU, DAY_MS, LedgerEntry, NodeAccount, Terms, TimeClass, Use
 from gigawatt.model.node import Node
+from gigawatt.model.reservation import holds_for
 from gigawatt.model.values import replace
 
 Settled = tuple[NodeAccount, tuple[LedgerEntry, ...]]
+
+UNKNOWN = "gpu"  # of which no kind is known
 
 
 def open_account(node: Node, *, now_ms: int) -> NodeAccount:
@@ -21,7 +24,13 @@ def open_account(node: Node, *, now_ms: int) -> NodeAccount:
         rest_class=TimeClass.IDLE,
         installed_ms=now_ms,
         accounted_to_ms=now_ms,
+        sku=sku_of(node),
     )
+
+
+def sku_of(node: Node) -> str:
+    """The kind of device by which a node's time is charged."""
+    return (node.gpu_kind or UNKNOWN) if node.total.milli_gpu else CPU
 
 
 def settle(account: NodeAccount, *, now_ms: int) -> Settled:
@@ -107,17 +116,19 @@ def end(account: NodeAccount, gang: str, attempt: int, *, now_ms: int) -> Settle
     return _settled(account, uses, now_ms)
 
 
-def set_rest(account: NodeAccount, rest_class: TimeClass, *, now_ms: int) -> Settled:
-    """What no attempt uses counts as `rest_class` from now on."""
+def set_rest(
+    account: NodeAccount, rest_class: TimeClass, *, now_ms: int, terms: Terms | None = None
+) -> Settled:
+    """What no attempt uses counts as `rest_class` from now on, and the node is for whom `terms` say, if they are given."""
     after, entries = settle(account, now_ms=now_ms)
-    return replace(after, rest_class=rest_class), entries
+    return replace(after, rest_class=rest_class, terms=terms or after.terms), entries
 
 
-def resize(account: NodeAccount, installed: int, *, now_ms: int) -> Settled:
-    """The node came back with more or less in it. Less than is in use waits until it is free."""
+def resize(account: NodeAccount, installed: int, *, now_ms: int, sku: str = "") -> Settled:
+    """The node came back with more or less, or other devices in it. Less than is in use waits until it is free."""
     after, entries = settle(account, now_ms=now_ms)
     used = sum(use.units for use in after.uses)
-    return replace(after, installed=max(installed, used)), entries
+    return replace(after, installed=max(installed, used), sku=sku or after.sku), entries
 
 
 def _change(
@@ -148,7 +159,20 @@ def _settled(account: NodeAccount, uses: tuple[Use, ...], now_ms: int) -> Settle
         installed_unit_ms=account.installed_unit_ms + account.installed * span_ms,
         uses=uses,
     )
-    return after, _entries(account, span_ms, now_ms)
+    if account.accounted_to_ms // DAY_MS == (now_ms - 1) // DAY_MS:  # nearly always
+        return after, _entries(account, span_ms, now_ms)
+    return after, _daily(account, now_ms)
+
+
+def _daily(account: NodeAccount, now_ms: int) -> tuple[LedgerEntry, ...]:
+    """The entries of a span of several days, told apart by the day."""
+    entries: list[LedgerEntry] = []
+    from_ms = account.accounted_to_ms
+    while from_ms < now_ms:
+        to_ms = min((from_ms // DAY_MS + 1) * DAY_MS, now_ms)
+        entries += _entries(account, to_ms - from_ms, to_ms)
+        from_ms = to_ms
+    return tuple(entries)
 
 
 def _entries(account: NodeAccount, span_ms: int, now_ms: int) -> tuple[LedgerEntry, ...]:
@@ -187,14 +211,22 @@ def _older(use: Use, span_ms: int) -> Use:
 def _entry(
     account: NodeAccount, use: Use | None, time_class: TimeClass, unit_ms: int, now_ms: int
 ) -> LedgerEntry:
+    terms = account.terms
     if use is None:
+        tenant, _, project = terms.holder.partition("/")
         return LedgerEntry(
             at_ms=now_ms,
             node=account.id,
             unit=account.unit,
             time_class=time_class,
             unit_ms=unit_ms,
+            tenant=tenant,
+            project=project,
+            sku=account.sku,
+            plan=terms.plan,
+            reservation=terms.reservation,
         )
+    theirs = terms.holder and holds_for(terms.holder, f"{use.tenant}/{use.project}")
     return LedgerEntry(
         at_ms=now_ms,
         node=account.id,
@@ -205,4 +237,7 @@ def _entry(
         project=use.project,
         gang=use.gang,
         attempt=use.attempt,
+        sku=account.sku,
+        plan=terms.plan if theirs else use.plan,
+        reservation=terms.reservation if theirs else "",
     )

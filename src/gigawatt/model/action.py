@@ -15,7 +15,7 @@ class StartAttempt:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StopAttempt:
     key: AttemptKey
-    grace_s: int
+    grace_s: float
     after_s: float = 0.0  # before its first signal, for gateways to hear that it is not to be used
 
 

@@ -10,7 +10,7 @@ from math import prod
 
 from gigawatt.model.cause import Cause
 from gigawatt.model.job import ENDED, JobPhase, JobSpec
-from gigawatt.model.ranges import Ranges, size
+from gigawatt.model.ranges import Ranges, contains, size
 from gigawatt.model.values import replace
 
 PARALLEL_DEFAULT = 100
@@ -74,6 +74,15 @@ class JobArray:
     def ended(self) -> bool:
         return self.phase in ENDED
 
+    def phase_of(self, index: int) -> JobPhase | None:
+        """How a task has ended; None where it has not."""
+        ways = (
+            (JobPhase.SUCCEEDED, self.succeeded),
+            (JobPhase.FAILED, self.failed),
+            (JobPhase.CANCELLED, self.cancelled),
+        )
+        return next((phase for phase, indices in ways if contains(indices, index)), None)
+
     @property
     def count(self) -> int:
         return size(self.tasks.indices)
@@ -82,6 +91,12 @@ class JobArray:
 def task_id(array: str, index: int) -> str:
     """The id of a task's job."""
     return f"{array}.{index}"
+
+
+def task_of(id: str) -> tuple[str, int] | None:
+    """The array and the index of which it is the task's id; None for any other id."""
+    array, dot, index = id.rpartition(".")
+    return (array, int(index)) if dot and index.isdecimal() else None
 
 
 def task_spec(array: JobArray, index: int) -> JobSpec:
@@ -100,6 +115,7 @@ def task_spec(array: JobArray, index: int) -> JobSpec:
         after=(),
         after_failed=(),
         after_done=(),
+        after_each="",
     )
 
 

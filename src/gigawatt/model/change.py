@@ -4,8 +4,10 @@ from dataclasses import dataclass, field
 
 from gigawatt.model.array import JobArray
 from gigawatt.model.artifact import AliasMove, Artifact, ModelCard, ModelName, ModelVersion
+from gigawatt.model.bill import Closing, Invoice, MeterEntry, Posting
+from gigawatt.model.budget import Budget
 from gigawatt.model.calibration import Calibration
-from gigawatt.model.endpoint import Endpoint, Replica
+from gigawatt.model.endpoint import Endpoint, Replica, Revision
 from gigawatt.model.environment import Environment
 from gigawatt.model.event import Event
 from gigawatt.model.job import Job
@@ -13,12 +15,14 @@ from gigawatt.model.ledger import LedgerEntry, NodeAccount
 from gigawatt.model.node import Node
 from gigawatt.model.notification import Delivery, Notification
 from gigawatt.model.power import Feed
+from gigawatt.model.prices import Agreement, PriceVersion
 from gigawatt.model.quota import ProjectUse
 from gigawatt.model.reservation import Reservation
 from gigawatt.model.retention import RemovedJob
 from gigawatt.model.schedule import Fire, Schedule
+from gigawatt.model.stored import StorageAccount
 from gigawatt.model.template import Template, TemplateVersion
-from gigawatt.model.tenant import ApiKey, Project, Tenant
+from gigawatt.model.tenant import ApiKey, KeyUse, Project, Tenant, User
 from gigawatt.model.tokens import TokenSpool, TokenUse
 from gigawatt.model.volume import Volume, VolumeVersion
 from gigawatt.model.workspace import Workspace
@@ -28,6 +32,7 @@ Entity = (
     | JobArray
     | Endpoint
     | Replica
+    | Revision
     | Workspace
     | Environment
     | Node
@@ -42,6 +47,8 @@ Entity = (
     | Tenant
     | Project
     | ApiKey
+    | User
+    | KeyUse
     | Template
     | TemplateVersion
     | Schedule
@@ -55,6 +62,13 @@ Entity = (
     | TokenUse
     | TokenSpool
     | Calibration
+    | PriceVersion
+    | Agreement
+    | Posting
+    | Closing
+    | Invoice
+    | Budget
+    | StorageAccount
 )
 
 # What never changes, or is put whole and no decision asks for, so the store alone has it.
@@ -68,7 +82,13 @@ Fixed = (
     | Fire
     | VolumeVersion
     | TokenUse
+    | KeyUse
     | Calibration
+    | Revision
+    | PriceVersion
+    | Agreement
+    | Posting
+    | Invoice
 )
 
 
@@ -94,6 +114,7 @@ class Batch:
     removes: list[Entity] = field(default_factory=list[Entity])
     events: list[Event] = field(default_factory=list[Event])
     entries: list[LedgerEntry] = field(default_factory=list[LedgerEntry])
+    meters: list[MeterEntry] = field(default_factory=list[MeterEntry])
     receipts: list[Receipt] = field(default_factory=list[Receipt])
     inbox_done: list[tuple[int, str]] = field(
         default_factory=list[tuple[int, str]]
@@ -106,6 +127,7 @@ class Batch:
             or self.removes
             or self.events
             or self.entries
+            or self.meters
             or self.receipts
             or self.inbox_done
         )

@@ -6,6 +6,7 @@ now. 0 is any.
 
 from dataclasses import dataclass
 
+from gigawatt.model.accounts import OfAccounts
 from gigawatt.model.array import ArraySpec, JobArray
 from gigawatt.model.artifact import Artifact, Lineage, Weights
 from gigawatt.model.cause import Cause
@@ -14,7 +15,9 @@ from gigawatt.model.environment import Environment
 from gigawatt.model.job import Job, JobSpec
 from gigawatt.model.order import Order
 from gigawatt.model.quota import Entitlement
+from gigawatt.model.ranges import Ranges
 from gigawatt.model.retention import Retention
+from gigawatt.model.rollout import Steer
 from gigawatt.model.tenant import ApiKey
 from gigawatt.model.upkeep import OfNode
 from gigawatt.model.volume import VolumeKind
@@ -54,7 +57,10 @@ class RetryJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubmitArray:
-    """As `SubmitJob`, for many tasks of one spec."""
+    """As `SubmitJob`, for many tasks of one spec.
+
+    `each_done` are the tasks that had succeeded of the array of `spec.after_each`, if the store had it as ended.
+    """
 
     id: str
     tenant: str
@@ -64,6 +70,7 @@ class SubmitArray:
     tasks: ArraySpec
     environment: Environment | None = None
     after_done: tuple[str, ...] = ()
+    each_done: Ranges | None = None
     cause: Cause | None = None
 
 
@@ -219,7 +226,7 @@ class DeleteVolume:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PutEndpoint:
-    """Make an endpoint, or give the one of this name a new spec (its replicas are replaced)."""
+    """Make an endpoint, or give the one of this name a new spec."""
 
     id: str
     tenant: str
@@ -234,6 +241,17 @@ class PutEndpoint:
 class StopEndpoint:
     id: str
     by: str
+    if_version: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SteerRollout:
+    """Have a rollout that is under way go on, stay, or go back."""
+
+    id: str
+    steer: Steer
+    by: str
+    reason: str = ""
     if_version: int = 0
 
 
@@ -370,6 +388,7 @@ Command = (
     | DeleteVolume
     | PutEndpoint
     | StopEndpoint
+    | SteerRollout
     | OfWorkspace
     | OfNode
     | NoteAccess
@@ -380,5 +399,6 @@ Command = (
     | RemoveArtifact
     | CreateKey
     | RevokeKey
+    | OfAccounts
     | Order
 )

@@ -7,8 +7,17 @@ from gigawatt.model.attempt import Attempt
 from gigawatt.model.gang import Gang, GangKind, Shape
 from gigawatt.model.job import after_pause, suspects
 from gigawatt.model.plan import Claim
+from gigawatt.model.rollout import (
+    DEFAULT_PLAN,
+    NOTHING_SEEN,
+    WHOLE,
+    RevisionPhase,
+    RolloutPlan,
+    Seen,
+)
 from gigawatt.model.runtime import RuntimeName
 from gigawatt.model.scaling import NO_LOAD, LoadSeen, Scaling
+from gigawatt.model.secret import SecretUse
 from gigawatt.model.values import replace
 from gigawatt.model.volume import Mount, data_of
 
@@ -82,6 +91,7 @@ class EndpointSpec:
     workdir: str = ""
     env: tuple[tuple[str, str], ...] = ()
     volumes: tuple[Mount, ...] = ()  # settled when the spec was put
+    secrets: tuple[SecretUse, ...] = ()
     replicas_min: int = 0
     replicas_max: int = 1
     concurrency: int = 8  # requests in flight that one replica is meant for
@@ -97,6 +107,24 @@ class EndpointSpec:
     priority: int = 100
     grace_s: int = 10
     labels: tuple[tuple[str, str], ...] = ()
+    rollout: RolloutPlan = DEFAULT_PLAN
+
+    def runs_as(self, other: "EndpointSpec") -> bool:
+        """Replicas of the one serve as well for the other: all that differs is how many, and how they are asked."""
+        alike = replace(
+            other,
+            replicas_min=self.replicas_min,
+            replicas_max=self.replicas_max,
+            concurrency=self.concurrency,
+            idle_s=self.idle_s,
+            queue_max=self.queue_max,
+            queue_timeout_s=self.queue_timeout_s,
+            routing=self.routing,
+            scaling=self.scaling,
+            names=self.names,
+            rollout=self.rollout,
+        )
+        return alike == self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +142,7 @@ class Demand:
     ttft_ms: int = 0  # of nine in ten of the newest requests at most; 0: not known
     tpot_ms: int = 0
     cache_percent: int = 0  # of the fullest KV cache
+    open: tuple[str, ...] = ()  # replicas that have requests, those that are being let go of too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +174,7 @@ class Replica:
     volumes: tuple[Mount, ...] = ()  # those of the spec that it was made for
     attempts: tuple[Attempt, ...] = ()
     stopping: bool = False  # not wanted any more
+    draining_ms: int | None = None  # since when it is given no requests, and ends those that it has
     ended_ms: int | None = None
     claim: Claim | None = None  # what is kept for it until it starts
     labels: tuple[tuple[str, str], ...] = ()  # its endpoint's, and `endpoint` with its name
@@ -179,6 +209,43 @@ class Replica:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rollout:
+    """From one revision to the endpoint's `spec` and `generation`, which is the new one."""
+
+    before: EndpointSpec
+    before_generation: int
+    by: str
+    began_ms: int
+    weight: int = 0  # percent of the requests that the new one takes
+    since_ms: int = 0  # when it began to take as many
+    paused: bool = False
+    promoted: bool = False  # by a person: no more steps, and no bake
+    in_turn: bool = False  # old replicas make room
+    failures: int = 0  # of new replicas
+    new: Seen = NOTHING_SEEN  # since `since_ms`
+    old: Seen = NOTHING_SEEN
+    baseline: Seen = NOTHING_SEEN  # of the old one, before
+    why: str = ""  # it is where it is
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """A spec that an endpoint had, and what became of it."""
+
+    id: str
+    endpoint: str
+    tenant: str
+    project: str
+    number: int  # as the generation of its replicas
+    spec: EndpointSpec
+    phase: RevisionPhase
+    created_ms: int
+    created_by: str
+    message: str = ""
+    ended_ms: int | None = None  # when it became live, or did not
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
     id: str
     tenant: str
@@ -188,7 +255,10 @@ class Endpoint:
     created_ms: int
     created_by: str
     replicas_wanted: int = 0
-    generation: int = 1  # counts changes of the spec; replicas of older ones are replaced
+    generation: int = 1  # which revision `spec` is
+    revisions: int = 1  # so many there have been
+    rollout: Rollout | None = None  # under way
+    last_rollout: str = ""  # what came of it
     failures: int = 0  # replicas that failed in a row
     not_before_ms: int = 0  # no new replica before this: the pause after a failure
     demand: Demand | None = None
@@ -198,6 +268,22 @@ class Endpoint:
     message: str = ""
     ended_ms: int | None = None
     version: int = 1
+
+    @property
+    def generations(self) -> tuple[int, ...]:
+        """Those of which there are to be replicas, the newest first."""
+        return (self.generation, *((self.rollout.before_generation,) if self.rollout else ()))
+
+    @property
+    def serving(self) -> EndpointSpec:
+        """The spec whose names and queue hold for clients now."""
+        rollout = self.rollout
+        return rollout.before if rollout and rollout.weight < WHOLE else self.spec
+
+    def spec_of(self, generation: int) -> EndpointSpec:
+        """What its replicas of that generation run."""
+        rollout = self.rollout
+        return rollout.before if rollout and generation == rollout.before_generation else self.spec
 
     def moved(self, phase: EndpointPhase) -> "Endpoint":
         assert phase in NEXT_PHASES[self.phase], f"{self.id}: {self.phase} -> {phase}"

@@ -17,11 +17,17 @@ class GangKind(StrEnum):
 
 
 class Isolation(StrEnum):
-    """How far a gang is kept from others of its node, weakest first."""
+    """How far a gang is kept from others of its node, weakest first: each is all that those before it are."""
 
+    NONE = "none"  # by nothing but rights of files
     PROCESS = "process"
     USER = "user"
     NODE = "node"
+
+    @property
+    def rank(self) -> int:
+        """Its place in that order."""
+        return tuple(Isolation).index(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +100,7 @@ class Gang:
     shape: Shape
     priority: int
     queued_ms: int
-    isolation: Isolation = Isolation.PROCESS
+    isolation: Isolation = Isolation.NONE
     labels: tuple[tuple[str, str], ...] = ()
     checkpoint: Checkpoint | None = None
     windows: tuple[Window, ...] = ()

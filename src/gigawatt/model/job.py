@@ -9,6 +9,7 @@ from gigawatt.model.checkpoint import Checkpoint, KeepPolicy, Origin
 from gigawatt.model.deadline import Deadline
 from gigawatt.model.gang import Gang, GangKind, Isolation, Shape, Window
 from gigawatt.model.plan import Claim
+from gigawatt.model.secret import SecretUse
 from gigawatt.model.values import replace
 from gigawatt.model.volume import Mount, data_of
 
@@ -106,11 +107,13 @@ class JobSpec:
     after: tuple[str, ...] = ()  # ids of jobs and arrays that must have ended, and succeeded,
     after_failed: tuple[str, ...] = ()  # but of these, which must have failed or been cancelled,
     after_done: tuple[str, ...] = ()  # and of these, of which no matter how
+    after_each: str = ""  # of an array: the one whose tasks its own come after, one by one
     labels: tuple[tuple[str, str], ...] = ()
-    isolation: Isolation = Isolation.PROCESS
+    isolation: Isolation = Isolation.NONE
     windows: tuple[Window, ...] = ()
     model: ModelOutput | None = None
     volumes: tuple[Mount, ...] = ()
+    secrets: tuple[SecretUse, ...] = ()
     checkpoints: KeepPolicy | None = None  # None deletes nothing
     origin: Origin | None = None  # where its first attempt starts from
     terminal: bool = False  # each rank has one, so that it can be talked to
@@ -155,6 +158,7 @@ class Job:
     avoids: tuple[
         str, ...
     ] = ()  # nodes that others' failures made suspect when it was put back; sorted
+    barred: bool = False  # it waits in its place for a budget that is spent
     version: int = 1
 
     def moved(self, phase: JobPhase) -> "Job":

@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 
 from gigawatt.model.checkpoint import Candidate
 from gigawatt.model.endpoint import Readiness
-from gigawatt.model.gang import GangKind
+from gigawatt.model.gang import GangKind, Isolation
 from gigawatt.model.resources import Resources
+from gigawatt.model.secret import SecretUse
 from gigawatt.model.volume import Mount
 
 
@@ -37,6 +38,7 @@ class Launch:
     bundle: str = ""  # digest; fetched and unpacked by the engine once a node
     workdir: str = ""
     volumes: tuple[Mount, ...] = ()
+    uses: tuple[SecretUse, ...] = ()  # what of the project's secrets its ranks are given
     checkpoint_dir: str = ""  # follows the gang from attempt to attempt
     model_path: str = ""
     resume_step: int | None = None
@@ -51,6 +53,10 @@ class Launch:
     terminal: bool = False  # each rank has one
     user: str = ""  # who asked for it, as the tenant names them
     log_bytes_max: int = 0  # kept for each rank; 0 for the engine's default
+    isolation: Isolation = Isolation.NONE  # at least
+    shared: bool = False  # there are other tenants
+    home: str = ""  # a directory kept for it, of its own to write
+    tools: str = ""  # path of another environment that it runs parts of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

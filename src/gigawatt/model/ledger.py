@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+DAY_MS = 86_400_000  # no entry speaks of more than one day of UTC
+CPU = "cpu"  # the kind of device of a node without GPUs
+
 
 class TimeClass(StrEnum):
     USEFUL = "useful"
@@ -26,7 +29,8 @@ class TimeClass(StrEnum):
 class LedgerEntry:
     """`unit_ms` milli-GPU- or milli-core-milliseconds of one node moved into `time_class` (negative: out of it).
 
-    The entries of a node sum to what is installed times the time accounted for, whatever was reclassified.
+    The entries of a node sum to what is installed times the time accounted for, whatever was reclassified. Time that an
+    entry adds lies within one day of UTC, so that prices may change between days.
     """
 
     at_ms: int  # when it was written; the time it speaks of ended then or before
@@ -38,6 +42,21 @@ class LedgerEntry:
     project: str = ""
     gang: str = ""
     attempt: int = 0
+    sku: str = ""  # the kind of device: of GPU, or CPU
+    plan: str = ""  # by which it is charged (`model.prices.Plan`); empty where nobody is
+    reservation: str = ""  # of which the node was
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """For whom a node is set aside now, and how its time is charged; empty where it is for everybody."""
+
+    reservation: str = ""
+    holder: str = ""  # a tenant, or tenant/project
+    plan: str = ""
+
+
+NO_TERMS = Terms()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +71,7 @@ class Use:
     time_class: TimeClass
     provisional_ms: int = 0  # unit_ms counted as useful since the last valid checkpoint
     idle_ms: int = 0  # unit_ms counted as serving_idle and not known to be busy
+    plan: str = ""  # by which it is charged where the node is not reserved for it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,3 +89,5 @@ class NodeAccount:
     )
     uses: tuple[Use, ...] = ()  # sorted by gang, attempt
     version: int = 1
+    sku: str = ""
+    terms: Terms = NO_TERMS

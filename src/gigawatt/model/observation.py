@@ -4,6 +4,7 @@ The leader applies observations in order. None of them is an exception: a failed
 """
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 from gigawatt.model.artifact import Weights
 from gigawatt.model.attempt import Progress
@@ -12,6 +13,7 @@ from gigawatt.model.health import CheckResult
 from gigawatt.model.job import Job
 from gigawatt.model.launch import AttemptKey
 from gigawatt.model.node import NodeReport
+from gigawatt.model.rollout import Seen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,6 +220,14 @@ class ModelStored:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RevisionSeen:
+    """What came of the requests that a revision of an endpoint answered since the last report."""
+
+    generation: int
+    seen: Seen
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DemandSeen:
     """What the gateway counts for one endpoint; counters since the gateway started are already differences here."""
 
@@ -234,6 +244,8 @@ class DemandSeen:
     ttft_ms: int = 0  # of nine in ten of the newest requests at most
     tpot_ms: int = 0
     cache_percent: int = 0  # of the fullest KV cache
+    open: tuple[str, ...] = ()  # replicas that have requests
+    revisions: tuple[RevisionSeen, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -282,6 +294,15 @@ class DeadlineUnlikely:
     p50_ms: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetsSeen:
+    """What was spent in a month by now: money and tokens, by budget."""
+
+    at_ms: int
+    month: str
+    spent: tuple[tuple[str, Decimal, int], ...]
+
+
 Observation = (
     NodeSeen
     | NodeLost
@@ -311,4 +332,5 @@ Observation = (
     | RetentionNoted
     | TaskRecalled
     | DeadlineUnlikely
+    | BudgetsSeen
 )

@@ -5,9 +5,11 @@ gateways tell.
 from dataclasses import dataclass
 
 from gigawatt.model.array import ArraySpec
+from gigawatt.model.bill import MeterEntry
 from gigawatt.model.cause import Cause
 from gigawatt.model.environment import Environment
 from gigawatt.model.job import Job, JobSpec
+from gigawatt.model.money import OfMoney
 from gigawatt.model.notification import Delivery, Notification
 from gigawatt.model.power import Supply
 from gigawatt.model.reservation import Reservation
@@ -158,6 +160,8 @@ class CountTokens:
     report: int  # counts up within a spool
     uses: tuple[TokenUse, ...]
     closed: bool = False
+    after: int = 0  # the last report that was known when `meters` was worked out
+    meters: tuple[MeterEntry, ...] = ()  # what there is more in it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,4 +193,5 @@ Order = (
     | RemoveFeed
     | MakeReservation
     | EndReservation
+    | OfMoney
 )

@@ -58,6 +58,11 @@ def minus(ranges: Ranges, taken: Ranges) -> Ranges:
     return tuple(left)
 
 
+def both(one: Ranges, other: Ranges) -> Ranges:
+    """What is in each of them."""
+    return minus(one, minus(one, other))
+
+
 def with_one(ranges: Ranges, number: int) -> Ranges:
     """`number` put in, without looking at the ranges that it does not touch."""
     if contains(ranges, number):

@@ -28,6 +28,7 @@ class ReasonCode(StrEnum):
     QUOTA_EXCEEDED = (
         "quota_exceeded"  # a project that does not borrow would use more than its quota
     )
+    BUDGET = "budget"  # the budget of its project, or of its tenant, is spent
     STOPPING = "stopping"  # its last attempt is still being stopped
 
 

@@ -21,6 +21,7 @@ class RefusalCode(StrEnum):
     KEY_REUSED = "idempotency-key-reused"
     STALE_VERSION = "stale-version"
     LIMIT = "limit"
+    BUDGET_SPENT = "budget-spent"
     DISK_FULL = "disk-full"
     UNAVAILABLE = "unavailable"
 
@@ -40,6 +41,7 @@ STATUS: dict[RefusalCode, int] = {
     RefusalCode.KEY_REUSED: 422,
     RefusalCode.STALE_VERSION: 412,
     RefusalCode.LIMIT: 429,
+    RefusalCode.BUDGET_SPENT: 402,
     RefusalCode.DISK_FULL: 507,
     RefusalCode.UNAVAILABLE: 503,
 }
@@ -65,12 +67,14 @@ class RefusalError(Exception):
         field: str = "",
         hint: str = "",
         faults: tuple[Fault, ...] = (),
+        retry_after_s: int = 1,
     ) -> None:
         super().__init__(detail)
         self.code = code
         self.detail = detail
         self.field = field
         self.hint = hint
+        self.retry_after_s = retry_after_s  # told where trying again may help
         self.faults = faults  # every fault found, where there are several; the first is also above
 
     @property

@@ -4,6 +4,8 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gigawatt.model.prices import Plan
+
 RESERVATION_NODES_MAX = 100_000
 RESERVATIONS_MAX = 1_000  # that are not over
 NOTICE_MS = 10 * 60_000  # unless somebody says otherwise
@@ -46,6 +48,7 @@ class Reservation:
     by: str = ""
     phase: ReservationPhase = ReservationPhase.PLANNED
     version: int = 1
+    plan: Plan = Plan.RESERVED  # by which its holder is charged: reserved or flex
 
     @property
     def notice_at_ms(self) -> int:

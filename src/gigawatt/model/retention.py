@@ -58,3 +58,5 @@ class RemovedJob:
     removed_ms: int
     by: str
     version: int = 1
+    submitted_by: str = ""
+    labels: tuple[tuple[str, str], ...] = ()

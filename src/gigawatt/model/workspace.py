@@ -8,6 +8,7 @@ from gigawatt.model.endpoint import Readiness
 from gigawatt.model.gang import Gang, GangKind, Shape
 from gigawatt.model.job import suspects
 from gigawatt.model.plan import Claim
+from gigawatt.model.secret import SecretUse
 from gigawatt.model.values import replace
 from gigawatt.model.volume import Mount, data_of
 
@@ -91,6 +92,7 @@ class WorkspaceSpec:
     bundle: str = ""  # digest; unpacked into the home at the first start
     env: tuple[tuple[str, str], ...] = ()
     volumes: tuple[Mount, ...] = ()  # settled when it was made
+    secrets: tuple[SecretUse, ...] = ()
     idle_s: int = 3600  # unused for so long: suspended
     lease_s: int = 0  # from a start on: then suspended, unless extended; 0 is without end
     priority: int = 100

@@ -1,7 +1,7 @@
 """The world: every live object, in memory, written by the leader alone.
 
-Finished jobs, arrays, replicas, endpoints and workspaces leave it and are read from the store. `dependents` names, for a job or an
-array, the blocked ones that come after it. `removed_ids` and `used_ms` settle what a removal and a request that
+Finished jobs, arrays, replicas, endpoints and workspaces leave it and are read from the store. `dependents` names, for a job, an
+array or a task, the blocked ones that come after it, and arrays whose tasks come after those of an array one by one. `removed_ids` and `used_ms` settle what a removal and a request that
 overtake each other mean: artifacts and jobs by their ids in the store.
 """
 
@@ -9,8 +9,10 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from gigawatt.model.array import JobArray
+from gigawatt.model.array import JobArray, task_of
 from gigawatt.model.artifact import Artifact, ModelName
+from gigawatt.model.bill import Closing
+from gigawatt.model.budget import Budget
 from gigawatt.model.change import Entity, Fixed
 from gigawatt.model.endpoint import Endpoint, EndpointPhase, Replica
 from gigawatt.model.environment import Environment
@@ -21,10 +23,12 @@ from gigawatt.model.notification import Delivery, DeliveryPhase, Notification
 from gigawatt.model.pace import Pace
 from gigawatt.model.power import Feed
 from gigawatt.model.quota import ProjectUse
+from gigawatt.model.ranges import contains
 from gigawatt.model.reservation import Reservation
 from gigawatt.model.schedule import Schedule, SchedulePhase
+from gigawatt.model.stored import StorageAccount
 from gigawatt.model.template import Template
-from gigawatt.model.tenant import ApiKey, Project, Tenant
+from gigawatt.model.tenant import ApiKey, Project, Tenant, User
 from gigawatt.model.tokens import TokenSpool
 from gigawatt.model.trial import Trials
 from gigawatt.model.volume import Volume
@@ -46,6 +50,7 @@ _TABLES: dict[type, str] = {
     Tenant: "tenants",
     Project: "projects",
     ApiKey: "keys",
+    User: "users",
     Template: "templates",
     Schedule: "schedules",
     Notification: "notifications",
@@ -54,6 +59,9 @@ _TABLES: dict[type, str] = {
     Feed: "feeds",
     Reservation: "reservations",
     TokenSpool: "spools",
+    Closing: "closings",
+    Budget: "budgets",
+    StorageAccount: "storage",
 }
 
 RECENT_MAX = 10_000  # removals and uses that requests under way may not know of yet
@@ -72,7 +80,7 @@ def lives(entity: Entity) -> bool:  # noqa: C901, PLR0911 - one flat table
             return entity.phase is not EndpointPhase.STOPPED
         case Schedule():
             return entity.phase is not SchedulePhase.DELETED
-        case Notification() | Feed():
+        case Notification() | Feed() | Budget():
             return entity.deleted_ms is None
         case Reservation():
             return not entity.over
@@ -104,6 +112,7 @@ class World:
     tenants: dict[str, Tenant] = field(default_factory=dict[str, Tenant])
     projects: dict[str, Project] = field(default_factory=dict[str, Project])
     keys: dict[str, ApiKey] = field(default_factory=dict[str, ApiKey])
+    users: dict[str, User] = field(default_factory=dict[str, User])
     templates: dict[str, Template] = field(default_factory=dict[str, Template])
     schedules: dict[str, Schedule] = field(default_factory=dict[str, Schedule])
     notifications: dict[str, Notification] = field(default_factory=dict[str, Notification])
@@ -117,6 +126,9 @@ class World:
     feeds: dict[str, Feed] = field(default_factory=dict[str, Feed])
     reservations: dict[str, Reservation] = field(default_factory=dict[str, Reservation])
     spools: dict[str, TokenSpool] = field(default_factory=dict[str, TokenSpool])
+    closings: dict[str, Closing] = field(default_factory=dict[str, Closing])
+    budgets: dict[str, Budget] = field(default_factory=dict[str, Budget])
+    storage: dict[str, StorageAccount] = field(default_factory=dict[str, StorageAccount])
     trials: OrderedDict[str, Trials] = field(default_factory=OrderedDict[str, Trials])
     paces: dict[str, Pace] = field(default_factory=dict[str, Pace])  # by job
     marked: dict[str, None] = field(default_factory=dict[str, None])  # nodes with marks
@@ -157,14 +169,31 @@ class World:
             self.trials.popitem(last=False)
 
     def unended(self, id: str) -> bool:
-        """Whether a job or an array of this id has still to end."""
-        return id in self.jobs or id in self.arrays
+        """Whether a job, an array or a task of this id has still to end."""
+        return id in self.jobs or id in self.arrays or self._to_come(id)
+
+    def ended_as(self, id: str) -> JobPhase | None:
+        """How a job, an array or a task has ended, where that is remembered."""
+        task = task_of(id)
+        array = self.arrays.get(task[0]) if task else None
+        known = array.phase_of(task[1]) if array and task else None
+        return known or self.recent_ended.get(id)
+
+    def _to_come(self, id: str) -> bool:
+        """Whether it is a task that is still a number."""
+        task = task_of(id)
+        array = self.arrays.get(task[0]) if task else None
+        if array is None or task is None:
+            return False
+        return contains(array.pending, task[1]) or contains(array.running, task[1])
 
     def _remember(self, work: Job | JobArray) -> None:
-        if work.phase is JobPhase.BLOCKED:
-            for earlier in work.spec.after:
-                if self.unended(earlier):
-                    self.dependents.setdefault(earlier, {})[work.id] = None
+        earlier_ones = work.spec.after if work.phase is JobPhase.BLOCKED else ()
+        if work.spec.after_each and not work.ended:
+            earlier_ones = (*earlier_ones, work.spec.after_each)
+        for earlier in earlier_ones:
+            if self.unended(earlier):
+                self.dependents.setdefault(earlier, {})[work.id] = None
         if work.ended:
             self.recent_ended[work.id] = work.phase
             self.recent_ended.move_to_end(work.id)

@@ -263,7 +263,14 @@ def _opener(url: str) -> Any:
 
     local = url.split("/")[2].rsplit(":", 1)[0] in ("127.0.0.1", "localhost", "[::1]")
     proxies = [urllib.request.ProxyHandler({})] if local else []
-    return urllib.request.build_opener(*proxies)
+    handlers: list[Any] = [*proxies]
+    authority = os.environ.get("GIGAWATT_CA_FILE", "")
+    if authority and url.startswith("https:"):
+        import ssl
+
+        context = ssl.create_default_context(cafile=authority)
+        handlers.append(urllib.request.HTTPSHandler(context=context))
+    return urllib.request.build_opener(*handlers)
 
 
 def _is_plain(value: Any, depth: int) -> bool:

@@ -24,6 +24,8 @@ from gigawatt.reconcile import (
     nodes,
     reservations,
     schedules,
+    spending,
+    storage,
     workspaces,
 )
 from gigawatt.reconcile.attempts import Owner
@@ -62,6 +64,8 @@ def adopt(turn: Turn, found: Found) -> None:
             after_s = max(signal_ms - turn.now_ms, 0) / 1000
             turn.act(StopAttempt(key=key, grace_s=grace_s, after_s=after_s))
     nodes.resume(turn)
+    storage.resume(turn)
+    spending.resume(turn)
     _resume(turn)
 
 

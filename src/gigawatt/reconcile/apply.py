@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from itertools import groupby
 
+from gigawatt.model.accounts import OfAccounts
 from gigawatt.model.action import ReleaseAttempt, StopAttempt
 from gigawatt.model.change import Entity
 from gigawatt.model.command import (
@@ -31,6 +32,7 @@ from gigawatt.model.command import (
     SetEntitlement,
     SetRetention,
     SetVolumeQuota,
+    SteerRollout,
     StopEndpoint,
     SubmitArray,
     SubmitJob,
@@ -42,6 +44,7 @@ from gigawatt.model.job import Job
 from gigawatt.model.launch import AttemptKey
 from gigawatt.model.observation import (
     AttemptGone,
+    BudgetsSeen,
     CheckpointSaved,
     CheckpointsFound,
     CheckpointsRemoved,
@@ -76,6 +79,7 @@ from gigawatt.model.upkeep import ChangeNode, RunChecks
 from gigawatt.model.workspace import Workspace
 from gigawatt.reconcile import (
     accesses,
+    accounts,
     arrays,
     attempts,
     checkpoints,
@@ -94,7 +98,9 @@ from gigawatt.reconcile import (
     projects,
     removals,
     reservations,
+    rollouts,
     schedules,
+    spending,
     volumes,
     workspace_use,
     workspaces,
@@ -122,6 +128,8 @@ def command(turn: Turn, asked: Command) -> Entity:  # noqa: C901, PLR0911, PLR09
     """Do what a caller asked; the changed or made object. Raises RefusalError, having changed nothing."""
     if isinstance(asked, OfWorkspace):
         return workspaces.command(turn, asked)
+    if isinstance(asked, OfAccounts | CreateKey):
+        return accounts.command(turn, asked)
     match asked:
         case SubmitJob():
             return jobs.submit(turn, asked)
@@ -154,6 +162,8 @@ def command(turn: Turn, asked: Command) -> Entity:  # noqa: C901, PLR0911, PLR09
             return endpoints.put(turn, asked)
         case StopEndpoint():
             return endpoints.stop(turn, asked)
+        case SteerRollout():
+            return endpoints.scale(turn, rollouts.steer(turn, asked))
         case ChangeNode() | RunChecks():
             return closures.command(turn, asked)
         case NoteAccess():
@@ -162,8 +172,6 @@ def command(turn: Turn, asked: Command) -> Entity:  # noqa: C901, PLR0911, PLR09
             return entitlements.command(turn, asked)
         case SetRetention() | RemoveJob() | RemoveArtifact():
             return removals.command(turn, asked)
-        case CreateKey():
-            return projects.create_key(turn, asked)
         case RevokeKey():
             return _key_revoked(turn, asked)
         case _:
@@ -212,8 +220,8 @@ def observation(turn: Turn, seen: Observation) -> None:  # noqa: C901, PLR0912 -
             checkpoints.removed(turn, seen)
         case ModelStored() | DeadlineUnlikely():
             jobs.seen(turn, seen)
-        case RetentionNoted():
-            removals.noted(turn, seen)
+        case RetentionNoted() | BudgetsSeen():
+            _noted(turn, seen)
         case TaskRecalled():
             arrays.recalled(turn, seen)
         case DemandSeen():
@@ -235,6 +243,8 @@ def due(turn: Turn, subject: str) -> None:
     world = turn.world
     if subject.startswith(reservations.SUBJECT):
         reservations.due(turn, subject.removeprefix(reservations.SUBJECT))
+    elif subject.startswith(spending.SUBJECT):
+        spending.due(turn, subject.removeprefix(spending.SUBJECT))
     elif job := world.jobs.get(subject):
         jobs.due(turn, job)
     elif replica := world.replicas.get(subject):
@@ -272,6 +282,14 @@ def _key_revoked(turn: Turn, asked: RevokeKey) -> ApiKey:
 def _of_ranks(seen: Observation) -> tuple[type[Observation] | None, AttemptKey | None]:
     """What observations are taken together by: what ranks did, and of which attempt."""
     return (type(seen), seen.key) if isinstance(seen, RankStarted | RankExited) else (None, None)
+
+
+def _noted(turn: Turn, seen: RetentionNoted | BudgetsSeen) -> None:
+    """What works beside the loop has seen."""
+    if isinstance(seen, RetentionNoted):
+        removals.noted(turn, seen)
+    else:
+        spending.seen(turn, seen)
 
 
 def _of_attempt(turn: Turn, seen: OfAttempt) -> None:  # noqa: C901, PLR0912 - one flat table

@@ -5,10 +5,11 @@ from gigawatt.model.array import JobArray, task_id
 from gigawatt.model.command import CancelArray, RetryArray, SubmitArray
 from gigawatt.model.job import JobPhase
 from gigawatt.model.observation import TaskRecalled
-from gigawatt.model.ranges import contains, numbers, size, union, without_one
+from gigawatt.model.ranges import Ranges, contains, minus, numbers, size, union, without_one
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.values import replace
 from gigawatt.reconcile import (
+    budgets,
     checkpoints,
     ends,
     environments,
@@ -25,12 +26,14 @@ from gigawatt.reconcile.turn import Turn
 def submit(turn: Turn, command: SubmitArray) -> JobArray:
     """Take an array. Refused when its project or something that it comes after is not there, or failed."""
     check_project(turn, command.tenant, command.project)
+    budgets.check(turn, command.tenant, command.project)
     waiting.check_dependencies(turn, command.spec, command.after_done)
     checkpoints.check_origin(turn, command.spec)
     volumes.check_mounts(turn, command.tenant, command.project, command.spec.volumes)
     models.use_artifact(turn, command.tenant, command.spec.bundle)
     if command.environment is not None:
         environments.ensure(turn, command.environment)
+    lost = _lost(turn, command)
     array = turn.put(
         JobArray(
             id=command.id,
@@ -41,12 +44,13 @@ def submit(turn: Turn, command: SubmitArray) -> JobArray:
             phase=JobPhase.BLOCKED,
             created_ms=turn.now_ms,
             submitted_by=command.by,
-            pending=command.tasks.indices,
+            pending=minus(command.tasks.indices, lost),
+            failed=lost,
             cause=command.cause,
         )
     )
     turn.emit("array.submitted", array, f"{array.spec.name}: {array.count} tasks")
-    return array if waiting.blocked(turn, array.spec) else tasks.begin(turn, array)
+    return array if waiting.blocked(turn, array.spec) else ends.begin_array(turn, array)
 
 
 def cancel(turn: Turn, command: CancelArray) -> JobArray:
@@ -111,3 +115,20 @@ def resume(turn: Turn, array: JobArray) -> None:
     for index in numbers(array.running):
         if contains(array.again, index) and task_id(array.id, index) not in turn.world.jobs:
             turn.act(RecallTask(array=array.id, index=index))
+
+
+def _lost(turn: Turn, command: SubmitArray) -> Ranges:
+    """Its tasks that can never run, since those that they come after had ended otherwise by now."""
+    earlier = command.spec.after_each
+    if not earlier or earlier in turn.world.arrays:
+        return ()
+    if command.each_done is not None:
+        return minus(command.tasks.indices, command.each_done)
+    if turn.world.recent_ended.get(earlier) is JobPhase.SUCCEEDED:
+        return ()
+    raise RefusalError(
+        RefusalCode.CONFLICT,
+        f"array {earlier} has ended while this was submitted",
+        field="after_each",
+        hint="submit it again",
+    )

@@ -280,10 +280,10 @@ def _grace_s(turn: Turn, owner: Owner) -> int:
     if isinstance(owner, Job | Workspace):
         return owner.spec.grace_s
     endpoint = turn.world.endpoints.get(owner.endpoint)
-    return endpoint.spec.grace_s if endpoint else 0
+    return endpoint.spec_of(owner.generation).grace_s if endpoint else 0
 
 
 def _readiness(turn: Turn, owner: Replica | Workspace) -> Readiness:
     if isinstance(owner, Workspace):
         return owner.spec.readiness
-    return turn.world.endpoints[owner.endpoint].spec.readiness
+    return turn.world.endpoints[owner.endpoint].spec_of(owner.generation).readiness

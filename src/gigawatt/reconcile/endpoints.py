@@ -1,27 +1,30 @@
 """Endpoints: how many replicas each should have, and what follows when replicas start, serve, fail and end."""
 
 from gigawatt.model.command import PutEndpoint, StopEndpoint
-from gigawatt.model.endpoint import Endpoint, EndpointPhase
+from gigawatt.model.endpoint import Endpoint, EndpointPhase, Replica
 from gigawatt.model.environment import HOST, Environment, EnvironmentPhase
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.values import replace
-from gigawatt.reconcile import environments, models, replicas, volumes
+from gigawatt.reconcile import budgets, environments, models, replicas, rollouts, volumes
 from gigawatt.reconcile.projects import check_project
 from gigawatt.reconcile.turn import Turn
-from gigawatt.routing.autoscale import target_replicas
+from gigawatt.routing.autoscale import started_ahead, target_replicas
 from gigawatt.routing.load import with_requests
 
 FAILURES_MAX = 5  # replicas that fail in a row before the endpoint has failed
 
 
 def put(turn: Turn, command: PutEndpoint) -> Endpoint:
-    """Make an endpoint, or give the one of this name a new spec, which replaces its replicas."""
+    """Make an endpoint, or give the one of this name a new spec: a new revision, if replicas run by what has changed."""
     check_project(turn, command.tenant, command.project)
+    budgets.check(turn, command.tenant, command.project)
+    before = _named(turn, command)
+    if before is not None:
+        rollouts.check(before, command.spec)
     models.use_artifact(turn, command.tenant, command.spec.bundle)
     volumes.check_mounts(turn, command.tenant, command.project, command.spec.volumes)
     if command.environment is not None:
         environments.ensure(turn, command.environment)
-    before = _named(turn, command)
     if before is None:
         endpoint = turn.put(
             Endpoint(
@@ -34,20 +37,12 @@ def put(turn: Turn, command: PutEndpoint) -> Endpoint:
                 created_by=command.by,
             )
         )
+        rollouts.first(turn, endpoint)
         turn.emit("endpoint.created", endpoint, f"by {command.by}")
     elif before.spec == command.spec and before.phase is not EndpointPhase.FAILED:
         return before
     else:
-        endpoint = turn.put(
-            replace(
-                before,
-                spec=command.spec,
-                generation=before.generation + 1,
-                failures=0,
-                not_before_ms=0,
-                message="",
-            )
-        )
+        endpoint = _changed(turn, before, command)
         environments.used(turn, before.spec.environment)
         turn.emit("endpoint.changed", endpoint, f"by {command.by}")
     return scale(turn, endpoint)
@@ -68,21 +63,30 @@ def stop(turn: Turn, command: StopEndpoint) -> Endpoint:
 
 def scale(turn: Turn, endpoint: Endpoint) -> Endpoint:
     """Have as many replicas as demand asks for, and the phase that follows from what there is."""
-    there = replicas.of(turn, endpoint)
-    for replica in there:
-        if replica.generation != endpoint.generation and not replica.stopping:
-            replicas.retire(turn, replica)
+    for replica in replicas.of(turn, endpoint):
+        if replica.generation not in endpoint.generations and not replica.stopping:
+            replicas.retire(turn, endpoint, replica)
+        elif replica.draining_ms is not None:
+            replicas.drain(turn, endpoint, replica)
     current = [r for r in replicas.of(turn, endpoint) if not r.stopping]
-    endpoint, wanted = _wanted(
-        turn, endpoint, current=len(current), ready=sum(r.ready for r in current)
+    new = [r for r in current if r.generation == endpoint.generation]
+    old = [r for r in current if r.generation != endpoint.generation]
+    most = max(len(new), len(old))
+    ready = min(sum(r.ready for r in current), most)
+    endpoint, wanted = _wanted(turn, endpoint, current=most, ready=ready)
+    wanted = budgets.replicas_allowed(
+        turn, endpoint.tenant, endpoint.project, wanted=wanted, current=most
     )
-    for surplus in replicas.least_useful_first(current)[: max(len(current) - wanted, 0)]:
-        replicas.retire(turn, surplus)
-    if wanted > len(current) and turn.now_ms < endpoint.not_before_ms:
-        turn.due(endpoint.not_before_ms, endpoint.id)
+    if endpoint.rollout is not None and endpoint.phase is not EndpointPhase.STOPPING:
+        endpoint = rollouts.step(turn, endpoint, current, wanted=wanted)
+        if endpoint.rollout is None:
+            return scale(turn, endpoint)
+        counts = rollouts.counts(turn, endpoint, wanted=wanted, old=len(old))
+        _have(turn, endpoint, old, counts.old, generation=endpoint.rollout.before_generation)
+        _have(turn, endpoint, new, counts.new, generation=endpoint.generation)
     else:
-        for _ in range(wanted - len(current)):
-            replicas.create(turn, endpoint)
+        _have(turn, endpoint, new, wanted, generation=endpoint.generation)
+        _have(turn, endpoint, old, 0, generation=0)
     return _settle(turn, replace(endpoint, replicas_wanted=wanted))
 
 
@@ -96,6 +100,29 @@ def environment_changed(turn: Turn, environment: Environment) -> None:
 def due(turn: Turn, endpoint: Endpoint) -> None:
     """A quiet window or a pause may be over."""
     scale(turn, endpoint)
+
+
+def _changed(turn: Turn, before: Endpoint, command: PutEndpoint) -> Endpoint:
+    """With its new spec; replicas that run by what is the same in both stay as they are."""
+    healthy = before.phase is not EndpointPhase.FAILED
+    if not (healthy and before.spec.runs_as(command.spec)):
+        return rollouts.changed(turn, before, command.spec, by=command.by)
+    endpoint = turn.put(replace(before, spec=command.spec))
+    rollouts.amended(turn, endpoint, by=command.by)
+    return endpoint
+
+
+def _have(
+    turn: Turn, endpoint: Endpoint, there: list[Replica], wanted: int, *, generation: int
+) -> None:
+    """As many replicas of a generation as are wanted, those that are `there` among them."""
+    for surplus in replicas.least_useful_first(there)[: max(len(there) - wanted, 0)]:
+        replicas.retire(turn, endpoint, surplus)
+    if wanted > len(there) and turn.now_ms < endpoint.not_before_ms:
+        turn.due(endpoint.not_before_ms, endpoint.id)
+        return
+    for _ in range(wanted - len(there)):
+        replicas.create(turn, endpoint, generation=generation)
 
 
 def _named(turn: Turn, command: PutEndpoint) -> Endpoint | None:
@@ -120,8 +147,14 @@ def _wanted(turn: Turn, endpoint: Endpoint, *, current: int, ready: int) -> tupl
     if endpoint.spec.scaling is not None and demand is not None:
         requests = demand.in_flight + demand.queued
         load = with_requests(load, requests, endpoint.spec.scaling, now_ms=turn.now_ms)
+    start_ms = endpoint.start.total_ms if endpoint.start else 0
     target = target_replicas(
-        endpoint.spec, demand, current=current, ready=ready, now_ms=turn.now_ms, load=load
+        started_ahead(endpoint.spec, start_ms=start_ms),
+        demand,
+        current=current,
+        ready=ready,
+        now_ms=turn.now_ms,
+        load=load,
     )
     if target.due_ms is not None:
         turn.due(target.due_ms, endpoint.id)
@@ -133,6 +166,8 @@ def _resting_phase(turn: Turn, endpoint: Endpoint) -> EndpointPhase | None:
     """The phase in which it may have no replica whatever the demand; None when it may."""
     if endpoint.phase is EndpointPhase.STOPPING:
         return EndpointPhase.STOPPING
+    if endpoint.rollout is not None:
+        return None  # what is wrong with the new revision ends the rollout, not the endpoint
     if endpoint.failures >= FAILURES_MAX:
         return EndpointPhase.FAILED
     if endpoint.spec.environment == HOST:

@@ -154,8 +154,9 @@ def failed(turn: Turn, seen: EnvironmentFailed) -> Environment | None:
 def _holders(world: World) -> dict[str, str]:
     """Environments that something alive refers to, and what, in words."""
     found = {
-        endpoint.spec.environment: f"endpoint {endpoint.spec.name}"
+        endpoint.spec_of(generation).environment: f"endpoint {endpoint.spec.name}"
         for endpoint in world.endpoints.values()
+        for generation in endpoint.generations
     }
     found |= {each.spec.environment: f"schedule {each.name}" for each in world.schedules.values()}
     for work in (*world.arrays.values(), *world.jobs.values()):
@@ -170,6 +171,6 @@ def _replaced(world: World) -> dict[str, str]:
     found: dict[str, str] = {}
     for replica in world.replicas.values():
         endpoint = world.endpoints.get(replica.endpoint)
-        if endpoint is None or replica.generation != endpoint.generation:
+        if endpoint is None or replica.generation not in endpoint.generations:
             found[replica.tenant] = f"replica {replica.id}, which is being replaced"
     return found

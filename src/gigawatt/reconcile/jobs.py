@@ -14,6 +14,7 @@ from gigawatt.model.values import replace
 from gigawatt.reconcile import (
     attempts,
     blame,
+    budgets,
     checkpoints,
     deadlines,
     ends,
@@ -40,6 +41,7 @@ PROGRESS_SAVED_EVERY_MS = (
 def submit(turn: Turn, command: SubmitJob) -> Job:
     """Take a job. Refused when its project or a job that it comes after is not there, or failed."""
     check_project(turn, command.tenant, command.project)
+    budgets.check(turn, command.tenant, command.project)
     waiting.check_dependencies(turn, command.spec, command.after_done)
     checkpoints.check_origin(turn, command.spec)
     models.use_artifact(turn, command.tenant, command.spec.bundle)
@@ -92,6 +94,7 @@ def retry(turn: Turn, command: RetryJob) -> Job:
             RefusalCode.CONFLICT,
             f"job {job.id} is {job.phase.value}; only failed and cancelled jobs can be retried",
         )
+    budgets.check(turn, job.tenant, job.project)
     volumes.check_mounts(turn, job.tenant, job.project, job.spec.volumes)
     removals.check_there(turn, job)
     if job.array:

@@ -5,7 +5,7 @@ from gigawatt.model.checkpoint import Checkpoint
 from gigawatt.model.decision import Start
 from gigawatt.model.endpoint import Endpoint, Replica
 from gigawatt.model.environment import HOST
-from gigawatt.model.gang import GangKind, Shape
+from gigawatt.model.gang import GangKind, Isolation, Shape
 from gigawatt.model.job import Job
 from gigawatt.model.launch import Launch, Placement
 from gigawatt.model.resources import Resources
@@ -58,19 +58,22 @@ def job_launch(job: Job, attempt: Attempt, *, world: World, site: Site) -> Launc
         bundle=spec.bundle,
         workdir=spec.workdir,
         volumes=spec.volumes,
+        uses=spec.secrets,
         checkpoint_dir=checkpoint_dir(job, site),
         resume=candidates(job, site),
         resume_must=spec.origin is not None,
         grace_s=spec.grace_s,
         terminal=spec.terminal,
         user=job.submitted_by,
+        isolation=least(world, job.tenant, spec.isolation),
+        shared=len(world.tenants) > 1,
     )
 
 
 def replica_launch(
     replica: Replica, endpoint: Endpoint, attempt: Attempt, *, world: World
 ) -> Launch:
-    spec = endpoint.spec
+    spec = endpoint.spec_of(replica.generation)
     return Launch(
         gang=replica.id,
         attempt=attempt.n,
@@ -86,11 +89,20 @@ def replica_launch(
         bundle=spec.bundle,
         workdir=spec.workdir,
         volumes=replica.volumes,
+        uses=spec.secrets,
         model_path=spec.model_path,
         grace_s=spec.grace_s,
         readiness=spec.readiness,
         user=endpoint.created_by,
+        isolation=least(world, replica.tenant),
+        shared=len(world.tenants) > 1,
     )
+
+
+def least(world: World, tenant: str, asked: Isolation = Isolation.NONE) -> Isolation:
+    """The class that a gang gets at least: what it asks for, or what its tenant must have."""
+    known = world.tenants.get(tenant)
+    return max(asked, known.isolation if known else Isolation.NONE, key=lambda each: each.rank)
 
 
 def placements(attempt: Attempt) -> tuple[Placement, ...]:

@@ -2,7 +2,7 @@
 
 from gigawatt.ledger import account as ledger
 from gigawatt.model.action import SetNode
-from gigawatt.model.ledger import TimeClass
+from gigawatt.model.ledger import NO_TERMS, Terms, TimeClass
 from gigawatt.model.node import NEXT_STATES, Node, NodeState
 from gigawatt.model.values import replace
 from gigawatt.reconcile.turn import Turn
@@ -37,10 +37,11 @@ def moved(turn: Turn, node: Node, state: NodeState, reason: str, *, by: str = ""
 def rest(turn: Turn, node: Node) -> None:
     """Have the ledger know what the time is in which nobody uses the node."""
     kind = REST_CLASS[node.state]
-    if kind is TimeClass.IDLE and _reserved(turn, node.id):
+    terms = _terms(turn, node.id)
+    if kind is TimeClass.IDLE and terms.holder:
         kind = TimeClass.RESERVED_IDLE
     account = turn.world.accounts[node.id]
-    turn.account(ledger.set_rest(account, kind, now_ms=turn.now_ms))
+    turn.account(ledger.set_rest(account, kind, now_ms=turn.now_ms, terms=terms))
 
 
 def cordon(turn: Turn, node: Node, reason: str, data: tuple[tuple[str, str], ...] = ()) -> Node:
@@ -61,7 +62,9 @@ def emptied(turn: Turn, node_id: str) -> None:
     turn.emit("node.empty", after)
 
 
-def _reserved(turn: Turn, node: str) -> bool:
-    """Whether it is kept for somebody now."""
-    lasting = (each for each in turn.world.reservations.values() if each.holder and each.lasting)
-    return any(each.has(node) for each in lasting)
+def _terms(turn: Turn, node: str) -> Terms:
+    """For whom it is kept now."""
+    for each in sorted(turn.world.reservations.values(), key=lambda each: each.id):
+        if each.holder and each.lasting and each.has(node):
+            return Terms(reservation=each.id, holder=each.holder, plan=each.plan.value)
+    return NO_TERMS

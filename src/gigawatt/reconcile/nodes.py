@@ -228,8 +228,9 @@ def _resize(turn: Turn, node: Node) -> None:
     """Have its account know how much there is of it; of one that is gone for good there is nothing."""
     units = 0 if node.state is NodeState.RETIRED else node.ledger_units
     account = turn.world.accounts[node.id]
-    if account.installed != units:
-        turn.account(ledger.resize(account, units, now_ms=turn.now_ms))
+    sku = ledger.sku_of(node)
+    if account.installed != units or account.sku != sku:
+        turn.account(ledger.resize(account, units, now_ms=turn.now_ms, sku=sku))
 
 
 def _told(result: CheckResult) -> str:

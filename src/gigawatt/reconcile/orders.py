@@ -1,6 +1,7 @@
-"""What callers ask of templates, schedules, notifications, labels, reservations and the power tree: one flat table."""
+"""What callers ask of templates, schedules, notifications, labels, reservations, money and the power tree: one flat table."""
 
 from gigawatt.model.change import Entity
+from gigawatt.model.money import RemoveBudget, SetBudget
 from gigawatt.model.order import (
     AdvanceNotification,
     ChangeSchedule,
@@ -24,9 +25,11 @@ from gigawatt.model.order import (
 from gigawatt.reconcile import (
     feeds,
     labels,
+    money,
     notifications,
     reservations,
     schedules,
+    spending,
     templates,
     tokens,
 )
@@ -64,3 +67,7 @@ def order(turn: Turn, asked: Order) -> Entity:  # noqa: C901, PLR0911, PLR0912 -
             return reservations.command(turn, asked)
         case CountTokens() | SetAllowance():
             return tokens.command(turn, asked)
+        case SetBudget() | RemoveBudget():
+            return spending.command(turn, asked)
+        case _:
+            return money.command(turn, asked)

@@ -1,6 +1,6 @@
 """Tenants, projects and keys: who there is, before anything is theirs."""
 
-from gigawatt.model.command import CreateKey, CreateProject, RevokeKey
+from gigawatt.model.command import CreateProject, RevokeKey
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.tenant import (
     DEFAULT_PROJECT,
@@ -18,11 +18,17 @@ def ensure_default(turn: Turn) -> None:
     if DEFAULT_TENANT not in turn.world.tenants:
         turn.put(Tenant(id=DEFAULT_TENANT, created_ms=turn.now_ms))
     if project_id(DEFAULT_TENANT, DEFAULT_PROJECT) not in turn.world.projects:
-        _put_project(turn, DEFAULT_TENANT, DEFAULT_PROJECT)
+        put_project(turn, DEFAULT_TENANT, DEFAULT_PROJECT)
 
 
 def project_id(tenant: str, name: str) -> str:
     return f"{tenant}/{name}"
+
+
+def put_project(turn: Turn, tenant: str, name: str) -> Project:
+    return turn.put(
+        Project(id=project_id(tenant, name), tenant=tenant, name=name, created_ms=turn.now_ms)
+    )
 
 
 def check_project(turn: Turn, tenant: str, name: str) -> None:
@@ -43,15 +49,9 @@ def create_project(turn: Turn, command: CreateProject) -> Project:
         raise RefusalError(
             RefusalCode.CONFLICT, f"project {command.name} is already there", field="name"
         )
-    project = _put_project(turn, command.tenant, command.name)
+    project = put_project(turn, command.tenant, command.name)
     turn.emit("project.created", project, f"by {command.by}")
     return project
-
-
-def create_key(turn: Turn, command: CreateKey) -> ApiKey:
-    key = turn.put(command.key)
-    turn.emit("key.created", key, f"{key.name} ({key.role.value}) by {key.created_by}")
-    return key
 
 
 def revoke_key(turn: Turn, command: RevokeKey) -> ApiKey:
@@ -62,9 +62,3 @@ def revoke_key(turn: Turn, command: RevokeKey) -> ApiKey:
         key = turn.put(replace(key, revoked_ms=turn.now_ms))
         turn.emit("key.revoked", key, f"{key.name} by {command.by}")
     return key
-
-
-def _put_project(turn: Turn, tenant: str, name: str) -> Project:
-    return turn.put(
-        Project(id=project_id(tenant, name), tenant=tenant, name=name, created_ms=turn.now_ms)
-    )

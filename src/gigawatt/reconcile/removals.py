@@ -67,6 +67,8 @@ def remove_job(turn: Turn, command: RemoveJob) -> RemovedJob:
             created_ms=job.created_ms,
             removed_ms=turn.now_ms,
             by=command.by,
+            submitted_by=job.submitted_by,
+            labels=job.spec.labels,
         )
     )
     turn.emit("retention.job_removed", removed, f"{job.spec.name}, {job.phase.value}")

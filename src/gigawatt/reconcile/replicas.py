@@ -4,17 +4,26 @@ import itertools
 from collections.abc import Iterable
 
 from gigawatt.model.attempt import Attempt, AttemptPhase, Evidence, Verdict
-from gigawatt.model.endpoint import ENDPOINT_LABEL, Demand, Endpoint, Replica, StartTimes
+from gigawatt.model.endpoint import (
+    ENDPOINT_LABEL,
+    Demand,
+    Endpoint,
+    EndpointPhase,
+    Replica,
+    StartTimes,
+)
 from gigawatt.model.ledger import TimeClass
 from gigawatt.model.observation import DemandSeen, ReplicaReadiness
 from gigawatt.model.values import replace
-from gigawatt.reconcile import attempts, uses
+from gigawatt.reconcile import attempts, rollouts, uses
 from gigawatt.reconcile.turn import Turn
+from gigawatt.routing.rollout import NO_ROOM_MS
 
 ATTEMPTS_MAX = 5  # of one replica, when infrastructure ends them
 PAUSE_MS = 500  # before the replica after the first failure; doubled with each further one
 PAUSE_MAX_MS = 30_000
 NOTICE_S = 0.5  # between gateways hearing of a retirement and its first signal
+DRAIN_HEARD_MS = 1_000  # until gateways have heard that a replica is to get no more requests
 DEMAND_SAVED_EVERY_MS = 5_000
 
 
@@ -24,10 +33,11 @@ def of(turn: Turn, endpoint: Endpoint) -> list[Replica]:
     return sorted(found, key=lambda replica: replica.id)
 
 
-def create(turn: Turn, endpoint: Endpoint) -> Replica:
-    """One more gang in the line."""
+def create(turn: Turn, endpoint: Endpoint, *, generation: int) -> Replica:
+    """One more gang in the line, of one of the endpoint's revisions."""
+    spec = endpoint.spec_of(generation)
     taken = {replica.id for replica in of(turn, endpoint)}
-    numbers, name_of = itertools.count(1), endpoint.spec.name
+    numbers, name_of = itertools.count(1), spec.name
     name = next(name for n in numbers if (name := f"{endpoint.id}.{turn.now_ms}.{n}") not in taken)
     replica = turn.put(
         Replica(
@@ -35,27 +45,48 @@ def create(turn: Turn, endpoint: Endpoint) -> Replica:
             endpoint=endpoint.id,
             tenant=endpoint.tenant,
             project=endpoint.project,
-            shape=endpoint.spec.shape,
-            priority=endpoint.spec.priority,
+            shape=spec.shape,
+            priority=spec.priority,
             queued_ms=turn.now_ms,
-            generation=endpoint.generation,
-            volumes=endpoint.spec.volumes,
-            labels=tuple(sorted({**dict(endpoint.spec.labels), ENDPOINT_LABEL: name_of}.items())),
+            generation=generation,
+            volumes=spec.volumes,
+            labels=tuple(sorted({**dict(spec.labels), ENDPOINT_LABEL: name_of}.items())),
         )
     )
-    turn.emit("replica.created", replica, endpoint.spec.name)
+    if endpoint.rollout is not None:  # where there is no room for it, that is to be seen
+        turn.due(turn.now_ms + NO_ROOM_MS, endpoint.id)
+    turn.emit("replica.created", replica, spec.name)
     return replica
 
 
-def retire(turn: Turn, replica: Replica) -> None:
-    """It is not wanted any more."""
+def retire(turn: Turn, endpoint: Endpoint, replica: Replica) -> None:
+    """It is not wanted any more: it is given no requests, and stopped once it has answered those that it has."""
     attempt = replica.attempt
     if attempt is None or not attempt.live:
         _end(turn, replace(replica, stopping=True))
         return
     retiring = turn.put(replace(replica, stopping=True))
-    if attempt.phase in attempts.STOPPABLE:
+    if attempt.phase not in attempts.STOPPABLE:
+        return
+    if replica.ready and endpoint.phase is not EndpointPhase.STOPPING and _open(endpoint, replica):
+        drain(turn, endpoint, turn.put(replace(retiring, draining_ms=turn.now_ms)))
+    else:
         attempts.stop(turn, retiring, attempt, cause=Verdict.CANCELLED, after_s=NOTICE_S)
+
+
+def drain(turn: Turn, endpoint: Endpoint, replica: Replica) -> None:
+    """Stop one that is given no requests, if it has none any more or has had long enough."""
+    attempt, since_ms = replica.attempt, replica.draining_ms
+    if attempt is None or since_ms is None or attempt.phase not in attempts.STOPPABLE:
+        return
+    heard_ms = since_ms + DRAIN_HEARD_MS
+    until_ms = since_ms + endpoint.spec.rollout.drain_s * 1000
+    told = endpoint.demand is not None and endpoint.demand.at_ms >= heard_ms
+    empty = told and not _open(endpoint, replica)
+    if empty or turn.now_ms >= until_ms or endpoint.phase is EndpointPhase.STOPPING:
+        attempts.stop(turn, replica, attempt, cause=Verdict.CANCELLED, after_s=NOTICE_S)
+    else:
+        turn.due(until_ms, endpoint.id)
 
 
 def least_useful_first(replicas: Iterable[Replica]) -> list[Replica]:
@@ -106,8 +137,9 @@ def demand(turn: Turn, endpoint: Endpoint, seen: DemandSeen) -> Endpoint:
         ttft_ms=seen.ttft_ms,
         tpot_ms=seen.tpot_ms,
         cache_percent=seen.cache_percent,
+        open=seen.open,
     )
-    changed = replace(endpoint, demand=after)
+    changed = rollouts.seen(replace(endpoint, demand=after), seen)
     for replica, busy_ms in seen.busy_ms_more:
         _served(turn, endpoint, replica, busy_ms)
     counted = after.requests != before.requests
@@ -134,7 +166,7 @@ def attempt_ended(turn: Turn, replica: Replica, attempt: Attempt) -> None:
     fact = attempt.evidence[0].detail if attempt.evidence else "it exited"
     failed = turn.put(
         replace(
-            endpoint,
+            rollouts.replica_failed(endpoint, replica),
             failures=endpoint.failures + 1,
             not_before_ms=turn.now_ms + pause_ms,
             message=f"a replica failed: {fact}",
@@ -149,7 +181,8 @@ def due(turn: Turn, replica: Replica) -> None:
     if attempt is None or not attempt.live:
         return
     attempts.overdue(turn, replica, attempt)
-    timeout_s = turn.world.endpoints[replica.endpoint].spec.readiness.timeout_s
+    endpoint = turn.world.endpoints[replica.endpoint]
+    timeout_s = endpoint.spec_of(replica.generation).readiness.timeout_s
     if attempt.phase is not AttemptPhase.RUNNING or attempt.ready or attempt.running_ms is None:
         return
     if turn.now_ms - attempt.running_ms >= timeout_s * 1000:
@@ -158,6 +191,11 @@ def due(turn: Turn, replica: Replica) -> None:
         )
         slow = replace(attempt, evidence=(*attempt.evidence, fact))
         attempts.stop(turn, replica, slow, cause=Verdict.USER)
+
+
+def _open(endpoint: Endpoint, replica: Replica) -> bool:
+    """It has requests, as far as gateways have told."""
+    return endpoint.demand is not None and replica.id in endpoint.demand.open
 
 
 def _served(turn: Turn, endpoint: Endpoint, name: str, busy_ms: int) -> None:

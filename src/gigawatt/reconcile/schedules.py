@@ -13,6 +13,7 @@ from gigawatt.model.ids import RANDOM_BYTES, make_id
 from gigawatt.model.job import Job, JobPhase
 from gigawatt.model.order import ChangeSchedule, CreateSchedule, RunSchedule
 from gigawatt.model.refusal import RefusalCode, RefusalError
+from gigawatt.model.roles import standing
 from gigawatt.model.schedule import (
     CatchUp,
     Fire,
@@ -142,6 +143,13 @@ def starts(timing: Timing, times: tuple[int, ...], *, now_ms: int) -> tuple[int,
     return tuple(each for each in chosen if now_ms - each <= timing.deadline_s * 1_000)
 
 
+def key_rotated(turn: Turn, before: str, after: str) -> None:
+    """Schedules that ran for a key run for its successor."""
+    for schedule in list(turn.world.schedules.values()):
+        if schedule.key == before:
+            turn.put(replace(schedule, key=after))
+
+
 def key_revoked(turn: Turn, key: str) -> None:
     """Schedules that run for this key stop at once."""
     for schedule in tuple(turn.world.schedules.values()):
@@ -186,6 +194,8 @@ def _barred(turn: Turn, schedule: Schedule) -> str:
         return f"the key of {schedule.owner}, for whom it runs, was revoked"
     if key.expires_ms and key.expires_ms <= turn.now_ms:
         return f"the key of {schedule.owner}, for whom it runs, has expired"
+    if standing(key, turn.world.users.get(key.user)) is None:
+        return f"{schedule.owner}, for whom it runs, is disabled or holds no role there any more"
     return ""
 
 

@@ -8,6 +8,7 @@ from gigawatt.model.action import RecallTask
 from gigawatt.model.array import JobArray, task_id, task_spec
 from gigawatt.model.job import Job, JobPhase
 from gigawatt.model.ranges import (
+    both,
     contains,
     lowest,
     minus,
@@ -18,7 +19,7 @@ from gigawatt.model.ranges import (
     without_one,
 )
 from gigawatt.model.values import replace
-from gigawatt.reconcile import waiting
+from gigawatt.reconcile import budgets, waiting
 from gigawatt.reconcile.turn import Turn
 
 
@@ -31,8 +32,10 @@ def begin(turn: Turn, array: JobArray) -> JobArray:
 
 
 def refill(turn: Turn, array: JobArray) -> JobArray:
-    """As many tasks, lowest first, as the window has room for."""
-    taken = lowest(array.pending, array.tasks.parallel - size(array.running))
+    """As many tasks, lowest first, as the window has room for, of those that nothing is in the way of."""
+    upstream = turn.world.arrays.get(array.spec.after_each)
+    ready = array.pending if upstream is None else both(array.pending, upstream.succeeded)
+    taken = lowest(ready, array.tasks.parallel - size(array.running))
     if not taken or array.phase is not JobPhase.RUNNING:
         return array
     filled = turn.put(
@@ -44,6 +47,16 @@ def refill(turn: Turn, array: JobArray) -> JobArray:
         else:
             make(turn, filled, index)
     return filled
+
+
+def followed(turn: Turn, array: JobArray, upstream: JobArray) -> JobArray:
+    """The tasks that can never run, because those that they come after have failed or were dropped, fail with them."""
+    lost = union(upstream.failed, upstream.cancelled)
+    lost = minus(array.pending, upstream.succeeded) if upstream.ended else both(array.pending, lost)
+    if not lost:
+        return array
+    left, failed = minus(array.pending, lost), union(array.failed, lost)
+    return turn.put(replace(array, pending=left, failed=failed, again=minus(array.again, lost)))
 
 
 def make(turn: Turn, array: JobArray, index: int) -> Job:
@@ -62,6 +75,7 @@ def make(turn: Turn, array: JobArray, index: int) -> Job:
         array=array.id,
         index=index,
         cause=array.cause,
+        barred=budgets.bar(turn, array.tenant, array.project) is not None,
         deadline_ms=deadline.from_ms(array.created_ms) if deadline else 0,
     )
     turn.put(job)

@@ -19,8 +19,12 @@ def count(turn: Turn, asked: CountTokens) -> TokenSpool:
     before = turn.world.spools.get(asked.spool)
     if before is not None and asked.report <= before.report:
         return before
+    if (before.report if before else 0) != asked.after:
+        detail = f"another report of spool {asked.spool} was taken in meanwhile"
+        raise RefusalError(RefusalCode.STALE_VERSION, detail, hint="tell it again")
     for use in asked.uses:
         turn.put(use)
+    turn.meters.extend(asked.meters)
     spool = before or TokenSpool(id=asked.spool, created_ms=turn.now_ms, report=0)
     return turn.put(replace(spool, report=asked.report, closed=asked.closed))
 

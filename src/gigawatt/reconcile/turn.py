@@ -10,6 +10,7 @@ from typing import TypeVar
 from gigawatt.ledger.account import Settled
 from gigawatt.model.action import Action
 from gigawatt.model.artifact import Artifact
+from gigawatt.model.bill import MeterEntry
 from gigawatt.model.change import Batch, Entity, Fixed
 from gigawatt.model.event import Event
 from gigawatt.model.ledger import LedgerEntry
@@ -46,6 +47,7 @@ class Turn:
     touched: list[Entity] = field(default_factory=list[Entity])
     events: list[Event] = field(default_factory=list[Event])
     entries: list[LedgerEntry] = field(default_factory=list[LedgerEntry])
+    meters: list[MeterEntry] = field(default_factory=list[MeterEntry])
     actions: list[Action] = field(default_factory=list[Action])
     dues: list[Due] = field(default_factory=list[Due])
 
@@ -118,6 +120,7 @@ class Turn:
             removes=list(self.removes.values()),
             events=self.events,
             entries=self.entries,
+            meters=self.meters,
         )
 
 

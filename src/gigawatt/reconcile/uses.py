@@ -8,6 +8,7 @@ from gigawatt.ledger.account import Settled
 from gigawatt.model.attempt import Attempt, Verdict
 from gigawatt.model.endpoint import Replica
 from gigawatt.model.ledger import NodeAccount, TimeClass, Use
+from gigawatt.model.prices import plan_of
 from gigawatt.model.values import replace
 from gigawatt.model.work import Work
 from gigawatt.reconcile.turn import Turn
@@ -130,4 +131,5 @@ def _use(owner: Work, attempt: Attempt, unit: str, places: int) -> Use:
         project=owner.project,
         units=places * (per_place.milli_gpu if unit == "milli_gpu_ms" else per_place.milli_cpu),
         time_class=TimeClass.STARTING,
+        plan=plan_of(owner.gang().priority).value,
     )

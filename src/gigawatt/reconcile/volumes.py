@@ -11,6 +11,7 @@ from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.values import replace
 from gigawatt.model.volume import VERSIONS_MAX, Mount, Volume, VolumeKind, VolumeVersion
 from gigawatt.model.workspace import Workspace
+from gigawatt.reconcile import storage
 from gigawatt.reconcile.models import use_artifact
 from gigawatt.reconcile.projects import check_project
 from gigawatt.reconcile.turn import Turn
@@ -105,9 +106,10 @@ def add_version(turn: Turn, command: AddVolumeVersion) -> VolumeVersion:
             attempt=command.attempt,
         )
     )
-    turn.put(
+    after = turn.put(
         replace(volume, newest=number, stored_bytes=command.stored_bytes, changed_ms=turn.now_ms)
     )
+    storage.measured(turn, after)
     turn.emit("volume.version", version, f"{version.ref} by {command.by}")
     return version
 
@@ -133,6 +135,7 @@ def delete(turn: Turn, command: DeleteVolume) -> Volume:
         after = turn.put(
             replace(volume, deleted_ms=turn.now_ms, changed_ms=turn.now_ms, stored_bytes=0)
         )
+        storage.measured(turn, after)
         turn.emit("volume.deleted", after, f"by {command.by}")
         return after
     _check_current(volume, command.volume_version)
@@ -146,6 +149,7 @@ def delete(turn: Turn, command: DeleteVolume) -> Volume:
             changed_ms=turn.now_ms,
         )
     )
+    storage.measured(turn, after)
     turn.emit("volume.version_deleted", after, f"{volume.name}:{command.number} by {command.by}")
     return after
 
@@ -278,7 +282,8 @@ def _users(turn: Turn) -> Iterator[_User]:
         name = endpoint.spec.name
         words = f"endpoint {name}, {endpoint.phase.value}"
         hint = f"serve {name} without it, or gw endpoints stop {name}"
-        yield _user(endpoint, endpoint.spec.volumes, words, hint)
+        for generation in endpoint.generations:
+            yield _user(endpoint, endpoint.spec_of(generation).volumes, words, hint)
     for replica in world.replicas.values():
         hint = "it is being replaced: try again when it has ended"
         yield _user(replica, replica.volumes, f"replica {replica.id}", hint)

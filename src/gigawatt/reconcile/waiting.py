@@ -58,7 +58,7 @@ def check_dependencies(turn: Turn, spec: JobSpec, done: tuple[str, ...]) -> None
     for earlier in spec.after:
         if earlier in done or turn.world.unended(earlier):
             continue
-        phase = turn.world.recent_ended.get(earlier)
+        phase = turn.world.ended_as(earlier)
         if phase is not None and follows(spec, earlier, phase):
             continue
         detail = f"job {earlier} is {phase.value}" if phase else f"there is no job {earlier}"

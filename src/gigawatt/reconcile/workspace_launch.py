@@ -8,7 +8,7 @@ from gigawatt.model.gang import GangKind
 from gigawatt.model.launch import Launch
 from gigawatt.model.workspace import Workspace
 from gigawatt.model.world import World
-from gigawatt.reconcile.launches import environment_path, per_rank, placements
+from gigawatt.reconcile.launches import environment_path, least, per_rank, placements
 
 # What is in the working directory is a person's code: none of it may stand for a module of the desk's.
 DESK = "import sys; sys.path[:] = [each for each in sys.path if each]; from gigawatt.rank.desk import main; main()"
@@ -33,9 +33,14 @@ def workspace_launch(workspace: Workspace, attempt: Attempt, *, world: World) ->
         environment=environment_path(world, spec.environment),
         bundle=spec.bundle,
         volumes=spec.volumes,
+        uses=spec.secrets,
         grace_s=spec.grace_s,
         readiness=spec.readiness,
         user=workspace.created_by,
+        isolation=least(world, workspace.tenant),
+        shared=len(world.tenants) > 1,
+        home=spec.home,
+        tools=tools,
     )
 
 

@@ -15,7 +15,7 @@ from gigawatt.model.observation import HomeRemoved, ReplicaReadiness
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.values import replace
 from gigawatt.model.workspace import GOING, RESTING, Workspace, WorkspacePhase
-from gigawatt.reconcile import attempts, environments, models, volumes
+from gigawatt.reconcile import attempts, budgets, environments, models, volumes
 from gigawatt.reconcile import workspace_use as in_use
 from gigawatt.reconcile.projects import check_project
 from gigawatt.reconcile.turn import Turn
@@ -114,6 +114,7 @@ def resume(turn: Turn) -> None:
 
 def _make(turn: Turn, asked: MakeWorkspace) -> Workspace:
     check_project(turn, asked.tenant, asked.project)
+    budgets.check(turn, asked.tenant, asked.project)
     for other in turn.world.workspaces.values():
         here = (other.tenant, other.project) == (asked.tenant, asked.project)
         if here and other.spec.name == asked.spec.name:
@@ -162,6 +163,7 @@ def _start(turn: Turn, workspace: Workspace, why: str) -> Workspace:
     """Into the line again; the lease begins anew. One that goes already goes on."""
     if workspace.phase in GOING:
         return workspace
+    budgets.check(turn, workspace.tenant, workspace.project)
     attempt = workspace.attempt
     if attempt is not None and attempt.live:
         detail = f"workspace {workspace.spec.name} is still being suspended"

@@ -80,6 +80,14 @@ def target_replicas(
     return _by_load(moment)
 
 
+def started_ahead(spec: EndpointSpec, *, start_ms: int) -> EndpointSpec:
+    """The same, with forecasts and floors that count as long before their time as a replica takes to start."""
+    scaling, start_s = spec.scaling, -(-start_ms // MS_PER_S)
+    if scaling is None or start_s <= scaling.start_s:
+        return spec
+    return replace(spec, scaling=replace(scaling, start_s=start_s))
+
+
 def floor_now(floors: tuple[Floor, ...], *, now_ms: int) -> int:
     """The most of those that hold at that time."""
     day, minute = now_ms // DAY_MS, now_ms % DAY_MS // MS_PER_MINUTE
@@ -145,10 +153,15 @@ def _needs(at: _Moment) -> list[_Need]:
     panic = -(-sudden // (spec.concurrency * MILLI))
     if panic * 100 >= scaling.panic_percent * max(at.ready, 1):
         found.append(_Need(replicas=panic, why=f"a sudden {_tenths(sudden)} requests need {panic}"))
+    ahead_ms = -(-scaling.start_s * MS_PER_S // MS_PER_MINUTE) * MS_PER_MINUTE  # as it is looked at
     floor = floor_now(scaling.floors, now_ms=at.now_ms)
     if floor:
         found.append(_Need(replicas=floor, why=f"at this time there are at least {floor}"))
-    expected = forecast_milli(at.load, at_ms=at.now_ms + scaling.start_s * MS_PER_S)
+    coming = floor_now(scaling.floors, now_ms=at.now_ms + ahead_ms)
+    if coming > floor:
+        why = f"within {ahead_ms // MS_PER_S} s there are to be at least {coming}, ready by then"
+        found.append(_Need(replicas=coming, why=why))
+    expected = forecast_milli(at.load, at_ms=at.now_ms + ahead_ms)
     expected = expected * scaling.forecast_percent // 100
     if expected:
         told = f"{_tenths(expected)} requests of past days at this time"

@@ -18,6 +18,16 @@ def pick(weights: Sequence[int], point: float) -> int:
     return 0
 
 
+def in_turn(weights: Sequence[int], point: float) -> list[int]:
+    """The share that `point` falls into, and who takes what it cannot: those that weigh at least as much, heaviest first.
+
+    So a canary that is full gives to the old revision, and never the other way round.
+    """
+    first = pick(weights, point)
+    others = [n for n, weight in enumerate(weights) if n != first and weight >= weights[first]]
+    return [first, *sorted(others, key=lambda n: (-weights[n], n))]
+
+
 def point_of_name(name: bytes) -> float:
     """The same for the same name, so that a session stays on its side; names together are spread evenly."""
     return int.from_bytes(blake2b(name, digest_size=6).digest()) / (1 << 48)

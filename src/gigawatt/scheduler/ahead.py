@@ -182,7 +182,7 @@ class Ahead:
         nodes, rows = self._snapshot.nodes, held.rows
         amounts_RK = np.multiply.outer(held.places, np.array(held.amounts, dtype=np.int64))
         nodes.free_NK[rows] -= sign * amounts_RK
-        if self._policy.dated:
+        if self._policy.needs_uses:
             nodes = self._use(held, amounts_RK, sign)
         nodes.gangs_N[rows] += sign
         milli = sign * min(held.amounts[0], DEVICE_MILLI)

@@ -87,7 +87,7 @@ def waiting(work: Work) -> Gang | None:
         return None
     match work:
         case Job():
-            waits = work.phase is JobPhase.QUEUED
+            waits = work.phase is JobPhase.QUEUED and not work.barred
         case Replica():
             waits = work.ended_ms is None and not work.stopping
         case Workspace():
@@ -192,8 +192,8 @@ def _shape(work: Work) -> tuple[Shape, Isolation]:
     if isinstance(work, Job):
         return work.spec.shape, work.spec.isolation
     if isinstance(work, Workspace):
-        return work.spec.shape, Isolation.PROCESS
-    return work.shape, Isolation.PROCESS
+        return work.spec.shape, Isolation.NONE
+    return work.shape, Isolation.NONE
 
 
 def _devices(attempt: Attempt) -> tuple[tuple[str, ...], ...]:

@@ -36,7 +36,7 @@ class Given:
 def later(room: Room, at_ms: int, given: Sequence[Given]) -> Room:
     """The room at `at_ms`: as it is now, with what ends by then released. `given` is what the round has started."""
     nodes = room.nodes
-    after = Room(nodes)
+    after = Room(nodes, room.packer)
     ended_NU = used_NU(nodes) & (nodes.use_end_NU <= at_ms)
     after.free_KN = room.free_KN + np.stack(
         [

@@ -123,7 +123,7 @@ def _stack(room: Room, ask: Ask, mask_N: Flags, places_N: Amounts, fit: Fit) -> 
             if not len(enough):
                 continue
             rows = rows[codes == enough[counts[enough].argmin()]]
-        if fit is Fit.BEST:
+        if fit is not Fit.FIRST:
             rows = rows[np.argsort(room.left(ask.demand, rows), kind="stable")]
         sums = np.cumsum(places_N[rows])
         if not len(sums) or sums[-1] < ask.nodes_min:

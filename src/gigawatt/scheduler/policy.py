@@ -48,10 +48,20 @@ class Order(StrEnum):
 
 
 class Fit(StrEnum):
-    """Which of the nodes that have room."""
+    """Which of the nodes that have room. From RANDOM on: near each other first, then by the scores of `packing`."""
 
     BEST = "best"  # near each other first, then those that would be left most full
     FIRST = "first"  # the first by id; one domain where the gang asks for that
+    RANDOM = "random"  # any, drawn by the policy's seed
+    BEST_FIT = "best-fit"  # that would be left with least, cores and GPUs by halves
+    DOT_PRODUCT = "dot-product"  # whose free amounts lie least along what is asked
+    GPU_PACKING = "gpu-packing"  # with a shared GPU, then one in use, then an idle one
+    GPU_CLUSTERING = "gpu-clustering"  # that holds gangs of the same size
+    FGD = "fgd"  # whose fragmentation grows least
+    LEAST_WASTE = "least-waste"  # where the least is stranded
+
+
+PACKING = tuple(Fit)[tuple(Fit).index(Fit.RANDOM) :]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +99,7 @@ class Policy:
     grow_every_ms: int = (
         GROW_EVERY_MS  # between starts of an elastic gang so as to grow; 0 is never
     )
+    seed: int = 0  # of what RANDOM draws
 
     def __post_init__(self) -> None:
         assert self.steps_max >= 1, "a cycle that may do no work would never end"
@@ -111,6 +122,16 @@ class Policy:
         return self.line in {Line.EASY, Line.EASY_DATED}
 
     @property
+    def packs(self) -> bool:
+        """Whether places are chosen by the scores of `packing`."""
+        return self.fit in PACKING
+
+    @property
+    def needs_uses(self) -> bool:
+        """Whether it reads what runs on each node, gang by gang."""
+        return self.dated or self.packs
+
+    @property
     def indexed(self) -> bool:
         """Whether an index of places answers as it would choose."""
         return self.fit is Fit.BEST and not self.dated
@@ -126,6 +147,7 @@ POLICIES: Mapping[str, Policy] = {
     "cohorts": Policy(order=Order.COHORTS),
     "preempt": Policy(preempt=True, consolidate=True, reclaim=True),
     "levels": Policy(order=Order.LEVELS, levels_ms=LEVELS_MS, yields=True, stops_max=0),
+    **{fit.value: Policy(fit=fit) for fit in PACKING},
 }
 
 

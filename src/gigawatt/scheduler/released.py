@@ -56,7 +56,7 @@ def parts_of(running: RunningColumns, gangs_R: Flags) -> Parts:
 
 def copied(room: Room) -> Room:
     """Another room, as it is now."""
-    other = Room(room.nodes)
+    other = Room(room.nodes, room.packer)
     other.free_KN = room.free_KN.copy()
     other.device_ND = room.device_ND.copy()
     other.gangs_N = room.gangs_N.copy()

@@ -6,6 +6,7 @@ import numpy as np
 
 from gigawatt.scheduler.ask import Demand
 from gigawatt.scheduler.ground import places_in
+from gigawatt.scheduler.packed import Packer, size_bit
 from gigawatt.scheduler.snapshot import (
     CPU,
     DEVICE_MILLI,
@@ -39,8 +40,10 @@ class Rest:
 class Room:
     """A working copy of a snapshot's nodes. `take` writes to it, and to nothing else."""
 
-    def __init__(self, nodes: NodeColumns) -> None:
+    def __init__(self, nodes: NodeColumns, packer: Packer | None = None) -> None:
         self.nodes = nodes
+        self.packer = packer
+        self.held_N: Amounts = packer.held_N() if packer else np.empty(0, dtype=np.int64)
         self.free_KN: Amounts = np.array(nodes.free_NK.T, order="C")
         self.device_ND: Codes = np.array(nodes.device_free_ND)
         self.gangs_N: Codes = np.array(nodes.gangs_N)
@@ -89,11 +92,21 @@ class Room:
         return np.where(self.fits_N(demand), places_N, 0)
 
     def left(self, demand: Demand, rows: Rows) -> Amounts:
-        """How much would stay free on each of `rows`, as one number to order by: GPUs weigh most."""
+        """How much would stay free on each of `rows`, as one number to order by: GPUs weigh most.
+
+        Where a policy packs, it says the order.
+        """
+        if self.packer is not None:
+            return self.packer.left(self, demand, rows)
         if self._left_N is None:
             self._left_N = self._left(slice(None))
         device_RD = self.device_ND[rows] if demand.share else self.device_ND[:0]
         return left_for(demand, self._left_N[rows], device_RD, self.nodes.device_count_N[rows] > 0)
+
+    @property
+    def takes(self) -> int:
+        """How often something was taken."""
+        return len(self._taken)
 
     def free(self, kind: int, rows: Rows) -> Amounts:
         """What is free of one kind on each of `rows`."""
@@ -112,6 +125,8 @@ class Room:
         if demand.alone:
             self.sealed_N[rows] = True
         devices = self._take_devices(demand, rows, places) if demand.milli_gpu else ()
+        if self.packer is not None:
+            self.held_N[rows] |= size_bit(demand.milli_gpu)
         if self._left_N is not None:
             self._left_N[rows] = self._left(rows)
         self._taken.append(rows)
@@ -143,13 +158,19 @@ class Room:
             device[given] = 0
             columns = [np.flatnonzero(row).tolist() for row in given]
         else:
-            tight = np.where(device >= demand.share, device, DEVICE_MILLI + 1)
-            columns = tight.argmin(axis=1).reshape(-1, 1).tolist()
+            columns = self._tightest(demand, rows).reshape(-1, 1).tolist()
             device[np.arange(len(rows)), [column for (column,) in columns]] -= demand.share
         self.device_ND[rows] = device
         self.idle_N[rows] = (device == DEVICE_MILLI).sum(axis=1)
         self.widest_N[rows] = device.max(axis=1)
         return tuple(tuple(row) for row in columns)
+
+    def _tightest(self, demand: Demand, rows: Rows) -> Rows:
+        """The device on each of `rows` that a share goes to."""
+        if self.packer is not None:
+            return self.packer.devices(self, demand, rows)
+        device = self.device_ND[rows]
+        return np.where(device >= demand.share, device, DEVICE_MILLI + 1).argmin(axis=1)
 
     def _left(self, rows: Rows | slice) -> Amounts:
         return left_over(self.free_KN[:, rows], self._largest_K)

@@ -17,6 +17,7 @@ from gigawatt.scheduler.ground import Ground, ground, reach, usable_N
 from gigawatt.scheduler.holds import dated, still_held
 from gigawatt.scheduler.index import Index, Memo
 from gigawatt.scheduler.later import Given
+from gigawatt.scheduler.packed import packer_of
 from gigawatt.scheduler.payers import full_N, told_apart
 from gigawatt.scheduler.place import Spot, choose
 from gigawatt.scheduler.plan import Planner
@@ -90,7 +91,7 @@ class Round:
     def room(self) -> Room:
         """What is free now."""
         if self._room is None:
-            self._room = Room(self.snapshot.nodes)
+            self._room = Room(self.snapshot.nodes, packer_of(self.snapshot, self.policy))
             if self._rest is not None:
                 self._room.put(self._rest)
                 self._in_room = len(self._given)

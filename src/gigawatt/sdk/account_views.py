@@ -5,6 +5,11 @@ from typing import Any, TypedDict
 from gigawatt.sdk.usage_views import AllowanceView
 
 
+class TenantView(TypedDict):
+    id: str
+    created_ms: int
+
+
 class ProjectView(TypedDict):
     tenant: str
     name: str
@@ -27,7 +32,40 @@ class KeyView(TypedDict):
     revoked_ms: int | None
     version: int
     allowance: AllowanceView
+    user: str
+    scopes: list[str]
+    replaced_by: str
+    used_ms: int | None
+    used_from: str
     key: str
+
+
+class GrantView(TypedDict):
+    project: str
+    role: str
+
+
+class UserView(TypedDict):
+    name: str
+    tenant: str
+    kind: str
+    email: str
+    grants: list[GrantView]
+    created_ms: int
+    created_by: str
+    disabled_ms: int | None
+    version: int
+
+
+class MemberView(TypedDict):
+    """`project` is empty for a role in all of the tenant."""
+
+    tenant: str
+    project: str
+    user: str
+    kind: str
+    role: str
+    disabled: bool
 
 
 class CallerView(TypedDict):
@@ -36,6 +74,8 @@ class CallerView(TypedDict):
     tenant: str
     project: str
     job: str
+    user: str
+    scopes: list[str]
 
 
 class InstanceView(TypedDict):

@@ -50,5 +50,6 @@ class ArrayView(TypedDict):
     command: list[str]
     gang: dict[str, Any]
     after: list[str]
+    after_each: str
     cause: CauseView | None
     version: int

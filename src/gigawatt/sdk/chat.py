@@ -84,6 +84,7 @@ class Conversation:
                 headers=headers,
                 timeout=timeout,
                 trust_env=not self.address.local,
+                verify=self.address.trust() if self.url.startswith("https:") else True,
             ) as reply:
                 if reply.status_code != OK:
                     reply.read()

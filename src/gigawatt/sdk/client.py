@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, cast
 
 from gigawatt.model.refusal import RefusalCode, RefusalError
-from gigawatt.sdk.access import Keys, Projects
+from gigawatt.sdk.access import Keys, Projects, Tenants
 from gigawatt.sdk.account_views import CallerView, InstanceView
 from gigawatt.sdk.arrays import Arrays, JobArray
 from gigawatt.sdk.artifacts import Artifacts, Progress
@@ -22,7 +22,9 @@ from gigawatt.sdk.instance import ENV_PROJECT, discover
 from gigawatt.sdk.jobhandle import Job
 from gigawatt.sdk.jobs import Jobs
 from gigawatt.sdk.models import Models
+from gigawatt.sdk.money import Bills, Budgets, Prices
 from gigawatt.sdk.notifications import Notifications
+from gigawatt.sdk.people import Members, Users
 from gigawatt.sdk.power import Power
 from gigawatt.sdk.quotas import Quotas
 from gigawatt.sdk.reservations import Reservations
@@ -58,10 +60,16 @@ class Client:
         events: what has happened, and as it happens.
         ledger: where the device time went.
         usage: tokens, by whom and of what, and what may be had.
+        tenants: who pays and is isolated.
+        prices: the price book, and what was agreed with tenants.
+        bills: costs, invoices, adjustments and payments.
+        budgets: what may be spent in a month.
         projects: holders of quota.
         power: the feeds of the power tree, their caps, and what gangs draw.
         reservations: nodes that are set aside for a time.
         quotas: what projects may use, and what they do use.
+        users: people and service accounts.
+        members: who holds which role.
         keys: who may call.
         templates: job files with parameters: push, find, submit.
         schedules: jobs that are submitted again and again.
@@ -105,7 +113,13 @@ class Client:
         self.events = Events(transport)
         self.ledger = Ledger(transport)
         self.usage = Usage(transport)
+        self.tenants = Tenants(transport)
+        self.prices = Prices(transport)
+        self.bills = Bills(transport)
+        self.budgets = Budgets(transport)
         self.projects = Projects(transport)
+        self.users = Users(transport)
+        self.members = Members(transport)
         self.keys = Keys(transport)
         self.templates = Templates(transport)
         self.schedules = Schedules(transport)

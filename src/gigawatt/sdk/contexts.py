@@ -31,6 +31,11 @@ class Context:
     user: str = ""
     role: str = ""
     tenant: str = ""
+    ca: str = ""  # PEM of what it is believed by alone; empty for what the system knows
+    provider: str = ""  # whom one has signed in by; empty for an API key
+    issuer: str = ""
+    refresh: str = field(default="", repr=False)  # the provider's token that gets the next session
+    expires: str = ""  # when the session ends, in ms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,13 +9,13 @@ from urllib.parse import quote
 
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.sdk.artifacts import Artifacts, Progress
-from gigawatt.sdk.endpoint_views import EndpointView
+from gigawatt.sdk.endpoint_views import EndpointDryRunView, EndpointView, RevisionView
 from gigawatt.sdk.jobfile import Ready, Written, made_ready, read_file
 from gigawatt.sdk.live import Live
 from gigawatt.sdk.logs import LogSource, read_log
 from gigawatt.sdk.paging import Listing
 from gigawatt.sdk.transport import Transport
-from gigawatt.sdk.views import DryRunView, Page
+from gigawatt.sdk.views import Page
 
 SETTLED = frozenset({"ready", "zero", "failed", "stopped"})
 PAUSE_S = 0.25
@@ -57,15 +57,35 @@ class Endpoints:
         found = self._transport.write("POST", "/v1/endpoints", ready.fields, params=params)
         return cast("EndpointView", found)
 
-    def dry_run(self, ready: Ready) -> DryRunView:
+    def dry_run(self, ready: Ready) -> EndpointDryRunView:
         """What would happen if this were served now. Raises ApiError, UnreachableError."""
         params = {**self._transport.place, "dry_run": True}
         found = self._transport.write("POST", "/v1/endpoints", ready.fields, params=params)
-        return cast("DryRunView", found)
+        return cast("EndpointDryRunView", found)
 
     def find(self, ref: str) -> EndpointView:
         """The endpoint of this id or name. Raises ApiError, UnreachableError."""
         return cast("EndpointView", self._transport.read(_path(ref), self._transport.place))
+
+    def steer(self, ref: str, steer: str, *, to: int = 0, reason: str = "") -> EndpointView:
+        """Have a rollout `promote`, `rollback`, `pause` or `resume`; without one, roll back to revision `to` by a new one.
+
+        Raises ApiError, UnreachableError.
+        """
+        body = {"steer": steer, "to": to, "reason": reason}
+        params = self._transport.place
+        found = self._transport.write("POST", f"{_path(ref)}/rollout", body, params=params)
+        return cast("EndpointView", found)
+
+    def revisions(self, ref: str) -> Listing[RevisionView]:
+        """The revisions that an endpoint has had, newest first. Raises ApiError, UnreachableError."""
+
+        def page(**filters: Any) -> Page[RevisionView]:
+            params = {**self._transport.place, **filters}
+            found = self._transport.read(f"{_path(ref)}/revisions", params)
+            return cast("Page[RevisionView]", found)
+
+        return Listing(page, {})
 
     def live(self, ref: str, *, replica: str = "", rank: int = 0) -> Live:
         """A replica that runs (default: any): to talk to commands beside it, to its ports, and to copy from and to it."""

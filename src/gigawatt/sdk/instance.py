@@ -1,6 +1,7 @@
 """Where the API is and with which key: arguments, the environment, the context in use, the instance on this machine."""
 
 import json
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from gigawatt.sdk.errors import UnreachableError
 ENV_API = "GIGAWATT_API"
 ENV_TOKEN = "GIGAWATT_TOKEN"  # noqa: S105 - the name of a variable, not a secret
 ENV_TOKEN_FILE = "GIGAWATT_TOKEN_FILE"  # noqa: S105 - the name of a variable, not a secret
+ENV_CA_FILE = "GIGAWATT_CA_FILE"
 ENV_DATA = "GIGAWATT_DATA"
 ENV_PROJECT = "GIGAWATT_PROJECT"
 INSTANCE_FILE = "instance.json"
@@ -30,6 +32,17 @@ class Address:
     source: str
     start: str = "gw up --detach"
     local: bool = False  # found in its data directory: its nodes share this machine's files
+    ca: str = ""  # PEM of what it is believed by alone; empty for what the system knows
+
+    def trust(self) -> ssl.SSLContext:
+        """A context that believes it. Raises UnreachableError."""
+        try:
+            return ssl.create_default_context(cadata=self.ca or None)
+        except ssl.SSLError as error:
+            raise UnreachableError(
+                f"the certificates that {self.api_url} is believed by cannot be read: {error}",
+                f"they are PEM, from {ENV_CA_FILE}, the context, or {INSTANCE_FILE}",
+            ) from error
 
 
 def discover(
@@ -62,7 +75,12 @@ def discover(
         return _local(data or data_directory(environ), token=token or ("" if data else key))
     source = "as asked" if api_url else f"from {ENV_API}"
     url = url.rstrip("/")
-    return Address(api_url=url, token=key or _token_of_local(url, environ), source=source)
+    return Address(
+        api_url=url,
+        token=key or _token_of_local(url, environ),
+        source=source,
+        ca=_ca_of(environ) or _ca_of_local(url, environ),
+    )
 
 
 def data_directory(environ: Mapping[str, str]) -> Path:
@@ -91,9 +109,16 @@ def _chosen(environ: Mapping[str, str]) -> str:
 def _of_context(name: str, *, token: str, environ: Mapping[str, str]) -> Address:
     if name == LOCAL:
         return _local(data_directory(environ), token=token)
-    found = read_contexts(contexts_path(environ)).find(name)
+    path = contexts_path(environ)
+    found = read_contexts(path).find(name)
+    if found.refresh and not token:
+        from gigawatt.sdk.sign_in import fresh
+
+        found = fresh(found, path)
     source = f"context {name}"
-    return Address(api_url=found.api_url, token=token or found.token, source=source, start="")
+    return Address(
+        api_url=found.api_url, token=token or found.token, source=source, start="", ca=found.ca
+    )
 
 
 def _token_of(environ: Mapping[str, str]) -> str:
@@ -122,6 +147,7 @@ def _local(data: Path, *, token: str) -> Address:
         source=f"from {path}",
         start=start,
         local=True,
+        ca=_ca_at(found),
     )
 
 
@@ -134,6 +160,25 @@ def _token_of_local(url: str, environ: Mapping[str, str]) -> str:
     if str(found["api_url"]).rstrip("/") != url:
         return ""
     return _read(Path(str(found["token_path"])), what="the instance's token").strip()
+
+
+def _ca_of(environ: Mapping[str, str]) -> str:
+    path = environ.get(ENV_CA_FILE, "")
+    return _read(Path(path), what=f"the file that {ENV_CA_FILE} names") if path else ""
+
+
+def _ca_of_local(url: str, environ: Mapping[str, str]) -> str:
+    """The local instance's where `url` is the local instance; otherwise none."""
+    path = data_directory(environ) / INSTANCE_FILE
+    if not url.startswith("https:") or not path.exists():
+        return ""
+    found = _instance(path)
+    return _ca_at(found) if str(found["api_url"]).rstrip("/") == url else ""
+
+
+def _ca_at(found: Mapping[str, Any]) -> str:
+    path = str(found.get("ca_path") or "")
+    return _read(Path(path), what="what the instance is believed by") if path else ""
 
 
 def _instance(path: Path) -> Mapping[str, Any]:

@@ -11,7 +11,17 @@ NAME_CHARS_MAX = 63
 LAYOUT = ("same", "segment", "spares", "spread", "apart", "watts")
 GANG = ("nodes", "ranks_per_node", "gpus", "gpu_kinds", "cpus", "memory", *LAYOUT)
 TIMES = ("timeout", "start_after", "start_before", "deadline", "finish_within", "at_deadline")
-AS_THEY_ARE = ("priority", "grace", "hang", "labels", "volumes", "model", *TIMES)
+AS_THEY_ARE = (
+    "priority",
+    "grace",
+    "hang",
+    "isolation",
+    "labels",
+    "volumes",
+    "secrets",
+    "model",
+    *TIMES,
+)
 AFTER = ("after", "after_failed", "after_done")
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9]+")
 
@@ -39,12 +49,15 @@ class JobOptions(TypedDict, total=False):
         start_after, start_before: from when, and up to when, it may start.
         deadline, finish_within: by when it should be done; `at_deadline` "stop" stops it then.
         grace: from SIGTERM to SIGKILL.
+        isolation: how far it is kept apart from other gangs, at least: process, user or node.
         hang: after how many median steps without progress it counts as hanging; "auto" or "off".
         retries: more attempts when the function raises, or `{"user": 1, "infrastructure": 5}`.
         after: jobs, futures, or ids and names of jobs that must have succeeded.
         after_failed, after_done: likewise, that must have failed, or ended in whatever way.
         labels: for finding it again.
         volumes: data that ranks see: `["imagenet:3", "scratch:out:rw"]`, or `{"imagenet:3": "data/in"}`.
+        secrets: secrets of the project, in variables: `{"HF_TOKEN": "hub-token"}`, or as files alone:
+            `{"TLS_KEY": {"secret": "tls-key", "into": "file"}}`.
         model: what to register when it succeeds, as in a job file.
     """
 
@@ -73,12 +86,14 @@ class JobOptions(TypedDict, total=False):
     at_deadline: str
     grace: str | float
     hang: str | int
+    isolation: str
     retries: int | Mapping[str, int]
     after: Sequence[Any]
     after_failed: Sequence[Any]
     after_done: Sequence[Any]
     labels: Mapping[str, str]
     volumes: Sequence[str | Mapping[str, str]] | Mapping[str, str]
+    secrets: Mapping[str, str | Mapping[str, str]]
     model: Mapping[str, Any]
 
 

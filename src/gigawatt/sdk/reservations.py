@@ -22,6 +22,7 @@ class ReservationView(TypedDict):
     reason: str
     notice_s: int
     lead_s: int
+    plan: str
     by: str
     created_ms: int
     version: int
@@ -46,7 +47,7 @@ class Reservations:
     ) -> ReservationView:
         """Set nodes aside, by name or by parts of the site ("rack=r7").
 
-        `start` and `end` are times, or `duration` is; `holder`, `reason`, `notice`, `lead`. Raises ApiError,
+        `start` and `end` are times, or `duration` is; `holder`, `reason`, `notice`, `lead`, `plan`. Raises ApiError,
         UnreachableError.
         """
         body = {"name": name, "nodes": list(nodes), "parts": list(parts), **terms}

@@ -5,7 +5,6 @@ The wire is described in `gigawatt.spec.talk`.
 
 import asyncio
 import json
-import ssl
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
@@ -190,7 +189,7 @@ async def open_talk(
             max_size=talk.MESSAGE_BYTES_MAX,
             open_timeout=OPEN_S,
             close_timeout=CLOSE_S,
-            ssl=ssl.create_default_context() if secure else None,
+            ssl=address.trust() if secure else None,
             proxy=None if url.hostname in LOCAL else True,
         )
     except InvalidStatus as error:

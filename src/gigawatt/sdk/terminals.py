@@ -1,6 +1,7 @@
 """A terminal of a workspace: the way in by a link, then what is typed and what the shell writes, both as bytes."""
 
 import json
+import ssl
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -43,14 +44,17 @@ class Terminal:
 
 
 @asynccontextmanager
-async def attached(link: str, *, name: str = "1") -> AsyncGenerator[Terminal]:
+async def attached(
+    link: str, *, name: str = "1", trust: ssl.SSLContext | None = None
+) -> AsyncGenerator[Terminal]:
     """The terminal of that name in the workspace that a link leads into. Raises UnreachableError."""
     from websockets.asyncio.client import connect
     from websockets.exceptions import WebSocketException
 
     url = urlsplit(link)
-    cookie = await _entered(link)
-    scheme = "wss" if url.scheme == "https" else "ws"
+    cookie = await _entered(link, trust)
+    secure = url.scheme == "https"
+    scheme = "wss" if secure else "ws"
     address = urlunsplit((scheme, url.netloc, f"{url.path}{TERMINALS}{name}", "", ""))
     try:
         async with connect(
@@ -59,6 +63,7 @@ async def attached(link: str, *, name: str = "1") -> AsyncGenerator[Terminal]:
             compression=None,
             max_size=MESSAGE_BYTES_MAX,
             open_timeout=CONNECT_S,
+            ssl=trust or secure or None,
             proxy=None if url.hostname in {"127.0.0.1", "::1", "localhost"} else True,
         ) as socket:
             yield Terminal(socket)
@@ -69,10 +74,10 @@ async def attached(link: str, *, name: str = "1") -> AsyncGenerator[Terminal]:
         ) from error
 
 
-async def _entered(link: str) -> str:
+async def _entered(link: str, trust: ssl.SSLContext | None) -> str:
     """Follow the link: the cookie that it gives. Raises UnreachableError."""
     try:
-        async with httpx2.AsyncClient(timeout=CONNECT_S) as client:
+        async with httpx2.AsyncClient(timeout=CONNECT_S, verify=trust or True) as client:
             answer = await client.get(link, follow_redirects=False)
     except httpx2.TransportError as error:
         raise UnreachableError(

@@ -56,7 +56,7 @@ class Transport:
             base_url=address.api_url,
             headers=headers,
             timeout=httpx2.Timeout(ANSWER_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
-            verify=url.scheme == "https" or _no_certificates(),
+            verify=address.trust() if url.scheme == "https" else _no_certificates(),
             trust_env=not local,  # a proxy cannot reach this machine for us
         )
 

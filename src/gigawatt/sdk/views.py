@@ -156,6 +156,7 @@ class JobView(TypedDict):
     gang: dict[str, Any]
     after: list[str]
     volumes: list[MountView]
+    secrets: dict[str, str]
     cause: CauseView | None
     version: int
     array: str
@@ -272,6 +273,12 @@ class EnvironmentView(TypedDict):
 class SecretView(TypedDict):
     name: str
     url: str
+    fault: str
+
+
+class RotationView(TypedDict):
+    secrets: int
+    key: str
 
 
 class PinView(TypedDict):

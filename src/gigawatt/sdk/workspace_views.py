@@ -32,6 +32,7 @@ class WorkspaceView(TypedDict):
     home: str
     like: str
     volumes: list[MountView]
+    secrets: dict[str, str]
     cpus: float
     gpus: float
     memory_bytes: int

@@ -11,6 +11,7 @@ import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from gigawatt.build.certificates import trusting
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.server.instance import write_private
 
@@ -29,6 +30,12 @@ class Address:
     port: int
     api_url: str
     workers: int = 1  # processes; 0 is one for each core
+    name: str = ""  # that its certificate is for
+    cert: str = ""  # and the others, as it is told them
+    key: str = ""
+    pinned: bool = False
+    authority: str = ""  # what clients here believe it and the API by
+    insecure: bool = False  # reached from elsewhere without TLS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +98,7 @@ class GatewayProcess:
             *("--port", str(address.port)),
             *("--workers", str(address.workers)),
             *("--log-file", str(self._data / "logs" / "gateway.log")),
+            *_tls_options(address),
         ]
         process = subprocess.Popen(
             command,
@@ -150,10 +158,27 @@ def start_time(pid: int) -> int | None:
     return None if fields[0] == "Z" else int(fields[19])
 
 
+def _tls_options(address: Address) -> tuple[str, ...]:
+    given = (
+        ("--tls-cert", address.cert),
+        ("--tls-key", address.key),
+        ("--api-authority", address.authority),
+    )
+    options = [part for name, value in given if value for part in (name, value)]
+    options += ["--pinned"] if address.pinned else []
+    options += ["--insecure-no-tls"] if address.insecure else []
+    return tuple(options)
+
+
 async def _is_ready(address: Address) -> bool:
     """Whether its /readyz says so."""
     try:
-        reader, writer = await asyncio.open_connection(address.host, address.port)
+        reader, writer = await asyncio.open_connection(
+            address.host,
+            address.port,
+            ssl=trusting(address.authority) if address.cert else None,
+            server_hostname=address.name if address.cert else None,
+        )
     except OSError:
         return False
     try:

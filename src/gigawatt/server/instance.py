@@ -16,6 +16,7 @@ class Instance:
     api_url: str
     gateway_url: str
     token_path: str
+    ca_path: str = ""  # what clients believe it by; empty where the system knows it
 
 
 def write_instance(data: Path, instance: Instance) -> None:

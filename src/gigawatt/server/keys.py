@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from gigawatt.build.secrets import SecretFiles
 from gigawatt.clock import now_ms
 from gigawatt.control.leader import Leader
 from gigawatt.model.command import CreateKey
@@ -10,8 +11,10 @@ from gigawatt.model.launch import AttemptKey, Launch
 from gigawatt.model.tenant import DEFAULT_TENANT, Role
 from gigawatt.server.instance import token
 from gigawatt.service.doors import Doors
+from gigawatt.service.secrets import given
 from gigawatt.service.tokens import Claims, Owner, RankTokens, kept_key
 
+AUTHORITY = "GIGAWATT_CA"
 RANK_TOKEN_MS = 7 * 24 * 3600 * 1000  # at most; it is worth nothing once its attempt has ended
 
 
@@ -27,9 +30,16 @@ async def ensure_keys(leader: Leader, data: Path) -> None:
             await leader.submit(CreateKey(key=key), receipt=None)
 
 
-def rank_secrets(tokens: RankTokens, doors: Doors, launch: Launch) -> tuple[tuple[str, str], ...]:
-    """What a launch's ranks are given in files: their token, and a workspace's desk how it knows us."""
-    found = (("GIGAWATT_TOKEN", rank_token(tokens, launch)),)
+def rank_secrets(
+    tokens: RankTokens, doors: Doors, secrets: SecretFiles, authority: str, launch: Launch
+) -> tuple[tuple[str, str], ...]:
+    """What a launch's ranks are given in files: their token, secrets of their project, what they believe the API by, and
+    a workspace's desk how it knows us. Blocks. Raises RefusalError.
+    """
+    asked = given(secrets, launch.uses, f"{launch.tenant}/{launch.project}")
+    found = (("GIGAWATT_TOKEN", rank_token(tokens, launch)), *asked.items())
+    if authority:
+        found = (*found, (AUTHORITY, authority))
     if launch.kind is not GangKind.WORKSPACE:
         return found
     key = AttemptKey(gang=launch.gang, attempt=launch.attempt)

@@ -1,8 +1,10 @@
 """Everything that an instance is made of, put together. Nothing is started here."""
 
+import os
 import platform
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 from gigawatt.api.handoff import SOCKET, Handoff
 from gigawatt.build.artifacts import ArtifactStore
@@ -13,11 +15,12 @@ from gigawatt.build.homes import Homes
 from gigawatt.build.interpreters import this_machine
 from gigawatt.build.remote import open_remote
 from gigawatt.build.s3_trees import S3Trees
-from gigawatt.build.secrets import SecretFiles
+from gigawatt.build.secrets import SecretFiles, open_secrets
 from gigawatt.build.volume_roots import parse_roots
 from gigawatt.clock import entropy
 from gigawatt.control.actuator import Actuator
 from gigawatt.control.archive import StoreArchive
+from gigawatt.control.bursar import Bursar
 from gigawatt.control.caretaker import Caretaker
 from gigawatt.control.courier import Courier
 from gigawatt.control.front import Front
@@ -37,7 +40,10 @@ from gigawatt.server.instance import Instance, secret
 from gigawatt.server.keys import rank_secrets
 from gigawatt.server.policy import policy_of
 from gigawatt.server.ray import ray_cluster, ray_options
+from gigawatt.server.sign_in import sign_in_of
 from gigawatt.server.slurm import slurm_of, slurm_options
+from gigawatt.server.tls import Wire
+from gigawatt.server.walls import walls_of
 from gigawatt.service.authenticate import Keyring
 from gigawatt.service.disk import Disk
 from gigawatt.service.doors import Doors
@@ -71,10 +77,13 @@ class Parts:
     handoff: Handoff
     courier: Courier
     caretaker: Caretaker
+    bursar: Bursar
     inspector: Inspector
 
 
-def build(settings: Settings, instance: Instance, *, gateway_port: int, proxy_url: str) -> Parts:
+def build(
+    settings: Settings, instance: Instance, *, wire: Wire, gateway_port: int, proxy_url: str
+) -> Parts:
     """The parts of one instance, each given what it needs of the others."""
     if settings.engine == "slurm":  # which checks its nodes by itself
         settings = replace(settings, node_watch_s=0, node_burn_s=0, node_checks="off")
@@ -88,7 +97,7 @@ def build(settings: Settings, instance: Instance, *, gateway_port: int, proxy_ur
         engine=engine,
         workshop=workshop,
         archive=StoreArchive(stores.store),
-        secrets_of=partial(rank_secrets, access.tokens, access.doors),
+        secrets_of=partial(rank_secrets, access.tokens, access.doors, stores.secrets, _ca(wire)),
         observe=leader.observe,
         deposed=leader.depose,
     )
@@ -100,9 +109,10 @@ def build(settings: Settings, instance: Instance, *, gateway_port: int, proxy_ur
         actuator=actuator,
         workshop=workshop,
         services=services,
-        gateway=_gateway(settings, instance, gateway_port),
+        gateway=_gateway(settings, instance, wire, gateway_port),
         handoff=Handoff(settings.data / SOCKET, services),
         courier=Courier(services, leader=leader),
+        bursar=Bursar(services, observe=leader.observe),
         caretaker=Caretaker(services, observe=leader.observe, every_s=settings.retention_every_s),
         inspector=Inspector(
             leader, engine, watch_s=settings.node_watch_s, burn_s=settings.node_burn_s
@@ -123,7 +133,9 @@ class _Stores:
 
 
 def _stores(settings: Settings) -> _Stores:
-    artifacts, secrets = _artifacts(settings), SecretFiles(settings.data / "secrets")
+    artifacts = _artifacts(settings)
+    secrets = open_secrets(settings.data, settings.secrets_key, os.environ)
+    secrets.seal_plain()
     builder = EnvironmentBuilder(
         settings.data / "environments", artifact=artifacts.sound, secret_of=secrets.read
     )
@@ -144,6 +156,7 @@ class _Access:
     """Who may do what, and the way to the leader."""
 
     front: Front
+    secret: bytes
     tokens: RankTokens
     doors: Doors
     keyring: Keyring
@@ -154,6 +167,7 @@ def _access(settings: Settings, store: Store, leader: Leader) -> _Access:
     tokens = RankTokens(key)
     return _Access(
         front=front,
+        secret=key,
         tokens=tokens,
         doors=Doors(store=store, leader=front, secret=key),
         keyring=Keyring(store, tokens),
@@ -180,10 +194,18 @@ def _services(
         keyring=access.keyring,
         instance=_facts(settings, instance),
         doors=access.doors,
+        sign_in=sign_in_of(
+            settings.sign_in,
+            store=stores.store,
+            leader=access.front,
+            secret=access.secret,
+            api_url=instance.api_url,
+        ),
         workspaces=_workspaces(settings, proxy_url, stores.homes),
         work_dir=_work_dir(settings),
         artifact_bytes_max=settings.artifact_bytes_max,
         volume_roots=parse_roots(settings.volume_roots),
+        accept_unisolated_tenants=settings.accept_unisolated_tenants == "on",
         project_bytes_max=settings.project_bytes_max,
         webhooks=_webhooks(settings),
         mail=_mail(settings),
@@ -193,12 +215,24 @@ def _services(
     )
 
 
-def _gateway(settings: Settings, instance: Instance, port: int) -> GatewayProcess:
+def _ca(wire: Wire) -> str:
+    """What ranks believe the API by; empty for their system's."""
+    return Path(wire.authority).read_text() if wire.authority else ""
+
+
+def _gateway(settings: Settings, instance: Instance, wire: Wire, port: int) -> GatewayProcess:
+    certificates = wire.certificates
     address = Address(
         host=settings.host,
         port=port,
         api_url=instance.api_url,
         workers=settings.gateway_workers,
+        name=wire.name,
+        cert=str(certificates.cert) if certificates else "",
+        key=str(certificates.key) if certificates else "",
+        pinned=wire.pinned,
+        authority=wire.authority,
+        insecure=settings.insecure_no_tls == "on",
     )
     return GatewayProcess(settings.data, address)
 
@@ -246,12 +280,14 @@ def _engine(settings: Settings, instance: Instance, stores: _Stores) -> AnyEngin
         unpack=unpack,
         archive=stores.artifacts.sound,
         datasets=datasets,
+        walls=walls_of(settings),
     )
 
 
 def _workspaces(settings: Settings, proxy_url: str, homes: Homes) -> WorkspaceRules:
     return WorkspaceRules(
         homes=homes,
+        homes_shared=bool(settings.homes),
         url=proxy_url,
         jupyter=tuple(settings.jupyter.split()),
         idle_s=settings.workspace_idle_s,
@@ -267,6 +303,7 @@ def _facts(settings: Settings, instance: Instance) -> InstanceFacts:
         gateway_url=instance.gateway_url,
         store=settings.store_url.partition(":")[0],
         handoff=str(settings.data / SOCKET),
+        issuer=settings.invoice_issuer,
     )
 
 

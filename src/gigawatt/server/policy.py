@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from gigawatt.scheduler.policy import POLICIES, Policy
+from gigawatt.scheduler.policy import POLICIES, Fit, Policy
 from gigawatt.settings import Settings
 
 
@@ -17,6 +17,7 @@ def policy_of(settings: Settings) -> Policy:
 def _terms(settings: Settings) -> dict[str, Any]:
     """The fields of a policy that settings name."""
     return {
+        "fit": Fit(settings.placement),
         "hold_after_ms": settings.hold_after_s * 1000,
         "half_life_ms": settings.share_half_life_s * 1000,
         "starve_after_ms": settings.starve_after_s * 1000,

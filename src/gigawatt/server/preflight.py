@@ -10,6 +10,7 @@ from pathlib import Path
 
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.server.gateway import read_running
+from gigawatt.server.tls import check_wire
 from gigawatt.settings import Settings
 
 BACKLOG = 1024  # connections that wait to be taken
@@ -30,6 +31,7 @@ def claim(settings: Settings, *, listening: bool = True) -> Claimed:
 
     Not `listening`, the ports are bound, and who connects is refused until they are served.
     """
+    check_wire(settings)
     directory(settings)
     lock = take_lock(settings.data)
     try:

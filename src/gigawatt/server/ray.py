@@ -7,6 +7,7 @@ from gigawatt.engine.ray import Cluster, Head, Member, RayOptions
 from gigawatt.engine.ray.files import Files
 from gigawatt.engine.ray.heads import check_ray
 from gigawatt.model.refusal import RefusalCode, RefusalError
+from gigawatt.server.walls import walls_of
 from gigawatt.settings import Settings
 
 
@@ -40,7 +41,7 @@ def ray_cluster(settings: Settings) -> Cluster:
 def ray_options(settings: Settings) -> RayOptions:
     """With a head of our own where no other is named; this machine is a node of it."""
     if settings.ray_address:
-        return RayOptions(orphan_s=settings.orphan_s)
+        return RayOptions(orphan_s=settings.orphan_s, walls=walls_of(settings))
     files = Files(settings.data)
     files.make()
     files.make_token()
@@ -56,7 +57,7 @@ def ray_options(settings: Settings) -> RayOptions:
         record=files.head,
         log_file=settings.data / "logs" / "ray-head.log",
     )
-    return RayOptions(head=head, orphan_s=settings.orphan_s)
+    return RayOptions(head=head, orphan_s=settings.orphan_s, walls=walls_of(settings))
 
 
 def _address(settings: Settings) -> str:

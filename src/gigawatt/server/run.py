@@ -6,6 +6,8 @@ import gc
 import logging
 import os
 import signal
+import socket
+import ssl
 import sys
 from collections.abc import Callable, Generator
 
@@ -14,6 +16,7 @@ import uvicorn
 from gigawatt.api.app import create_app
 from gigawatt.api.proxy.app import Proxy
 from gigawatt.api.proxy.sockets import MESSAGE_BYTES_MAX as PROXIED_BYTES_MAX
+from gigawatt.build.certificates import ServingContext
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.server import preflight
 from gigawatt.server.gateway import stop_gateway
@@ -21,6 +24,7 @@ from gigawatt.server.instance import Instance, forget_instance, write_instance
 from gigawatt.server.keys import ensure_keys
 from gigawatt.server.parts import Parts, build
 from gigawatt.server.standby import claim_when_free, wait_for_lease
+from gigawatt.server.tls import Wire, keep_serving, wire_of
 from gigawatt.settings import Settings
 from gigawatt.spec.talk import MESSAGE_BYTES_MAX
 from gigawatt.store.base import LedError, StoreFullError
@@ -69,9 +73,13 @@ async def _serve(
     ready: Callable[[Instance], None],
     waits: Callable[[str], None] | None,
 ) -> int:
-    instance = _instance(settings, claimed)
-    proxy_url = _proxy_url(settings, claimed)
-    parts = build(settings, instance, gateway_port=claimed.gateway_port, proxy_url=proxy_url)
+    wire = wire_of(settings)
+    context = wire.context()
+    instance = _instance(settings, claimed, wire)
+    proxy_url = settings.workspace_url.rstrip("/") or wire.url(_port(claimed.workspaces))
+    parts = build(
+        settings, instance, wire=wire, gateway_port=claimed.gateway_port, proxy_url=proxy_url
+    )
     asked: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     _listen_for_signals(asked)
     if not await _led(settings, parts, asked, waits):
@@ -79,14 +87,21 @@ async def _serve(
         return 0
     _calm_collector()
     await ensure_keys(parts.leader, settings.data)
-    api, proxy = _api(parts), Proxy(parts.services)
+    api, proxy = _api(parts, wire, context), Proxy(parts.services)
     serving = asyncio.create_task(api.serve(sockets=[claimed.api]))
-    workspaces = _workspaces(proxy)
+    workspaces = _workspaces(proxy, context)
     passing = asyncio.create_task(workspaces.serve(sockets=[claimed.workspaces]))
     keeping = asyncio.create_task(parts.gateway.keep())
     telling = asyncio.create_task(parts.courier.run())
-    tidying = asyncio.create_task(parts.caretaker.keep())
-    inspecting = asyncio.create_task(parts.inspector.keep())
+    background = [
+        asyncio.create_task(each)
+        for each in (
+            parts.caretaker.keep(),
+            parts.bursar.keep(),
+            parts.inspector.keep(),
+            keep_serving(settings, context),
+        )
+    ]
     try:
         parts.handoff.open()
         await _started(api, serving)
@@ -100,8 +115,8 @@ async def _serve(
         workspaces.leave()
         await passing
         await proxy.close()
-        tidying.cancel()
-        inspecting.cancel()
+        for task in background:
+            task.cancel()
         await _close(settings, parts, api, serving, keeping, how=_how(asked))
     if parts.leader.ended.done():
         log.error("stopped: %s", parts.leader.ended.result())
@@ -188,21 +203,19 @@ def _how(asked: "asyncio.Future[str]") -> str:
     return asked.result() if asked.done() else LEAVE
 
 
-def _instance(settings: Settings, claimed: preflight.Claimed) -> Instance:
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    port: int = claimed.api.getsockname()[1]
+def _instance(settings: Settings, claimed: preflight.Claimed, wire: Wire) -> Instance:
     return Instance(
         pid=os.getpid(),
-        api_url=f"http://{host}:{port}",
-        gateway_url=f"http://{host}:{claimed.gateway_port}",
+        api_url=wire.url(_port(claimed.api)),
+        gateway_url=wire.url(claimed.gateway_port),
         token_path=str(settings.data / "token"),
+        ca_path=wire.authority,
     )
 
 
-def _proxy_url(settings: Settings, claimed: preflight.Claimed) -> str:
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    port: int = claimed.workspaces.getsockname()[1]
-    return settings.workspace_url.rstrip("/") or f"http://{host}:{port}"
+def _port(bound: socket.socket) -> int:
+    port: int = bound.getsockname()[1]
+    return port
 
 
 class _Server(uvicorn.Server):
@@ -229,7 +242,7 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _workspaces(proxy: Proxy) -> _Server:
+def _workspaces(proxy: Proxy, context: ServingContext | None) -> _Server:
     """The proxy to workspaces. Nobody is waited for at its end: a browser comes back."""
     config = uvicorn.Config(
         proxy,
@@ -242,13 +255,14 @@ def _workspaces(proxy: Proxy) -> _Server:
         ws_max_size=PROXIED_BYTES_MAX,
         timeout_graceful_shutdown=1,
         timeout_keep_alive=75,
+        ssl_context_factory=_factory(context),
     )
     return _Server(config)
 
 
-def _api(parts: Parts) -> _Server:
+def _api(parts: Parts, wire: Wire, context: ServingContext | None) -> _Server:
     config = uvicorn.Config(
-        create_app(parts.services),
+        create_app(parts.services, pinned=wire.pinned),
         log_config=None,
         access_log=False,
         lifespan="off",
@@ -258,8 +272,14 @@ def _api(parts: Parts) -> _Server:
         timeout_keep_alive=75,
         ws_max_size=MESSAGE_BYTES_MAX,
         ws_per_message_deflate=False,
+        ssl_context_factory=_factory(context),
     )
     return _Server(config)
+
+
+def _factory(context: ServingContext | None) -> Callable[..., ssl.SSLContext] | None:
+    """What gives uvicorn the very context, so that it takes up what this one does."""
+    return (lambda *_: context.context) if context else None
 
 
 async def _started(api: uvicorn.Server, serving: "asyncio.Task[None]") -> None:

@@ -17,6 +17,7 @@ from gigawatt.engine.slurm.shapes import option_fields
 from gigawatt.engine.slurm.site import read_topology
 from gigawatt.engine.slurm.users import read_users
 from gigawatt.model.refusal import RefusalCode, RefusalError
+from gigawatt.server.walls import walls_of
 from gigawatt.settings import Settings
 
 SCHEMES = ("http://", "https://", "unix:/")
@@ -53,6 +54,7 @@ def slurm_options(settings: Settings) -> SlurmOptions:
         topology=read_topology(Path(settings.slurm_topology)) if settings.slurm_topology else (),
         users=read_users(settings.slurm_users) if settings.slurm_users else None,
         python=settings.slurm_python or sys.executable,
+        walls=walls_of(settings),
     )
 
 

@@ -49,6 +49,7 @@ async def submit(
             tasks=tasks,
             environment=environment,
             after_done=earlier.done,
+            each_done=earlier.each_done,
         )
         return await services.leader.submit(command, receipt=terms.receipt(tenant))
 

@@ -10,11 +10,13 @@ import base64
 import hashlib
 import hmac
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gigawatt import clock
 from gigawatt.model.launch import AttemptKey
-from gigawatt.model.tenant import ApiKey, Caller
+from gigawatt.model.roles import standing
+from gigawatt.model.tenant import ApiKey, Caller, User
+from gigawatt.service.callers import caller_of
 from gigawatt.service.permissions import may, sees
 from gigawatt.service.ports import Leader
 from gigawatt.store.base import Store
@@ -92,6 +94,11 @@ class Doors:
         seen = sees(caller, workspace.tenant, workspace.project)
         return Entered(workspace=named, key=key) if seen else None
 
+    async def caller(self, key: str) -> Caller | None:
+        """Whom the key of this id stands for; None for one that is not good."""
+        found = await self._caller(key)
+        return replace(found, key=key) if found else None
+
     def forget(self, key: str) -> None:
         """Ask the store again for the key of this id: it was revoked."""
         self._forgotten += 1
@@ -108,22 +115,26 @@ class Doors:
         if known is None or known[1] <= now_ms:
             before = -1
             key: ApiKey | None = None
+            owner: User | None = None
             while before != self._forgotten:  # one that is revoked meanwhile is not overlooked
                 before = self._forgotten
                 key = await asyncio.to_thread(self._store.read, ApiKey, id)
+                if key is not None and key.user:
+                    owner = await asyncio.to_thread(self._store.read, User, key.user)
             if len(self._callers) >= KEYS_KEPT_MAX:
                 self._callers.clear()
-            known = self._callers[id] = (_good(key, now_ms), now_ms + KEY_FRESH_MS)
+            known = self._callers[id] = (_good(key, owner, now_ms), now_ms + KEY_FRESH_MS)
         return known[0]
 
     def _signed(self, use: str, payload: str) -> str:
         return _text(hmac.digest(self._secret, f"{use}:{payload}".encode(), "sha256"))
 
 
-def _good(key: ApiKey | None, now_ms: int) -> Caller | None:
+def _good(key: ApiKey | None, owner: User | None, now_ms: int) -> Caller | None:
     if key is None or key.revoked_ms is not None or 0 < key.expires_ms <= now_ms:
         return None
-    return Caller(name=key.name, role=key.role, tenant=key.tenant, project=key.project)
+    role = standing(key, owner)
+    return None if role is None else caller_of(key, owner, role)
 
 
 def _sha256(text: str) -> str:

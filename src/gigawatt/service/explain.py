@@ -24,7 +24,7 @@ async def explain(
         await services.leader.estimate(job.id)
     view = live_view(services, job)
     leader, found, estimate, change = services.leader, None, None, None
-    if job.phase is JobPhase.QUEUED:
+    if job.phase is JobPhase.QUEUED and not job.barred:
         found = leader.explain(job.id)
         estimate = await leader.estimate(job.id)
         change = found.change if found and found.change else await leader.sooner(job.id)

@@ -3,11 +3,12 @@
 from typing import Any
 
 from gigawatt import clock
-from gigawatt.model.observation import DemandSeen
+from gigawatt.model.observation import DemandSeen, RevisionSeen
+from gigawatt.model.rollout import Seen
 from gigawatt.model.tenant import Caller
 from gigawatt.service.permissions import verb
 from gigawatt.service.services import Services
-from gigawatt.spec.requests import DemandReport
+from gigawatt.spec.requests import DemandReport, RevisionDemand
 
 WAIT_S_MAX = 60.0
 
@@ -40,7 +41,17 @@ async def report_demand(caller: Caller, services: Services, report: DemandReport
             ttft_ms=each.ttft_ms,
             tpot_ms=each.tpot_ms,
             cache_percent=each.cache_percent,
+            open=tuple(sorted(each.open)),
+            revisions=tuple(
+                RevisionSeen(generation=int(generation), seen=_seen(counts))
+                for generation, counts in sorted(each.revisions.items())
+            ),
         )
         for each in report.endpoints
     )
     await services.leader.demand(seen)
+
+
+def _seen(counts: RevisionDemand) -> Seen:
+    times = sorted((int(bucket), count) for bucket, count in counts.ttft.items())
+    return Seen(requests=counts.requests, errors=counts.errors, ttft=tuple(times))

@@ -14,19 +14,20 @@ from gigawatt.model.job import Job, JobPhase, JobSpec
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.tenant import Caller
 from gigawatt.model.volume import data_of
+from gigawatt.service import isolation
 from gigawatt.service.checkpoints import resolve_origin
+from gigawatt.service.earlier import Earlier, resolve_after
 from gigawatt.service.labels import labelled
 from gigawatt.service.lookup import Filters, find_environment, find_job
 from gigawatt.service.permissions import home, verb
 from gigawatt.service.receipts import once
+from gigawatt.service.secrets import check_uses
 from gigawatt.service.services import Services, Terms
 from gigawatt.service.submissions import (
-    Earlier,
     Place,
     check_bundle,
     check_feasible,
     check_times,
-    resolve_after,
     wanted_environment,
 )
 from gigawatt.service.views.deadlines import deadline_view
@@ -197,13 +198,16 @@ async def resolved(
 ) -> tuple[JobSpec, Environment | None, Earlier]:
     """The spec with ids for names. Raises RefusalError."""
     tenant = caller.tenant
+    isolation.check(services, draft.spec.isolation)
     await check_bundle(services, tenant, draft.spec.bundle)
     place = Place(tenant=tenant, project=project)
     environment_id, environment = await wanted_environment(
         services, draft.environment, place, bundle=draft.spec.bundle
     )
-    earlier = await resolve_after(caller, services, draft.spec, project)
+    tasks = draft.array.indices if draft.array else ()
+    earlier = await resolve_after(caller, services, draft.spec, project, tasks)
     mounts = await resolved_mounts(caller, services, draft.spec.volumes, place)
+    await check_uses(services, draft.spec.secrets, f"{tenant}/{project}")
     origin = await resolve_origin(caller, services, draft.start_from, project)
     spec = replace(
         draft.spec,
@@ -211,6 +215,7 @@ async def resolved(
         after=earlier.ids,
         after_failed=earlier.failed,
         after_done=earlier.anyhow,
+        after_each=earlier.each,
         origin=origin,
         volumes=mounts,
     )

@@ -10,6 +10,8 @@ from ipaddress import (
     ip_network,
 )
 
+from gigawatt.model.refusal import RefusalCode, RefusalError
+
 IpAddress = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
@@ -19,6 +21,19 @@ _NAT64 = IPv6Network("64:ff9b::/96")
 def parse_networks(text: str) -> tuple[Network, ...]:
     """`10.0.0.0/8, fd00::/8`. Raises ValueError."""
     return tuple(ip_network(each.strip()) for each in text.split(",") if each.strip())
+
+
+def check_networks(value: str, source: str) -> None:
+    """Raises RefusalError for what are no networks, naming `source`."""
+    try:
+        parse_networks(value)
+    except ValueError as error:
+        raise RefusalError(
+            RefusalCode.INVALID,
+            f"{source} is {value!r}: {error}",
+            field="webhook_networks",
+            hint="write networks one after another: 10.0.0.0/8, fd00::/8",
+        ) from None
 
 
 def may_connect(address: str, allowed: Sequence[Network]) -> bool:

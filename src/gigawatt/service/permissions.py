@@ -9,7 +9,9 @@ from functools import wraps
 from typing import Concatenate, ParamSpec, TypeVar
 
 from gigawatt.model.refusal import RefusalCode, RefusalError
+from gigawatt.model.roles import INCLUDES
 from gigawatt.model.tenant import DEFAULT_PROJECT, Caller, Role
+from gigawatt.service.scopes import allows, known_scopes, scope_of
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -28,7 +30,9 @@ _WRITERS = frozenset({Role.DEVELOPER, Role.PROJECT_ADMIN, Role.TENANT_ADMIN, Rol
 _ADMINS = frozenset({Role.PROJECT_ADMIN, Role.TENANT_ADMIN, Role.OPERATOR})
 _TENANT_ADMINS = frozenset({Role.TENANT_ADMIN, Role.OPERATOR})
 _OPERATORS = frozenset({Role.OPERATOR})
+_BILLING = frozenset({Role.TENANT_ADMIN, Role.AUDITOR, Role.OPERATOR})  # what a tenant owes
 _GATEWAYS = frozenset({Role.GATEWAY, Role.OPERATOR})
+_AUDITORS = frozenset({Role.AUDITOR})
 _RANK = frozenset({Role.RANK})
 _EVERYONE = frozenset(Role)
 
@@ -71,6 +75,7 @@ VERBS: dict[str, frozenset[Role]] = {
     "secrets.put": _ADMINS,
     "secrets.page": _WRITERS,
     "secrets.remove": _ADMINS,
+    "secrets.rotate": _OPERATORS,
     "artifacts.put": _WRITERS | _RANK,
     "artifacts.put_open": _WRITERS | _RANK,
     "artifacts.show": _READERS | _RANK,
@@ -114,6 +119,8 @@ VERBS: dict[str, frozenset[Role]] = {
     "endpoints.page": _READERS,
     "endpoints.show": _READERS,
     "endpoints.stop": _WRITERS,
+    "rollouts.steer": _WRITERS,
+    "rollouts.page": _READERS,
     "relabelling.change": _WRITERS,
     "templates.put": _WRITERS,
     "templates.page": _READERS,
@@ -162,6 +169,23 @@ VERBS: dict[str, frozenset[Role]] = {
     "usage.totals": _READERS,
     "usage.count": _GATEWAYS,
     "usage.spent": _GATEWAYS,
+    "prices.page": _READERS,
+    "prices.put": _OPERATORS,
+    "prices.check": _OPERATORS,
+    "agreements.page": _BILLING,
+    "agreements.make": _OPERATORS,
+    "invoices.page": _BILLING,
+    "invoices.show": _BILLING,
+    "invoices.content": _BILLING,
+    "invoices.close": _OPERATORS,
+    "invoices.verify": _OPERATORS,
+    "invoices.statement": _OPERATORS,
+    "postings.make": _OPERATORS,
+    "postings.page": _BILLING,
+    "costs.totals": _READERS,
+    "budgets.page": _READERS,
+    "budgets.put": _TENANT_ADMINS,
+    "budgets.remove": _TENANT_ADMINS,
     "events.page": _READERS,
     "watch.events": _READERS,
     "retention.show": _READERS,
@@ -173,26 +197,40 @@ VERBS: dict[str, frozenset[Role]] = {
     "quotas.change": _TENANT_ADMINS,
     "projects.page": _READERS,
     "projects.create": _TENANT_ADMINS,
-    "projects.tenants": _READERS,
-    "projects.create_tenant": _OPERATORS,
-    "keys.page": _ADMINS,
-    "keys.create": _ADMINS,
-    "keys.revoke": _ADMINS,
+    "tenants.page": _READERS,
+    "tenants.show": _READERS,
+    "tenants.create": _OPERATORS,
+    "users.page": _ADMINS | _AUDITORS,
+    "users.show": _ADMINS | _AUDITORS,
+    "users.create": _ADMINS,
+    "users.disable": _ADMINS,
+    "users.enable": _ADMINS,
+    "members.page": _ADMINS | _AUDITORS,
+    "members.give": _ADMINS,
+    "members.take": _ADMINS,
+    "keys.page": _READERS,
+    "keys.create": _READERS,
+    "keys.rotate": _READERS,
+    "keys.revoke": _READERS,
     "allowances.of_key": _TENANT_ADMINS,
     "allowances.of_project": _TENANT_ADMINS,
     "gateway.configuration": _GATEWAYS,
     "gateway.report_demand": _GATEWAYS,
+    "sessions.show": _READERS,
+    "sessions.end": _READERS,
     "instance.show": _EVERYONE,
     "instance.whoami": _EVERYONE,
 }
 
-MAY_GIVE: dict[Role, frozenset[Role]] = {
-    Role.PROJECT_ADMIN: frozenset({Role.VIEWER, Role.DEVELOPER, Role.PROJECT_ADMIN}),
-    Role.TENANT_ADMIN: frozenset(
-        {Role.VIEWER, Role.DEVELOPER, Role.PROJECT_ADMIN, Role.TENANT_ADMIN, Role.AUDITOR}
-    ),
-    Role.OPERATOR: frozenset(Role) - {Role.RANK},
+MAY_GIVE: dict[Role, frozenset[Role]] = {role: INCLUDES[role] for role in _ADMINS}
+
+# Everyone's: of its own keys, some of which a sign-in made.
+OWN_KEYS = frozenset({"keys.create", "keys.rotate", "keys.revoke", "sessions.end"})
+SCOPES = {
+    name: scope_of(name, reads=Role.VIEWER in roles and name not in OWN_KEYS)
+    for name, roles in VERBS.items()
 }
+KNOWN_SCOPES = known_scopes(SCOPES.values())
 
 
 def verb(function: Callable[Concatenate[Caller, P], R]) -> Callable[Concatenate[Caller, P], R]:
@@ -210,8 +248,18 @@ def verb(function: Callable[Concatenate[Caller, P], R]) -> Callable[Concatenate[
 
 
 def may(caller: Caller, name: str) -> bool:
-    """Whether the table gives a verb to the caller's role."""
-    return caller.role in VERBS[name]
+    """Whether the table gives a verb to the caller's role, and its key's scopes have it."""
+    return caller.role in VERBS[name] and allows(caller.scopes, SCOPES[name])
+
+
+def administers(caller: Caller) -> bool:
+    """Whether a caller looks after others' keys and roles."""
+    return caller.role in _ADMINS
+
+
+def may_give(caller: Caller, role: Role) -> bool:
+    """Whether a caller may give this role, and take it: none above its own, and only if it administers."""
+    return role in MAY_GIVE.get(caller.role, frozenset())
 
 
 def sees(caller: Caller, tenant: str, project: str, *, gang: str = "") -> bool:
@@ -246,7 +294,17 @@ def within(caller: Caller, tenant: str, project: str) -> tuple[str, str]:
     return tenant if every else caller.tenant, caller.project or project
 
 
+def _out_of_scope(caller: Caller, name: str) -> RefusalError:
+    return RefusalError(
+        RefusalCode.FORBIDDEN,
+        f"this key is not for {name}: it has the scopes {', '.join(caller.scopes)}",
+        hint=f"it takes a key with the scope {SCOPES[name]}",
+    )
+
+
 def _forbidden(caller: Caller, name: str, roles: frozenset[Role]) -> RefusalError:
+    if caller.role in roles:
+        return _out_of_scope(caller, name)
     need = ", ".join(sorted(role.value for role in roles - _RANK))
     return RefusalError(
         RefusalCode.FORBIDDEN,

@@ -143,6 +143,10 @@ class Leader(Protocol):
         """The object that a command made or changed, after the commit. Raises RefusalError."""
         ...
 
+    def keys_of(self, user: str) -> tuple[str, ...]:
+        """The ids of a user's keys that are not revoked."""
+        ...
+
     def job(self, id: str) -> Job | None:
         """A job that has not ended."""
         ...

@@ -1,14 +1,14 @@
-"""Projects and tenants."""
+"""Projects: holders of work within a tenant."""
 
 from gigawatt.model.command import CreateProject
 from gigawatt.model.refusal import RefusalCode, RefusalError
-from gigawatt.model.tenant import Caller, Project, Role, Tenant
+from gigawatt.model.tenant import Caller, Project
 from gigawatt.service.lookup import Filters
 from gigawatt.service.permissions import verb
 from gigawatt.service.services import Services, Terms
-from gigawatt.service.views.account import ProjectView, TenantView, project_view, tenant_view
+from gigawatt.service.views.account import ProjectView, project_view
 from gigawatt.service.views.text import PageView
-from gigawatt.spec.requests import ProjectRequest, TenantRequest
+from gigawatt.spec.requests import ProjectRequest
 
 
 @verb
@@ -32,27 +32,3 @@ async def create(
     project = await services.leader.submit(command, receipt=terms.receipt(caller.tenant))
     assert isinstance(project, Project)
     return project_view(project)
-
-
-@verb
-async def tenants(caller: Caller, services: Services, filters: Filters) -> PageView[TenantView]:
-    """The caller's tenant; for operators, every one."""
-    if caller.role is not Role.OPERATOR:
-        own = await services.read(lambda: services.store.read(Tenant, caller.tenant))
-        return PageView(items=[tenant_view(own)] if own else [], next="")
-    query = filters.query(caller)
-    found = await services.read(lambda: services.store.page(Tenant, query))
-    return PageView(items=[tenant_view(each) for each in found.items], next=found.next)
-
-
-@verb
-async def create_tenant(
-    caller: Caller, services: Services, request: TenantRequest, *, terms: Terms
-) -> TenantView:
-    """Refused: a second tenant would share processes' rights with the first."""
-    raise RefusalError(
-        RefusalCode.UNSUPPORTED,
-        f"tenant {request.id} cannot be made: tenants are not isolated from each other yet",
-        field="id",
-        hint="projects divide the work of one tenant; gw projects create NAME",
-    )

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from gigawatt import clock
 from gigawatt.model.order import EndReservation, MakeReservation
+from gigawatt.model.prices import Plan
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.reservation import Reservation, ReservationPhase
 from gigawatt.model.tenant import Caller, Role
@@ -55,6 +56,7 @@ async def make(
             notice_ms=request.notice * 1000,
             lead_ms=request.lead * 1000,
             by=caller.name,
+            plan=Plan(request.plan),
         )
         command = MakeReservation(reservation=asked, parts=request.supplies())
         made = await services.leader.submit(command, receipt=terms.receipt(caller.tenant))

@@ -23,6 +23,14 @@ class Revocations:
         self._revoked[key] = None
         if len(self._revoked) > KNOWN_MAX:
             self._revoked.popitem(last=False)
+        self.end(key)
+
+    def restore(self, key: str) -> None:
+        """The key of this id is good again."""
+        self._revoked.pop(key, None)
+
+    def end(self, key: str) -> None:
+        """What is open on behalf of this key ends, and may be opened again."""
         for event in self._open.get(key, ()):
             event.set()
 

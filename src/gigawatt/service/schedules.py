@@ -163,7 +163,7 @@ async def _job(
     else:
         assert request.job is not None
         job = FilledJob(draft=job_draft(request.job), cause=Cause())
-    if job.draft.spec.after:
+    if job.draft.spec.after or job.draft.spec.after_each:
         raise RefusalError(
             RefusalCode.UNSUPPORTED,
             "what a schedule submits cannot come after another: that one is there once",

@@ -21,6 +21,7 @@ from gigawatt.service.doors import Doors
 from gigawatt.service.mail import MailServer
 from gigawatt.service.ports import Leader, Premises, ReceiptRequest
 from gigawatt.service.revocations import Revocations
+from gigawatt.service.sign_in import SignIn
 from gigawatt.service.webhooks import Webhooks
 from gigawatt.store.base import Store
 
@@ -39,6 +40,7 @@ class InstanceFacts:
     gateway_url: str
     store: str  # sqlite or postgresql
     handoff: str = ""  # the socket over which clients on this machine hand in open files
+    issuer: str = "gigawatt"  # who sends invoices
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +48,7 @@ class WorkspaceRules:
     """What this instance gives to workspaces and allows them. `homes` is None where nodes share no directory."""
 
     homes: Homes | None = None
+    homes_shared: bool = False  # every node is said to see them, whatever else it sees
     url: str = ""  # of the proxy, as browsers have it
     jupyter: tuple[str, ...] = ("jupyterlab",)  # requirements that JupyterLab is built from
     idle_s: int = 3_600
@@ -92,7 +95,9 @@ class Services:
     webhooks: Webhooks = field(default_factory=Webhooks)
     mail: MailServer | None = None  # where the operator has named one
     volume_roots: tuple[str, ...] = ()  # below which path volumes may be
+    accept_unisolated_tenants: bool = False
     project_bytes_max: int = 0  # that the volumes of a project may hold; 0 is without limit
+    sign_in: SignIn | None = None  # where the operator has named providers
     accesses: Accesses = field(default_factory=Accesses)
     revocations: Revocations = field(default_factory=Revocations)
     closing: asyncio.Event = field(default_factory=asyncio.Event)

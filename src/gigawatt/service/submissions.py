@@ -8,7 +8,6 @@ from gigawatt.build.environment_spec import check_spec, environment_id
 from gigawatt.build.indexes import entered
 from gigawatt.build.local_packages import package_digest
 from gigawatt.build.system import check_system
-from gigawatt.model.array import JobArray
 from gigawatt.model.artifact import Artifact
 from gigawatt.model.environment import (
     HOST,
@@ -18,16 +17,12 @@ from gigawatt.model.environment import (
     EnvironmentSpec,
 )
 from gigawatt.model.gang import Gang
-from gigawatt.model.job import Job, JobPhase, JobSpec, follows
+from gigawatt.model.job import JobSpec
 from gigawatt.model.reason import Reason, ReasonCode
 from gigawatt.model.refusal import RefusalCode, RefusalError
-from gigawatt.model.tenant import Caller
 from gigawatt.reconcile.environments import REBUILT
-from gigawatt.service.lookup import not_found
-from gigawatt.service.permissions import sees
 from gigawatt.service.services import Services
 from gigawatt.service.views.text import sentence
-from gigawatt.store.base import Query
 
 OVER = frozenset({ReasonCode.LIMIT, ReasonCode.QUOTA_EXCEEDED})
 NEVER = frozenset({ReasonCode.IMPOSSIBLE, ReasonCode.GPU_KIND}) | OVER
@@ -39,18 +34,6 @@ class Place:
 
     tenant: str
     project: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Earlier:
-    """What a job comes after, jobs and arrays by id; those of them that must have failed, those of which no matter how they
-    end, and those that have ended already as it asks.
-    """
-
-    ids: tuple[str, ...] = ()
-    failed: tuple[str, ...] = ()
-    anyhow: tuple[str, ...] = ()
-    done: tuple[str, ...] = ()
 
 
 async def wanted_environment(
@@ -98,39 +81,6 @@ async def check_bundle(services: Services, tenant: str, digest: str) -> None:
         )
 
 
-async def resolve_after(caller: Caller, services: Services, spec: JobSpec, project: str) -> Earlier:
-    """Ids for the names and ids that a spec comes after. Raises RefusalError for what is not there, or can never end so."""
-    names = spec.after
-    if not names:
-        return Earlier()
-    live = [services.leader.job(name) for name in names]
-    jobs: list[Job | JobArray] = [
-        job for job in live if job and sees(caller, job.tenant, job.project)
-    ]
-    if len(jobs) < len(names):  # some by name, some ended: only the store knows
-        jobs = await services.read(
-            lambda: [_named(caller, services, each, project) for each in names]
-        )
-    found = dict(zip(names, jobs, strict=True))
-    earlier = Earlier(
-        ids=tuple(dict.fromkeys(job.id for job in jobs)),
-        failed=tuple(dict.fromkeys(found[name].id for name in spec.after_failed)),
-        anyhow=tuple(dict.fromkeys(found[name].id for name in spec.after_done)),
-        done=tuple(job.id for job in jobs if job.ended),
-    )
-    asked = replace(spec, after=earlier.ids, after_failed=earlier.failed, after_done=earlier.anyhow)
-    for job in jobs:
-        if job.ended and not follows(asked, job.id, job.phase):
-            again = "" if job.phase is JobPhase.SUCCEEDED else f"gw retry {job.id}, or "
-            raise RefusalError(
-                RefusalCode.CONFLICT,
-                f"{kind_of(job)} {job.id} ({job.spec.name}), which it comes after, is {job.phase.value}",
-                field="after_failed" if job.id in earlier.failed else "after",
-                hint=f"{again}take it out of `after`",
-            )
-    return earlier
-
-
 def check_feasible(services: Services, gang: Gang) -> None:
     """Refuse a gang that this cluster could never hold, or its project never use. One without any node yet may get some."""
     reason = services.leader.feasible(gang)
@@ -174,11 +124,6 @@ def artifact_key(tenant: str, digest: str) -> str:
     return f"{tenant}/{digest}"
 
 
-def kind_of(work: Job | JobArray) -> str:
-    """What it is called."""
-    return "job" if isinstance(work, Job) else "array"
-
-
 async def _with_owner(services: Services, spec: EnvironmentSpec, owner: str) -> EnvironmentSpec:
     """The spec with whose secrets it means: each must be there, and for that address. Raises RefusalError."""
     owned = tuple(replace(each, owner=owner if each.secret else "") for each in spec.indexes)
@@ -205,20 +150,3 @@ async def _with_packages(services: Services, spec: EnvironmentSpec, bundle: str)
         for each in spec.packages
     ]
     return replace(spec, packages=tuple(packages))
-
-
-def _named(caller: Caller, services: Services, name: str, project: str) -> Job | JobArray:
-    """The job or array of that id, or the newest of that name."""
-    for kind in (Job, JobArray):
-        work = services.store.read(kind, name)
-        if work is not None and sees(caller, work.tenant, work.project):
-            return work
-    query = Query(tenant=caller.tenant, project=project, name=name, limit=1)
-    found = [
-        *services.store.page(Job, query).items,
-        *services.store.page(JobArray, query).items,
-    ]
-    if not found:
-        error = not_found("job", name)
-        raise RefusalError(error.code, error.detail, field="after", hint=error.hint)
-    return max(found, key=lambda work: (work.created_ms, work.id))

@@ -16,6 +16,7 @@ KEY_PREFIX = "gw_"
 KEY_BYTES = 32
 KEY_ID_DIGITS = 20
 SHOWN_CHARS = 9
+KEY_CHARS_MAX = 46  # of a whole key
 TOKEN_PREFIX = "gwr_"  # noqa: S105 - it marks tokens and is none
 TOKEN_CHARS_MAX = 1_024
 
@@ -30,6 +31,8 @@ class Owner:
     role: Role
     created_by: str
     expires_ms: int = 0
+    user: str = ""  # the id of its owner; empty for the instance's own
+    scopes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +67,8 @@ def kept_key(secret: str, owner: Owner, *, now_ms: int) -> ApiKey:
         created_ms=now_ms,
         created_by=owner.created_by,
         expires_ms=owner.expires_ms,
+        user=owner.user,
+        scopes=owner.scopes,
     )
 
 

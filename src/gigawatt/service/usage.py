@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from gigawatt.ledger.tokens import SUBJECTS, total
+from gigawatt.ledger.tokens import SUBJECTS, more, total
 from gigawatt.model.order import CountTokens
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.tenant import Caller
@@ -80,7 +80,17 @@ async def count(caller: Caller, services: Services, report: TokenReport) -> None
         )
         for row in report.rows
     )
-    command = CountTokens(spool=report.spool, report=report.report, uses=uses, closed=report.closed)
+    known = await services.read(
+        lambda: {each.id: services.store.read(TokenUse, each.id) for each in uses}
+    )
+    command = CountTokens(
+        spool=report.spool,
+        report=report.report,
+        uses=uses,
+        closed=report.closed,
+        after=before.report if before else 0,
+        meters=tuple(entry for each in uses for entry in more(each, known[each.id])),
+    )
     await services.leader.submit(command, receipt=None)
 
 

@@ -120,6 +120,8 @@ async def _directory(
     """Allowed when the volume was made; it must still be, and still be where it was."""
     if selector:
         raise no_version(volume, selector, field=field)
+    if not services.engine.capabilities().shared_filesystem:
+        raise _unseen(volume, field)
     real = await asyncio.to_thread(
         allowed_directory,
         volume.path,
@@ -131,6 +133,16 @@ async def _directory(
         detail = f"{volume.path} is a link by now, and is not followed"
         raise RefusalError(RefusalCode.CONFLICT, detail, field=field)
     return replace(mount, volume=volume.name, source=volume.path)
+
+
+def _unseen(volume: Volume, field: str) -> RefusalError:
+    """What a node has at that path, if anything, would be another directory on each."""
+    return RefusalError(
+        RefusalCode.UNSUPPORTED,
+        f"volume {volume.name} is the directory {volume.path}, and not every node sees this machine's files",
+        field=field,
+        hint=f"gw data push NAME {volume.path} makes a volume that nodes fetch and verify, read-only",
+    )
 
 
 def _bucket(volume: Volume, index: int) -> RefusalError:

@@ -11,6 +11,7 @@ from gigawatt.model.tenant import Caller
 from gigawatt.model.volume import Mount, data_of
 from gigawatt.model.workspace import WorkspaceProgram, WorkspaceSpec
 from gigawatt.service.lookup import find_environment, find_job
+from gigawatt.service.secrets import check_uses
 from gigawatt.service.services import Services, WorkspaceRules
 from gigawatt.service.submissions import Place, check_bundle, wanted_environment
 from gigawatt.service.volume_lookup import resolved_mounts
@@ -62,6 +63,7 @@ async def planned(caller: Caller, services: Services, draft: WorkspaceDraft, pro
             services, _tools(services.workspaces, python), place
         )
     mounts = await _mounts(caller, services, draft, job, place)
+    await check_uses(services, spec.secrets, f"{place.tenant}/{place.project}")
     where = await _home(services, place, spec.name)
     wanted = tuple(each for each in (environment, tools) if each is not None)
     return Plan(
@@ -112,6 +114,7 @@ def _as_job(spec: WorkspaceSpec, job: Job, given: frozenset[str]) -> WorkspaceSp
         shape=spec.shape if "gang" in given else shape,
         bundle=spec.bundle if "bundle" in given else job.spec.bundle,
         env=tuple(sorted({**dict(job.spec.env), **dict(spec.env)}.items())),
+        secrets=spec.secrets if "secrets" in given else job.spec.secrets,
     )
 
 
@@ -152,7 +155,8 @@ def _tools(rules: WorkspaceRules, python: str) -> EnvironmentSpec:
 async def _home(services: Services, place: Place, name: str) -> str:
     """Raises RefusalError where homes are not what every node can write, or cannot be made."""
     homes = services.workspaces.homes
-    if homes is None:
+    seen = services.workspaces.homes_shared or services.engine.capabilities().shared_filesystem
+    if homes is None or not seen:
         raise RefusalError(
             RefusalCode.UNSUPPORTED,
             "the nodes of this instance share no file system that homes could be on",

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 
 from gigawatt.model.endpoint import Routing
+from gigawatt.model.rollout import DEFAULT_PLAN, NoRoom, Strategy
 from gigawatt.model.runtime import RuntimeName, Task
 from gigawatt.spec import limits
 from gigawatt.spec.fields import (
@@ -22,6 +23,7 @@ from gigawatt.spec.fields import (
 )
 from gigawatt.spec.forms import Command, Env, Environment, EnvironmentForm
 from gigawatt.spec.gangs import GangForm
+from gigawatt.spec.secrets import Secrets
 from gigawatt.spec.volumes import Volumes
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -86,6 +88,26 @@ class ScalingForm(BaseModel):
     floors: Annotated[list[FloorForm], Field(max_length=limits.FLOORS_MAX)] = []
 
 
+class RolloutForm(BaseModel):
+    """How a changed spec takes the place of the one before: by `steps` of a canary, in percent, or all at once."""
+
+    model_config = FORM
+    strategy: Strategy = Strategy.ALL_AT_ONCE
+    steps: Annotated[
+        list[Annotated[int, Field(ge=1, le=99)]], Field(max_length=limits.ROLLOUT_STEPS_MAX)
+    ] = list(DEFAULT_PLAN.steps)
+    pause: Seconds = DEFAULT_PLAN.pause_s
+    bake: Seconds = DEFAULT_PLAN.bake_s
+    start: SomeSeconds = DEFAULT_PLAN.start_s
+    errors: Annotated[float, Field(ge=0, le=1)] = 0.02
+    latency: Annotated[float, Field(ge=0, le=100)] = 1.5
+    requests: Annotated[int, Field(ge=1, le=limits.ROLLOUT_REQUESTS_MAX)] = (
+        DEFAULT_PLAN.requests_min
+    )
+    no_room: NoRoom = NoRoom.WAIT
+    drain: Seconds = DEFAULT_PLAN.drain_s
+
+
 class EndpointForm(BaseModel):
     """An endpoint: a named service of one model, by as many replicas as its demand asks for."""
 
@@ -106,6 +128,7 @@ class EndpointForm(BaseModel):
     workdir: WorkPath = ""
     env: Env = {}
     volumes: Volumes = []
+    secrets: Secrets = {}
     priority: Annotated[int, Field(ge=-limits.PRIORITY_MAX, le=limits.PRIORITY_MAX)] = 100
     grace: GraceSeconds = 10
     labels: Labels = {}
@@ -119,4 +142,5 @@ class EndpointForm(BaseModel):
     adapters: Annotated[list[ServedName], Field(max_length=limits.NAMES_MAX)] = []
     weight: Annotated[int, Field(ge=0, le=limits.WEIGHT_MAX)] = 0
     fallback: ServedName | None = None
+    rollout: RolloutForm = Field(default_factory=RolloutForm)
     readiness: ReadinessForm = Field(default_factory=ReadinessForm)

@@ -26,6 +26,7 @@ from gigawatt.spec.fields import (
     pattern_schema,
 )
 from gigawatt.spec.gangs import GangForm
+from gigawatt.spec.secrets import Secrets
 from gigawatt.spec.volumes import Volumes
 
 
@@ -251,12 +252,15 @@ class JobForm(BaseModel):
     after: Names = []
     after_failed: Names = []
     after_done: Names = []
+    after_each: Text = ""
     labels: Labels = {}
     volumes: Volumes = []
+    secrets: Secrets = {}
     model: ModelForm | None = None
     checkpoints: CheckpointsForm | None = None
     start_from: Text = Field(default="", alias="from")
     terminal: bool = False
+    isolation: Literal["none", "process", "user", "node"] = "none"
     hang: HangSteps = 0
     array: Array | None = None
     sweep: Sweep = {}

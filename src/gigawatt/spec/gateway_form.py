@@ -35,6 +35,17 @@ class GatewayKeyForm(BaseModel):
     tokens_per_month: Amount = 0
 
 
+class ServerHealthForm(BaseModel):
+    """A server that does not answer GET `path` so often in a row gets no requests until it does. "" asks none."""
+
+    model_config = FORM
+    path: Annotated[str, Field(max_length=limits.PATH_CHARS_MAX, pattern="^(/[!-~]*)?$")] = (
+        "/health"
+    )
+    every: SomeSeconds = 5
+    failures: Annotated[int, Field(ge=1, le=100)] = 3
+
+
 class GatewayModelForm(BaseModel):
     """A model, and the OpenAI servers that answer for it."""
 
@@ -49,6 +60,7 @@ class GatewayModelForm(BaseModel):
     adapters: Annotated[list[ServedName], Field(max_length=limits.NAMES_MAX)] = []
     weight: Annotated[int, Field(ge=0, le=limits.WEIGHT_MAX)] = 0
     fallback: ServedName | None = None
+    health: ServerHealthForm = Field(default_factory=ServerHealthForm)
 
 
 class GatewayForm(BaseModel):
@@ -115,6 +127,11 @@ def _endpoint(model: GatewayModelForm, number: int) -> dict[str, Any]:
         "weight": model.weight,
         "fallback": model.fallback or "",
         "phase": EndpointPhase.READY.value,
+        "health": {
+            "path": model.health.path,
+            "every_s": model.health.every,
+            "failures": model.health.failures,
+        },
         "replicas": [
             {"id": f"{host}:{port}", "host": host, "port": port, "ready": True}
             for host, port in servers

@@ -15,6 +15,10 @@ def time_faults(form: JobForm) -> list[Fault]:
     for name in sorted(name for name, count in ways.items() if count > 1):
         detail = f"{name} is in more than one of after, after_failed and after_done"
         found.append(Fault(field="after", detail=detail, hint="after_done is however it ends"))
+    if form.after_each and form.array is None and not form.sweep:
+        detail = "after_each is for the tasks of an array, and this is one job"
+        hint = "write `after`, with one task as NAME[3]; or give it an array or a sweep"
+        found.append(Fault(field="after_each", detail=detail, hint=hint))
     if form.start_before and form.start_before <= form.start_after:
         detail = "start_before is not later than start_after"
         found.append(Fault(field="start_before", detail=detail))

@@ -45,6 +45,9 @@ SYSTEM_MAX = 64
 PACKAGES_MAX = 32
 INDEXES_MAX = 8
 SECRET_CHARS_MAX = 8_192
+SECRET_CHARS_MIN = 6  # of one that ranks are given: a shorter one could not be masked in logs
+ID_TOKEN_CHARS_MAX = 16_384
+SECRETS_MAX = 16  # of a job
 LOCK_BYTES_MAX = 524_288
 
 REPLICAS_MAX = 1_000
@@ -55,6 +58,8 @@ SCALING_HOLD_S_MAX = 86_400
 CONTEXT_TOKENS_MAX = 1 << 24  # of one request
 QUEUE_MAX = 100_000
 NAMES_MAX = 256  # aliases of an endpoint, or adapters
+ROLLOUT_STEPS_MAX = 20
+ROLLOUT_REQUESTS_MAX = 1_000_000
 WEIGHT_MAX = 1_000_000
 READINESS_INTERVAL_MS_MIN = 50
 

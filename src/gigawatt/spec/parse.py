@@ -14,6 +14,7 @@ from gigawatt.model.array import ArraySpec
 from gigawatt.model.checkpoint import KeepBest, KeepPolicy, MetricMode
 from gigawatt.model.endpoint import ENDPOINT_LABEL, EndpointSpec, Names
 from gigawatt.model.environment import EnvironmentSpec
+from gigawatt.model.gang import Isolation
 from gigawatt.model.job import JobSpec, ModelOutput
 from gigawatt.model.refusal import Fault, RefusalError
 from gigawatt.spec import limits, names
@@ -25,8 +26,10 @@ from gigawatt.spec.forms import EnvironmentForm, JobForm
 from gigawatt.spec.gangs import GangForm, layout_faults, shape_of
 from gigawatt.spec.job_times import deadline_of, time_faults, windows_of
 from gigawatt.spec.mounts import mounts_of, volume_faults
+from gigawatt.spec.rollout import rollout_faults, rollout_of
 from gigawatt.spec.runtime_form import runtime_faults, runtime_of
 from gigawatt.spec.scaling import scaling_of
+from gigawatt.spec.secrets import SecretForm, secret_faults, uses_of
 from gigawatt.spec.units import shown
 from gigawatt.spec.volumes import VolumeForm
 
@@ -44,6 +47,8 @@ class Runs(Protocol):
     def bundle(self) -> str: ...
     @property
     def volumes(self) -> list[VolumeForm]: ...
+    @property
+    def secrets(self) -> dict[str, SecretForm]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,11 +130,14 @@ def job_draft(form: JobForm) -> JobDraft:
         after=tuple(dict.fromkeys([*form.after, *form.after_failed, *form.after_done])),
         after_failed=tuple(dict.fromkeys(form.after_failed)),
         after_done=tuple(dict.fromkeys(form.after_done)),
+        after_each=form.after_each,
         labels=pairs(form.labels),
         model=_model_output(form),
         volumes=mounts_of(form.volumes),
+        secrets=uses_of(form.secrets),
         checkpoints=_keep_policy(form),
         terminal=form.terminal,
+        isolation=Isolation(form.isolation),
         hang_steps=form.hang,
     )
     return JobDraft(
@@ -144,6 +152,7 @@ def endpoint_draft(form: EndpointForm) -> EndpointDraft:
     """The draft of a form whose fields are each valid. Raises RefusalError where they do not go together."""
     faults = [
         *_replica_faults(form),
+        *rollout_faults(form.rollout),
         *runtime_faults(form),
         *together_faults(form, replica=True),
     ]
@@ -164,6 +173,7 @@ def endpoint_draft(form: EndpointForm) -> EndpointDraft:
         workdir=form.workdir,
         env=runs.env,
         volumes=mounts_of(form.volumes),
+        secrets=uses_of(form.secrets),
         replicas_min=form.replicas.min,
         replicas_max=form.replicas.max,
         concurrency=form.concurrency,
@@ -182,6 +192,7 @@ def endpoint_draft(form: EndpointForm) -> EndpointDraft:
         priority=form.priority,
         grace_s=form.grace,
         labels=pairs(form.labels),
+        rollout=rollout_of(form.rollout),
     )
     return EndpointDraft(spec=spec, environment=runs.environment)
 
@@ -191,6 +202,7 @@ def together_faults(form: Runs, *, replica: bool) -> list[Fault]:
     found = list(environment_faults(form.environment, field="environment"))
     found += gang_faults(form.gang, replica=replica)
     found += volume_faults(form.volumes)
+    found += secret_faults(form.secrets, form.env, replica=replica)
     for name in form.env:
         fault = names.env_name_fault(name, replica=replica)
         if fault:

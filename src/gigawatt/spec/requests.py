@@ -5,6 +5,7 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from gigawatt.model.refusal import Fault, RefusalError
+from gigawatt.model.rollout import TTFT_BUCKETS
 from gigawatt.model.tenant import Role
 from gigawatt.spec import limits
 from gigawatt.spec.faults import faults_of, refusal
@@ -31,11 +32,20 @@ COUNT_MAX = 2**53
 ENDPOINTS_REPORTED_MAX = 4_000
 WINDOW_MAX = 10_000  # rows or columns
 REPLICAS_REPORTED_MAX = 4_000  # of one endpoint
+REVISIONS_REPORTED_MAX = 1_000  # of one endpoint
 EXEC_S_MAX = 3_600.0
 RANK_MAX = 1_000_000
 PACK_FILES_MAX = 1_000  # at once, to the store or from it
 PACK_BYTES_MAX = 64 * 1024 * 1024
 
+BucketText = Annotated[str, Field(pattern="^[0-7]?[0-9]$")]  # below TTFT_BUCKETS
+RevisionText = Annotated[str, Field(pattern="^[0-9]{1,9}$")]
+OVERLAP_S_MAX = 30 * 86_400
+SCOPES_MAX = 64
+EMAIL_CHARS_MAX = 254
+EMAIL_PATTERN = r"^$|^[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+$"
+
+Scope = Annotated[str, Field(max_length=64)]
 Amount = Annotated[int, Field(ge=0, le=COUNT_MAX)]
 TimeMs = Annotated[int, Field(ge=0, le=TIME_MS_MAX)]
 
@@ -83,11 +93,25 @@ class EnvironmentPruneRequest(BaseModel):
 
 
 class SecretRequest(BaseModel):
-    """`user:password` or a token, and the address below which alone it is sent."""
+    """For ranks, any text; with a URL, `user:password` or a token, and the address below which alone it is sent."""
 
     model_config = FORM
     value: Annotated[str, Field(min_length=1, max_length=limits.SECRET_CHARS_MAX)]
-    url: Text
+    url: Text = ""
+
+
+class ExchangeRequest(BaseModel):
+    """The ID token that the provider gave."""
+
+    model_config = FORM
+    id_token: Annotated[str, Field(min_length=1, max_length=limits.ID_TOKEN_CHARS_MAX)]
+
+
+class EndRequest(BaseModel):
+    """Whether all sessions of the account end, wherever they are."""
+
+    model_config = FORM
+    everywhere: bool = False
 
 
 class VolumeRequest(BaseModel):
@@ -220,20 +244,72 @@ class TenantRequest(BaseModel):
 
 
 class KeyRequest(BaseModel):
-    """A new API key. Without a project it is for all of the tenant's; `expires_ms` 0 is never."""
+    """A new API key. Without a project it is for all of the tenant's; `expires_ms` 0 is never. Operators may name a tenant."""
 
     model_config = FORM
     name: Name
     role: Literal[
         "viewer", "developer", "project-admin", "tenant-admin", "auditor", "operator", "gateway"
     ] = Role.DEVELOPER.value
+    tenant: Annotated[str, Field(max_length=limits.NAME_CHARS_MAX)] = ""
     project: Annotated[str, Field(max_length=limits.NAME_CHARS_MAX)] = ""
     expires_ms: TimeMs = 0
+    user: Annotated[str, Field(max_length=limits.NAME_CHARS_MAX)] = ""
+    scopes: Annotated[list[Scope], Field(max_length=SCOPES_MAX)] = []
+
+
+class RotateRequest(BaseModel):
+    """For how long the old key stays good, and until when the new one is; `expires_ms` 0 is never."""
+
+    model_config = FORM
+    overlap_s: Annotated[int, Field(ge=0, le=OVERLAP_S_MAX)] = 86_400
+    expires_ms: TimeMs = 0
+
+
+class UserRequest(BaseModel):
+    """A new user with its first role, in a project or in all of the tenant. Operators may name a tenant."""
+
+    model_config = FORM
+    name: Name
+    kind: Literal["person", "service"] = "person"
+    email: Annotated[str, Field(max_length=EMAIL_CHARS_MAX, pattern=EMAIL_PATTERN)] = ""
+    role: Literal["viewer", "developer", "project-admin", "tenant-admin", "auditor", "operator"] = (
+        Role.DEVELOPER.value
+    )
+    tenant: Annotated[str, Field(max_length=limits.NAME_CHARS_MAX)] = ""
+    project: Annotated[str, Field(max_length=limits.NAME_CHARS_MAX)] = ""
+
+
+class GrantRequest(BaseModel):
+    """What a user is to hold in a project, or without one in all of its tenant."""
+
+    model_config = FORM
+    role: Literal["viewer", "developer", "project-admin", "tenant-admin", "auditor", "operator"]
+    tenant: Annotated[str, Field(max_length=limits.NAME_CHARS_MAX)] = ""
+    project: Annotated[str, Field(max_length=limits.NAME_CHARS_MAX)] = ""
+
+
+class SteerRequest(BaseModel):
+    """What a rollout is to do. `to` is the revision that `rollback` goes to; 0 is the one before."""
+
+    model_config = FORM
+    steer: Literal["promote", "rollback", "pause", "resume"]
+    to: Annotated[int, Field(ge=0, le=VERSION_MAX)] = 0
+    reason: Text = ""
+
+
+class RevisionDemand(BaseModel):
+    """What came of a revision's requests since the last report; `ttft` has requests by bucket, four for each doubling."""
+
+    model_config = FORM
+    requests: Amount = 0
+    errors: Amount = 0
+    ttft: Annotated[dict[BucketText, Amount], Field(max_length=TTFT_BUCKETS)] = {}
 
 
 class EndpointDemand(BaseModel):
     """What a gateway counts for one endpoint; `*_more` since its last report. `busy_ms_more` is by replica: for how
-    long it had a request.
+    long it had a request. `open` names those that have one now; `revisions` is by generation.
     """
 
     model_config = FORM
@@ -249,6 +325,10 @@ class EndpointDemand(BaseModel):
     tpot_ms: Amount = 0
     cache_percent: Amount = 0
     busy_ms_more: Annotated[dict[Text, Amount], Field(max_length=REPLICAS_REPORTED_MAX)] = {}
+    open: Annotated[list[Text], Field(max_length=REPLICAS_REPORTED_MAX)] = []
+    revisions: Annotated[
+        dict[RevisionText, RevisionDemand], Field(max_length=REVISIONS_REPORTED_MAX)
+    ] = {}
 
 
 class DemandReport(BaseModel):
@@ -273,8 +353,12 @@ def parse_secret(body: bytes | str) -> SecretRequest:
         secret = SecretRequest.model_validate_json(body)
     except ValidationError as error:
         raise _secret_refusal() from error
-    if not secret.value.isprintable() or secret.value != secret.value.strip():
-        raise _secret_refusal()
+    value = secret.value
+    if secret.url and (not value.isprintable() or value != value.strip()):
+        raise _secret_refusal("one line for an address, without spaces around it")
+    if "\0" in value or (not secret.url and len(value.strip()) < limits.SECRET_CHARS_MIN):
+        least = limits.SECRET_CHARS_MIN
+        raise _secret_refusal(f"at least {least} characters, so that logs can be kept free of it")
     return secret
 
 
@@ -301,6 +385,6 @@ _ALIAS: TypeAdapter[str] = TypeAdapter(Alias)
 _NAME: TypeAdapter[str] = TypeAdapter(Name)
 
 
-def _secret_refusal() -> RefusalError:
-    detail = f"value and url must be there, value as one line of at most {limits.SECRET_CHARS_MAX} characters"
-    return refusal([Fault(field="value", detail=detail)])
+def _secret_refusal(more: str = "") -> RefusalError:
+    detail = f"value must be text of at most {limits.SECRET_CHARS_MAX} characters"
+    return refusal([Fault(field="value", detail=f"{detail}, {more}" if more else detail)])

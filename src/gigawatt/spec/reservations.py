@@ -1,6 +1,6 @@
 """The form of a reservation: which nodes, from when to when, and for whom."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, model_validator
 
@@ -17,7 +17,8 @@ class ReservationForm(BaseModel):
     """Nodes by name, or by parts of the site (`LEVEL=NAME`). A `start` of 0 is now; `end`, or `duration` from the start on.
 
     `holder` is a tenant, or `tenant/project`; empty for maintenance. `notice` is how long before the start those in the
-    way are told to save, and `lead` from when on gangs without a limit are not let in any more.
+    way are told to save, and `lead` from when on gangs without a limit are not let in any more. `plan` is how its holder is charged: the same
+    whether used or not, or flex.
     """
 
     model_config = FORM
@@ -34,6 +35,7 @@ class ReservationForm(BaseModel):
     reason: Text = ""
     notice: Seconds = NOTICE_MS // 1000
     lead: SomeSeconds = LEAD_MS // 1000
+    plan: Literal["reserved", "flex"] = "reserved"
 
     @model_validator(mode="after")
     def _whole(self) -> "ReservationForm":

@@ -18,7 +18,6 @@ from gigawatt.spec.requests import VERSION_MAX
 from gigawatt.spec.units import UnitError, shown
 
 OWN_KINDS = "notification."  # what is said of messages is not told by messages
-BUDGETS = "budget."  # looked for by people who come from elsewhere
 PATTERN = r"[a-z0-9*?-]{1,63}"
 WEBHOOK = re.compile(
     r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(:(?P<port>[0-9]{1,5}))?([/?][!\"$-~]*)?"
@@ -47,8 +46,6 @@ def _zone(value: str) -> str:
 
 def _kind(value: str) -> str:
     if value not in KINDS or value.startswith(OWN_KINDS):
-        if value.startswith(BUDGETS):
-            raise wrong(f"{shown(value)} does not happen: this version keeps no budgets", "")
         near = nearest(value, EVENT_KINDS)
         hint = near if near.startswith("did you mean") else "gw notifications kinds lists them"
         raise wrong(f"is no kind of event: {shown(value)}", hint)

@@ -20,6 +20,7 @@ from gigawatt.spec.forms import Env, Environment, EnvironmentForm
 from gigawatt.spec.gangs import GangForm, shape_of
 from gigawatt.spec.mounts import mounts_of
 from gigawatt.spec.parse import pairs, together_faults
+from gigawatt.spec.secrets import Secrets, uses_of
 from gigawatt.spec.volumes import Volumes
 
 
@@ -42,6 +43,7 @@ class WorkspaceForm(BaseModel):
     bundle: Text = ""
     env: Env = {}
     volumes: Volumes = []
+    secrets: Secrets = {}
     idle: SomeSeconds | None = None
     lease: Seconds | None = None
     priority: Annotated[int, Field(ge=-limits.PRIORITY_MAX, le=limits.PRIORITY_MAX)] = 100
@@ -87,6 +89,7 @@ def parse_workspace(body: bytes | str) -> WorkspaceDraft:
         bundle=form.bundle,
         env=pairs(form.env),
         volumes=mounts_of(form.volumes),
+        secrets=uses_of(form.secrets),
         idle_s=form.idle or 0,
         lease_s=form.lease or 0,
         priority=form.priority,

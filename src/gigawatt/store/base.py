@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
+from gigawatt.ledger.charges import Quantity
 from gigawatt.model.change import Batch, Entity, Receipt
 from gigawatt.model.event import Event
 from gigawatt.model.ledger import TimeClass
@@ -89,6 +90,26 @@ class LedgerTotal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MeterQuery:
+    """What was written after some rows and up to others, of time that ended after `since_ms` and by `until_ms`; 0 is no bound.
+
+    `by` names what else sums are told apart by: gang, node, key. `classes` are the only classes of time asked for, if any.
+    """
+
+    tenant: str = ""
+    project: str = ""
+    since_ms: int = 0
+    until_ms: int = 0
+    entries_after: int = 0
+    entries_through: int = 0
+    meters_after: int = 0
+    meters_through: int = 0
+    by: tuple[str, ...] = ()
+    classes: tuple[TimeClass, ...] = ()
+    reserved: bool = False  # only what was on reserved nodes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InboxRow:
     row: int
     command: str  # JSON
@@ -161,6 +182,14 @@ class Store(Protocol):
 
     def ledger_totals(self, query: LedgerQuery) -> tuple[LedgerTotal, ...]:
         """Sums by unit and class, sorted."""
+        ...
+
+    def quantities(self, query: MeterQuery) -> tuple[Quantity, ...]:
+        """Sums of the ledger and of what is metered beside it, by day and by all that prices depend on; sorted."""
+        ...
+
+    def metered_rows(self) -> tuple[int, int]:
+        """The newest row of the ledger, and of what is metered beside it; 0 for none."""
         ...
 
     def inbox_put(self, command: str, *, now_ms: int) -> int: ...

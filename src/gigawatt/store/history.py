@@ -60,6 +60,9 @@ def entry_row(entry: LedgerEntry) -> dict[str, Any]:
         "project": entry.project,
         "gang": entry.gang,
         "attempt": entry.attempt,
+        "sku": entry.sku,
+        "plan": entry.plan,
+        "reservation": entry.reservation,
     }
 
 

@@ -6,21 +6,25 @@ from typing import Any
 
 from gigawatt.model.array import JobArray
 from gigawatt.model.artifact import AliasMove, Artifact, ModelCard, ModelName, ModelVersion
+from gigawatt.model.bill import Closing, Invoice, Posting
+from gigawatt.model.budget import Budget
 from gigawatt.model.calibration import Calibration
 from gigawatt.model.change import Entity
-from gigawatt.model.endpoint import Endpoint, Replica
+from gigawatt.model.endpoint import Endpoint, Replica, Revision
 from gigawatt.model.environment import Environment
 from gigawatt.model.job import Job
 from gigawatt.model.ledger import NodeAccount
 from gigawatt.model.node import Node
 from gigawatt.model.notification import Delivery, Notification
 from gigawatt.model.power import Feed
+from gigawatt.model.prices import Agreement, PriceVersion
 from gigawatt.model.quota import ProjectUse
 from gigawatt.model.reservation import Reservation
 from gigawatt.model.retention import RemovedJob
 from gigawatt.model.schedule import Fire, Schedule
+from gigawatt.model.stored import StorageAccount
 from gigawatt.model.template import Template, TemplateVersion
-from gigawatt.model.tenant import ApiKey, Project, Tenant
+from gigawatt.model.tenant import ApiKey, KeyUse, Project, Tenant, User
 from gigawatt.model.tokens import TokenSpool, TokenUse
 from gigawatt.model.volume import Volume, VolumeVersion
 from gigawatt.model.workspace import Workspace
@@ -98,12 +102,20 @@ def _at_ms(each: Any) -> int:
     return each.at_ms
 
 
+def _made_ms(each: Any) -> int:
+    return each.made_ms
+
+
 def _active_or_deleted(each: Any) -> str:
     return "active" if each.deleted_ms is None else "deleted"
 
 
 def _active_or_revoked(key: ApiKey) -> str:
     return "active" if key.revoked_ms is None else "revoked"
+
+
+def _active_or_disabled(user: User) -> str:
+    return "active" if user.disabled_ms is None else "disabled"
 
 
 def _volume_phase(volume: Volume) -> str:
@@ -122,6 +134,9 @@ ROWS: dict[type[Any], Columns] = {
         created_ms=lambda replica: replica.queued_ms,
         parent=lambda replica: replica.endpoint,
         phase=replica_phase,
+    ),
+    Revision: Columns(
+        parent=lambda revision: revision.endpoint, phase=_phase, live=lambda _: False
     ),
     Workspace: Columns(name=_spec_name, phase=_phase),
     Environment: Columns(phase=_phase),
@@ -145,7 +160,9 @@ ROWS: dict[type[Any], Columns] = {
     Project: Columns(project=_own_name),
     ProjectUse: Columns(created_ms=_at_ms),
     Calibration: Columns(created_ms=_at_ms),
-    ApiKey: Columns(phase=_active_or_revoked),
+    ApiKey: Columns(parent=lambda key: key.prefix, phase=_active_or_revoked),
+    User: Columns(parent=lambda user: user.kind.value, phase=_active_or_disabled),
+    KeyUse: Columns(created_ms=lambda use: use.used_ms, live=lambda _: False),
     Template: Columns(created_ms=_updated_ms, phase=_active_or_deleted),
     TemplateVersion: Columns(created_ms=_at_ms, parent=_own_name),
     Schedule: Columns(phase=_phase),
@@ -164,4 +181,11 @@ ROWS: dict[type[Any], Columns] = {
     Delivery: Columns(
         created_ms=_at_ms, parent=lambda delivery: delivery.notification, phase=_phase
     ),
+    PriceVersion: Columns(created_ms=_made_ms),
+    Agreement: Columns(created_ms=_made_ms),
+    Posting: Columns(),
+    Closing: Columns(),
+    Invoice: Columns(parent=lambda invoice: invoice.month),
+    Budget: Columns(phase=_active_or_deleted),
+    StorageAccount: Columns(created_ms=lambda account: account.opened_ms),
 }

@@ -21,7 +21,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-REVISIONS = ("0001",)  # oldest first; the names of the files in migrations/versions begin with them
+REVISIONS = (
+    "0001",
+    "0002",
+)  # oldest first; the names of the files in migrations/versions begin with them
 HEAD = REVISIONS[-1]
 
 metadata = MetaData()
@@ -122,9 +125,28 @@ entries = Table(
     Column("project", _KEY, nullable=False),
     Column("gang", _KEY, nullable=False),
     Column("attempt", Integer, nullable=False),
+    Column("sku", _KEY, nullable=False, server_default=""),
+    Column("plan", _KEY, nullable=False, server_default=""),
+    Column("reservation", _KEY, nullable=False, server_default=""),
 )
 Index("entries_by_gang", entries.c.gang)
 Index("entries_by_time", entries.c.at_ms)
+
+# What is counted and is no device time; as entries, never changed.
+meters = Table(
+    "meters",
+    metadata,
+    Column("row", _ROW, primary_key=True, autoincrement=True),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("meter", _KEY, nullable=False),
+    Column("quantity", BigInteger, nullable=False),
+    Column("tenant", _KEY, nullable=False),
+    Column("project", _KEY, nullable=False),
+    Column("subject", _KEY, nullable=False),
+    Column("sku", _KEY, nullable=False),
+    Column("key", _KEY, nullable=False),
+)
+Index("meters_by_time", meters.c.at_ms)
 
 inbox = Table(
     "inbox",

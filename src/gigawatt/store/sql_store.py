@@ -7,18 +7,20 @@ from typing import Any, TypeVar, get_args
 from sqlalchemy import Connection, Insert, bindparam, delete, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
+from gigawatt.ledger.charges import Quantity
 from gigawatt.model.array import JobArray
 from gigawatt.model.change import Batch, Entity, Fixed, Receipt
 from gigawatt.model.event import Event
 from gigawatt.model.job import Job, JobPhase
 from gigawatt.model.world import World
-from gigawatt.store import history, leadership, listing
+from gigawatt.store import history, leadership, listing, metering
 from gigawatt.store.base import (
     EventQuery,
     InboxRow,
     Lease,
     LedgerQuery,
     LedgerTotal,
+    MeterQuery,
     Page,
     Query,
     StoreFullError,
@@ -29,7 +31,7 @@ from gigawatt.store.dialect import Dialect
 from gigawatt.store.migrate import migrate
 from gigawatt.store.retention import PRUNE_EVERY_MS, prune
 from gigawatt.store.rows import key_of, row
-from gigawatt.store.schema import entries, events, inbox, leader, objects, receipts
+from gigawatt.store.schema import entries, events, inbox, leader, meters, objects, receipts
 from gigawatt.store.terms import askable, number, term
 
 E = TypeVar("E", bound=Entity)
@@ -41,6 +43,7 @@ _remove_objects = delete(objects).where(
     objects.c.kind == bindparam("gone_kind"), objects.c.id == bindparam("gone_id")
 )
 _insert_entries = insert(entries)
+_insert_meters = insert(meters)
 _insert_command = insert(inbox).returning(inbox.c.row)
 _answer_command = (
     update(inbox)
@@ -101,6 +104,7 @@ class SqlStore:
             _many(connection, _remove_objects, removes)
             _many(connection, _insert_events, [history.event_row(event) for event in numbered])
             _many(connection, _insert_entries, [history.entry_row(each) for each in batch.entries])
+            _many(connection, _insert_meters, [metering.meter_row(each) for each in batch.meters])
             _many(
                 connection,
                 self._put_receipts,
@@ -125,7 +129,9 @@ class SqlStore:
         for each in rows:
             entity = decode(KINDS[each.kind], each.body)
             world.put(entity)
-            if isinstance(entity, Job | JobArray) and entity.phase is JobPhase.BLOCKED:
+            if isinstance(entity, Job | JobArray) and (
+                entity.phase is JobPhase.BLOCKED or entity.spec.after_each
+            ):
                 blocked.append(entity)
         for work in blocked:  # again, now that everything that it may come after is there
             world.put(work)
@@ -173,6 +179,14 @@ class SqlStore:
     def ledger_totals(self, query: LedgerQuery) -> tuple[LedgerTotal, ...]:
         with self._read() as connection:
             return history.read_totals(connection, askable(query))
+
+    def quantities(self, query: MeterQuery) -> tuple[Quantity, ...]:
+        with self._read() as connection:
+            return metering.read_quantities(connection, query)
+
+    def metered_rows(self) -> tuple[int, int]:
+        with self._read() as connection:
+            return metering.newest_rows(connection)
 
     def inbox_put(self, command: str, *, now_ms: int) -> int:
         with self._write() as connection:

@@ -4,9 +4,9 @@ import re
 from dataclasses import fields, replace
 from typing import Any, TypeVar
 
-from gigawatt.store.base import EventQuery, LedgerQuery, Query
+from gigawatt.store.base import EventQuery, LedgerQuery, MeterQuery, Query
 
-Q = TypeVar("Q", Query, EventQuery, LedgerQuery)
+Q = TypeVar("Q", Query, EventQuery, LedgerQuery, MeterQuery)
 
 INT64_MAX = (1 << 63) - 1
 

@@ -1,4 +1,4 @@
-"""A site as a person names it: `NODESxCORES`, `NODESxGPUS`, or a TOML file of groups of nodes."""
+"""A site as a person names it: `NODESxCORES`, `NODESxGPUS`, a TOML file of groups of nodes, or openb's list of them."""
 
 import re
 import tomllib
@@ -10,8 +10,10 @@ from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.spec.faults import nearest
 from gigawatt.spec.units import UnitError, size_bytes
 from gigawatt.twin.site import KIND, NodeGroup, build_site
+from gigawatt.twin.traces.openb import read_openb_site
 
-HINT = 'write NODESxCORES as "1024x8", with memory as "1024x8x16GiB", or name a TOML file'
+LISTS = (".csv", ".csv.gz")  # of nodes, as openb has them
+HINT = 'write NODESxCORES as "1024x8", with memory as "1024x8x16GiB", or name a TOML file of [[nodes]], or a CSV of nodes as openb has it'
 MEMORY_PER_CORE_BYTES = 1_500_000 * 1024  # of nodes whose memory is not said
 CORES_PER_GPU = 16
 NODES_MAX = 1_000_000
@@ -32,7 +34,8 @@ def read_cluster(text: str, *, gpus: bool) -> tuple[NodeReport, ...]:
     """`gpus`: the second number of a size counts GPUs, not cores. Raises RefusalError."""
     size = _SIZE.fullmatch(text)
     if size is None:
-        return _from_file(Path(text))
+        file = Path(text)
+        return read_openb_site(file) if file.name.endswith(LISTS) else _from_file(file)
     nodes, devices = int(size[1]), int(size[2])
     if not (0 < nodes <= NODES_MAX and 0 < devices <= DEVICES_MAX):
         raise _refused(f"{text} is not 1 to {NODES_MAX} nodes of 1 to {DEVICES_MAX}")

@@ -6,128 +6,59 @@ the last checkpoint need not be done again.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from gigawatt.model.action import (
     Action,
     NotifyAttempt,
     ReleaseAttempt,
+    SetNode,
     StartAttempt,
     StopAttempt,
 )
 from gigawatt.model.checkpoint import Checkpoint
 from gigawatt.model.gang import GangKind, Shape
 from gigawatt.model.launch import AttemptKey, Launch
-from gigawatt.model.node import NodeReport
+from gigawatt.model.node import NodeReport, NodeState
 from gigawatt.model.observation import (
     AttemptGone,
     CheckpointSaved,
-    LaunchAccepted,
+    LaunchFailed,
     NodeLost,
     NodeSeen,
     Observation,
     RankExited,
-    RankStarted,
     ReplicaReadiness,
-    ResumeChosen,
 )
+from gigawatt.twin.attempts import Running, accepted, ranks_started
 from gigawatt.twin.events import Events
 from gigawatt.twin.failures import Failures, Unit
+from gigawatt.twin.happenings import (
+    Abandons,
+    Answers,
+    Course,
+    Done,
+    Ends,
+    Event,
+    Fails,
+    OfAttempt,
+    Repaired,
+    Saved,
+    Started,
+    Stops,
+    Timing,
+    Told,
+)
 from gigawatt.twin.serving import Looks, Serving
 
-SIGTERM = 15
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timing:
-    """How long things take on these machines. `checkpoint_ms` 0: nothing is saved, and all is redone."""
-
-    startup_ms: int = 0
-    restart_ms: int | None = None  # of an attempt after the first; None is as the first
-    checkpoint_ms: int = 0  # of work between two checkpoints
-    save_ms: int = 0  # that the work stands still for each
-    saves_when_told: bool = True  # one more before it is stopped, if it is given the time
-    stop_ms: int = 0  # from the first signal to the end of the ranks
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Started:
-    """Every rank of the attempt runs now."""
-
-    key: AttemptKey
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answers:
-    """The replica answers its readiness probe from now on."""
-
-    key: AttemptKey
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Saved:
-    """The attempt has reached its next checkpoint."""
-
-    key: AttemptKey
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Done:
-    """The attempt has run to its end, if nothing stopped it before."""
-
-    key: AttemptKey
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """The attempt, which will be stopped, has saved what it had done when it was told: `done_ms` of its work."""
-
-    key: AttemptKey
-    done_ms: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stops:
-    """The time has come at which the attempt's ranks end, because it was asked to stop."""
-
-    key: AttemptKey
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fails:
-    """Nodes go down together, and are back after `repair_ms`. `unit`: what will fail again after that."""
-
-    nodes: tuple[str, ...]
-    repair_ms: int
-    cause: str = "it failed"
-    unit: Unit | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Repaired:
-    nodes: tuple[str, ...]
-    unit: Unit | None = None
-
-
-Event = Started | Answers | Looks | Saved | Told | Stops | Done | Fails | Repaired
-
-
-@dataclass(slots=True, kw_only=True)
-class Running:
-    """An attempt that these machines know. `since_ms` is None until its ranks run."""
-
-    launch: Launch
-    nodes: int
-    most: int  # nodes that it takes
-    left_ms: int  # of its work, when it began: on its nodes
-    since_ms: int | None = None
-    saved_ms: int = 0  # of that, what need not be done again
-    saves: int = 0
-    stops_ms: int | None = None  # when it will have stopped, once it is asked to
+SIGKILL, SIGTERM = 9, 15
+Courses = Callable[[Launch], tuple[Course, ...] | None]
 
 
 class Machines:
-    """`events` gets what will be seen; `seen` turns what is due into observations."""
+    """`events` gets what will be seen; `seen` turns what is due into observations.
+
+    With `courses` each rank of a launch goes by its own; a launch that they know nothing of fails.
+    """
 
     def __init__(
         self,
@@ -137,6 +68,7 @@ class Machines:
         timing: Timing,
         failures: Failures | None = None,
         serving: Serving | None = None,
+        courses: Courses | None = None,
     ) -> None:
         self._reports = {report.id: report for report in reports}
         self._events = events
@@ -146,10 +78,12 @@ class Machines:
         self._saved: dict[str, int] = {}
         self._running: dict[AttemptKey, Running] = {}
         self._down: dict[str, int] = {}  # how many failures each node is down by
+        self._closed: dict[str, NodeState] = {}  # nodes that take nothing
+        self._courses = courses
         self._failures = failures
         self._serving = serving or Serving(())
         self._answer: dict[str, None] = {}  # replicas that do, in the order in which they began to
-        self._on: dict[type[Event], Callable[[AttemptKey, int], list[Observation]]] = {
+        self._on: dict[type[OfAttempt], Callable[[AttemptKey, int], list[Observation]]] = {
             Started: self._started,
             Answers: self._answers,
             Saved: self._checkpoint,
@@ -183,6 +117,8 @@ class Machines:
             case ReleaseAttempt():
                 self._running.pop(action.key, None)
                 self._answer.pop(action.key.gang, None)
+            case SetNode():
+                self._set(action)
             case _:
                 pass  # nothing is built or stored here
         return []
@@ -198,6 +134,10 @@ class Machines:
                 return self._looks(event, now_ms)
             case Told():
                 return self._saved_in_time(event, now_ms)
+            case Ends():
+                return self._ends(event, now_ms)
+            case Abandons():
+                return self._lost_on(event.node, now_ms)
             case _:
                 return self._on[type(event)](event.key, now_ms)
 
@@ -205,15 +145,18 @@ class Machines:
         key = AttemptKey(gang=launch.gang, attempt=launch.attempt)
         if key in self._running:
             return []
+        courses = self._courses(launch) if self._courses else ()
+        why = self._refusal(launch)
+        if why or courses is None:
+            told = why or f"nothing is known of {launch.command[0]!r}"
+            return [LaunchFailed(at_ms=now_ms, key=key, reason=told, user=not why)]
         nodes = len({placed.node for placed in launch.placements})
         most = self._most.get(launch.gang, nodes)
         left_ms = -(-self._left_ms.get(launch.gang, 0) * most // nodes)
-        self._running[key] = Running(launch=launch, nodes=nodes, most=most, left_ms=left_ms)
-        told: list[Observation] = []
-        if launch.resume:
-            path = launch.resume[0].checkpoint.path
-            told.append(ResumeChosen(at_ms=now_ms, key=key, path=path))
-        told.append(LaunchAccepted(at_ms=now_ms, key=key))
+        self._running[key] = Running(
+            launch=launch, nodes=nodes, most=most, left_ms=left_ms, courses=courses
+        )
+        told = accepted(launch, key, now_ms)
         starting_ms = self._timing.startup_ms
         if launch.attempt > 1 and self._timing.restart_ms is not None:
             starting_ms = self._timing.restart_ms
@@ -221,6 +164,23 @@ class Machines:
             self._events.add(now_ms + starting_ms, Started(key=key))
             return told
         return told + self._started(key, now_ms)
+
+    def _refusal(self, launch: Launch) -> str:
+        """Why none of it starts."""
+        for placed in launch.placements:
+            if placed.node not in self._reports:
+                return f"there is no node {placed.node}"
+            if placed.node in self._down:
+                return f"node {placed.node} is down"
+            if placed.node in self._closed:
+                return f"node {placed.node} is {self._closed[placed.node].value}"
+        return ""
+
+    def _set(self, action: SetNode) -> None:
+        if action.state is NodeState.READY:
+            self._closed.pop(action.node, None)
+        else:
+            self._closed[action.node] = action.state
 
     def _started(self, key: AttemptKey, now_ms: int) -> list[Observation]:
         running = self._running.get(key)
@@ -230,13 +190,58 @@ class Machines:
         if running.launch.kind is GangKind.REPLICA:
             ready_ms = self._serving.ready_ms(key.gang)
             self._events.add(now_ms + ready_ms, Answers(key=key))
-            return _ranks(running.launch, key, now_ms)
+            return ranks_started(running.launch, key, now_ms)
+        if running.courses:
+            return self._set_out(running, key, now_ms)
         timing, left_ms = self._timing, running.left_ms
         saves = max(-(-left_ms // timing.checkpoint_ms) - 1, 0) if timing.checkpoint_ms else 0
         self._events.add(now_ms + left_ms + saves * timing.save_ms, Done(key=key))
         if saves:
             self._events.add(now_ms + timing.checkpoint_ms + timing.save_ms, Saved(key=key))
-        return _ranks(running.launch, key, now_ms)
+        return ranks_started(running.launch, key, now_ms)
+
+    def _set_out(self, running: Running, key: AttemptKey, now_ms: int) -> list[Observation]:
+        for placed, course in zip(running.launch.placements, running.courses, strict=True):
+            ends = Ends(key=key, rank=placed.rank, course=course)
+            self._events.add(now_ms + course.run_ms, ends)
+        return ranks_started(running.launch, key, now_ms)
+
+    def _ends(self, event: Ends, now_ms: int) -> list[Observation]:
+        running, course = self._running.get(event.key), event.course
+        if running is None or event.rank in running.over:
+            return []
+        if running.launch.placements[event.rank].node in self._down:
+            return []
+        exited = RankExited(
+            at_ms=now_ms,
+            key=event.key,
+            rank=event.rank,
+            exit_code=course.exit_code,
+            signal=course.signal,
+        )
+        return [exited, *self._over(event.key, {event.rank}, now_ms)]
+
+    def _over(self, key: AttemptKey, ranks: set[int], now_ms: int) -> list[Observation]:
+        """These ranks have ended; with the last of them the attempt is gone."""
+        running = self._running[key]
+        running.over |= ranks
+        if len(running.over) < len(running.launch.placements):
+            return []
+        self._stopped(key, now_ms)
+        return [AttemptGone(at_ms=now_ms, key=key)]
+
+    def _lost_on(self, node: str, now_ms: int) -> list[Observation]:
+        """Ranks that were there are: nobody knows how they ended."""
+        told: list[Observation] = []
+        for key, running in tuple(self._running.items()):
+            ranks = [each.rank for each in running.launch.placements if each.node == node]
+            gone = {rank for rank in ranks if rank not in running.over}
+            if gone and running.since_ms is not None:
+                told += [
+                    RankExited(at_ms=now_ms, key=key, rank=rank, lost=True) for rank in sorted(gone)
+                ]
+                told += self._over(key, gone, now_ms)
+        return told
 
     def _answers(self, key: AttemptKey, now_ms: int) -> list[Observation]:
         if key not in self._running:
@@ -320,8 +325,10 @@ class Machines:
 
     def _stop(self, action: StopAttempt, now_ms: int) -> list[Observation]:
         """At once, unless it was given notice or takes its time; then it goes on until that is over."""
-        after_ms = round(action.after_s * 1000) + min(self._timing.stop_ms, action.grace_s * 1000)
-        running = self._running.get(action.key)
+        running, grace_ms = self._running.get(action.key), round(action.grace_s * 1000)
+        deaf = running is not None and any(course.deaf for course in running.courses)
+        takes_ms = grace_ms if deaf else min(self._timing.stop_ms, grace_ms)
+        after_ms = round(action.after_s * 1000) + takes_ms
         if running is None or not after_ms or running.since_ms is None or self._broken(running):
             return self._stopped(action.key, now_ms)
         at_ms = now_ms + after_ms
@@ -344,11 +351,12 @@ class Machines:
         if running.launch.kind is GangKind.JOB:
             left_ms = running.left_ms - running.saved_ms
             self._left_ms[key.gang] = -(-left_ms * running.nodes // running.most)
+        number = SIGKILL if any(course.deaf for course in running.courses) else SIGTERM
         return [
             *(
-                RankExited(at_ms=now_ms, key=key, rank=placed.rank, signal=SIGTERM, asked=True)
+                RankExited(at_ms=now_ms, key=key, rank=placed.rank, signal=number, asked=True)
                 for placed in running.launch.placements
-                if placed.node not in self._down
+                if placed.node not in self._down and placed.rank not in running.over
             ),
             AttemptGone(at_ms=now_ms, key=key),
         ]
@@ -378,13 +386,7 @@ class Machines:
             if not self._down[node]:
                 del self._down[node]
                 back.append(NodeSeen(at_ms=now_ms, report=self._reports[node]))
+                back += self._lost_on(node, now_ms)
         if event.unit is not None:
             self._wears(event.unit, now_ms)
         return back
-
-
-def _ranks(launch: Launch, key: AttemptKey, now_ms: int) -> list[Observation]:
-    return [
-        RankStarted(at_ms=now_ms, key=key, rank=placed.rank, pid=placed.rank + 1, address="")
-        for placed in launch.placements
-    ]

@@ -14,6 +14,8 @@ from gigawatt.model.refusal import Fault, RefusalCode, RefusalError
 NODE_COLUMNS = ("sn", "cpu_milli", "memory_mib", "gpu", "model")
 POD_COLUMNS = ("name", "cpu_milli", "memory_mib", "num_gpu", "gpu_milli")
 SPEC = "gpu_spec"  # of pods; where there is no such column, any model will do
+TIMES = ("creation_time", "scheduled_time", "deletion_time")  # of pods, in seconds
+SECONDS_MAX = 1 << 40
 AMOUNT_MAX = 10**12
 GPUS_MAX = 64  # of one node
 MILLI_MAX = 1000  # of one GPU
@@ -46,6 +48,15 @@ class PodRow:
     models: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodLife:
+    """A pod, when it came, and for how long it ran; None where it never did, or has not ended."""
+
+    pod: PodRow
+    at_s: int
+    run_s: int | None
+
+
 def read_nodes(path: Path) -> tuple[NodeRow, ...]:
     """Raises RefusalError, with a fault for each field that is wrong."""
     nodes = _read(path, NODE_COLUMNS, _node)
@@ -68,6 +79,11 @@ def read_pods(path: Path) -> tuple[PodRow, ...]:
     if not any(pod.gpus for pod in pods):
         raise RefusalError(RefusalCode.INVALID, f"{path}: no pod asks for a GPU", field="num_gpu")
     return pods
+
+
+def read_lives(path: Path) -> tuple[PodLife, ...]:
+    """Pods with their times. Raises RefusalError, with a fault for each field that is wrong."""
+    return _read(path, (*POD_COLUMNS, *TIMES), _life)
 
 
 class _Line:
@@ -128,6 +144,18 @@ def _pod(line: _Line) -> PodRow:
         gpu_milli=milli,
         models=tuple(sorted({each for each in line.text(SPEC).split("|") if each})),
     )
+
+
+def _life(line: _Line) -> PodLife:
+    pod = _pod(line)
+    came, began, ended = (
+        line.whole(field, SECONDS_MAX) if line.text(field) or field == TIMES[0] else None
+        for field in TIMES
+    )
+    run_s = None if began is None or ended is None else ended - began
+    if run_s is not None and run_s < 0:
+        line.fault(TIMES[2], f"is before {TIMES[1]}; allowed is {began} or later, or nothing")
+    return PodLife(pod=pod, at_s=came or 0, run_s=run_s)
 
 
 def _read(path: Path, columns: Sequence[str], parse: Callable[[_Line], Row]) -> tuple[Row, ...]:

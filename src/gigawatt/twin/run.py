@@ -29,9 +29,10 @@ from gigawatt.scheduler.policy import Policy
 from gigawatt.twin.events import Events
 from gigawatt.twin.failures import Failures
 from gigawatt.twin.foreteller import Foreteller
+from gigawatt.twin.happenings import Event, Timing
 from gigawatt.twin.history import History
 from gigawatt.twin.invariants import Invariants
-from gigawatt.twin.machines import Event, Machines, Timing
+from gigawatt.twin.machines import Machines
 from gigawatt.twin.report import Asked, Report, report_of
 from gigawatt.twin.serving import Load, Looks, Serving
 from gigawatt.twin.tally import Tally

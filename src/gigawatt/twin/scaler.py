@@ -4,7 +4,7 @@ from gigawatt.model.endpoint import Demand, EndpointSpec
 from gigawatt.model.gang import Shape
 from gigawatt.model.resources import Resources
 from gigawatt.model.scaling import NO_LOAD, Scaling
-from gigawatt.routing.autoscale import target_replicas
+from gigawatt.routing.autoscale import started_ahead, target_replicas
 from gigawatt.routing.load import with_requests
 from gigawatt.twin.fleet import Moment, ReplicaModel
 
@@ -16,9 +16,15 @@ class Autoscaler:
     """What reconcile does for an endpoint at each report of its gateway."""
 
     def __init__(
-        self, model: ReplicaModel, scaling: Scaling | None, *, least: int = 0, idle_s: int = 300
+        self,
+        model: ReplicaModel,
+        scaling: Scaling | None,
+        *,
+        least: int = 0,
+        most: int = REPLICAS_MAX,
+        idle_s: int = 300,
     ) -> None:
-        self._spec = EndpointSpec(
+        spec = EndpointSpec(
             name="played",
             model="",
             model_path="",
@@ -27,11 +33,12 @@ class Autoscaler:
             shape=Shape(per_node=Resources(milli_gpu=model.gpus * 1000)),
             environment="host",
             replicas_min=least,
-            replicas_max=REPLICAS_MAX,
+            replicas_max=most,
             concurrency=model.concurrency,
             idle_s=idle_s,
             scaling=scaling,
         )
+        self._spec = started_ahead(spec, start_ms=round(model.start_s * MS_PER_S))
         self._load, self._last_ms = NO_LOAD, 0
 
     def wanted(self, moment: Moment) -> int:

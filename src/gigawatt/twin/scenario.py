@@ -15,11 +15,12 @@ from gigawatt.model.reservation import RESERVATIONS_MAX
 from gigawatt.model.resources import Resources
 from gigawatt.model.tenant import DEFAULT_PROJECT
 from gigawatt.reconcile.entitlements import check_entitlement
-from gigawatt.scheduler.policy import POLICIES
+from gigawatt.spec.endpoint_form import ScalingForm
 from gigawatt.spec.faults import faults_of, nearest, refusal, wrong
 from gigawatt.spec.fields import Name
 from gigawatt.spec.power import FeedRequest
 from gigawatt.spec.quota import QuotaRequest
+from gigawatt.spec.scaling import scaling_of
 from gigawatt.spec.units import UnitError, duration_ms, size_bytes
 from gigawatt.twin.cluster import groups_of
 from gigawatt.twin.failures import (
@@ -31,14 +32,16 @@ from gigawatt.twin.failures import (
     Lemons,
     Repair,
 )
-from gigawatt.twin.machines import Timing
+from gigawatt.twin.happenings import Timing
+from gigawatt.twin.named import named_policy
 from gigawatt.twin.reserved import ReservedForm, reservations
 from gigawatt.twin.run import Scenario
-from gigawatt.twin.serving import Diurnal, Load, Points
+from gigawatt.twin.serving import AS_IT_IS, Diurnal, Load, Points
 from gigawatt.twin.site import build_site
 from gigawatt.twin.synthetic import Habits, Size, Synthetic, synthetic_works
 from gigawatt.twin.traces.curve import read_curve
 from gigawatt.twin.traces.journal import read_journal
+from gigawatt.twin.traces.openb import read_openb
 from gigawatt.twin.traces.swf import read_swf
 from gigawatt.twin.traces.table import PHILLY, Mapped, mapping_of, read_table
 from gigawatt.twin.work import Work
@@ -84,7 +87,7 @@ class WorkloadForm(_Form):
     """Either a trace, or jobs that are drawn."""
 
     trace: str = ""
-    format: Literal["swf", "philly", "csv", "journal"] = "swf"
+    format: Literal["swf", "philly", "openb", "csv", "journal"] = "swf"
     map: dict[str, str] = {}
     jobs: int = Field(default=0, ge=0, le=JOBS_MAX)
     gap: Duration = 60_000
@@ -148,7 +151,10 @@ class ServingForm(SizeForm):
     name: Name
     project: Name = DEFAULT_PROJECT
     priority: int = Field(default=100, ge=-1_000_000, le=1_000_000)
-    concurrency: float = Field(default=8.0, gt=0)
+    concurrency: int = Field(default=8, ge=1)
+    scaling: ScalingForm | None = (
+        None  # as in an endpoint's file; by the load of the moment where there is none
+    )
     replicas_min: int = Field(default=0, ge=0, le=10_000)
     replicas_max: int = Field(ge=1, le=10_000)
     ready: Duration = 60_000
@@ -162,6 +168,7 @@ class ServingForm(SizeForm):
 
 class ScenarioForm(_Form):
     policy: str = "default"
+    placement: str = ""
     seed: int = Field(default=0, ge=0, le=1 << 62)
     startup: Duration = 0
     restart: Duration | None = None
@@ -179,22 +186,23 @@ class ScenarioForm(_Form):
 
 
 def read_scenario(
-    file: Path, *, check: bool = True, policy: str = "", estimates: bool = False
+    file: Path,
+    *,
+    check: bool = True,
+    policy: str = "",
+    placement: str = "",
+    estimates: bool = False,
 ) -> Scenario:
     """A scenario as its file says, under another policy where one is named. Raises RefusalError."""
     form = _parsed(file)
-    policy = policy or form.policy
-    if policy not in POLICIES:
-        hint = nearest(policy, POLICIES)
-        detail = f"{file}: there is no policy {policy}"
-        raise RefusalError(RefusalCode.INVALID, detail, field="policy", hint=hint)
+    chosen = named_policy(policy or form.policy, placement or form.placement, where=str(file))
     nodes = build_site(*groups_of(form.nodes, str(file)))
     node_gpus = max(len(node.gpus) for node in nodes)
     return Scenario(
         nodes=nodes,
         workload=_works(file, form, node_gpus),
-        policy=POLICIES[policy],
-        policy_name=policy,
+        policy=chosen.policy,
+        policy_name=chosen.name,
         timing=Timing(
             startup_ms=form.startup,
             restart_ms=form.restart,
@@ -263,6 +271,7 @@ def _load(file: Path, field: str, form: ServingForm) -> Load:
         shape=_shape(form),
         curve=curve,
         concurrency=form.concurrency,
+        scaling=scaling_of(form.scaling) or AS_IT_IS,
         replicas_min=form.replicas_min,
         replicas_max=form.replicas_max,
         priority=form.priority,
@@ -352,6 +361,8 @@ def _works(file: Path, form: ScenarioForm, node_gpus: int) -> tuple[Work, ...]:
             return read_swf(trace, jobs_max=workload.jobs).works
         if workload.format == "journal":
             return read_journal(trace, jobs_max=workload.jobs).works
+        if workload.format == "openb":
+            return read_openb(trace, jobs_max=workload.jobs).works
         pairs = tuple(f"{field}={column}" for field, column in workload.map.items())
         columns = PHILLY if workload.format == "philly" else mapping_of(pairs)
         mapped = Mapped(columns=columns, node_gpus=node_gpus)

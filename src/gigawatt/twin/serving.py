@@ -1,7 +1,7 @@
-"""Serving load: an endpoint whose number of replicas follows a curve, as gangs in the same line and the same quota tree.
+"""Serving load: an endpoint whose requests follow a curve, as gangs in the same line and the same quota tree.
 
-Each replica that the curve may ask for is an endpoint of its own here, of one replica or none. Production's gateway tells
-of the requests that each has, and production's autoscaler starts and stops them.
+Production's scaling (`routing/autoscale.py`) says how many replicas that takes. Each of them is an endpoint of its own
+here, of one replica or none, that production's reconcile starts and stops.
 """
 
 import math
@@ -14,7 +14,10 @@ from gigawatt.model.endpoint import EndpointSpec
 from gigawatt.model.environment import HOST
 from gigawatt.model.gang import Shape
 from gigawatt.model.observation import DemandSeen
+from gigawatt.model.scaling import Scaling
 from gigawatt.model.tenant import DEFAULT_TENANT
+from gigawatt.twin.fleet import Moment, ReplicaModel
+from gigawatt.twin.scaler import MS_PER_S, Autoscaler
 from gigawatt.twin.work import COMMAND
 
 BY = "twin"
@@ -47,6 +50,18 @@ class Points:
         return self.in_flight[place - 1] if place else 0.0
 
 
+# By the load of the moment and nothing else: what a curve shows is an average already.
+AS_IT_IS = Scaling(
+    window_s=2,
+    hold_s=0,
+    headroom_milli=0,
+    panic_s=2,
+    down_percent=100,
+    cache_percent=0,
+    forecast_percent=0,
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
     """One endpoint. `step_ms`: how often the curve is looked at; after `until_ms` there is no load."""
@@ -55,20 +70,14 @@ class Load:
     project: str
     shape: Shape
     curve: Diurnal | Points
-    concurrency: float = 8.0  # requests in flight that one replica is meant for
+    concurrency: int = 8  # requests in flight that one replica is meant for
+    scaling: Scaling = AS_IT_IS
     replicas_min: int = 0
     replicas_max: int = 1
     priority: int = 100
     ready_ms: int = 0  # from the start of its ranks until a replica answers
     step_ms: int = 300_000
     until_ms: int = DAY_MS
-
-    def wanted(self, at_ms: int) -> int:
-        """Replicas that the load at that time asks for."""
-        if at_ms >= self.until_ms:
-            return 0
-        needed = math.ceil(self.curve.at(at_ms) / self.concurrency)
-        return min(max(needed, self.replicas_min), self.replicas_max)
 
     def slot(self, place: int) -> str:
         return f"{self.name}-{place:04d}"
@@ -100,6 +109,7 @@ class _Sums:
     unmet: float = 0.0
     looks: int = 0
     in_flight: float = 0.0  # since the last look
+    asked_for: int = 0  # replicas, at the last look
 
 
 class Serving:
@@ -108,6 +118,16 @@ class Serving:
     def __init__(self, loads: Sequence[Load]) -> None:
         self.loads = tuple(loads)
         self._sums = [_Sums() for _ in loads]
+        self._scalers = [
+            Autoscaler(
+                ReplicaModel(concurrency=load.concurrency, start_s=load.ready_ms / MS_PER_S),
+                load.scaling,
+                least=load.replicas_min,
+                most=load.replicas_max,
+                idle_s=0,
+            )
+            for load in loads
+        ]
 
     def endpoints(self) -> Iterator[PutEndpoint]:
         """Commands that make all of them, each without a replica."""
@@ -140,9 +160,19 @@ class Serving:
         """What is told of each slot of the load. `ready`: gangs that answer now, of any load."""
         load, sums = self.loads[look.load], self._sums[look.load]
         there = {gang.rsplit(".", 2)[0]: gang for gang in ready}
-        wanted, in_flight = load.wanted(look.at_ms), load.curve.at(look.at_ms)
+        in_flight = load.curve.at(look.at_ms)
         slots = [load.slot(place) for place in range(load.replicas_max)]
         answer = sum(slot in there for slot in slots)
+        moment = Moment(
+            now_s=now_ms / MS_PER_S,
+            in_flight=math.ceil(in_flight),
+            queued=0,
+            current=sums.asked_for,
+            ready=min(answer, sums.asked_for),
+        )
+        over = look.at_ms >= load.until_ms
+        wanted = 0 if over else self._scalers[look.load].wanted(moment)
+        sums.asked_for = wanted
         if look.at_ms < load.until_ms:
             sums.looks += 1
             sums.wanted += wanted

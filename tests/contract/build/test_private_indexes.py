@@ -10,6 +10,7 @@ import pytest
 
 from gigawatt.build.environments import BuildFailedError, Built, EnvironmentBuilder, environment_id
 from gigawatt.build.secrets import Secret, SecretFiles
+from gigawatt.build.wrapping import held_keys
 from gigawatt.model.environment import EnvironmentSpec, Index
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from tests.contract.build.conftest import Site, output_of, wanting
@@ -32,7 +33,7 @@ def index(tmp_path: Path) -> Iterator[PrivateIndex]:
 
 @pytest.fixture
 def secrets(tmp_path: Path, index: PrivateIndex) -> SecretFiles:
-    files = SecretFiles(tmp_path / "secrets")
+    files = SecretFiles(tmp_path / "secrets", held_keys())
     files.put(OWNER, Secret(name="ours", url=index.url, value=index.pair))
     return files
 

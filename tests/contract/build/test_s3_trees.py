@@ -19,6 +19,7 @@ from gigawatt.build.s3_client import connect_as
 from gigawatt.build.s3_reader import Pace, Reader
 from gigawatt.build.s3_trees import S3Trees
 from gigawatt.build.secrets import Secret, SecretFiles
+from gigawatt.build.wrapping import held_keys
 from gigawatt.engine.local.datasets import Datasets, Tree
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from tests.s3_server import BUCKET, PART_BYTES_MIN, S3Server, Wire, running_s3, wire_to
@@ -49,7 +50,7 @@ def wire(server: S3Server) -> Iterator[Wire]:
 
 @pytest.fixture
 def secrets(server: S3Server, wire: Wire, tmp_path: Path) -> SecretFiles:
-    files = SecretFiles(tmp_path / "secrets")
+    files = SecretFiles(tmp_path / "secrets", held_keys())
     value = f"{server.access_key}:{server.secret_key}"
     files.put(OWNER, Secret(name="lake", url=f"{wire.endpoint}/{BUCKET}", value=value))
     return files

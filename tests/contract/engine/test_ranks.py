@@ -92,7 +92,9 @@ def test_the_variables_of_torchrun_and_of_gigawatt_are_set(data: Path) -> None:
             assert last["GIGAWATT_ATTEMPT_ID"].endswith(f"/{key}")
             assert last["GIGAWATT_JOB"] == key.gang
             assert last["GIGAWATT_REPORT_DIR"] == str(directory / "report")
-            assert last["GIGAWATT_TOKEN_FILE"] == str(directory / "secrets" / "GIGAWATT_TOKEN")
+            assert last["GIGAWATT_TOKEN_FILE"].endswith(f"/{key}/GIGAWATT_TOKEN") or (
+                last["GIGAWATT_TOKEN_FILE"] == str(directory / "secrets" / "GIGAWATT_TOKEN")
+            )
             assert last["GIGAWATT_CHECKPOINT_DIR"] == str(data / "checkpoints")
             assert (data / "checkpoints").is_dir()
             assert "CUDA_VISIBLE_DEVICES" not in last
@@ -287,13 +289,19 @@ def test_signals_and_descriptors_are_those_of_a_fresh_process(data: Path) -> Non
 
 
 def test_what_a_rank_writes_is_not_readable_by_others(data: Path) -> None:
+    left: list[Path] = []
+
     async def story() -> None:
         async with leading(data) as bench:
-            key = await bench.run("true")
-            for path in (data / "nodes" / "node-0", attempt_dir(data, key) / "secrets"):
-                assert path.stat().st_mode & 0o077 == 0
+            script = 'd=$(dirname "$TOKEN_FILE"); stat -c %a "$TOKEN_FILE" "$d"; echo "$TOKEN_FILE"'
+            key = await bench.run("sh", "-c", script, secrets=(("TOKEN", "s3cret-7"),))
+            *modes, path = (await bench.output(key)).split()
+            assert modes == ["400", "700"]
+            assert (data / "nodes" / "node-0").stat().st_mode & 0o077 == 0
+            left.append(Path(path))
             sock = data / "nodes" / "node-0" / "supervisor.sock"
             if sock.exists():
                 assert sock.stat().st_mode & 0o777 == 0o600
 
     asyncio.run(story())
+    assert not left[0].exists()  # they go with the last of its processes

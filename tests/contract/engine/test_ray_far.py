@@ -72,6 +72,7 @@ def test_a_node_without_the_file_system_is_sent_its_bundle_and_tells_its_logs(
             refused = await bench.launch(bench.build("true", nodes=("n3",), volumes=(mount,)))
             why = await bench.wait(LaunchFailed, key=refused)
             assert "does not see the file system that volume data is on" in why.reason
+            assert why.user
             await bench.engine.prepare("n3", (digest,))
             await bench.engine.set_node("n3", NodeState.READY, "")
 

@@ -78,7 +78,8 @@ class HttpServer:
     def open_connections(self) -> int:
         return len(self._tasks)
 
-    async def start(self) -> None:
+    async def start(self, port: int = 0) -> None:
+        self.port = port or self.port
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 

@@ -114,9 +114,14 @@ class Site:
     def replica(self, name: str = "replica-1") -> ReplicaDouble:
         """A started one."""
 
+        return self.replica_at(0, name)
+
+    def replica_at(self, port: int, name: str = "replica-1") -> ReplicaDouble:
+        """One that listens on that port; 0 is any that is free."""
+
         async def make() -> ReplicaDouble:
             double = ReplicaDouble(name)
-            await double.server.start()
+            await double.server.start(port)
             return double
 
         double = self.call(make())
@@ -177,6 +182,10 @@ class Site:
     def running(self) -> RunningGateway:
         assert self.gateway is not None
         return self.gateway
+
+    @property
+    def running_spool(self) -> Path:
+        return self.directory / "gateway" / "spool"
 
     @property
     def revision(self) -> int:

@@ -170,6 +170,8 @@ def test_an_idle_endpoint_is_still_told_of_now_and_then(site: Site) -> None:
         "ttft_ms": 0,
         "tpot_ms": 0,
         "cache_percent": 0,
+        "open": [],
+        "revisions": {},
     }
 
 

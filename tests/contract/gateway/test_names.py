@@ -146,3 +146,49 @@ def test_streams_of_responses_pass_and_their_usage_is_counted(site: Site) -> Non
     site.until(lambda: usage.total("requests") == 1)
     names = ("prompt_tokens", "cached_tokens", "completion_tokens")
     assert [usage.total(name) for name in names] == [9, 4, 2]
+
+
+def rolling(old: ReplicaDouble, new: ReplicaDouble, weight: int) -> dict[str, Any]:
+    """Two revisions of one endpoint, the second of which takes `weight` percent."""
+    document = endpoint(("old", old.server.port), ("new", new.server.port))
+    document["replicas"][0]["generation"], document["replicas"][1]["generation"] = 1, 2
+    document["revisions"] = [
+        {"generation": 2, "weight": weight, "concurrency": 8},
+        {"generation": 1, "weight": 100 - weight, "concurrency": 8},
+    ]
+    return document
+
+
+def test_revisions_share_requests_by_weight_and_what_came_of_them_is_told(site: Site) -> None:
+    old, new = site.replica("old"), site.replica("new")
+    new.behaviour = new.fail_plainly
+    site.start(rolling(old, new, 0))
+    for _ in range(5):
+        ask(site, "tiny-gpt")
+    assert (len(old.received), len(new.received)) == (5, 0)
+    site.publish(rolling(old, new, 20))
+    failed = 0
+    for _ in range(50):
+        try:
+            ask(site, "tiny-gpt")
+        except openai.InternalServerError:
+            failed += 1
+    assert len(new.received) == failed > 0
+
+    def counted(generation: str, what: str) -> int:
+        told = (each["revisions"].get(generation, {}) for each in site.control.demands)
+        return sum(each.get(what, 0) for each in told)
+
+    site.until(lambda: counted("2", "errors") == failed)
+    site.until(lambda: counted("1", "requests") == len(old.received))
+    assert counted("1", "errors") == 0
+
+
+def test_a_new_revision_that_dies_loses_no_request(site: Site) -> None:
+    old, new = site.replica("old"), site.replica("new")
+    new.behaviour = new.die_before_the_first_byte
+    site.start(rolling(old, new, 50))
+    for _ in range(30):
+        ask(site, "tiny-gpt")
+    assert len(old.received) == 30
+    assert len(new.received) > 0

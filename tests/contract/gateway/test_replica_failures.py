@@ -5,6 +5,7 @@ import pytest
 from openai import OpenAI
 
 from gigawatt.gateway.limits import Limits
+from gigawatt.routing.outliers import TIMES_MIN
 from tests.contract.gateway.replica_double import WORDS
 from tests.contract.gateway.site import MESSAGES, Site, endpoint, post
 
@@ -205,3 +206,23 @@ def test_a_replicas_plain_error_is_put_in_openais_shape(site: Site) -> None:
         ask(client)
     assert (failed.value.status_code, failed.value.code) == (500, "upstream_error")
     assert "CUDA out of memory" in failed.value.message
+
+
+def test_a_replica_far_slower_than_its_peers_is_left_alone_for_a_while(site: Site) -> None:
+    replicas = [site.replica(f"replica-{n}") for n in range(4)]
+    ports = ((each.name, each.server.port) for each in replicas)
+    site.start(endpoint(*ports), limits=Limits(sweep_s=0.05, slow_s=600.0))
+    running = site.running.gateway.endpoints.running["endpoint-1"]
+
+    async def told() -> None:
+        for backend in running.backends:
+            for _ in range(TIMES_MIN):
+                running.answered(backend, 200, 2.0 if backend.id == "replica-3" else 0.1)
+
+    site.call(told())
+    site.until(lambda: any(backend.slow for backend in running.backends))
+    with site.openai() as client:
+        for _ in range(40):
+            ask(client)
+    assert len(replicas[3].received) == 0
+    assert sum(len(each.received) for each in replicas) == 40

@@ -21,7 +21,16 @@ from gigawatt.model.ledger import LedgerEntry, NodeAccount, TimeClass
 from gigawatt.model.ledger import Use as LedgerUse
 from gigawatt.model.node import Gpu, Node, NodeReport, NodeState
 from gigawatt.model.resources import Resources
-from gigawatt.model.tenant import ApiKey, Project, Role, Tenant
+from gigawatt.model.tenant import (
+    ApiKey,
+    Grant,
+    KeyUse,
+    Project,
+    Role,
+    Tenant,
+    User,
+    UserKind,
+)
 from gigawatt.model.volume import Volume, VolumeKind, VolumeVersion
 from gigawatt.model.workspace import Use, Workspace, WorkspacePhase, WorkspaceProgram, WorkspaceSpec
 from tests.contract.store.standing_samples import standing
@@ -190,7 +199,23 @@ def one_of_every_kind() -> tuple[Entity, ...]:
         Tenant(id="acme", created_ms=1),
         Project(id="acme/nlp", tenant="acme", name="nlp", created_ms=1),
         api_key(1),
+        a_user(),
+        KeyUse(id="key-1", tenant="acme", project="", used_ms=7, addresses=("10.0.0.1", "::1")),
         *standing(job(1).spec, environment()),
+    )
+
+
+def a_user() -> User:
+    return User(
+        id="acme/ada",
+        tenant="acme",
+        name="ada",
+        kind=UserKind.PERSON,
+        created_ms=1,
+        created_by="root",
+        email="ada@acme.example",
+        grants=(Grant(project="", role=Role.AUDITOR), Grant(project="nlp", role=Role.DEVELOPER)),
+        disabled_ms=3,
     )
 
 

@@ -19,6 +19,7 @@ from gigawatt.build.interpreters import Interpreter, Machine
 from gigawatt.build.remote import Remote
 from gigawatt.build.s3_trees import S3Trees
 from gigawatt.build.secrets import SecretFiles
+from gigawatt.build.wrapping import held_keys
 from gigawatt.control.actuator import Actuator
 from gigawatt.control.archive import StoreArchive
 from gigawatt.control.courier import Courier
@@ -224,7 +225,7 @@ async def running_site(
 def _services(
     data: Path, leader: Leader, *, store: Store, engine: MachineEngine, artifacts: ArtifactStore
 ) -> Services:
-    front, secrets = Front(leader), SecretFiles(data / "secrets")
+    front, secrets = Front(leader), SecretFiles(data / "secrets", held_keys())
     return Services(
         store=store,
         leader=front,

@@ -76,7 +76,8 @@ def test_roles_may_do_what_the_table_says(play: Play) -> None:
         assert await status(site, "POST", "/v1/jobs", viewer, JOB) == 403
         assert await status(site, "POST", "/v1/jobs", developer, JOB) == 201
         assert await status(site, "PUT", "/v1/nodes/node-0/state", developer, cordon) == 403
-        assert await status(site, "GET", "/v1/keys", developer) == 403
+        body = {"name": "more", "role": "developer"}
+        assert await status(site, "POST", "/v1/keys", developer, body) == 403
         assert await status(site, "GET", "/v1/jobs", gateway) == 403
         assert await status(site, "GET", "/v1/gateway/config", gateway) == 200
         assert await status(site, "GET", "/v1/gateway/config", developer) == 403
@@ -137,15 +138,55 @@ def test_another_tenants_objects_do_not_exist(play: Play) -> None:
     play(scenario)
 
 
-def test_a_second_tenant_is_refused_until_tenants_are_isolated(play: Play) -> None:
+def test_a_second_tenant_is_refused_where_tenants_are_not_isolated(play: Play) -> None:
     async def scenario(site: Site) -> None:
         response = await site.call("POST", "/v1/tenants", {"id": "acme"})
         assert (response.status_code, response.json()["type"]) == (
             422,
             "urn:gigawatt:problem:unsupported",
         )
-        assert "not isolated from each other yet" in response.json()["detail"]
+        assert "what tenants run is not isolated" in response.json()["detail"]
+        assert "accept_unisolated_tenants=on" in response.json()["hint"]
         assert [each["id"] for each in (await site.view("/v1/tenants"))["items"]] == ["default"]
+
+    play(scenario)
+
+
+def test_where_that_is_accepted_a_tenant_has_a_project_and_keys_of_its_own(play: Play) -> None:
+    async def scenario(site: Site) -> None:
+        site.services.accept_unisolated_tenants = True
+        made = await site.call("POST", "/v1/tenants", {"id": "acme"})
+        assert (made.status_code, made.json()["id"]) == (201, "acme")
+        assert await status(site, "POST", "/v1/tenants", site.admin_key, {"id": "acme"}) == 409
+        body = {"name": "ada", "role": "tenant-admin", "tenant": "acme"}
+        key = (await site.call("POST", "/v1/keys", body)).json()["key"]
+        assert (await site.call("GET", "/v1/tenants", key=key)).json()["items"] == [made.json()]
+        projects = (await site.call("GET", "/v1/projects", key=key)).json()["items"]
+        assert [(each["tenant"], each["name"]) for each in projects] == [("acme", "default")]
+        job = {"name": "job", "command": ["true"], "gang": {"cpus": 0.1}}
+        assert (await site.call("POST", "/v1/jobs", job, key=key)).json()["tenant"] == "acme"
+
+    play(scenario)
+
+
+def test_a_foreign_tenant_is_as_one_that_is_not_there(play: Play) -> None:
+    async def scenario(site: Site) -> None:
+        site.services.accept_unisolated_tenants = True
+        await site.call("POST", "/v1/tenants", {"id": "acme"})
+        admin = await site.make_key(Role.TENANT_ADMIN)
+        shown = [
+            await site.call("GET", f"/v1/tenants/{name}", key=admin) for name in ("acme", "none")
+        ]
+        body = {"name": "spy", "role": "viewer"}
+        asked = [
+            await site.call("POST", "/v1/keys", {**body, "tenant": name}, key=admin)
+            for name in ("acme", "none")
+        ]
+        for foreign, absent in (shown, asked):
+            assert foreign.status_code == absent.status_code == 404
+            assert foreign.text.replace("acme", "none") == absent.text
+        assert (await site.view("/v1/tenants/acme"))["id"] == "acme"
+        assert await status(site, "POST", "/v1/tenants", admin, {"id": "more"}) == 403
 
     play(scenario)
 

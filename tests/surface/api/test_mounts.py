@@ -89,6 +89,29 @@ def test_one_like_a_job_sees_the_jobs_data(play: Play, tmp_path: Path) -> None:
     play(scenario)
 
 
+@pytest.mark.parametrize(("path", "body"), KINDS)
+def test_a_directory_that_not_every_node_sees_is_refused_with_a_way_on(
+    play: Play, tmp_path: Path, path: str, body: dict[str, Any]
+) -> None:
+    (tmp_path / "shared").mkdir()
+
+    async def scenario(site: Site) -> None:
+        await with_data(site)
+        site.services.volume_roots = (str(tmp_path),)
+        directory = str(tmp_path / "shared")
+        await site.call("POST", "/v1/volumes/scratch/path", {"path": directory})
+        site.engine.shared = False
+        refused = await site.call("POST", path, {**body, "volumes": ["scratch"]})
+        problem = refused.json()
+        assert (problem["status"], problem["field"]) == (422, "volumes.0.volume")
+        assert problem["detail"] == (
+            f"volume scratch is the directory {directory}, and not every node sees this machine's files"
+        )
+        assert problem["hint"].startswith(f"gw data push NAME {directory} ")
+
+    play(scenario)
+
+
 def test_one_like_a_job_whose_data_is_gone_or_elsewhere_says_so(play: Play) -> None:
     async def scenario(site: Site) -> None:
         await with_data(site)

@@ -82,7 +82,15 @@ def test_every_route_is_declared_and_calls_a_verb_of_the_table(play: Play) -> No
         called = {verb for each in declared.values() for verb in (each.verb, each.dry_run)}
         assert called - {""} == set(VERBS) - NOT_BY_HTTP
         public = {path for (_, path), each in declared.items() if not each.verb}
-        assert public == {"/healthz", "/readyz", "/metrics"}
+        assert public == {
+            "/healthz",
+            "/readyz",
+            "/metrics",
+            "/v1/sign-in",
+            "/v1/sign-in/{provider}/start",
+            "/v1/sign-in/{provider}/token",
+            "/v1/sign-in-callback",
+        }
 
     play(scenario)
 

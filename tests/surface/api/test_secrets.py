@@ -16,9 +16,12 @@ OURS = "/v1/secrets/ours"
 def test_a_secret_is_set_named_and_forgotten_and_never_read(play: Play) -> None:
     async def scenario(site: Site) -> None:
         response = await site.call("PUT", OURS, {"value": VALUE, "url": URL})
-        assert (response.status_code, response.json()) == (200, {"name": "ours", "url": URL})
+        assert (response.status_code, response.json()) == (
+            200,
+            {"name": "ours", "url": URL, "fault": ""},
+        )
         listed = await site.view("/v1/secrets")
-        assert listed["items"] == [{"name": "ours", "url": URL}]
+        assert listed["items"] == [{"name": "ours", "url": URL, "fault": ""}]
         index = {"url": f"{URL}/gpu", "secret": "ours"}
         environment = {"kind": "uv", "requirements": ["six"], "indexes": [index]}
         made = await site.call("POST", "/v1/environments", environment)

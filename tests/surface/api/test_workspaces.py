@@ -1,5 +1,6 @@
 """Workspaces over the API: made, found, suspended, extended, deleted; what is refused, and to whom they are not there."""
 
+from dataclasses import replace
 from typing import Any
 
 from gigawatt.model.tenant import Role
@@ -50,6 +51,22 @@ def test_what_is_not_said_is_what_the_instance_gives(play: Play) -> None:
         view = await made(site)
         assert (view["idle_s"], view["lease_s"]) == (3_600, 43_200)
         assert view["program"] == "shell"
+
+    play(scenario)
+
+
+def test_where_nodes_share_no_files_there_is_none_unless_homes_are_said_to_be_shared(
+    play: Play,
+) -> None:
+    async def scenario(site: Site) -> None:
+        site.engine.shared = False
+        problem = await refused(site, 422)
+        assert problem["detail"] == (
+            "the nodes of this instance share no file system that homes could be on"
+        )
+        assert "GIGAWATT_HOMES" in problem["hint"]
+        site.services.workspaces = replace(site.services.workspaces, homes_shared=True)
+        assert (await made(site))["name"] == "lab"
 
     play(scenario)
 

@@ -12,6 +12,7 @@ from gigawatt.build.buckets import (
     parse_endpoints,
 )
 from gigawatt.build.secrets import Secret, SecretFiles
+from gigawatt.build.wrapping import held_keys
 from gigawatt.model.refusal import RefusalCode, RefusalError
 
 OURS = "https://s3.example.org:9000"
@@ -70,7 +71,7 @@ def test_the_setting_holds_servers_alone() -> None:
 
 
 def test_keys_are_two_or_three_words_of_a_secret_for_that_address(tmp_path: Path) -> None:
-    secrets = SecretFiles(tmp_path)
+    secrets = SecretFiles(tmp_path, held_keys())
     place = parse_bucket(f"s3://lake/a?endpoint={OURS}", (OURS,))
 
     def given(value: str, url: str = f"{OURS}/lake") -> dict[str, str]:

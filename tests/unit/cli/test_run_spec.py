@@ -25,8 +25,10 @@ def flags(**given: Any) -> Flags:
         "after": (),
         "after_failed": (),
         "after_done": (),
+        "after_each": None,
         "labels": (),
         "volumes": (),
+        "secrets": (),
         "sweep": (),
         "no_bundle": False,
     }

@@ -1,7 +1,5 @@
 """Histories of endpoints through the production cycle: from zero, back to zero, replaced, failing, stopped."""
 
-from dataclasses import replace
-
 import pytest
 
 from gigawatt.model.command import PutEndpoint, StopEndpoint
@@ -134,16 +132,6 @@ def test_each_replica_serves_for_its_own_time_and_none_for_longer_than_it_was_re
     assert sums[TimeClass.SERVING] == 500 * 2_100
     assert sums[TimeClass.SERVING_IDLE] == 500 * 100
     assert loop.unaccounted() == 0
-
-
-def test_a_new_spec_replaces_every_replica() -> None:
-    loop = Loop.of(a_report("n1"))
-    put(loop, a_spec(replicas_min=1))
-    (before,) = loop.world.replicas
-    put(loop, replace(a_spec(replicas_min=1), command=("serve", "--better")))
-    (after,) = loop.world.replicas
-    assert before != after
-    assert phase(loop) is EndpointPhase.READY
 
 
 def test_replicas_that_keep_failing_fail_the_endpoint_after_a_bound() -> None:

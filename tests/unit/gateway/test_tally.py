@@ -21,6 +21,8 @@ def test_a_new_endpoint_is_told_of_once() -> None:
         "ttft_ms": 0,
         "tpot_ms": 0,
         "cache_percent": 0,
+        "open": [],
+        "revisions": {},
     }
     tally.acknowledge(counts)
     assert tally.demand(tally.counts()) is None

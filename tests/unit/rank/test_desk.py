@@ -12,6 +12,7 @@ from gigawatt.rank.desk.facts import Facts, code_directory, read_facts
 from gigawatt.rank.desk.front import Front
 from gigawatt.rank.desk.measure import Cpu, Gpus
 from gigawatt.rank.desk.program import MissingError, Program, program_of
+from gigawatt.rank.desk.run import check_home
 from gigawatt.rank.desk.terminal import Terminals
 from gigawatt.rank.desk.volumes import link_volumes
 from gigawatt.rank.desk.websocket import Message, ProtocolError, WebSocket
@@ -58,6 +59,13 @@ def test_facts_are_read_from_the_launch(tmp_path: Path) -> None:
     assert found.hosts == ("10.0.0.7", "127.0.0.1")
     assert found.devices == ("GPU-1", "GPU-2")
     assert read_facts({**environ, "GIGAWATT_WORKSPACE_GPUS": ""}).devices == ()
+
+
+def test_a_home_that_a_node_does_not_see_is_not_made_there(tmp_path: Path) -> None:
+    check_home(tmp_path)
+    with pytest.raises(MissingError, match="does not see the file system of homes"):
+        check_home(tmp_path / "lab")
+    assert not (tmp_path / "lab").exists()
 
 
 def test_code_is_put_into_the_home_once_and_is_theirs_from_then_on(tmp_path: Path) -> None:

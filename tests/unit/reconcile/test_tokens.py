@@ -31,8 +31,15 @@ def use(requests: int) -> TokenUse:
 
 def told(world: World, report: int, requests: int, *, closed: bool = False) -> list[TokenUse]:
     """What is put."""
-    turn = turn_of(world)
-    count(turn, CountTokens(spool="spool-1", report=report, uses=(use(requests),), closed=closed))
+    turn, spool = turn_of(world), world.spools.get("spool-1")
+    asked = CountTokens(
+        spool="spool-1",
+        report=report,
+        uses=(use(requests),),
+        closed=closed,
+        after=spool.report if spool else 0,
+    )
+    count(turn, asked)
     return [each for each in turn.batch().puts if isinstance(each, TokenUse)]
 
 
@@ -42,6 +49,15 @@ def test_only_a_newer_report_of_a_spool_changes_anything() -> None:
     assert told(world, 3, 9) == [use(9)]
     assert told(world, 3, 9) == []
     assert told(world, 2, 6) == []
+
+
+def test_a_report_that_another_one_overtook_is_refused_and_counts_nothing() -> None:
+    world = World(epoch=1)
+    told(world, 1, 5)
+    turn = turn_of(world)
+    with pytest.raises(RefusalError, match="taken in meanwhile"):
+        count(turn, CountTokens(spool="spool-1", report=2, uses=(use(9),), after=0))
+    assert turn.batch().empty
 
 
 def test_a_spool_that_is_closed_is_let_go_of() -> None:

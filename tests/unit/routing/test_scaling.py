@@ -9,7 +9,7 @@ from gigawatt.model.endpoint import Demand, EndpointSpec
 from gigawatt.model.gang import Shape
 from gigawatt.model.resources import Resources
 from gigawatt.model.scaling import DAY_MS, NO_LOAD, SLOT_MS, Floor, LoadSeen, Scaling
-from gigawatt.routing.autoscale import Target, floor_now, target_replicas
+from gigawatt.routing.autoscale import Target, floor_now, started_ahead, target_replicas
 from gigawatt.routing.load import average_milli, forecast_milli, with_requests
 
 PLAIN = Scaling(headroom_milli=0, forecast_percent=0)
@@ -171,3 +171,21 @@ def test_bounds_hold_and_nobody_waits_at_zero(
             (n for _, n in found.load.needed), reverse=True
         )
         load, current = found.load, found.replicas
+
+
+def test_a_floor_and_a_forecast_count_as_long_before_their_time_as_a_replica_takes_to_start() -> (
+    None
+):
+    office = Floor(days=(4,), from_minute=8 * 60, to_minute=18 * 60, replicas=2)
+    spec = replace(SPEC, scaling=replace(PLAIN, floors=(office,), start_s=60))
+    eight_ms = NOW_MS + 8 * HOUR_MS
+
+    def wanted(before_ms: int, *, start_ms: int) -> int:
+        now_ms = eight_ms - before_ms
+        ahead = started_ahead(spec, start_ms=start_ms)
+        demand = Demand(at_ms=now_ms, last_request_ms=NOW_MS)
+        return target_replicas(ahead, demand, current=0, ready=0, now_ms=now_ms).replicas
+
+    assert (wanted(180_000, start_ms=170_000), wanted(181_000, start_ms=170_000)) == (2, 0)
+    assert (wanted(60_000, start_ms=5_000), wanted(61_000, start_ms=5_000)) == (2, 0)
+    assert started_ahead(SPEC, start_ms=1) is SPEC

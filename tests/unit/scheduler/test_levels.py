@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from gigawatt.model.quota import Bounds, Entitlement
 from gigawatt.scheduler.policy import POLICIES
-from gigawatt.twin.machines import Timing
+from gigawatt.twin.happenings import Timing
 from gigawatt.twin.report import Report
 from gigawatt.twin.run import Scenario, run
 from gigawatt.twin.work import Work

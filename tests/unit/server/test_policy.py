@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from gigawatt.model.refusal import RefusalError
-from gigawatt.scheduler.policy import POLICIES
+from gigawatt.scheduler.policy import POLICIES, Fit
 from gigawatt.server.policy import policy_of
 from gigawatt.settings import Settings, with_value
 
@@ -35,9 +35,15 @@ def test_what_a_setting_says_goes_before_the_policy() -> None:
     )
 
 
+def test_a_placement_goes_with_any_policy() -> None:
+    both = replace(POLICIES["preempt"], fit=Fit.LEAST_WASTE)
+    assert policy_of(settings(policy="preempt", placement="least-waste")) == both
+
+
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
+        ("placement", "fullest", "must be best or first or random"),
         ("policy", "fair", "must be default or fifo"),
         ("levels", "3d,8h", "must rise"),
         ("levels", "0", "must rise"),

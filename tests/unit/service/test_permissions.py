@@ -12,7 +12,7 @@ import pytest
 import gigawatt.service
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.tenant import Caller, Role
-from gigawatt.service.permissions import MAY_GIVE, VERBS, home, sees, verb, within
+from gigawatt.service.permissions import MAY_GIVE, OWN_KEYS, SCOPES, VERBS, home, sees, verb, within
 
 
 def caller(role: Role = Role.DEVELOPER, *, project: str = "", job: str = "") -> Caller:
@@ -44,6 +44,8 @@ def test_whatever_a_caller_can_ask_of_the_services_is_a_verb() -> None:
     """Helpers of verbs are told by what they are given: they are called with what a verb has resolved."""
     helpers = {
         "lookup.find_job",
+        "users.found_user",
+        "users.named_tenant",
         "lookup.find_project",
         "lookup.find_array",
         "jobs.resolved",
@@ -57,7 +59,7 @@ def test_whatever_a_caller_can_ask_of_the_services_is_a_verb() -> None:
         "volume_lookup.find_dataset",
         "volume_lookup.find_volume",
         "volume_lookup.resolved_mounts",
-        "submissions.resolve_after",
+        "earlier.resolve_after",
         "standing.find_template",
         "standing.find_schedule",
         "standing.find_notification",
@@ -103,7 +105,13 @@ def test_viewers_and_auditors_change_nothing() -> None:
         for name, roles in VERBS.items()
         if roles & {Role.VIEWER, Role.AUDITOR} and not _reads(name)
     }
-    assert changes == set()
+    assert changes == OWN_KEYS
+
+
+def test_reading_scopes_are_for_what_changes_nothing() -> None:
+    assert {SCOPES[name] for name in OWN_KEYS} == {"keys:write", "sessions:write"}
+    reading = {name for name, scope in SCOPES.items() if scope.endswith(":read")}
+    assert {name for name in reading if Role.VIEWER not in VERBS[name]} == set()
 
 
 def test_ranks_have_no_way_to_nodes_keys_or_other_work() -> None:

@@ -92,6 +92,7 @@ ENDED_AS_JSON: dict[str, Any] = {
     "environment": "host",
     "bundle": "",
     "volumes": [],
+    "secrets": {},
     "labels": {"team": "nlp"},
     "command": ["python", "train.py"],
     "gang": {

@@ -3,6 +3,7 @@
 import json
 import types
 from dataclasses import fields, is_dataclass
+from decimal import Decimal
 from enum import Enum
 from functools import cache
 from typing import Any, Union, get_args, get_origin, get_type_hints
@@ -37,6 +38,7 @@ def any_value(hint: Any) -> st.SearchStrategy[Any]:
         str: st.text(max_size=8),
         bool: st.booleans(),
         types.NoneType: st.none(),
+        Decimal: st.decimals(allow_nan=False, allow_infinity=False),
     }
     return plain[hint]
 
@@ -62,7 +64,7 @@ def test_every_value_of_every_kind_comes_back_exactly(name: str) -> None:
 
 def test_fields_with_defaults_are_written_so_that_a_default_may_change() -> None:
     written = json.loads(encode(Tenant(id="acme", created_ms=1)))
-    assert set(written) == {"id", "created_ms", "version", "entitlement"}
+    assert set(written) == {"id", "created_ms", "version", "entitlement", "isolation"}
     assert (written["version"], written["entitlement"]["weight"]) == (1, 1)
 
 

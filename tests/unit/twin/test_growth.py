@@ -1,7 +1,7 @@
 """Elastic jobs in the twin: on fewer nodes they take longer, and where there is room again they grow."""
 
 from gigawatt.scheduler.policy import Policy
-from gigawatt.twin.machines import Timing
+from gigawatt.twin.happenings import Timing
 from gigawatt.twin.report import Report
 from gigawatt.twin.run import Scenario, run
 from tests.unit.twin.sites import gpu_site, gpu_work

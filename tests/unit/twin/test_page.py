@@ -4,8 +4,8 @@ import xml.etree.ElementTree as ET
 from collections import Counter
 
 from gigawatt.twin.charts import Band, Frame, lasting, lines, short, stacked
+from gigawatt.twin.happenings import Fails, Timing
 from gigawatt.twin.history import SPANS_MAX, History
-from gigawatt.twin.machines import Fails, Timing
 from gigawatt.twin.page import Shown, page
 from gigawatt.twin.run import Scenario, run
 from tests.unit.twin.sites import gpu_site, gpu_work

@@ -8,7 +8,7 @@ import pytest
 from gigawatt.model.node import NodeReport
 from gigawatt.model.quota import Bounds, Entitlement
 from gigawatt.scheduler.policy import POLICIES, Policy
-from gigawatt.twin.machines import Event, Fails, Timing
+from gigawatt.twin.happenings import Event, Fails, Timing
 from gigawatt.twin.report import Report, Spread, report_bytes
 from gigawatt.twin.run import Scenario, run
 from gigawatt.twin.site import NodeGroup, build_site

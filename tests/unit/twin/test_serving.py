@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -6,9 +7,9 @@ from gigawatt.model.gang import Shape
 from gigawatt.model.quota import Bounds, Entitlement
 from gigawatt.model.refusal import RefusalError
 from gigawatt.model.resources import Resources
-from gigawatt.twin.machines import Fails, Timing
+from gigawatt.twin.happenings import Fails, Timing
 from gigawatt.twin.run import Scenario, run
-from gigawatt.twin.serving import Diurnal, Load, Points
+from gigawatt.twin.serving import AS_IT_IS, Diurnal, Load, Points
 from gigawatt.twin.traces.curve import read_curve
 from tests.unit.twin.sites import gpu_site, gpu_work
 
@@ -101,3 +102,13 @@ def test_a_curve_that_is_wrong_is_refused_with_its_line(
     with pytest.raises(RefusalError) as refused:
         read_curve(file)
     assert finding in refused.value.detail
+
+
+def test_a_load_is_scaled_by_productions_scaling_where_it_is_given_one() -> None:
+    roomy = replace(chat(), scaling=replace(AS_IT_IS, headroom_milli=2_000))
+    plain, more = (
+        run(Scenario(nodes=gpu_site(1), workload=(), loads=(load,))).serving[0].replicas_wanted
+        for load in (chat(), roomy)
+    )
+    # 8 and 24 requests and two of their roots are 13.7 and 33.8: two replicas of 8, and five, of which four may be.
+    assert (plain, more) == (pytest.approx(4 / 3, abs=1e-6), pytest.approx((2 + 4) / 3, abs=1e-6))

@@ -6,7 +6,7 @@ from gigawatt.model.gang import Segment, Shape
 from gigawatt.model.job import Job, JobPhase
 from gigawatt.model.ledger import TimeClass
 from gigawatt.model.resources import Resources
-from gigawatt.twin.machines import Fails
+from gigawatt.twin.happenings import Fails
 from gigawatt.twin.run import Scenario, Twin, run
 from gigawatt.twin.site import NodeGroup, build_site
 from gigawatt.twin.work import Work

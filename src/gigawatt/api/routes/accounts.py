@@ -2,11 +2,12 @@
 
 from starlette.responses import Response
 
+from gigawatt.api.account_queries import KeyListing
 from gigawatt.api.call import Call
 from gigawatt.api.operations import Operation, Routes
 from gigawatt.api.queries import Listing, Nothing
 from gigawatt.api.replies import page_reply, reply
-from gigawatt.service import instance, keys, projects
+from gigawatt.service import instance, keys, projects, tenants
 from gigawatt.service.views.account import (
     CallerView,
     InstanceView,
@@ -15,7 +16,13 @@ from gigawatt.service.views.account import (
     TenantView,
 )
 from gigawatt.service.views.text import PageView
-from gigawatt.spec.requests import KeyRequest, ProjectRequest, TenantRequest, parse_request
+from gigawatt.spec.requests import (
+    KeyRequest,
+    ProjectRequest,
+    RotateRequest,
+    TenantRequest,
+    parse_request,
+)
 
 ROUTES = Routes()
 
@@ -69,18 +76,18 @@ async def create_project(call: Call, query: Nothing) -> Response:
 @ROUTES.add(
     "GET",
     "/v1/tenants",
-    Operation(verb="projects.tenants", summary="List tenants", responds=PageView[TenantView]),
+    Operation(verb="tenants.page", summary="List tenants", responds=PageView[TenantView]),
 )
 async def list_tenants(call: Call, query: Listing) -> Response:
-    return page_reply(await projects.tenants(call.caller, call.services, query.filters()))
+    return page_reply(await tenants.page(call.caller, call.services, query.filters()))
 
 
 @ROUTES.add(
     "POST",
     "/v1/tenants",
     Operation(
-        verb="projects.create_tenant",
-        summary="Make a tenant: refused until tenants are isolated",
+        verb="tenants.create",
+        summary="Make a tenant: refused where tenants are not isolated, unless that is accepted",
         responds=TenantView,
         status=201,
         accepts=TenantRequest,
@@ -90,8 +97,17 @@ async def list_tenants(call: Call, query: Listing) -> Response:
 async def create_tenant(call: Call, query: Nothing) -> Response:
     request = parse_request(TenantRequest, await call.body())
     terms = await call.terms()
-    view = await projects.create_tenant(call.caller, call.services, request, terms=terms)
+    view = await tenants.create(call.caller, call.services, request, terms=terms)
     return reply(view, status=201)
+
+
+@ROUTES.add(
+    "GET",
+    "/v1/tenants/{tenant}",
+    Operation(verb="tenants.show", summary="Show a tenant", responds=TenantView),
+)
+async def show_tenant(call: Call, tenant: str, query: Nothing) -> Response:
+    return reply(await tenants.show(call.caller, call.services, tenant))
 
 
 @ROUTES.add(
@@ -99,8 +115,9 @@ async def create_tenant(call: Call, query: Nothing) -> Response:
     "/v1/keys",
     Operation(verb="keys.page", summary="List API keys, newest first", responds=PageView[KeyView]),
 )
-async def list_keys(call: Call, query: Listing) -> Response:
-    return page_reply(await keys.page(call.caller, call.services, query.filters()))
+async def list_keys(call: Call, query: KeyListing) -> Response:
+    filters = query.filters()
+    return page_reply(await keys.page(call.caller, call.services, filters, prefix=query.prefix))
 
 
 @ROUTES.add(
@@ -119,6 +136,26 @@ async def create_key(call: Call, query: Nothing) -> Response:
     request = parse_request(KeyRequest, await call.body())
     terms = await call.terms()
     view = await keys.create(call.caller, call.services, request, terms=terms)
+    return reply(view, status=201, version=view.version)
+
+
+@ROUTES.add(
+    "POST",
+    "/v1/keys/{key}/rotate",
+    Operation(
+        verb="keys.rotate",
+        summary="Make a successor of a key; its secret is in this answer and never again",
+        responds=KeyView,
+        status=201,
+        accepts=RotateRequest,
+        writes=True,
+        versioned=True,
+    ),
+)
+async def rotate_key(call: Call, key: str, query: Nothing) -> Response:
+    request = parse_request(RotateRequest, await call.body())
+    terms = await call.terms()
+    view = await keys.rotate(call.caller, call.services, key, request, terms=terms)
     return reply(view, status=201, version=view.version)
 
 

@@ -4,15 +4,17 @@ from starlette.responses import Response
 
 from gigawatt.api.call import Call
 from gigawatt.api.operations import Operation, Routes
-from gigawatt.api.queries import Listing, Logs, Place, Submit
+from gigawatt.api.queries import Listing, Logs, Paging, Place, Submit
 from gigawatt.api.replies import page_reply, reply
 from gigawatt.api.routes.jobs import log_reply
-from gigawatt.service import endpoints, logs
+from gigawatt.service import endpoints, logs, rollouts
+from gigawatt.service.lookup import Filters
 from gigawatt.service.views.endpoints import EndpointView
-from gigawatt.service.views.jobs import DryRunView
+from gigawatt.service.views.rollouts import EndpointDryRunView, RevisionView
 from gigawatt.service.views.text import PageView
 from gigawatt.spec.endpoint_form import EndpointForm
 from gigawatt.spec.parse import parse_endpoint
+from gigawatt.spec.requests import SteerRequest, parse_request
 
 ROUTES = Routes()
 
@@ -25,7 +27,7 @@ ROUTES = Routes()
         summary="Make an endpoint, give the one of this name a new spec, or try one out",
         responds=EndpointView,
         status=201,
-        also={200: DryRunView},
+        also={200: EndpointDryRunView},
         dry_run="endpoints.dry_run",
         accepts=EndpointForm,
         writes=True,
@@ -86,6 +88,44 @@ async def stop_endpoint(call: Call, endpoint: str, query: Place) -> Response:
         call.caller, call.services, endpoint, project=query.project, terms=terms
     )
     return reply(view, version=view.version)
+
+
+@ROUTES.add(
+    "POST",
+    "/v1/endpoints/{endpoint}/rollout",
+    Operation(
+        verb="rollouts.steer",
+        summary="Have a rollout go on, stay or go back, or go back to an earlier revision",
+        responds=EndpointView,
+        accepts=SteerRequest,
+        writes=True,
+        versioned=True,
+    ),
+)
+async def steer_rollout(call: Call, endpoint: str, query: Place) -> Response:
+    request = parse_request(SteerRequest, await call.body())
+    terms = await call.terms()
+    view = await rollouts.steer(
+        call.caller, call.services, endpoint, request, project=query.project, terms=terms
+    )
+    return reply(view, version=view.version)
+
+
+@ROUTES.add(
+    "GET",
+    "/v1/endpoints/{endpoint}/revisions",
+    Operation(
+        verb="rollouts.page",
+        summary="List the revisions that an endpoint has had, newest first",
+        responds=PageView[RevisionView],
+    ),
+)
+async def list_revisions(call: Call, endpoint: str, query: Paging) -> Response:
+    filters = Filters(cursor=query.cursor, limit=query.limit)
+    found = await rollouts.page(
+        call.caller, call.services, endpoint, project=query.project, filters=filters
+    )
+    return page_reply(found)
 
 
 @ROUTES.add(

@@ -7,7 +7,7 @@ from gigawatt.api.operations import Operation, Routes
 from gigawatt.api.queries import Place
 from gigawatt.api.replies import nothing, page_reply, reply
 from gigawatt.service import secrets
-from gigawatt.service.views.account import SecretView
+from gigawatt.service.views.account import RotationView, SecretView
 from gigawatt.service.views.text import PageView
 from gigawatt.spec.requests import SecretRequest, parse_secret
 
@@ -32,7 +32,7 @@ async def list_secrets(call: Call, query: Place) -> Response:
     "/v1/secrets/{name}",
     Operation(
         verb="secrets.put",
-        summary="Keep a secret under a name, for one address",
+        summary="Keep a secret under a name, for ranks or for one address",
         responds=SecretView,
         accepts=SecretRequest,
     ),
@@ -51,3 +51,16 @@ async def put_secret(call: Call, name: str, query: Place) -> Response:
 async def remove_secret(call: Call, name: str, query: Place) -> Response:
     await secrets.remove(call.caller, call.services, name, project=query.project)
     return nothing()
+
+
+@ROUTES.add(
+    "POST",
+    "/v1/secret-keys/rotate",
+    Operation(
+        verb="secrets.rotate",
+        summary="Seal every secret by new keys, and forget the old ones",
+        responds=RotationView,
+    ),
+)
+async def rotate_keys(call: Call) -> Response:
+    return reply(await secrets.rotate(call.caller, call.services))

@@ -1,11 +1,8 @@
 """`gw conformance`: whether an engine does what every engine must, tried on a real one of its own."""
 
-import asyncio
 import json
-import tempfile
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,8 +11,8 @@ from gigawatt.cli.failure import FAILED
 if TYPE_CHECKING:
     from gigawatt.engine.conformance import Report
 
-ENGINES = ("local", "ray", "slurm")
-NODES = 2
+ENGINES = ("local", "ray", "slurm", "twin")
+LOG_SIZE = "100MB"
 
 
 @click.command("conformance")
@@ -28,40 +25,56 @@ NODES = 2
 @click.option("--partition", default="", help="For slurm: only its nodes; they should be idle.")
 @click.option("--case", "cases", multiple=True, metavar="NAME", help="Only this case.")
 @click.option(
+    "--hostile",
+    type=click.Choice(["process", "user", "node"]),
+    help="Try what a hostile job would, on the local engine with this class of isolation.",
+)
+@click.option(
+    "--log-size",
+    default=LOG_SIZE,
+    show_default=True,
+    metavar="SIZE",
+    help="How much one case has a rank write.",
+)
+@click.option("--lose-node", "node", default="", metavar="NODE", help="It may be lost, by --lose.")
+@click.option(
+    "--lose",
+    default="",
+    metavar="COMMAND",
+    help="For ray and slurm: a shell command, run here, by which that node is lost.",
+)
+@click.option(
+    "--restore", default="", metavar="COMMAND", help="And one by which it comes back after that."
+)
+@click.option(
     "-o",
     "--output",
     type=click.Choice(["table", "json"]),
     default="table",
     help="A table for people, or the report as JSON.",
 )
-def conformance(
-    *, engine: str, shared: Path | None, partition: str, cases: tuple[str, ...], output: str
-) -> None:
+def conformance(output: str, log_size: str, hostile: str | None, **options: Any) -> None:
     """Try an engine against the contract, apart from any running instance; exit 1 if a case fails.
 
     With slurm it runs jobs of its own on the cluster that sinfo shows here, and takes a few minutes; GIGAWATT_SLURM_REST
     and the others of Slurm hold as for `gw up`. With ray,
     GIGAWATT_RAY_ADDRESS, GIGAWATT_RAY_TOKEN and GIGAWATT_HOST say which cluster, as for `gw up`; without them one is
-    started on this machine.
+    started on this machine. No daemon of a cluster is touched but by --lose. The twin's machines need no machine.
     """
-    from gigawatt.engine.conformance import CASES
+    if hostile is not None:
+        from gigawatt.cli.commands.conformance_hostile import try_hostile
 
-    for name in cases:
-        if name not in CASES:
-            raise click.BadParameter(
-                f"{name!r} is not one of {', '.join(CASES)}", param_hint="--case"
-            )
-    click.echo(f"{len(cases) or len(CASES)} cases on the engine {engine} …", err=True)
-    if engine == "local":
-        report = _try_local(cases)
-    elif engine == "ray":
-        from gigawatt.cli.commands.conformance_ray import try_ray
+        if options["engine"] != "local":
+            raise click.UsageError("--hostile is for the engine local")
+        try_hostile(hostile, options["cases"], output=output)
+        return
+    from gigawatt.cli.commands.conformance_trial import Trial, carry_out
 
-        report = try_ray(cases, shared)
-    elif shared is None:
+    trial = Trial(log_size=_size(log_size), **options)
+    _check(trial.cases, trial.engine, trial.way)
+    if trial.engine == "slurm" and trial.shared is None:
         raise click.UsageError("slurm needs --shared, a directory that all nodes see")
-    else:
-        report = _try_slurm(cases, shared, partition)
+    report = carry_out(trial)
     if output == "json":
         click.echo(json.dumps(report.as_json(), indent=2))
     else:
@@ -70,43 +83,34 @@ def conformance(
         raise click.exceptions.Exit(FAILED)
 
 
-def _try_local(cases: tuple[str, ...]) -> "Report":
-    from gigawatt.engine.conformance import run
-    from gigawatt.engine.conformance.local import local_faults
-    from gigawatt.engine.local import LocalEngine, shut_down_supervisors
+def _check(cases: tuple[str, ...], engine: str, way: tuple[str, str, str]) -> None:
+    """Raises click.UsageError."""
+    from gigawatt.engine.conformance import CASES
 
-    async def tried(data: Path) -> "Report":
-        try:
-            return await run(
-                lambda: LocalEngine(data, nodes=NODES), only=cases, faults=local_faults()
+    for name in cases:
+        if name not in CASES:
+            raise click.BadParameter(
+                f"{name!r} is not one of {', '.join(CASES)}", param_hint="--case"
             )
-        finally:
-            await shut_down_supervisors(data, grace_s=0)
+    if any(way) and not all(way):
+        raise click.UsageError("--lose-node, --lose and --restore go together")
+    if any(way) and engine not in {"ray", "slurm"}:
+        raise click.UsageError(f"{engine} loses a node of its own, without --lose")
+    click.echo(f"{len(cases) or len(CASES)} cases on the engine {engine} …", err=True)
 
-    with tempfile.TemporaryDirectory(prefix="gw-") as directory:
-        return asyncio.run(tried(Path(directory)))
 
+def _size(text: str) -> int:
+    """Raises click.BadParameter."""
+    from gigawatt.spec.units import UnitError, size_bytes
 
-def _try_slurm(cases: tuple[str, ...], shared: Path, partition: str) -> "Report":
-    from gigawatt.engine.conformance import run
-    from gigawatt.engine.slurm import SlurmEngine, shut_down_jobs
-    from gigawatt.server.slurm import slurm_of, slurm_options
-    from gigawatt.settings import from_environment
-
-    settings = from_environment()
-    settings = replace(settings, slurm_partition=partition or settings.slurm_partition)
-    slurm, options = slurm_of(settings), slurm_options(settings)
-
-    async def tried(data: Path) -> "Report":
-        try:
-            return await run(
-                lambda: SlurmEngine(data, slurm, options=options), only=cases, scratch=data
-            )
-        finally:
-            await shut_down_jobs(data, slurm)
-
-    with tempfile.TemporaryDirectory(prefix="gw-", dir=shared) as directory:
-        return asyncio.run(tried(Path(directory)))
+    try:
+        found = size_bytes(text)
+    except UnitError as error:
+        said = f"{error.detail}; {error.hint}"
+        raise click.BadParameter(said, param_hint="--log-size") from error
+    if found < 1:
+        raise click.BadParameter("is less than a byte", param_hint="--log-size")
+    return found
 
 
 def _show(report: "Report") -> None:

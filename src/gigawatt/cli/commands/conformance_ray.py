@@ -1,15 +1,15 @@
 """`gw conformance --engine ray`: on the cluster that the settings name, or on a head of its own on this machine."""
 
 import asyncio
-import os
-import signal
 import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 import click
 
-from gigawatt.engine.conformance import Faults, Report, run
+from gigawatt.cli.commands.conformance_trial import Trial
+from gigawatt.engine.conformance import Report, run
+from gigawatt.engine.conformance.ray import ray_faults
 from gigawatt.engine.ray import RayEngine
 from gigawatt.model.observation import NodeSeen
 from gigawatt.model.refusal import RefusalCode, RefusalError
@@ -20,15 +20,15 @@ NODES_S = 120.0  # for Ray to start and to say what nodes there are
 SETTLE_S = 3.0  # for more of them to come
 
 
-def try_ray(cases: tuple[str, ...], shared: Path | None) -> Report:
-    """`shared` is a directory that nodes see, where there are several machines. Raises RefusalError."""
-    with tempfile.TemporaryDirectory(prefix="gw-", dir=shared) as directory:
+def try_ray(trial: Trial) -> Report:
+    """Raises RefusalError."""
+    with tempfile.TemporaryDirectory(prefix="gw-", dir=trial.shared) as directory:
         (Path(directory) / "logs").mkdir()
         settings = replace(from_environment(), data=Path(directory))
-        return asyncio.run(_tried(cases, settings))
+        return asyncio.run(_tried(trial, settings))
 
 
-async def _tried(cases: tuple[str, ...], settings: Settings) -> Report:
+async def _tried(trial: Trial, settings: Settings) -> Report:
     def engine() -> RayEngine:
         return RayEngine(settings.data, ray_cluster(settings), options=ray_options(settings))
 
@@ -40,9 +40,15 @@ async def _tried(cases: tuple[str, ...], settings: Settings) -> Report:
     finally:
         await first.close()
     click.echo(f"{count} nodes", err=True)
-    faults = Faults() if settings.ray_address else Faults(lose_node=_kill, kill_supervisor=_kill)
     try:
-        return await run(engine, only=cases, faults=faults, first_epoch=2, scratch=settings.data)
+        return await run(
+            engine,
+            only=trial.cases,
+            faults=trial.faults(ray_faults()),
+            first_epoch=2,
+            scratch=settings.data,
+            huge_bytes=trial.log_size,
+        )
     finally:
         last = engine()
         await last.open(epoch=1_000_000)
@@ -63,8 +69,3 @@ async def _nodes_of(engine: RayEngine) -> int:
         ) from None
     await asyncio.sleep(SETTLE_S)
     return len(await engine.nodes())
-
-
-async def _kill(engine: RayEngine, node: str) -> None:
-    """On this machine."""
-    os.kill(engine.supervisor_pid(node), signal.SIGKILL)

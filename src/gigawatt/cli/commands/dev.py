@@ -254,7 +254,9 @@ def _attach(session: Session, view: "WorkspaceView", terminal: str) -> None:
     if session.as_json or not sys.stdin.isatty():
         raise click.UsageError("a shell is attached to from a terminal, without -o json")
     session.say(f"attached to {view['name']}; Ctrl-] leaves it running")
-    code = attach(session.client.workspaces.open(view["id"])["url"], name=terminal)
+    link, address = session.client.workspaces.open(view["id"])["url"], session.client.address
+    trust = address.trust() if link.startswith("https:") and address.ca else None
+    code = attach(link, name=terminal, trust=trust)
     if code is None:
         session.say(f"\nleft {view['name']}: gw dev shell {view['name']} comes back")
         return

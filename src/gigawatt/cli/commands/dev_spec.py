@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gigawatt.cli.commands.run_spec import environment_fields
+from gigawatt.cli.commands.run_spec import environment_fields, secret_fields
 from gigawatt.cli.complete import job_names
 from gigawatt.cli.session import Command, pairs
 
@@ -33,6 +33,13 @@ _OPTIONS = (
         multiple=True,
         metavar="NAME[:V][:PATH[:rw]]",
         help="A volume to see there, e.g. imagenet:3 or scratch:out:rw.",
+    ),
+    click.option(
+        "--secret",
+        "secrets",
+        multiple=True,
+        metavar="VARIABLE=NAME[:file]",
+        help="A secret of the project in a variable, or as a file alone.",
     ),
     click.option("--env", multiple=True, metavar="NAME=VALUE", help="An environment variable."),
     click.option("--environment", help="host, or the path of a lock (exact pins) for uv."),
@@ -67,6 +74,7 @@ class DevFlags:
     memory: str | None
     gpus: float | None
     volumes: tuple[str, ...]
+    secrets: tuple[str, ...]
     env: tuple[str, ...]
     environment: str | None
     requirements: Path | None
@@ -85,6 +93,7 @@ class DevFlags:
             "like": self.like,
             "gang": {name: each for name, each in gang.items() if each is not None},
             "volumes": list(self.volumes),
+            "secrets": secret_fields(self.secrets),
             "env": dict(pairs(self.env, "--env")),
             "labels": dict(pairs(self.labels, "--label")),
             "environment": environment_fields(self.environment, self.requirements, self.python),

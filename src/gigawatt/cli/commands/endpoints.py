@@ -8,6 +8,7 @@ from gigawatt.cli import format as form
 from gigawatt.cli.complete import endpoint_names
 from gigawatt.cli.lazy import NounGroup
 from gigawatt.cli.printing import Origin, byte_printer
+from gigawatt.cli.rollouts import rollout_fields, show_revisions
 from gigawatt.cli.session import Session, with_project, with_session
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 @click.group("endpoints", cls=NounGroup)
 def endpoints() -> None:
-    """List, show and stop endpoints. `gw endpoints` lists, `gw endpoints NAME` shows one."""
+    """List, show and stop endpoints, and steer their rollouts. `gw endpoints` lists, `gw endpoints NAME` shows one."""
 
 
 @endpoints.command("show")
@@ -54,6 +55,59 @@ def stop(session: Session, *, names: tuple[str, ...]) -> None:
         session.show_json(views[0] if len(views) == 1 else {"items": views, "next": ""})
 
 
+@endpoints.command("promote")
+@click.argument("name", shell_complete=endpoint_names)
+@click.option("--reason", default="", help="Kept with the event.")
+@with_project
+@with_session
+def promote(session: Session, *, name: str, reason: str) -> None:
+    """Give NAME's new revision all requests as soon as it is ready, and let the old one go."""
+    _steer(session, name, "promote", reason=reason)
+
+
+@endpoints.command("rollback")
+@click.argument("name", shell_complete=endpoint_names)
+@click.option("--to", type=int, default=0, help="A revision's number; default: the one before.")
+@click.option("--reason", default="", help="Kept with the event.")
+@with_project
+@with_session
+def rollback(session: Session, *, name: str, to: int, reason: str) -> None:
+    """Take NAME's rollout back; where none is under way, serve an earlier revision's spec as a new one."""
+    _steer(session, name, "rollback", to=to, reason=reason)
+
+
+@endpoints.command("pause")
+@click.argument("name", shell_complete=endpoint_names)
+@click.option("--reason", default="", help="Kept with the event.")
+@with_project
+@with_session
+def pause(session: Session, *, name: str, reason: str) -> None:
+    """Have NAME's rollout take no further step; it still goes back by itself if the new revision is bad."""
+    _steer(session, name, "pause", reason=reason)
+
+
+@endpoints.command("resume")
+@click.argument("name", shell_complete=endpoint_names)
+@with_project
+@with_session
+def resume(session: Session, *, name: str) -> None:
+    """Have NAME's rollout go on."""
+    _steer(session, name, "resume")
+
+
+@endpoints.command("revisions")
+@click.argument("name", shell_complete=endpoint_names)
+@with_project
+@with_session
+def revisions(session: Session, *, name: str) -> None:
+    """List the revisions that NAME has had, newest first."""
+    found = list(session.client.endpoints.revisions(name))
+    if session.as_json:
+        session.show_json({"items": found, "next": ""})
+        return
+    show_revisions(found, session.now_ms)
+
+
 @endpoints.command("logs")
 @click.argument("name", shell_complete=endpoint_names)
 @click.option("--replica", default="", help="A replica's id; default: the newest.")
@@ -67,6 +121,19 @@ def logs(session: Session, *, name: str, replica: str) -> None:
         for chunk in session.client.endpoints.logs(name, replica=replica, stream=stream):
             printer.write(origin, chunk)
     printer.close()
+
+
+def _steer(session: Session, name: str, steer: str, *, to: int = 0, reason: str = "") -> None:
+    view = session.client.endpoints.steer(name, steer, to=to, reason=reason)
+    if session.as_json:
+        session.show_json(view)
+        return
+    rollout = view["rollout"]
+    if rollout is None:
+        session.say(view["last_rollout"] or f"{name} is at revision {view['revision']}")
+        return
+    state = "paused" if rollout["paused"] else f"{rollout['weight']} % of the requests"
+    session.say(f"{name}: revision {rollout['revision']} beside {rollout['before']}, {state}")
 
 
 def _list(session: Session) -> None:
@@ -123,6 +190,9 @@ def _show_one(session: Session, endpoint: "EndpointView") -> None:
     from gigawatt.cli.style import Column, show_fields, show_heading, show_table
 
     show_fields(_fields(endpoint, session.now_ms))
+    if endpoint["rollout"]:
+        show_heading("rollout")
+        show_fields(rollout_fields(endpoint["rollout"], session.now_ms))
     if not endpoint["replicas_list"]:
         return
     show_heading("replicas")
@@ -130,18 +200,22 @@ def _show_one(session: Session, endpoint: "EndpointView") -> None:
         Column(name="ID"),
         Column(name="PHASE", phase=True),
         Column(name="READY"),
+        Column(name="REVISION", right=True),
         Column(name="NODE"),
         Column(name="PID", right=True),
         Column(name="PORT", right=True),
+        Column(name="WAITS", wraps=True),
     ]
     rows = [
         [
             each["id"],
             each["phase"],
-            "yes" if each["ready"] else "no",
+            "draining" if each["draining"] else "yes" if each["ready"] else "no",
+            str(each["revision"]),
             each["node"] or form.NOTHING,
             str(each["pid"] or form.NOTHING),
             str(each["port"] or form.NOTHING),
+            each["reason"],
         ]
         for each in endpoint["replicas_list"]
     ]
@@ -173,6 +247,8 @@ def _fields(endpoint: "EndpointView", now_ms: int) -> list[tuple[str, str]]:
         ("model", endpoint["model"]),
         ("environment", endpoint["environment"]),
         ("volumes", form.mounts(endpoint["volumes"])),
+        ("revision", str(endpoint["revision"])),
+        ("last rollout", endpoint["last_rollout"]),
         ("replicas", _ready(endpoint)),
         ("why", endpoint["replicas"]["why"]),
         ("in flight", f"{endpoint['in_flight']}, {endpoint['queued']} queued"),

@@ -31,12 +31,16 @@ A file:
     show_default=True,
     help="The directory that it keeps its configuration and its counts in.",
 )
+@click.option("--tls-cert", type=click.Path(exists=True), help="Serve by TLS with it, PEM.")
+@click.option("--tls-key", type=click.Path(exists=True), help="Its key, PEM.")
+@click.option("--insecure-no-tls", is_flag=True, help="Serve other machines without TLS.")
 @click.option("--reload", is_flag=True, help="Only have a gateway that runs take FILE up.")
 @click.option("--usage", is_flag=True, help="Only print what has been counted, by key and model.")
 @with_session
-def gateway(session: Session, *, file: Path, state: Path, **given: int | str | bool) -> None:
+def gateway(session: Session, *, file: Path, state: Path, **given: int | str | bool | None) -> None:
     """Serve the models of FILE from the OpenAI servers that it names, to the keys that it names."""
     from gigawatt import clock
+    from gigawatt.build.exposure import check_exposed
     from gigawatt.gateway.config_file import save_config
     from gigawatt.sdk.gateway_file import gateway_configuration
 
@@ -51,7 +55,16 @@ def gateway(session: Session, *, file: Path, state: Path, **given: int | str | b
     options = [
         part for name in ("host", "port", "workers") for part in (f"--{name}", str(given[name]))
     ]
-    session.say(f"the gateway is at http://{given['host']}:{given['port']}/v1; Ctrl-C drains it")
+    for name in ("tls-cert", "tls-key"):
+        value = given[name.replace("-", "_")]
+        options += [f"--{name}", str(value)] if value else []
+    options += ["--insecure-no-tls"] if given["insecure_no_tls"] else []
+    tls = given["tls_cert"] is not None
+    check_exposed(str(given["host"]), tls=tls, insecure=bool(given["insecure_no_tls"]))
+    scheme = "https" if tls else "http"
+    session.say(
+        f"the gateway is at {scheme}://{given['host']}:{given['port']}/v1; Ctrl-C drains it"
+    )
     command = [sys.executable, "-m", "gigawatt.gateway", "--config", str(config), *options]
     os.execv(sys.executable, command)  # noqa: S606 - this process becomes the gateway
 

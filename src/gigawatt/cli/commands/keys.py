@@ -12,6 +12,7 @@ from gigawatt.cli.session import Session, with_session
 if TYPE_CHECKING:
     from gigawatt.sdk.account_views import KeyView
 
+_PREFIX_CHARS = 9  # a secret given whole is not sent
 ROLES = (
     "viewer",
     "developer",
@@ -25,14 +26,15 @@ ROLES = (
 
 @click.group("keys", cls=NounGroup)
 def keys() -> None:
-    """List, create, limit and revoke API keys. `gw keys` lists."""
+    """List, create, limit, rotate and revoke API keys. `gw keys` lists."""
 
 
 @keys.command("show")
+@click.option("--prefix", default="", help="Only keys that begin so: a whole key, or its first 9.")
 @with_session
-def show(session: Session) -> None:
+def show(session: Session, *, prefix: str) -> None:
     """List keys, without their secrets."""
-    page = session.client.keys.page()
+    page = session.client.keys.page(**({"prefix": prefix[:_PREFIX_CHARS]} if prefix else {}))
     if session.as_json:
         session.show_json(page)
         return
@@ -43,8 +45,11 @@ def show(session: Session) -> None:
         Column(name="ID", style=DIM),
         Column(name="BEGINS"),
         Column(name="ROLE"),
-        Column(name="SCOPE"),
+        Column(name="OF"),
+        Column(name="PROJECT"),
+        Column(name="SCOPES"),
         Column(name="AGE", right=True),
+        Column(name="USED", right=True),
         Column(name="STATE"),
     ]
     show_table(columns, [_row(each, session.now_ms) for each in page["items"]])
@@ -54,17 +59,42 @@ def show(session: Session) -> None:
 @click.argument("name")
 @click.option("--role", type=click.Choice(ROLES), default="developer", show_default=True)
 @click.option("--project", default="", help="Only for this project; default: all of the tenant.")
+@click.option("--tenant", default="", help="Only for operators: the tenant that it is for.")
+@click.option("--user", default="", help="Whose it is to be, person or service account.")
+@click.option("--scope", "scopes", multiple=True, help="Only for this, e.g. jobs:read.")
 @click.option("--expires", metavar="DURATION", help="Refuse it after this long, e.g. 30d.")
 @with_session
-def create(session: Session, *, name: str, role: str, project: str, expires: str | None) -> None:
+def create(
+    session: Session,
+    *,
+    name: str,
+    role: str,
+    scopes: tuple[str, ...],
+    expires: str | None,
+    **of: str,
+) -> None:
     """Create a key called NAME and print its secret: now, and never again."""
-    expires_ms = session.now_ms + _span_ms(expires) if expires else 0
-    view = session.client.keys.create(name, role=role, project=project, expires_ms=expires_ms)
-    if session.as_json:
-        session.show_json(view)
-        return
-    click.echo(view["key"])
-    session.say(f"key {view['id']} ({role}): keep what is printed, it is not kept here")
+    expires_ms = session.now_ms + _span_ms(expires, "--expires") if expires else 0
+    view = session.client.keys.create(
+        name, role=role, scopes=list(scopes), expires_ms=expires_ms, **of
+    )
+    _print_secret(session, view)
+
+
+@keys.command("rotate")
+@click.argument("id")
+@click.option(
+    "--overlap", metavar="DURATION", default="1d", show_default=True, help="Old one good for."
+)
+@click.option("--expires", metavar="DURATION", help="Refuse the new one after this long.")
+@with_session
+def rotate(session: Session, *, id: str, overlap: str, expires: str | None) -> None:
+    """Make a successor of the key ID and print its secret; the old one stays good for a while."""
+    expires_ms = session.now_ms + _span_ms(expires, "--expires") if expires else 0
+    overlap_s = _span_ms(overlap, "--overlap") // 1000
+    _print_secret(
+        session, session.client.keys.rotate(id, overlap_s=overlap_s, expires_ms=expires_ms)
+    )
 
 
 @keys.command("limit")
@@ -87,7 +117,15 @@ def revoke(session: Session, *, ids: tuple[str, ...]) -> None:
         session.say(f"key {each} is revoked")
 
 
-def _span_ms(text: str) -> int:
+def _print_secret(session: Session, view: "KeyView") -> None:
+    if session.as_json:
+        session.show_json(view)
+        return
+    click.echo(view["key"])
+    session.say(f"key {view['id']} ({view['role']}): keep what is printed, it is not kept here")
+
+
+def _span_ms(text: str, option: str) -> int:
     """Raises click.BadParameter."""
     from gigawatt.spec.units import UnitError, duration_ms
 
@@ -95,7 +133,7 @@ def _span_ms(text: str) -> int:
         return duration_ms(text)
     except UnitError as error:
         message = f"{error.detail}: {error.hint}"
-        raise click.BadParameter(message, param_hint="--expires") from error
+        raise click.BadParameter(message, param_hint=option) from error
 
 
 def _row(key: "KeyView", now_ms: int) -> list[str]:
@@ -111,7 +149,10 @@ def _row(key: "KeyView", now_ms: int) -> list[str]:
         key["id"],
         key["prefix"],
         key["role"],
+        key["user"],
         f"{key['tenant']}/{key['project'] or '*'}",
+        " ".join(key["scopes"]),
         form.age(key["created_ms"], now_ms),
+        form.age(key["used_ms"], now_ms) if key["used_ms"] is not None else "-",
         state,
     ]

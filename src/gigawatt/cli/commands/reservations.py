@@ -65,6 +65,11 @@ def list_reservations(session: Session) -> None:
 @click.option(
     "--lead", metavar="DURATION", help="Before it, gangs without a limit are not let in any more."
 )
+@click.option(
+    "--plan",
+    type=click.Choice(("reserved", "flex")),
+    help="How the holder is charged; reserved if left out.",
+)
 @with_session
 def make(
     session: Session, *, name: str, nodes: str, parts: tuple[str, ...], **given: str | None

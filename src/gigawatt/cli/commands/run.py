@@ -73,10 +73,18 @@ _OPTIONS = (
     ),
     click.option("--retries", type=int, help="More attempts when the program fails; default 0."),
     click.option(
-        "--after", multiple=True, metavar="JOB", help="Start when this job has succeeded."
+        "--after",
+        multiple=True,
+        metavar="JOB",
+        help="Start when this job has succeeded; ARRAY[3] is one task.",
     ),
     click.option("--after-failed", multiple=True, metavar="JOB", help="Start when it has failed."),
     click.option("--after-done", multiple=True, metavar="JOB", help="Start however it has ended."),
+    click.option(
+        "--after-each",
+        metavar="ARRAY",
+        help="Start each task when the one of ARRAY with its index has succeeded.",
+    ),
     click.option(
         "--from",
         "start_from",
@@ -84,6 +92,11 @@ _OPTIONS = (
         help="Start from a checkpoint of another job.",
     ),
     click.option("--terminal", is_flag=True, help="Give ranks one, to be talked to by gw attach."),
+    click.option(
+        "--isolation",
+        type=click.Choice(("none", "process", "user", "node")),
+        help="Kept apart from other gangs at least so far; default none.",
+    ),
     click.option("--label", "labels", multiple=True, metavar="NAME=VALUE", help="A label."),
     click.option(
         "--volume",
@@ -91,6 +104,13 @@ _OPTIONS = (
         multiple=True,
         metavar="NAME[:V][:PATH[:MODE]]",
         help="A volume for its ranks to see, e.g. imagenet:3 or scratch:out:rw.",
+    ),
+    click.option(
+        "--secret",
+        "secrets",
+        multiple=True,
+        metavar="VARIABLE=NAME[:file]",
+        help="A secret of the project in a variable, or as a file alone.",
     ),
     click.option("--model", metavar="NAME=PATH", help="Register PATH as a model when it succeeds."),
     click.option("--array", metavar="[N|A-B][%P]", help="Many tasks: 0-9999%50 runs 50 at once."),

@@ -41,14 +41,17 @@ class Flags:
     after: tuple[str, ...] = ()
     after_failed: tuple[str, ...] = ()
     after_done: tuple[str, ...] = ()
+    after_each: str | None = None
     start_from: str | None = None
     labels: tuple[str, ...] = ()
     volumes: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
     model: str | None = None
     array: str | None = None
     sweep: tuple[str, ...] = ()
     max_failures: int | None = None
     terminal: bool = False
+    isolation: str | None = None
 
     @classmethod
     def taken_from(cls, given: dict[str, Any]) -> "Flags":
@@ -73,12 +76,15 @@ class Flags:
             "after": list(self.after),
             "after_failed": list(self.after_failed),
             "after_done": list(self.after_done),
+            "after_each": self.after_each,
             "volumes": list(self.volumes),
+            "secrets": secret_fields(self.secrets),
             "from": self.start_from,
             "environment": environment_fields(self.environment, self.requirements, self.python),
             "bundle": self._bundle(),
             "model": self._model(),
             "terminal": self.terminal or None,
+            "isolation": self.isolation,
             "array": self._array(),
             "sweep": {k: v.split(",") for k, v in pairs(self.sweep, "--sweep").items()},
         }
@@ -163,6 +169,15 @@ def environment_fields(
     return {**found, "lock": str(Path(environment).absolute())} if environment else None
 
 
+def secret_fields(written: tuple[str, ...]) -> dict[str, Any]:
+    """What flags say of secrets, VARIABLE=NAME or VARIABLE=NAME:file. Raises click.UsageError."""
+    return {
+        variable: {"secret": name, "into": into} if into else name
+        for variable, text in pairs(written, "--secret").items()
+        for name, _, into in (text.partition(":"),)
+    }
+
+
 def default_bundle(here: Path, home: Path) -> str:
     """The directory whose code a bare command takes along: this one, unless it is a home or the root."""
     return "" if here in {home, Path(here.anchor)} else str(here)
@@ -228,8 +243,10 @@ def _name(ready: "Ready") -> str:
 
 
 def _earlier(ready: "Ready") -> list[str]:
+    from gigawatt.model.array import task_reference
+
     found: list[str] = []
-    for way in ("after", "after_failed", "after_done"):
+    for way in ("after", "after_failed", "after_done", "after_each"):
         names: str | list[str] = ready.fields.get(way) or []
         found += [names] if isinstance(names, str) else names
-    return found
+    return [task[0] if (task := task_reference(name)) else name for name in found]

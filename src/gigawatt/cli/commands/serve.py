@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gigawatt.cli.commands.run import RunCommand
-from gigawatt.cli.commands.run_spec import default_bundle, environment_fields
+from gigawatt.cli.commands.run_spec import default_bundle, environment_fields, secret_fields
 from gigawatt.cli.failure import FAILED, say_error
 from gigawatt.cli.session import Session, pairs, with_project, with_session
 
@@ -43,6 +43,7 @@ class ServeFlags:
     memory: str | None
     gpus: float | None
     volumes: tuple[str, ...]
+    secrets: tuple[str, ...]
     env: tuple[str, ...]
     environment: str | None
     requirements: Path | None
@@ -64,6 +65,7 @@ class ServeFlags:
             "concurrency": self.concurrency,
             "idle": self.idle,
             "volumes": list(self.volumes),
+            "secrets": secret_fields(self.secrets),
             "env": dict(pairs(self.env, "--env")),
             "environment": environment_fields(self.environment, self.requirements, None),
             "bundle": ""
@@ -96,6 +98,13 @@ class ServeFlags:
     metavar="NAME[:V][:PATH[:rw]]",
     help="A volume for its replicas to see, e.g. prompts:3.",
 )
+@click.option(
+    "--secret",
+    "secrets",
+    multiple=True,
+    metavar="VARIABLE=NAME[:file]",
+    help="A secret of the project in a variable, or as a file alone.",
+)
 @click.option("--env", multiple=True, metavar="NAME=VALUE", help="An environment variable.")
 @click.option("--environment", help="host, or the path of a lock (exact pins) for uv.")
 @click.option("--requirements", type=click.Path(path_type=Path), help="A requirements file for uv.")
@@ -104,7 +113,9 @@ class ServeFlags:
 )
 @click.option("--no-bundle", is_flag=True, help="Take no code along.")
 @click.option(
-    "--dry-run", is_flag=True, help="Say where a replica would run, and why; make nothing."
+    "--dry-run",
+    is_flag=True,
+    help="Say what would change, where a replica would run, and why; make nothing.",
 )
 @click.option("--wait", is_flag=True, help="Wait until it is ready, or scaled to zero.")
 @with_project
@@ -112,7 +123,7 @@ class ServeFlags:
 def serve(session: Session, *, what: str, dry_run: bool, wait: bool, **given: Any) -> None:
     """Serve what a FILE describes, or MODEL (name, name:3, name@alias) by a runtime or a command that listens on $PORT.
 
-    `gw serve llm` fetches SmolLM2, a chat model of 94 MB that runs on any CPU, and serves it by llama.cpp. An endpoint of the same name is replaced; its replicas are replaced one after another.
+    `gw serve llm` fetches SmolLM2, a chat model of 94 MB that runs on any CPU, and serves it by llama.cpp. An endpoint of the same name is given a new revision, which takes the place of the old one when it is ready.
     """
     from gigawatt.sdk.jobfile import made_ready
 
@@ -176,6 +187,7 @@ def _written(what: str, command: tuple[str, ...], *, runtime: str | None) -> "tu
 
 def _try_out(session: Session, ready: "list[Ready]") -> None:
     from gigawatt.cli.commands.run_dry import show_dry_run
+    from gigawatt.cli.rollouts import show_change
 
     found = [session.client.endpoints.dry_run(each) for each in ready]
     if session.as_json:
@@ -183,6 +195,7 @@ def _try_out(session: Session, ready: "list[Ready]") -> None:
     else:
         for each, view in zip(ready, found, strict=True):
             show_dry_run(each, view)
+            show_change(view)
     if not all(view["feasible"] for view in found):
         raise click.exceptions.Exit(FAILED)
 

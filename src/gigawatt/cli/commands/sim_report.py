@@ -9,7 +9,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from gigawatt.scheduler.policy import Policy
     from gigawatt.twin.history import History
     from gigawatt.twin.page import Shown
     from gigawatt.twin.report import Report
@@ -77,20 +76,6 @@ def measured(
         "wall_s": round(wall_s, 3),
         "peak_rss_bytes": peak_kib * 1024,
     }
-
-
-def named_policy(name: str) -> "Policy":
-    """Raises RefusalError for a name that there is not."""
-    from gigawatt.model.refusal import RefusalCode, RefusalError
-    from gigawatt.scheduler.policy import POLICIES
-    from gigawatt.spec.faults import nearest
-
-    policy = POLICIES.get(name)
-    if policy is None:
-        hint = nearest(name, POLICIES)
-        detail = f"there is no policy {name}"
-        raise RefusalError(RefusalCode.INVALID, detail, field="policy", hint=hint)
-    return policy
 
 
 def show_report(shown: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -19,6 +20,12 @@ _OUTPUT = click.option(
     type=click.Choice(["table", "json"]),
     default="table",
     help="A table for people, or the report as JSON.",
+)
+PLACEMENT = click.option(
+    "--placement",
+    default="",
+    metavar="NAME",
+    help="Which nodes, in place of what the policy says: best, first, fgd, least-waste, …",
 )
 HTML = click.option(
     "--html",
@@ -58,6 +65,7 @@ def run(scenario: Path, check: bool, estimates: bool, html: Path | None, output:
     metavar="NAME",
     help="Play each scenario under this policy in place of its own; repeatable.",
 )
+@PLACEMENT
 @_CHECK
 @_ESTIMATES
 @HTML
@@ -67,7 +75,7 @@ def compare(
     policies: tuple[str, ...],
     html: Path | None,
     output: str,
-    **how: bool,
+    **how: Any,
 ) -> None:
     """Play several SCENARIOS, or one under several policies, and put their reports side by side."""
     from gigawatt.cli.commands.sim_report import Pages, show_compared

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from gigawatt.clock import monotonic_s
 from gigawatt.engine.base import Engine, Inventory
 from gigawatt.engine.conformance.report import CaseFailedError, UnsupportedError
 from gigawatt.model.gang import GangKind, Isolation
@@ -16,23 +15,25 @@ from gigawatt.model.observation import AttemptGone, LaunchFailed, Observation
 from gigawatt.model.resources import Resources
 
 EngineFactory = Callable[[], Engine]
-Fault = Callable[[Any, str], Awaitable[None]]
+Fault = Callable[["Bench", str], Awaitable[None]]
 Seen = TypeVar("Seen", bound=Observation)
 
 WAIT_S = 30.0
 QUIET_S = 0.5  # for what must not come
 
 LOG_BYTES = 1 << 20
+HUGE_BYTES = 1_000_000_000  # of output, unless less is asked for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Faults:
-    """Ways to do a node harm, each given the engine and the node; without one, cases that need it are unsupported."""
+    """Ways to do a node harm, each given the bench and the node; without one, cases that need it are unsupported."""
 
+    node: str = ""  # the one that may be lost; any of them if empty
     lose_node: Fault | None = None
     restore_node: Fault | None = None  # where a lost node does not come back by itself
     kill_supervisor: Fault | None = None
-    silence: Fault | None = None  # what the engine asks stops to answer
+    silence: Fault | None = None  # what the engine asks does not answer
     speak: Fault | None = None  # and answers again
 
 
@@ -48,6 +49,7 @@ class Bench:
         epoch: int,
         scratch: Path,
         tag: str,
+        huge_bytes: int = HUGE_BYTES,
     ) -> None:
         self.engine = engine_factory()
         self.scratch = scratch
@@ -55,19 +57,20 @@ class Bench:
         self.nodes: tuple[str, ...] = ()
         self.seen: list[Observation] = []
         self.faults = faults
+        self.huge_bytes = huge_bytes
         self._factory = engine_factory
         self._tag = tag
         self._case = ""
         self._count = 0
         self._reader: asyncio.Task[None] | None = None
         self._more = asyncio.Event()
-        self._launched: list[AttemptKey] = []
+        self._launched: dict[AttemptKey, Launch] = {}
         self._fresh = True
 
     async def start(self, case: str) -> Inventory:
         """Take the lead for one case."""
         self._case = case
-        self._launched = []
+        self._launched = {}
         return await self.restart()
 
     async def restart(self) -> Inventory:
@@ -92,6 +95,25 @@ class Bench:
                 await self.wait(AttemptGone, LaunchFailed, key=key)
                 await self.engine.release(key, epoch=self.epoch)
         await self._leave()
+
+    @property
+    def now_s(self) -> float:
+        """Of the loop's own clock, which is virtual where the engine's is."""
+        return asyncio.get_running_loop().time()
+
+    @property
+    def programs(self) -> bool:
+        """Whether ranks are programs that run, write and leave traces."""
+        return self.engine.capabilities().programs
+
+    def needs_programs(self) -> None:
+        """Raises UnsupportedError."""
+        if not self.programs:
+            raise UnsupportedError("ranks are no programs there: they start and end")
+
+    def trace(self) -> Path | None:
+        """A file for ranks to leave a trace in, where they can: what ran is then not only what was told."""
+        return self.shared_directory() / "trace" if self.programs else None
 
     def build(
         self, *command: str, nodes: tuple[str, ...] = (), ranks_per_node: int = 1, **fields: Any
@@ -124,8 +146,7 @@ class Bench:
 
     async def launch(self, launch: Launch) -> AttemptKey:
         key = self.key_of(launch)
-        if key not in self._launched:
-            self._launched.append(key)
+        self._launched[key] = launch
         await self.engine.launch(launch, epoch=self.epoch)
         return key
 
@@ -134,6 +155,14 @@ class Bench:
         key = await self.launch(self.build(*command, **fields))
         await self.wait(AttemptGone, key=key)
         return key
+
+    def rank_on(self, node: str) -> tuple[AttemptKey, int]:
+        """One of this case's, the newest launched there."""
+        for key, launch in reversed(self._launched.items()):
+            for placed in launch.placements:
+                if placed.node == node:
+                    return key, placed.rank
+        raise LookupError(f"nothing of this case was launched on {node}")
 
     def told(self, kind: type[Seen], key: AttemptKey) -> list[Seen]:
         return [seen for seen in self.seen if isinstance(seen, kind) and _key(seen) == key]
@@ -147,7 +176,7 @@ class Bench:
         since: int = 0,
     ) -> Any:
         """The `count`th observation of one of these kinds, told or yet to come, from index `since` on."""
-        deadline_s = monotonic_s() + within_s
+        deadline_s = self.now_s + within_s
         while True:
             found = [
                 seen
@@ -158,7 +187,7 @@ class Bench:
                 return found[count - 1]
             self._more.clear()
             try:
-                async with asyncio.timeout(deadline_s - monotonic_s()):
+                async with asyncio.timeout(deadline_s - self.now_s):
                     await self._more.wait()
             except TimeoutError:
                 names = " or ".join(kind.__name__ for kind in kinds)
@@ -173,19 +202,21 @@ class Bench:
         check(len(self.told(kind, key)) == before, f"{kind.__name__} of {key} was told again")
 
     async def output(self, key: AttemptKey, rank: int = 0) -> str:
-        """All of a rank's standard output, which must fit one chunk."""
+        """All of a rank's standard output, which must fit one chunk. Raises UnsupportedError."""
+        self.needs_programs()
         chunk = await self.engine.read_log(key, rank, "stdout", offset=0, limit=LOG_BYTES)
         return chunk.data.decode()
 
     async def wait_for_output(self, key: AttemptKey, text: str, rank: int = 0) -> None:
         """Until a rank has written this."""
-        deadline_s = monotonic_s() + WAIT_S
+        deadline_s = self.now_s + WAIT_S
         while text not in await self.output(key, rank):
-            check(monotonic_s() < deadline_s, f"rank {rank} of {key} never wrote {text!r}")
+            check(self.now_s < deadline_s, f"rank {rank} of {key} never wrote {text!r}")
             await asyncio.sleep(0.01)
 
     def shared_directory(self) -> Path:
         """Where ranks and the suite both can write. Raises UnsupportedError."""
+        self.needs_programs()
         if not self.engine.capabilities().shared_filesystem:
             raise UnsupportedError("the engine claims no shared file system")
         self._count += 1

@@ -61,6 +61,7 @@ CASES: dict[str, Callable[[Bench], Awaitable[str]]] = {
     "stop-during-a-launch-leaves-nothing": faults.stop_during_a_launch_leaves_nothing,
     "two-hundred-ranks-start-and-end": scale.two_hundred_ranks_start_and_end,
     "huge-log-is-kept-to-its-limit": scale.huge_log_is_kept_to_its_limit,
+    "killed-rank-is-told-alone": faults.killed_rank_is_told_alone,
     "silence-is-no-death": faults.silence_is_no_death,
     "killed-supervisor-loses-its-ranks-alone": faults.killed_supervisor_loses_its_ranks_alone,
     "lost-node-is-noticed": lost.lost_node_is_noticed,

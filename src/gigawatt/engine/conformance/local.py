@@ -3,23 +3,24 @@
 import os
 import signal
 
-from gigawatt.engine.conformance.bench import Fault, Faults
+from gigawatt.engine.conformance.bench import Bench, Fault, Faults
+from gigawatt.engine.conformance.harm import kill_supervisor
 from gigawatt.engine.local import LocalEngine
 
 
 def local_faults() -> Faults:
     """A node's supervisor is the node: killed, it comes back by itself."""
-    killed = _signalled(signal.SIGKILL)
     return Faults(
-        lose_node=killed,
-        kill_supervisor=killed,
+        lose_node=kill_supervisor,
+        kill_supervisor=kill_supervisor,
         silence=_signalled(signal.SIGSTOP),
         speak=_signalled(signal.SIGCONT),
     )
 
 
 def _signalled(number: signal.Signals) -> Fault:
-    async def fault(engine: LocalEngine, node: str) -> None:
-        os.kill(engine.supervisor_pid(node), number)
+    async def fault(bench: Bench, node: str) -> None:
+        assert isinstance(bench.engine, LocalEngine)
+        os.kill(bench.engine.supervisor_pid(node), number)
 
     return fault

@@ -11,6 +11,7 @@ LINE = "line %07d of a long log\n"
 
 async def log_is_kept_to_its_limit(bench: Bench) -> str:
     """Of several megabytes, the beginning and the end are kept, and no more than the limit between them."""
+    bench.needs_programs()
     script = f'BEGIN {{ for (i = 0; i < {LINES}; i++) printf "{LINE[:-1]}\\n", i }}'
     key = await bench.run("awk", script)
     total = len(LINE % 0) * LINES
@@ -34,6 +35,7 @@ async def log_is_kept_to_its_limit(bench: Bench) -> str:
 
 async def log_is_read_after_release(bench: Bench) -> str:
     """Logs stay when the attempt is forgotten; what never was has none."""
+    bench.needs_programs()
     key = await bench.run("sh", "-c", "printf %s abcdef")
     await bench.engine.release(key, epoch=bench.epoch)
     tail = await bench.engine.read_log(key, 0, "stdout", offset=-2, limit=100)

@@ -28,6 +28,7 @@ async def exit_is_reported_once(bench: Bench) -> str:
 
 async def exit_has_evidence(bench: Bench) -> str:
     """An exit comes with the last lines written, and a signal with its number."""
+    bench.needs_programs()
     key = await bench.run("sh", "-c", "echo first; echo no such tensor >&2; exit 3")
     exited = await bench.wait(RankExited, key=key)
     check("no such tensor" in exited.last_lines, f"last lines: {exited.last_lines}")

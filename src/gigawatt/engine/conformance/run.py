@@ -7,7 +7,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from gigawatt.clock import entropy
-from gigawatt.engine.conformance.bench import NO_FAULTS, Bench, EngineFactory, Faults
+from gigawatt.engine.conformance.bench import HUGE_BYTES, NO_FAULTS, Bench, EngineFactory, Faults
 from gigawatt.engine.conformance.cases import CASES
 from gigawatt.engine.conformance.report import Case, CaseFailedError, Report, UnsupportedError
 
@@ -21,12 +21,13 @@ async def run(
     faults: Faults = NO_FAULTS,
     first_epoch: int = 1,
     scratch: Path | None = None,
+    huge_bytes: int = HUGE_BYTES,
 ) -> Report:
     """`engine_factory` makes an engine object anew onto the same nodes, which must be idle: a restart.
 
     `faults` are ways to do nodes harm. Supervisors must not have seen an epoch above
-    `first_epoch`. `scratch` is a directory that ranks can write, where the engine has a shared file system. Raises
-    KeyError for a name in `only` that is no case.
+    `first_epoch`. `scratch` is a directory that ranks can write, where the engine has a shared file system; `huge_bytes`
+    how much one case has a rank write. Raises KeyError for a name in `only` that is no case.
     """
     names = [name for name in CASES if name in only] if only else list(CASES)
     if only and len(names) != len(set(only)):
@@ -38,6 +39,7 @@ async def run(
             epoch=first_epoch,
             scratch=Path(directory),
             tag=entropy(4).hex(),
+            huge_bytes=huge_bytes,
         )
         cases = [await _run_case(bench, name) for name in names]
     return Report(engine=bench.engine.name, cases=tuple(cases))

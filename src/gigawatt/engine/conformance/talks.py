@@ -3,7 +3,6 @@
 import asyncio
 import signal
 
-from gigawatt.clock import monotonic_s
 from gigawatt.engine.base import UnknownAttemptError
 from gigawatt.engine.conformance.bench import WAIT_S, Bench, check
 from gigawatt.engine.conformance.report import CaseFailedError, UnsupportedError
@@ -71,10 +70,10 @@ async def nothing_outlives_a_command(bench: Bench) -> str:
     command = await bench.engine.run(key, 0, ("sh", "-c", LEAVES), window=None)
     pids = [int(word) for word in (await _until(command.stdout, b"\n", count=2)).split()]
     await command.close()
-    deadline_s = monotonic_s() + WAIT_S
+    deadline_s = bench.now_s + WAIT_S
     for pid in pids:
         while await _lives(bench, key, pid):
-            check(monotonic_s() < deadline_s, f"process {pid} is left of the command")
+            check(bench.now_s < deadline_s, f"process {pid} is left of the command")
     return f"processes {pids} ended with the command"
 
 

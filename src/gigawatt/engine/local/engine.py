@@ -28,8 +28,8 @@ from gigawatt.engine.local.talks import (
     stream_of,
 )
 from gigawatt.engine.local.translate import check_result, key_of, nodes_of
+from gigawatt.engine.local.walls import NO_WALLS, WallRules
 from gigawatt.engine.talk import Attachment, ByteStream, Command, WindowSize
-from gigawatt.model.gang import Isolation
 from gigawatt.model.health import CheckResult
 from gigawatt.model.launch import AttemptKey, Launch
 from gigawatt.model.node import NodeReport, NodeState
@@ -58,6 +58,7 @@ class LocalEngine(Supervised):
         unpack: Unpack | None = None,
         archive: Archive | None = None,
         datasets: Datasets | None = None,
+        walls: WallRules = NO_WALLS,
     ) -> None:
         super().__init__()
         machine = look_at_machine()
@@ -67,8 +68,15 @@ class LocalEngine(Supervised):
         self._data = data
         self._outbox = Outbox()
         self._provisions = Provisions(
-            data, self._outbox, unpack=unpack, archive=archive, datasets=datasets, api_url=api_url
+            data,
+            self._outbox,
+            unpack=unpack,
+            archive=archive,
+            datasets=datasets,
+            api_url=api_url,
+            walls=walls,
         )
+        self._walls = walls
         self._nodes = Nodes(specs, machine, site, hooks)
         self._attempts = Attempts(self._nodes, self._outbox, now_ms)
         self._epoch = 0
@@ -77,7 +85,8 @@ class LocalEngine(Supervised):
         """A supervisor's end is noticed at once; `node_lost_after_s` is for one that hangs."""
         return Capabilities(
             environments=frozenset({"host", "uv"}),
-            isolation=frozenset({Isolation.PROCESS}),
+            isolation=self._walls.classes,
+            least=self._walls.floor,
             shared_filesystem=True,
             node_lost_after_s=PING_EVERY_S + HUNG_AFTER_S,
             talks=True,

@@ -12,7 +12,8 @@ from gigawatt.engine.local.datasets import Datasets, Tree
 from gigawatt.engine.local.launching import Part
 from gigawatt.engine.local.machine import ADDRESS, NodeSpec
 from gigawatt.engine.local.outbox import Outbox
-from gigawatt.engine.local.translate import key_of, nodes_of, stage_spec
+from gigawatt.engine.local.translate import Walls, key_of, nodes_of, stage_spec
+from gigawatt.engine.local.walls import NO_WALLS, Builder, WallRules
 from gigawatt.model.launch import AttemptKey, Launch
 from gigawatt.model.observation import DataCached, LaunchPreparing
 from gigawatt.model.volume import data_of
@@ -25,7 +26,7 @@ class Provisions:
     for data. `archive` has the bundles where they are not below `data`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a part that it is given
         self,
         data: Path,
         outbox: Outbox,
@@ -34,11 +35,14 @@ class Provisions:
         archive: Archive | None,
         datasets: Datasets | None,
         api_url: str,
+        walls: WallRules = NO_WALLS,
     ) -> None:
         self._bundles = Bundles(data, unpack, archive)
         self._datasets = datasets or Datasets(data)
         self._outbox = outbox
         self._api_url = api_url
+        self._data = data
+        self._walls = Builder(rules=walls, data=data)
 
     async def sweep(self) -> None:
         await asyncio.to_thread(self._datasets.sweep)
@@ -56,6 +60,8 @@ class Provisions:
         self, launch: Launch, specs: Mapping[str, NodeSpec], *, master_addr: str = ADDRESS
     ) -> AsyncGenerator[dict[str, Part]]:
         """Each node's part, in rank order, with all of it there; its data stays until this is over. Raises RefusalError."""
+        told = self._walls.of(launch)
+        walls = Walls(facts=told, ours=str(self._data.resolve()))
         template = ""
         if launch.bundle:
             template = str(await asyncio.to_thread(self._bundles.prepare, launch.bundle))
@@ -79,6 +85,7 @@ class Provisions:
                         for each in launch.volumes
                     },
                     master_addr=master_addr,
+                    walls=walls,
                 )
                 for node in nodes
             }

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, cast
 
@@ -21,11 +22,23 @@ from gigawatt.model.observation import (
     RankStarted,
     ReplicaReadiness,
 )
+from gigawatt.model.secret import Into
 
 INTEGER_MAX = 1 << 53  # of what programs report: all that JSON and every store keep exactly
 
 
 _NO_SOURCES: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Walls:
+    """What supervisors are told of walls; `ours` is below what directory volumes are gigawatt's own."""
+
+    facts: Mapping[str, Any] | None = None
+    ours: str = ""
+
+
+NO_WALLS = Walls()
 
 
 def parse_key(text: str) -> AttemptKey:
@@ -49,6 +62,7 @@ def stage_spec(
     template: str,
     sources: Mapping[str, str] = _NO_SOURCES,
     master_addr: str = ADDRESS,
+    walls: Walls = NO_WALLS,
 ) -> dict[str, Any]:
     """One node's part of a launch, as its supervisor parses it. `sources` says where volumes are on the node."""
     nodes = nodes_of(launch)
@@ -86,9 +100,19 @@ def stage_spec(
         "log_bytes_max": launch.log_bytes_max,
         "master_addr": master_addr,
         "volumes": [
-            {"name": each.volume, "path": each.path, "source": sources[each.volume]}
+            {
+                "name": each.volume,
+                "path": each.path,
+                "source": sources[each.volume],
+                "writable": each.writable,
+                "ours": bool(walls.ours) and sources[each.volume].startswith(f"{walls.ours}/"),
+            }
             for each in launch.volumes
         ],
+        "secret_env": [each.variable for each in launch.uses if each.into is Into.ENV],
+        "walls": walls.facts,
+        "home": launch.home,
+        "tools": launch.tools,
     }
 
 

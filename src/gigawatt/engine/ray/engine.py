@@ -32,6 +32,7 @@ from gigawatt.engine.local.outbox import Outbox
 from gigawatt.engine.local.provisions import Provisions
 from gigawatt.engine.local.supervised import Supervised
 from gigawatt.engine.local.translate import check_result, key_of, nodes_of, parse_key
+from gigawatt.engine.local.walls import NO_WALLS, WallRules
 from gigawatt.engine.ray.carry import Carrier, NotCarriedError
 from gigawatt.engine.ray.facts import Facts
 from gigawatt.engine.ray.files import Files
@@ -42,7 +43,6 @@ from gigawatt.engine.ray.scout import Cluster, Scout
 from gigawatt.engine.ray.trees import Trees, needed
 from gigawatt.engine.supervisor.manifest import place_of
 from gigawatt.model.checkpoint import Candidate, Finding
-from gigawatt.model.gang import Isolation
 from gigawatt.model.health import CheckResult
 from gigawatt.model.launch import AttemptKey, Launch
 from gigawatt.model.node import NodeReport, NodeState
@@ -68,6 +68,7 @@ class RayOptions:
     head: Head | None = None
     orphan_s: float = 86_400.0
     pulse: Pulse = PULSE
+    walls: WallRules = NO_WALLS
 
 
 class RayEngine(FarTalks, Supervised):
@@ -93,7 +94,13 @@ class RayEngine(FarTalks, Supervised):
         self._outbox = Outbox()
         self._files = Files(data)
         self._provisions = Provisions(
-            data, self._outbox, unpack=unpack, archive=archive, datasets=datasets, api_url=api_url
+            data,
+            self._outbox,
+            unpack=unpack,
+            archive=archive,
+            datasets=datasets,
+            api_url=api_url,
+            walls=self._options.walls,
         )
         hooks = Hooks(event=self._event, lost=self._lost, back=self._back)
         self._fleet = Fleet(self._files, hooks, self._options.pulse, new=self._new)
@@ -113,7 +120,8 @@ class RayEngine(FarTalks, Supervised):
         pulse = self._options.pulse
         return Capabilities(
             environments=frozenset({"host", "uv"}),
-            isolation=frozenset({Isolation.PROCESS}),
+            isolation=self._options.walls.classes,
+            least=self._options.walls.floor,
             shared_filesystem=all(self._fleet.facts(node).shared for node in self._fleet.specs),
             node_lost_after_s=pulse.every_s + pulse.hung_after_s,
             talks=True,
@@ -217,9 +225,9 @@ class RayEngine(FarTalks, Supervised):
 
     async def launch(self, launch: Launch, *, epoch: int) -> None:
         key, nodes = key_of(launch), nodes_of(launch)
-        why = self._unfit(launch)
+        why, user = self._unfit(launch)
         if why:
-            self._fail(key, why)
+            self._fail(key, why, user=user)
             return
         master = self._fleet.facts(nodes[0]).host
         async with self._provisions.parts(launch, self._fleet.specs, master_addr=master) as parts:
@@ -276,6 +284,11 @@ class RayEngine(FarTalks, Supervised):
         self._check_node(node)
         return self._fleet.pid(node)
 
+    @property
+    def envoy_pid(self) -> int:
+        """For tests and trials; 0 while there is none."""
+        return self._scout.pid if self._scout is not None else 0
+
     def _new_scout(self) -> Scout:
         head = self._options.head
         task = {
@@ -302,15 +315,18 @@ class RayEngine(FarTalks, Supervised):
                 RefusalCode.NOT_FOUND, f"there is no node {node}; there are: {known}"
             )
 
-    def _unfit(self, launch: Launch) -> str:
-        """Why it cannot run where it is placed; "" where it can."""
+    def _unfit(self, launch: Launch) -> tuple[str, bool]:
+        """Why it cannot run where it is placed, "" where it can; and whether that is no fault of the node's."""
         for node in nodes_of(launch):
             if node not in self._fleet.specs:
-                return f"there is no node {node}"
+                return f"there is no node {node}", False
             lives = [each.volume for each in launch.volumes if not each.digest]
             if lives and not self._fleet.facts(node).shared:
-                return f"node {node} does not see the file system that volume {lives[0]} is on"
-        return ""
+                return (
+                    f"node {node} does not see the file system that volume {lives[0]} is on",
+                    True,
+                )
+        return "", False
 
     async def _carried(self, launch: Launch, parts: Mapping[str, Part]) -> dict[str, Part]:
         """With the bundle, and all else that it needs, wherever a node does not see ours. Raises NotCarriedError."""
@@ -343,8 +359,9 @@ class RayEngine(FarTalks, Supervised):
             return answer
         raise UnknownAttemptError(f"no node that answers has a log of rank {rank} of {key}")
 
-    def _fail(self, key: AttemptKey, reason: str, *, node: str = "") -> None:
-        self._outbox.put(LaunchFailed(at_ms=now_ms(), key=key, reason=reason, node=node))
+    def _fail(self, key: AttemptKey, reason: str, *, node: str = "", user: bool = False) -> None:
+        failed = LaunchFailed(at_ms=now_ms(), key=key, reason=reason, node=node, user=user)
+        self._outbox.put(failed)
 
     def _new(self, node: str) -> None:
         self._attempts.lost(node)

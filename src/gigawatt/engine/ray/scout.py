@@ -60,6 +60,11 @@ class Scout:
     def start(self) -> None:
         self._running = asyncio.create_task(self._run())
 
+    @property
+    def pid(self) -> int:
+        """Of the envoy; 0 while there is none."""
+        return self._process.pid if self._process is not None else 0
+
     async def close(self, *, take_away: bool = False) -> None:
         """End the envoy; with `take_away`, its stewards too, so that nobody starts our supervisors again."""
         process = self._process

@@ -4,9 +4,10 @@ import asyncio
 import os
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
-from typing import IO, Protocol
+from pathlib import Path
+from typing import IO, Any, Protocol, TypeVar
 
 from gigawatt.engine.slurm.batch import Batch
 from gigawatt.engine.slurm.tables import (
@@ -19,9 +20,12 @@ from gigawatt.engine.slurm.tables import (
     parse_node,
 )
 
+Done = TypeVar("Done")
+
 COMMANDS_MAX = 8  # at once
 COMMAND_S = 30.0  # Slurm's own MessageTimeout is shorter
 CLIENTS = frozenset({"SLURM_CONF", "SLURM_JWT"})  # variables by which they find and convince Slurm
+CLOSE_S = 5.0
 CANCEL_MAX = 500  # jobs named in one command
 
 UNREACHABLE = re.compile(
@@ -93,6 +97,7 @@ class SlurmCommands:
         kept = {name: value for name, value in os.environ.items() if not _is_ours(name)}
         self._environ = {**kept, **(environ or {}), "SLURM_TIME_FORMAT": "%s"}
         self._turns = asyncio.Semaphore(COMMANDS_MAX)
+        self._left: set[asyncio.Task[str]] = set()  # commands, also those that nobody waits for
 
     async def facts(self) -> SlurmFacts:
         values = _assignments(await self._run("scontrol", "show", "config"))
@@ -103,6 +108,10 @@ class SlurmCommands:
             version=values.get("SLURM_VERSION", ""),
             silent_s=2.0 * sum(seconds),  # as tried: it asks twice, each time for as long as both
         )
+
+    async def configuration(self) -> Path:
+        """The file that these commands go by."""
+        return Path(_assignments(await self._run("scontrol", "show", "config"))["SLURM_CONF"])
 
     async def topology(self) -> str:
         try:
@@ -145,7 +154,9 @@ class SlurmCommands:
         await self._run("scontrol", "update", f"NodeName={node}", "State=RESUME")
 
     async def close(self) -> None:
-        return
+        """Commands that are under way come to their end, if they do soon."""
+        if self._left:
+            await asyncio.wait(self._left, timeout=CLOSE_S)
 
     async def token(self, life_s: int) -> str:
         """A JSON web token for the user that we are, as `scontrol token` prints it."""
@@ -156,9 +167,7 @@ class SlurmCommands:
     ) -> str:
         """Standard output. `environ` stands in place of our own variables, those apart that clients need. What a command is doing when nobody waits any more, it does to its end."""
         async with self._turns:
-            return await asyncio.shield(
-                asyncio.create_task(self._carry_out(command, given, environ))
-            )
+            return await to_its_end(self._carry_out(command, given, environ), self._left)
 
     async def _carry_out(
         self, command: tuple[str, ...], given: str, environ: Mapping[str, str] | None
@@ -188,6 +197,20 @@ class SlurmCommands:
         if UNREACHABLE.search(said):
             raise SlurmUnavailableError(said)
         raise SlurmRefusedError(said)
+
+
+async def to_its_end(work: Coroutine[Any, Any, Done], under_way: "set[asyncio.Task[Done]]") -> Done:
+    """What it comes to. It goes on when nobody waits for it any more; how it fails then is nobody's either."""
+
+    def over(task: "asyncio.Task[Done]") -> None:
+        under_way.discard(task)
+        if not task.cancelled():
+            task.exception()  # looked at: nobody may be waiting
+
+    task = asyncio.create_task(work)
+    under_way.add(task)
+    task.add_done_callback(over)
+    return await asyncio.shield(task)
 
 
 def _file_of(given: str) -> IO[bytes]:

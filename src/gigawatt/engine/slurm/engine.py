@@ -22,6 +22,7 @@ from gigawatt.engine.local.outbox import Outbox
 from gigawatt.engine.local.provisions import Provisions
 from gigawatt.engine.local.supervised import Supervised
 from gigawatt.engine.local.translate import key_of, nodes_of, parse_key
+from gigawatt.engine.local.walls import NO_WALLS, WallRules
 from gigawatt.engine.slurm import jobs
 from gigawatt.engine.slurm.batch import share_of
 from gigawatt.engine.slurm.call import CallBox, own_address
@@ -29,6 +30,7 @@ from gigawatt.engine.slurm.client import Slurm, SlurmRefusedError, SlurmUnavaila
 from gigawatt.engine.slurm.crews import Crews, Hooks
 from gigawatt.engine.slurm.files import Files
 from gigawatt.engine.slurm.fleet import OURS, Fleet, Plan, drained_by_us
+from gigawatt.engine.slurm.gifts import NotGivenError, give_all
 from gigawatt.engine.slurm.owners import as_owner, become_giver
 from gigawatt.engine.slurm.post import Crew
 from gigawatt.engine.slurm.recovery import find_crews
@@ -65,6 +67,7 @@ class SlurmOptions:
     patience_s: float = PATIENCE_S
     users: Users | None = None
     python: str = sys.executable
+    walls: WallRules = NO_WALLS
 
 
 class SlurmEngine(FarTalks, Supervised):
@@ -94,7 +97,13 @@ class SlurmEngine(FarTalks, Supervised):
         self._instance = instance_id(data)
         self._outbox = Outbox()
         self._provisions = Provisions(
-            data, self._outbox, unpack=unpack, archive=archive, datasets=datasets, api_url=api_url
+            data,
+            self._outbox,
+            unpack=unpack,
+            archive=archive,
+            datasets=datasets,
+            api_url=api_url,
+            walls=self._options.walls,
         )
         self._files = Files(data, shared=self._options.users is not None)
         hooks = Hooks(event=self._event, view=self._view, nothing=self._nothing, back=self._back)
@@ -111,9 +120,9 @@ class SlurmEngine(FarTalks, Supervised):
         """When a lost node is noticed follows from Slurm's own timeouts, which are known once we are open."""
         return Capabilities(
             environments=frozenset({"host", "uv"}),
-            isolation=frozenset(
-                {Isolation.PROCESS, *((Isolation.USER,) if self._options.users else ())}
-            ),
+            isolation=self._options.walls.classes
+            | ({Isolation.USER} if self._options.users else frozenset[Isolation]()),
+            least=Isolation.USER if self._options.users else self._options.walls.floor,
             shared_filesystem=True,
             node_lost_after_s=self._lost_after_s,
             talks=True,
@@ -226,7 +235,7 @@ class SlurmEngine(FarTalks, Supervised):
         try:
             if not self._crews.known(str(key)):
                 self._plan(launch, nodes)
-            await self._give_checkpoints(launch)
+            await self._give(launch)
         except _Unfit as unfit:
             self._outbox.put(
                 LaunchFailed(
@@ -350,16 +359,15 @@ class SlurmEngine(FarTalks, Supervised):
         await asyncio.to_thread(self._files.write_id, crew.key, number)
         return number
 
-    async def _give_checkpoints(self, launch: Launch) -> None:
-        """The directory of its checkpoints is its user's. Raises _Unfit."""
+    async def _give(self, launch: Launch) -> None:
+        """What is to be its user's. Raises _Unfit."""
         user = self._crews.all[str(key_of(launch))].spec.user
-        path = Path(launch.checkpoint_dir)
-        if not user or not launch.checkpoint_dir or not path.is_relative_to(self._data):
+        if not user:
             return
         try:
-            await asyncio.to_thread(self._files.give_directory, path, user)
-        except OSError as error:
-            raise _Unfit(f"{path} cannot be given to {user}: {error.strerror}") from error
+            await asyncio.to_thread(give_all, self._data, self._files, launch, user)
+        except NotGivenError as error:
+            raise _Unfit(str(error), user=error.theirs) from error
 
     async def _places(self, key: AttemptKey) -> Iterable[Place]:
         crew = self._crews.all.get(str(key))

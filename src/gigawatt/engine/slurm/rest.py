@@ -18,6 +18,7 @@ from gigawatt.engine.slurm.client import (
     SlurmFacts,
     SlurmRefusedError,
     SlurmUnavailableError,
+    to_its_end,
 )
 from gigawatt.engine.slurm.shapes import Raw
 from gigawatt.engine.slurm.tables import SlurmJob, SlurmNode
@@ -49,9 +50,11 @@ class SlurmRest:
         self._commands = commands
         self._version = 0  # until it is negotiated
         self._client: httpx2.AsyncClient | None = None
+        self._left: set[asyncio.Task[httpx2.Response]] = set()
 
     async def close(self) -> None:
         """The next question connects again."""
+        await self._commands.close()
         client, self._client = self._client, None
         if client is not None:
             await client.aclose()
@@ -153,7 +156,7 @@ class SlurmRest:
         """What a request whose caller does not wait any more asks for, is done all the same."""
         await self._negotiated()
         path = f"v0.0.{self._version}/{path}"
-        answer = await asyncio.shield(asyncio.create_task(self._send(method, path, body, user)))
+        answer = await to_its_end(self._send(method, path, body, user), self._left)
         return self._result(answer, passing)
 
     async def _send(self, method: str, path: str, body: Raw | None, user: str) -> httpx2.Response:

@@ -48,7 +48,7 @@ class Attempt:
         self.prepared = prepared
         self.record = record
         self.phase = Phase.STAGED
-        self.ranks = [Rank(host, self.spec, rank, prepared.directory) for rank in self.spec.ranks]
+        self.ranks = [Rank(host, prepared, rank) for rank in self.spec.ranks]
         self.beside: set[int] = set()  # commands that run beside its ranks
         self._host = host
         self._marker = environ.marker(host.instance, self.key)
@@ -104,9 +104,10 @@ class Attempt:
     def abandon(self) -> None:
         """Let go of what was staged and never started."""
         self._move(Phase.GONE)
-        self.prepared.free_ports()
+        self.prepared.let_go()
         for rank in self.ranks:
             rank.close()
+        self._forget_secrets()
 
     def orphan_ended(self) -> None:
         if self.phase is Phase.SWEEPING:
@@ -118,7 +119,9 @@ class Attempt:
 
     def members(self) -> list[int]:
         """Every process of the attempt on this node that has not ended, parents first."""
+        room = self.prepared.room
         roots = [rank.pid for rank in self.ranks if rank.runs]
+        roots += room.members() if room else []
         roots += sorted(self.beside)
         roots += [pid for pid in tree.children(os.getpid()) if self._left_behind(pid)]
         found = dict.fromkeys(tree.descendants(roots))
@@ -144,7 +147,9 @@ class Attempt:
         path = workdir.find_program(name, self.prepared.work, variables)
         if path is None:
             raise FileNotFoundError(2, "command not found", name)
-        program = Program(path, self.spec.command, variables, self.prepared.work)
+        program = Program(
+            path, self.spec.command, variables, self.prepared.work, self.prepared.room
+        )
         rank.start(
             program,
             lambda error: self._rank_started(rank, error),
@@ -198,6 +203,9 @@ class Attempt:
         if self.phase is not Phase.SWEEPING:
             return
         left = self.members()
+        if self.prepared.room is not None:
+            self.prepared.room.end()
+            left += self.prepared.room.held()
         if not left:
             self._gone()
             return
@@ -219,9 +227,16 @@ class Attempt:
             self._readiness.close()
         for rank in self.ranks:
             rank.close()
-        self.prepared.free_ports()
+        self.prepared.let_go()
+        self._forget_secrets()
         self._tell({"kind": "gone", "at_ms": now_ms()})
         self._on_gone()
+
+    def _forget_secrets(self) -> None:
+        try:
+            self._host.vault.forget(self.key)
+        except OSError as error:
+            self._host.notes.note("secrets not removed", key=self.key, error=str(error))
 
     def _poll_reports(self) -> None:
         self._poll = self._host.loop.later(POLL_REPORTS_S, self._poll_reports)

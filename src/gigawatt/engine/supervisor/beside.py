@@ -42,7 +42,7 @@ def program_beside(rank: Rank, command: tuple[str, ...]) -> Program:
     path = workdir.find_program(name, like.directory, like.environ)
     if path is None:
         raise RequestError("user", f"{name}: command not found")
-    return Program(path, command, like.environ, like.directory)
+    return like._replace(path=path, argv=command)
 
 
 def run(

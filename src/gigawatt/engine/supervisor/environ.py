@@ -7,6 +7,27 @@ from typing import NamedTuple
 
 from gigawatt.engine.supervisor.spec import RankSpec, StageSpec
 
+PASSED_ON = frozenset(
+    {
+        "CURL_CA_BUNDLE",
+        "HTTPS_PROXY",
+        "HTTP_PROXY",
+        "LANG",
+        "LANGUAGE",
+        "LD_LIBRARY_PATH",
+        "NO_PROXY",
+        "PATH",
+        "REQUESTS_CA_BUNDLE",
+        "SSL_CERT_DIR",
+        "SSL_CERT_FILE",
+        "TZ",
+        "http_proxy",
+        "https_proxy",
+        "no_proxy",
+    }
+)  # of the machine's to walled ranks, besides what begins like these:
+PASSED_ON_FIRST = ("CUDA_", "FI_", "HIP_", "LC_", "NCCL_", "NVIDIA_", "ROCR_", "SLURM_", "UCX_")
+
 
 class Site(NamedTuple):
     """What a node adds of its own. Paths are absolute."""
@@ -16,10 +37,11 @@ class Site(NamedTuple):
     python_dir: str  # holds the rank module as package gigawatt
     report_dir: str
     secrets_dir: str
-    secret_names: tuple[str, ...]
+    secrets: Mapping[str, str]  # by name; each is in a file there
     master_port: int
     port: int  # of a replica; 0 for none
     work_dir: str = ""  # the attempt's own directory, in which its volumes are
+    home_dir: str = ""  # of one that is walled
 
 
 def rank_environ(
@@ -27,12 +49,16 @@ def rank_environ(
 ) -> dict[str, str]:
     """All variables of one rank. `base` is the machine's, of which ours are dropped."""
     environ = {name: value for name, value in base.items() if not name.startswith("GIGAWATT_")}
+    if site.home_dir:
+        environ = {name: value for name, value in environ.items() if _is_passed_on(name)}
+        environ.update(HOME=site.home_dir, USER="gang", LOGNAME="gang", SHELL="/bin/sh")
     if spec.environment:
         environ.pop("PYTHONPATH", None)
         environ.pop("PYTHONHOME", None)
         environ["VIRTUAL_ENV"] = spec.environment
         environ["PATH"] = _joined(f"{spec.environment}/bin", environ.get("PATH", ""))
     environ.update(spec.env)
+    environ.update({name: site.secrets[name] for name in spec.secret_env if name in site.secrets})
     environ["PYTHONPATH"] = _joined(site.python_dir, environ.get("PYTHONPATH", ""))
     environ.setdefault("OMP_NUM_THREADS", str(max(1, spec.milli_cpu // 1000)))
     environ["PYTHONUNBUFFERED"] = "1"
@@ -86,9 +112,14 @@ def _gigawatt(spec: StageSpec, rank: RankSpec, site: Site) -> dict[str, str]:
         environ["PORT"] = environ["GIGAWATT_PORT"] = str(site.port)
     for volume in spec.volumes:
         environ[volume_variable(volume.name)] = f"{site.work_dir}/{volume.path}"
-    for name in site.secret_names:
+    for name in site.secrets:
         environ[f"{name}_FILE"] = f"{site.secrets_dir}/{name}"
     return {name: value for name, value in environ.items() if value}
+
+
+def _is_passed_on(name: str) -> bool:
+    """What operators have in their environment may be secrets."""
+    return name in PASSED_ON or name.startswith(PASSED_ON_FIRST)
 
 
 def _joined(first: str, rest: str) -> str:

@@ -11,6 +11,7 @@ from gigawatt.engine.supervisor.limits import Limits
 from gigawatt.engine.supervisor.loop import Loop
 from gigawatt.engine.supervisor.notes import Notes
 from gigawatt.engine.supervisor.ports import Ports
+from gigawatt.engine.supervisor.private import Vault
 
 
 class Host(NamedTuple):
@@ -20,6 +21,7 @@ class Host(NamedTuple):
     limits: Limits
     ports: Ports
     digests: Digests
+    vault: Vault
     instance: str
     node: str
     address: str

@@ -42,7 +42,7 @@ class Layout:
         self.attempts = root / "attempts"
         self.discarded = self.own / "discarded"
         self.python = root / "python"
-        self._key = key
+        self.key = key
         self._releases = 0
         self._discards = 0
 
@@ -78,13 +78,13 @@ class Layout:
         write_whole(self.own / "epoch", str(epoch).encode(), sync=True)
 
     def live_keys(self) -> list[str]:
-        if self._key:  # others may be other users', whom we do not see
-            return [self._key] if (self.live / self._key).exists() else []
+        if self.key:  # others may be other users', whom we do not see
+            return [self.key] if (self.live / self.key).exists() else []
         return sorted(path.name for path in self.live.iterdir())
 
     def may_have_leftovers(self) -> bool:
         """Whether an earlier supervisor may have started something: one of an attempt alone has put that on record."""
-        return not self._key or (self.live / self._key).exists()
+        return not self.key or (self.live / self.key).exists()
 
     def was_released(self, key: str) -> bool:
         return (self.attempts / key).exists() and not (self.live / key).exists()
@@ -161,7 +161,8 @@ class Journal:
 def write_whole(path: Path, data: bytes, *, sync: bool = False, mode: int = 0o600) -> None:
     """The old content or the new, never half of it."""
     fresh = path.with_name(f"{path.name}.new")
-    fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+    fresh.unlink(missing_ok=True)  # of a crash, or put there by a program to lead us elsewhere
+    fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
     try:
         os.write(fd, data)
         if sync:

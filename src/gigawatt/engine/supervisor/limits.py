@@ -56,13 +56,16 @@ class Limits:
         self.kind = kind
         self._roots = roots  # by controller
 
-    def cell(self, name: str, *, memory_bytes: int, milli_cpu: int) -> Cell:
+    def cell(
+        self, name: str, *, memory_bytes: int, milli_cpu: int, tasks_max: int = TASKS_MAX
+    ) -> Cell:
         """Raises OSError where the machine refuses, e.g. for too many groups."""
         groups = dict.fromkeys(root / name for root in self._roots.values())
         for group in groups:
             group.mkdir(exist_ok=True)
         for controller, root in self._roots.items():
-            for file, value in self._settings(controller, memory_bytes, milli_cpu):
+            settings = self._settings(controller, memory_bytes, milli_cpu, tasks_max)
+            for file, value in settings:
                 _write(root / name / file, value)
         memory = self._roots.get("memory")
         file = "memory.events" if self.kind == "cgroup-v2" else "memory.oom_control"
@@ -84,13 +87,13 @@ class Limits:
             _remove(root)
 
     def _settings(
-        self, controller: str, memory_bytes: int, milli_cpu: int
+        self, controller: str, memory_bytes: int, milli_cpu: int, tasks_max: int
     ) -> list[tuple[str, str]]:
         v2 = self.kind == "cgroup-v2"
         if controller == "memory" and memory_bytes:
             return [("memory.max" if v2 else "memory.limit_in_bytes", str(memory_bytes))]
         if controller == "pids":
-            return [("pids.max", str(TASKS_MAX))]
+            return [("pids.max", str(tasks_max))]
         if controller == "cpu" and milli_cpu and v2:
             return [("cpu.weight", str(min(10_000, max(1, milli_cpu // 10))))]
         if controller == "cpu" and milli_cpu:

@@ -47,7 +47,7 @@ class Attached:
         if not self._rank.runs:
             return
         try:
-            os.killpg(self._rank.pid, number)
+            os.killpg(self._rank.leader, number)
         except ProcessLookupError:
             return
 
@@ -125,7 +125,7 @@ class Live:
         assert like is not None, "a rank that runs has a program"
         program = COPY_PROGRAM.format(path=str(self._host.layout.python))
         argv = (sys.executable, "-I", "-S", "-c", program, *command[1:])
-        return Program(sys.executable, argv, like.environ, like.directory)
+        return like._replace(path=sys.executable, argv=argv)
 
     def _over(self) -> None:
         self._count -= 1

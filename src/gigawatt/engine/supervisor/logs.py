@@ -12,6 +12,7 @@ from pathlib import Path
 
 from gigawatt.engine.supervisor.log_times import SUFFIX, Times
 from gigawatt.engine.supervisor.loop import now_ms as wall_ms
+from gigawatt.engine.supervisor.masking import Mask
 
 LIMIT_BYTES = 64 << 20  # for each rank and stream
 SEGMENT_BYTES = 4 << 20
@@ -23,10 +24,16 @@ LAST_LINES = 20
 
 class SegmentedLog:
     def __init__(
-        self, directory: Path, *, limit_bytes: int = 0, now_ms: Callable[[], int] = wall_ms
+        self,
+        directory: Path,
+        *,
+        limit_bytes: int = 0,
+        now_ms: Callable[[], int] = wall_ms,
+        mask: Mask | None = None,
     ) -> None:
         limit = limit_bytes or LIMIT_BYTES
         self._directory = directory
+        self._mask = mask or Mask(())
         self._segment_bytes = max(SEGMENT_BYTES_MIN, min(SEGMENT_BYTES, limit // 4))
         self._segments_max = max(2, limit // self._segment_bytes)
         self._segments: list[int] = []  # offsets
@@ -38,6 +45,24 @@ class SegmentedLog:
         self.dropped = 0
 
     def write(self, data: bytes) -> None:
+        self._put(self._mask.take(data))
+
+    def finish(self) -> None:
+        """Nothing more will come."""
+        self._put(self._mask.rest())
+        self._close_segment()
+        self._times.close()
+        try:
+            os.close(os.open(self._directory / END_MARK, os.O_WRONLY | os.O_CREAT, 0o600))
+        except OSError:
+            self.dropped += 1  # readers see the end by the attempt's release instead
+
+    def last_lines(self) -> list[str]:
+        """At most 20 lines and 4 KiB from the end."""
+        lines = self._last.decode(errors="replace").splitlines()
+        return [line for line in lines if line.strip()][-LAST_LINES:]
+
+    def _put(self, data: bytes) -> None:
         self._last = (self._last + data)[-LAST_BYTES:]
         view = memoryview(data)
         while view:
@@ -55,20 +80,6 @@ class SegmentedLog:
                 self._offset += len(view)
                 self._close_segment()
                 return
-
-    def finish(self) -> None:
-        """Nothing more will come."""
-        self._close_segment()
-        self._times.close()
-        try:
-            os.close(os.open(self._directory / END_MARK, os.O_WRONLY | os.O_CREAT, 0o600))
-        except OSError:
-            self.dropped += 1  # readers see the end by the attempt's release instead
-
-    def last_lines(self) -> list[str]:
-        """At most 20 lines and 4 KiB from the end."""
-        lines = self._last.decode(errors="replace").splitlines()
-        return [line for line in lines if line.strip()][-LAST_LINES:]
 
     def _write(self, piece: memoryview) -> int:
         if self._fd < 0:

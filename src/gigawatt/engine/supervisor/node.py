@@ -186,7 +186,7 @@ class Node:
 
         attempt, rank = self.live_rank(message)
         report = attempt.prepared.directory / "report"
-        probe.stacks(self._host.loop, rank.pid, report, lambda text: reply({"text": text}))
+        probe.stacks(self._host.loop, rank.leader, report, lambda text: reply({"text": text}))
 
     def exec(self, message: Message, reply: Reply) -> None:
         from gigawatt.engine.supervisor import beside

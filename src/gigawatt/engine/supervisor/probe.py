@@ -44,7 +44,7 @@ def _dumped(
     loop: Loop, pids: list[int], report: Path, done: Callable[[dict[int, str]], None]
 ) -> None:
     """What each process writes by itself, or the kernel shows of it."""
-    dumps = {each: report / f"stacks-{each}" for each in pids if _dumps(each, report)}
+    dumps = {each: _dump(each, report) for each in pids if _dumps(each, report)}
     before = {each: path.stat().st_size for each, path in dumps.items()}
     tree.send(STACKS_SIGNAL, dumps)
     stopped = [each for each in dumps if _is_stopped(each)]
@@ -65,9 +65,14 @@ def _dumped(
     look()
 
 
+def _dump(pid: int, report: Path) -> Path:
+    """Where it writes them, by the number that it has for itself."""
+    return report / f"stacks-{tree.own_pid(pid)}"
+
+
 def _dumps(pid: int, report: Path) -> bool:
     """Whether it writes its stacks on our signal; one that does not catch it would be killed by it."""
-    if not (report / f"stacks-{pid}").exists():
+    if not _dump(pid, report).is_file() or _dump(pid, report).is_symlink():
         return False
     try:
         status = (tree.PROC / str(pid) / "status").read_text()

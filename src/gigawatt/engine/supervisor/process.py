@@ -10,13 +10,14 @@ import resource
 import signal
 import termios
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn, Protocol
 
+from gigawatt.engine.supervisor import tree
 from gigawatt.engine.supervisor.limits import Cell
 from gigawatt.engine.supervisor.loop import READ, Loop
 
 READ_BYTES = 1 << 18
-OWN_STEPS = ("session", "output", "limits")
+OWN_STEPS = ("session", "output", "limits", "isolation")
 READS_AT_EXIT = 64  # of what is still in the pipe when the process has ended
 
 PR_SET_PDEATHSIG = 1
@@ -30,13 +31,26 @@ _files_at_start = resource.getrlimit(resource.RLIMIT_NOFILE)
 _prctl = ctypes.CDLL(None, use_errno=True).prctl
 
 
+class Walled(Protocol):
+    """The name spaces of an attempt, as `engine.supervisor.room` makes them. All raise OSError."""
+
+    def join(self) -> None: ...
+
+    def settle(self) -> None: ...
+
+    def give_up_rights(self) -> None: ...
+
+
 class Program(NamedTuple):
-    """What to run. `path` is the executable that was found; `argv[0]` stays as it was written."""
+    """What to run. `path` is the executable that was found; `argv[0]` stays as it was written. In a room, whoever was
+    started waits outside for the program, and ends as it does.
+    """
 
     path: str
     argv: tuple[str, ...]
     environ: Mapping[str, str]
     directory: str
+    room: Walled | None = None
 
 
 class StartError(NamedTuple):
@@ -175,6 +189,12 @@ def spawn(
     return pid
 
 
+def leader_of(pid: int, *, walled: bool) -> int:
+    """The program itself, which leads its session, of what `spawn` has started."""
+    below = tree.children(pid) if walled else []
+    return below[0] if below else pid
+
+
 def in_child(loop: Loop, work: Callable[[], None], done: Callable[[str], None]) -> None:
     """Do slow file work in a child, so that no rank waits for it; `done` gets its error or "".
 
@@ -222,6 +242,12 @@ def _become(
         os.setsid()
         _die_with(parent)
         _ordinary_signals()
+        if program.room is not None:
+            step = "limits"
+            if cell is not None:
+                cell.enter()
+            step = "isolation"
+            _go_in(program.room, parent=parent)
         step = "output"
         if stdio.terminal:
             fcntl.ioctl(stdio.stdout, termios.TIOCSCTTY, 0)
@@ -229,16 +255,52 @@ def _become(
         for number, fd in enumerate((stdin, stdio.stdout, stdio.stderr)):
             os.dup2(fd, number)
         step = "limits"
-        if cell is not None:
+        if cell is not None and program.room is None:
             cell.enter()
         step = f"directory {program.directory}"
         os.chdir(program.directory)
+        if program.room is not None:
+            step = "isolation"
+            program.room.give_up_rights()
+            _prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)  # other rights have undone it
         step = program.argv[0]
         os.execve(program.path, program.argv, program.environ)  # noqa: S606 - running programs is what we are for
     except OSError as error:
         os.write(failure, f"{error.errno or 5} {step}".encode())
     finally:
         os._exit(127)
+
+
+def _go_in(room: Walled, *, parent: int) -> None:
+    """Returns in a child that is inside; this process waits for it, deaf to what ends others, and ends as it does."""
+    room.join()
+    _die_with(parent)
+    everything = signal.valid_signals()
+    signal.pthread_sigmask(signal.SIG_BLOCK, everything)
+    pid = os.fork()
+    if pid:
+        _end_like(pid)
+    _prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    room.settle()
+    os.setsid()
+
+
+def _end_like(pid: int) -> NoReturn:
+    """Hold nothing open meanwhile that others wait for to be closed."""
+    let_go_of_inherited()
+    null = os.open(os.devnull, os.O_RDWR)
+    for number in range(3):
+        os.dup2(null, number)
+    _, status = os.waitpid(pid, 0)
+    code = os.waitstatus_to_exitcode(status)
+    if code < 0:
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        if -code not in {signal.SIGKILL, signal.SIGSTOP}:
+            signal.signal(-code, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {-code})
+        os.kill(os.getpid(), -code)
+    os._exit(code if code >= 0 else 128 - code)
 
 
 def _die_with(parent: int) -> None:

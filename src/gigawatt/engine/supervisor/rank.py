@@ -12,13 +12,16 @@ from gigawatt.engine.supervisor import manifest
 from gigawatt.engine.supervisor.digests import Wanted
 from gigawatt.engine.supervisor.host import Host
 from gigawatt.engine.supervisor.layout import Entry
-from gigawatt.engine.supervisor.limits import Cell
+from gigawatt.engine.supervisor.limits import TASKS_MAX, Cell
 from gigawatt.engine.supervisor.logs import SegmentedLog
 from gigawatt.engine.supervisor.loop import CLOCK, now_ms
-from gigawatt.engine.supervisor.process import Output, Program, StartError, Stdio, spawn
-from gigawatt.engine.supervisor.spec import RankSpec, StageSpec
+from gigawatt.engine.supervisor.masking import Mask
+from gigawatt.engine.supervisor.process import Output, Program, StartError, Stdio, leader_of, spawn
+from gigawatt.engine.supervisor.spec import RankSpec
+from gigawatt.engine.supervisor.staging import Prepared
 from gigawatt.engine.supervisor.tail import Tail
 from gigawatt.engine.supervisor.terminal import Size, open_terminal
+from gigawatt.engine.supervisor.view import written
 
 TERM = "xterm"  # of a terminal, unless its environment says otherwise
 WINDOW = (24, 80)  # of one that nobody looks at
@@ -28,7 +31,8 @@ PROGRESS_EVERY_S = 0.2  # at most so often is progress passed on
 class Rank:
     """`pid` is 0 before the start. `ended` is set once its exit has been told."""
 
-    def __init__(self, host: Host, spec: StageSpec, rank: RankSpec, directory: Path) -> None:
+    def __init__(self, host: Host, prepared: Prepared, rank: RankSpec) -> None:
+        spec, directory = prepared.spec, prepared.directory
         self.number = rank.rank
         self.spec = rank
         self.pid = 0
@@ -37,12 +41,15 @@ class Rank:
         self._host = host
         self._of = spec
         self.cell: Cell | None = None
+        self._written = written(spec, directory)  # directories in which its programs may write
         self.terminal: int | None = None  # our end of it, for one that was started with one
         self._starting = False
         self._code: int | None = None  # how it ended, when that is seen before its start
         self._logs = tuple(
             SegmentedLog(
-                directory / "logs" / f"rank-{rank.rank}.{stream}", limit_bytes=spec.log_bytes_max
+                directory / "logs" / f"rank-{rank.rank}.{stream}",
+                limit_bytes=spec.log_bytes_max,
+                mask=Mask(prepared.private.masked()),
             )
             for stream in ("stdout", "stderr")
         )
@@ -52,6 +59,12 @@ class Rank:
         self._checkpoints = Tail(report / f"rank-{rank.rank}.checkpoints")
         self._unsaid: Entry | None = None
         self._said_s = 0.0
+
+    @property
+    def leader(self) -> int:
+        """The program's own process."""
+        walled = self.program is not None and self.program.room is not None
+        return leader_of(self.pid, walled=walled)
 
     @property
     def runs(self) -> bool:
@@ -72,6 +85,7 @@ class Rank:
             f"{self._of.key}.{self.number}",
             memory_bytes=self._of.memory_bytes,
             milli_cpu=self._of.milli_cpu,
+            tasks_max=self._of.walls.tasks_max if self._of.walls else TASKS_MAX,
         )
         stdio = self._open_terminal() if self._of.terminal else self._open_pipes()
         self._starting = True
@@ -117,7 +131,7 @@ class Rank:
             "kind": "started",
             "at_ms": now_ms(),
             "rank": self.number,
-            "pid": self.pid,
+            "pid": self.leader,
             "address": self._host.address,
         }
 
@@ -170,6 +184,9 @@ class Rank:
         path, step = raw.get("path"), raw.get("step")
         if not isinstance(path, str) or not isinstance(step, int):
             return None
+        if not self._may_report(path):
+            self._host.notes.note("a checkpoint elsewhere", key=self._of.key, path=path[:256])
+            return None
         found = {**_in_our_time(raw), "size_bytes": 0, "files": 0, "manifest": ""}
         if not self._of.checkpoint_dir:
             return found if Path(path).exists() else None
@@ -191,6 +208,13 @@ class Rank:
         )
         found["manifest"] = seen.digest
         return found
+
+    def _may_report(self, path: str) -> bool:
+        """Whoever is walled must not have us read for them what they cannot: also not through a link."""
+        if self._of.walls is None:
+            return True
+        real = Path(path).resolve()
+        return any(real.is_relative_to(Path(each).resolve()) for each in self._written)
 
     def _known(self, path: str, digest: str) -> None:
         """The digest of a checkpoint's contents is told while there is someone to tell; the manifest keeps it."""

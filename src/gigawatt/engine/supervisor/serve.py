@@ -30,6 +30,7 @@ from gigawatt.engine.supervisor.loop import READ, Loop, Timer
 from gigawatt.engine.supervisor.node import Node, Reply
 from gigawatt.engine.supervisor.notes import Notes
 from gigawatt.engine.supervisor.ports import Ports, runtime_dir
+from gigawatt.engine.supervisor.private import Vault, memory_place
 from gigawatt.engine.supervisor.process import (
     allow_many_files,
     become_subreaper,
@@ -93,6 +94,12 @@ class Server:
             limits=self._limits,
             ports=Ports(runtime_dir() / "ports", start=start),
             digests=Digests(self._loop, notes),
+            vault=Vault(
+                layout,
+                instance=options.instance,
+                node=options.node,
+                memory=memory_place(),
+            ),
             instance=options.instance,
             node=options.node,
             address=options.address,

@@ -16,7 +16,7 @@ from gigawatt.engine.supervisor import terminal, tree
 from gigawatt.engine.supervisor.attempt import Attempt
 from gigawatt.engine.supervisor.host import Host
 from gigawatt.engine.supervisor.loop import Timer
-from gigawatt.engine.supervisor.process import Program, StartError, Stdio, spawn
+from gigawatt.engine.supervisor.process import Program, StartError, Stdio, leader_of, spawn
 from gigawatt.engine.supervisor.rank import Rank
 from gigawatt.engine.supervisor.terminal import Size
 from gigawatt.engine.supervisor.wire import Connection
@@ -46,6 +46,7 @@ class Session:
         self._connection = connection
         self._on_over = on_over
         self._pid = 0
+        self._walled = False
         self._marker = ""
         self._master: int | None = None
         self._code: int | None = None
@@ -59,6 +60,7 @@ class Session:
         files = _pipes() if size is None else _terminal(size)
         self._master = files.ours
         self._marker = f"{os.getpid()}.{number}"
+        self._walled = program.room is not None
         marked = program._replace(environ={**program.environ, MARKER: self._marker})
 
         def started(error: StartError | None) -> None:
@@ -80,7 +82,7 @@ class Session:
             return
         group = terminal.foreground(self._master) if self._master is not None else self._pid
         try:
-            os.killpg(group or self._pid, number)
+            os.killpg(group or leader_of(self._pid, walled=self._walled), number)
         except ProcessLookupError:
             return
 

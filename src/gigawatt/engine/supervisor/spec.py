@@ -8,6 +8,10 @@ ADDED_LATER: dict[str, Any] = {
     "resume_path": "",
     "volumes": (),
     "terminal": False,
+    "secret_env": (),
+    "walls": None,
+    "home": "",
+    "tools": "",
 }  # journals of earlier supervisors lack these
 
 
@@ -28,6 +32,26 @@ class VolumeSpec(NamedTuple):
     name: str
     path: str
     source: str
+    writable: bool = True
+    ours: bool = False  # kept by gigawatt itself, which may give it to whoever runs
+
+
+class Shown(NamedTuple):
+    """A directory of the machine that walled ranks see where it is."""
+
+    path: str
+    writable: bool
+
+
+class Walls(NamedTuple):
+    """How an attempt is kept apart from the rest of its machine."""
+
+    kind: str  # process or user
+    program: str  # bubblewrap
+    uid: int  # that it runs as; 0: ours, as root of a user space of its own or as who we are
+    shows: tuple[Shown, ...]
+    hides: tuple[str, ...]  # over what is shown
+    tasks_max: int  # processes and threads
 
 
 class StageSpec(NamedTuple):
@@ -61,6 +85,10 @@ class StageSpec(NamedTuple):
     log_bytes_max: int
     master_addr: str
     volumes: tuple[VolumeSpec, ...] = ()
+    secret_env: tuple[str, ...] = ()  # secrets that are variables too, and not only files
+    walls: Walls | None = None
+    home: str = ""  # kept for it elsewhere than below its own directory
+    tools: str = ""  # another environment that it runs parts of
 
     @property
     def hosts_rank_0(self) -> bool:
@@ -81,8 +109,10 @@ def parse_stage(raw: dict[str, Any]) -> StageSpec:
             for each in raw["ranks"]
         ),
         volumes=tuple(_volume(each) for each in raw["volumes"]),
+        secret_env=tuple(str(each) for each in raw["secret_env"]),
         readiness=readiness
         and ReadinessSpec(path=str(readiness["path"]), interval_s=float(readiness["interval_s"])),
+        walls=raw["walls"] and _walls(raw["walls"]),
     )
     spec = StageSpec(**values)
     if not spec.ranks or not spec.command or "/" in spec.key or spec.key.startswith("."):
@@ -96,11 +126,32 @@ def spec_json(spec: StageSpec) -> dict[str, Any]:
     raw["ranks"] = [each._asdict() for each in spec.ranks]
     raw["volumes"] = [each._asdict() for each in spec.volumes]
     raw["readiness"] = spec.readiness and spec.readiness._asdict()
+    raw["walls"] = spec.walls and {
+        **spec.walls._asdict(),
+        "shows": [each._asdict() for each in spec.walls.shows],
+    }
     return raw
 
 
 def _volume(raw: dict[str, Any]) -> VolumeSpec:
-    return VolumeSpec(name=str(raw["name"]), path=str(raw["path"]), source=str(raw["source"]))
+    return VolumeSpec(
+        name=str(raw["name"]),
+        path=str(raw["path"]),
+        source=str(raw["source"]),
+        writable=bool(raw.get("writable", True)),
+        ours=bool(raw.get("ours", False)),
+    )
+
+
+def _walls(raw: dict[str, Any]) -> Walls:
+    return Walls(
+        kind=str(raw["kind"]),
+        program=str(raw["program"]),
+        uid=int(raw["uid"]),
+        shows=tuple(Shown(str(each["path"]), bool(each["writable"])) for each in raw["shows"]),
+        hides=tuple(str(each) for each in raw["hides"]),
+        tasks_max=int(raw["tasks_max"]),
+    )
 
 
 def _gpus(raw: dict[str, Any]) -> tuple[str, ...]:

@@ -9,10 +9,12 @@ from typing import NamedTuple
 
 from gigawatt.engine.supervisor import environ, volumes, workdir
 from gigawatt.engine.supervisor.host import Host
-from gigawatt.engine.supervisor.layout import write_whole
 from gigawatt.engine.supervisor.ports import HeldPort, NoPortError
+from gigawatt.engine.supervisor.private import Private
 from gigawatt.engine.supervisor.process import in_child
-from gigawatt.engine.supervisor.spec import StageSpec
+from gigawatt.engine.supervisor.room import Room, furnish, open_room, shm_of
+from gigawatt.engine.supervisor.spec import StageSpec, Walls
+from gigawatt.engine.supervisor.view import Own, visible
 from gigawatt.engine.supervisor.wire import RequestError
 
 
@@ -22,11 +24,15 @@ class Prepared(NamedTuple):
     spec: StageSpec
     directory: Path
     work: str  # the working directory of its ranks
-    secret_names: tuple[str, ...]
+    private: Private
     master: HeldPort | None  # on the node of rank 0
     replica: HeldPort | None
+    room: Room | None = None  # of one that is walled
 
-    def free_ports(self) -> None:
+    def let_go(self) -> None:
+        """Of ports and name spaces. All that still is in these ends."""
+        if self.room is not None:
+            self.room.close()
         for port in (self.master, self.replica):
             if port is not None:
                 port.free()
@@ -37,11 +43,21 @@ class Prepared(NamedTuple):
             node=host.node,
             python_dir=str(host.layout.python),
             report_dir=str(self.directory / "report"),
-            secrets_dir=str(self.directory / "secrets"),
-            secret_names=self.secret_names,
+            secrets_dir=str(self.private.directory),
+            secrets=self.private.values,
             master_port=master_port,
             port=port,
             work_dir=str(self.directory / "work"),
+            home_dir=str(self.directory / "home") if self.spec.walls else "",
+        )
+
+    def own(self, host: Host) -> Own:
+        shm = shm_of(host.instance, self.spec.key)
+        return Own(
+            directory=self.directory,
+            python=host.layout.python,
+            shm=shm,
+            secrets=self.private.directory,
         )
 
 
@@ -58,7 +74,7 @@ def prepare(
     directory = host.layout.attempts / spec.key
     try:
         _check_request(spec)
-        _make_directories(host, spec, secrets, directory)
+        private = _make_directories(host, spec, secrets, directory)
     except (RequestError, OSError) as error:
         done(_refusal(error))
         return
@@ -68,7 +84,11 @@ def prepare(
             done(RequestError("machine", f"the working directory could not be made: {error}"))
             return
         try:
-            done(_finish(host, spec, tuple(sorted(secrets)), directory))
+            prepared = _finish(host, spec, private, directory)
+            if spec.walls is None:
+                done(prepared)
+            else:
+                _wall_in(host, prepared, spec.walls, done)
         except (RequestError, OSError, NoPortError) as failure:
             done(_refusal(failure))
 
@@ -100,25 +120,22 @@ def _check_request(spec: StageSpec) -> None:
 
 def _make_directories(
     host: Host, spec: StageSpec, secrets: dict[str, str], directory: Path
-) -> None:
+) -> Private:
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     if directory.stat().st_uid != os.geteuid():
         raise RequestError("machine", f"{directory} is somebody else's")
-    for name in ("report", "secrets", "work"):
+    for name in ("report", "work"):
         (directory / name).mkdir(parents=True, exist_ok=True, mode=0o700)
     for rank in spec.ranks:
         for stream in ("stdout", "stderr"):
             (directory / "logs" / f"rank-{rank.rank}.{stream}").mkdir(parents=True, exist_ok=True)
-    for name, value in secrets.items():
-        write_whole(directory / "secrets" / name, value.encode())
     (host.layout.live / spec.key).touch()
     if spec.checkpoint_dir:
         Path(spec.checkpoint_dir).mkdir(parents=True, exist_ok=True)
+    return host.vault.keep(spec.key, dict(sorted(secrets.items())))
 
 
-def _finish(
-    host: Host, spec: StageSpec, secret_names: tuple[str, ...], directory: Path
-) -> Prepared:
+def _finish(host: Host, spec: StageSpec, private: Private, directory: Path) -> Prepared:
     volumes.place(spec.volumes, directory / "work")
     work = directory / "work" / spec.workdir  # an absolute workdir replaces what is before it
     if not work.is_dir():
@@ -127,7 +144,7 @@ def _finish(
         spec=spec,
         directory=directory,
         work=str(work),
-        secret_names=secret_names,
+        private=private,
         master=None,
         replica=None,
     )
@@ -144,6 +161,41 @@ def _finish(
         master.free()
         raise
     return prepared._replace(master=master, replica=replica)
+
+
+def _wall_in(
+    host: Host, prepared: Prepared, walls: Walls, done: Callable[[Prepared | RequestError], None]
+) -> None:
+    """Raises OSError, RequestError."""
+    spec, own = prepared.spec, prepared.own(host)
+    if not visible(prepared.work, spec, walls, own):
+        prepared.let_go()
+        detail = (
+            f"the working directory {prepared.work} is not seen from within the class {walls.kind}"
+        )
+        raise RequestError("user", f"{detail}: send it as a bundle, or have the operator show it")
+
+    def furnished(error: str) -> None:
+        if error:
+            opened(RequestError("machine", error))
+            return
+        try:
+            open_room(host, spec, own, os.environ, opened)
+        except OSError as failure:
+            opened(RequestError("machine", str(failure)))
+
+    def opened(result: Room | RequestError) -> None:
+        if isinstance(result, RequestError):
+            prepared.let_go()
+            done(result)
+        else:
+            done(prepared._replace(room=result))
+
+    if walls.uid:  # there may be much to give away
+        in_child(host.loop, lambda: furnish(spec, walls, own), furnished)
+    else:
+        furnish(spec, walls, own)
+        furnished("")
 
 
 def _refusal(error: Exception) -> RequestError:

@@ -16,6 +16,7 @@ from gigawatt.engine.supervisor.process import in_child
 from gigawatt.engine.supervisor.record import Record, read_record
 from gigawatt.engine.supervisor.workdir import remove_tree
 
+OWN = ("work", "secrets", "tmp", "home", "etc")  # that only a live attempt needs
 SWEEP_S_MAX = 10.0  # processes that outlast it are noted; nothing new starts before
 LOOK_AGAIN_S = 0.01
 
@@ -24,6 +25,7 @@ def recover(host: Host) -> dict[str, Record]:
     """What is not released yet, by key, each ended: ranks whose end is not on record are `lost`."""
     if host.layout.may_have_leftovers():
         _end_leftovers(host)
+    _forget_secrets(host)
     records: dict[str, Record] = {}
     for key in host.layout.live_keys():
         directory = host.layout.attempts / key
@@ -76,7 +78,7 @@ def release(host: Host, key: str) -> None:
 
     def found() -> list[Path]:
         beyond = host.layout.beyond_limits() if prune else []
-        return [directory / "work", directory / "secrets", *beyond]
+        return [*(directory / name for name in OWN), *beyond]
 
     _remove(host, key, found)
 
@@ -119,6 +121,8 @@ def _was_little(directory: Path) -> bool:
     """Whether there was so little to remove that it is done already: most attempts have no bundle."""
     try:
         (directory / "work").rmdir()
+        if (directory / "home").exists():
+            return False
         remove_tree(directory / "secrets")
     except OSError:
         return False
@@ -135,6 +139,14 @@ def _end_leftovers(host: Host) -> None:
             host.notes.note("processes left that cannot be ended", pids=left)
             return
         time.sleep(LOOK_AGAIN_S)
+
+
+def _forget_secrets(host: Host) -> None:
+    """Of attempts that ended with an earlier supervisor."""
+    try:
+        host.vault.forget_left()
+    except OSError as error:
+        host.notes.note("secrets not removed", error=str(error))
 
 
 def _alive(pids: Iterable[int]) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from pathlib import Path
 from typing import Any, cast
 
@@ -39,8 +40,13 @@ class Tail:
 
     def _open(self) -> bool:
         try:
-            self._fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            # A pipe in its place must not let us wait: whoever runs there may write what they like.
+            flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+            self._fd = os.open(self._path, flags)
         except OSError:
+            return False
+        if not stat.S_ISREG(os.fstat(self._fd).st_mode):
+            self.close()
             return False
         self._inode = os.fstat(self._fd).st_ino
         return True

@@ -50,6 +50,16 @@ def read_stat(pid: int) -> Stat | None:
     )
 
 
+def own_pid(pid: int) -> int:
+    """Its number in the innermost name space that it is in."""
+    try:
+        text = (PROC / str(pid) / "status").read_text()
+    except OSError:
+        return pid
+    found = next((line for line in text.splitlines() if line.startswith("NSpid:")), "")
+    return int(found.split()[-1]) if found else pid
+
+
 def identify(pid: int) -> Process | None:
     """None for a process that has ended, or is only waited for."""
     stat = read_stat(pid)

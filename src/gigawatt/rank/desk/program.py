@@ -33,7 +33,7 @@ NOT_ITS_OWN = ("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX")
 
 
 class MissingError(Exception):
-    """The program is not on this node; the text says what to install."""
+    """Something is not on this node; the text says what to do."""
 
 
 class Program(NamedTuple):

@@ -29,7 +29,7 @@ async def run() -> int:
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # all it leaves is measured too
     private = Path(tempfile.mkdtemp(prefix="gw-"))
     try:
-        facts.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        check_home(facts.home)
         code = code_directory(facts, Path.cwd())
         for problem in link_volumes(facts, Path.cwd(), code):
             sys.stderr.write(f"{problem}\n")
@@ -39,6 +39,15 @@ async def run() -> int:
         return MISSING
     finally:
         shutil.rmtree(private, ignore_errors=True)
+
+
+def check_home(home: Path) -> None:
+    """It was made where the leader is. Raises MissingError: another directory at its path would be an empty home."""
+    if not home.is_dir():
+        raise MissingError(
+            f"the home {home} is not there: this node does not see the file system of homes; GIGAWATT_HOMES names "
+            "a directory that all nodes share"
+        )
 
 
 async def _serve(facts: Facts, code: Path, program: Program | None) -> int:

@@ -6,12 +6,14 @@ the order of nodes decides.
 
 import numpy as np
 
-from gigawatt.scheduler.packing.facts import WHOLE, Node, Shapes
+from gigawatt.scheduler.packing.facts import WHOLE, Node, Scores, Shapes
 from gigawatt.scheduler.packing.outcomes import Rating, tightest
-from gigawatt.scheduler.snapshot import Flags
+from gigawatt.scheduler.snapshot import Amounts, Flags
 
 CPU_MAX = 128_000  # of any node: what free cores and asked cores are related to
 MILLI_MAX = 8 * WHOLE
+
+Some = Scores | Amounts | Flags | float  # of nodes or of shapes, or one for all of them
 
 
 class Random:
@@ -41,7 +43,7 @@ class BestFit:
     def rate(self, node: Node) -> Rating:
         cpu_S = (node.cpu - self._shapes.cpu_S) / CPU_MAX
         gpu_S = (sum(node.free) - self._shapes.demand_S) / MILLI_MAX
-        score_S = np.trunc((1 - cpu_S / 2 - gpu_S / 2) * 100)
+        score_S = left_with_least(cpu_S, gpu_S)
         return Rating(score_S=score_S, level_S=tightest(self._shapes, node))
 
 
@@ -59,7 +61,7 @@ class DotProduct:
     def rate(self, node: Node) -> Rating:
         cpu_S = node.cpu / CPU_MAX * self._shapes.cpu_S / CPU_MAX
         gpu_S = sum(node.free) / MILLI_MAX * self._shapes.demand_S / MILLI_MAX
-        score_S = np.trunc((1 - (cpu_S + gpu_S) / 2) * 100)
+        score_S = least_along(cpu_S, gpu_S)
         return Rating(score_S=score_S, level_S=tightest(self._shapes, node))
 
 
@@ -78,13 +80,10 @@ class GpuPacking:
         shapes = self._shapes
         idle = node.free.count(WHOLE)
         level_S = tightest(shapes, node)
-        if idle == len(node.free):
-            score_S = np.full(len(level_S), max(33 - idle, idle))
-        else:
-            shared_S = np.maximum(100 - level_S * 100 // WHOLE // 10, 50)
-            fresh_S = np.maximum(50 - shapes.gpus_S, 33)
-            score_S = np.where((shapes.part_S > 0) & (level_S < WHOLE), shared_S, fresh_S)
-        score_S = np.where(shapes.gpus_S == 0, 0, score_S).astype(np.float64)
+        empty = idle == len(node.free)
+        score_S = shared_first(
+            idle, empty=empty, part=shapes.part_S, gpus=shapes.gpus_S, level=level_S
+        )
         return Rating(score_S=score_S, level_S=level_S)
 
 
@@ -101,12 +100,39 @@ class GpuClustering:
 
     def rate(self, node: Node) -> Rating:
         shapes = self._shapes
-        fullness = 25 * (MILLI_MAX - sum(node.free)) // MILLI_MAX
-        score_S = np.full(len(shapes.cpu_S), float(fullness if node.held else fullness + 25))
+        same_S = np.zeros(len(shapes.cpu_S), dtype=np.bool_)
         for size in node.held:
-            score_S[_sized(shapes, size)] = fullness + (75 if len(node.held) == 1 else 50)
-        score_S[shapes.gpus_S == 0] = 0
+            same_S |= _sized(shapes, size)
+        used = MILLI_MAX - sum(node.free)
+        score_S = alike_first(
+            25 * used // MILLI_MAX, same=same_S, sizes=len(node.held), gpus=shapes.gpus_S
+        )
         return Rating(score_S=score_S, level_S=tightest(shapes, node))
+
+
+def left_with_least(cpu: Some, gpu: Some) -> Scores:
+    """Best fit: what would be left free of each, as a part of the largest node's."""
+    return np.trunc((1 - cpu / 2 - gpu / 2) * 100)
+
+
+def least_along(cpu: Some, gpu: Some) -> Scores:
+    """The dot product: what is free times what is asked, both as parts of the largest node's."""
+    return np.trunc((1 - (cpu + gpu) / 2) * 100)
+
+
+def shared_first(idle: Some, *, empty: Some, part: Some, gpus: Some, level: Some) -> Scores:
+    """GPU packing: `idle` GPUs of a node, all of them where it is `empty`; `level` is free on the GPU for a part."""
+    shared = np.maximum(100 - level * 100 // WHOLE // 10, 50)
+    fresh = np.maximum(50 - gpus, 33)
+    used = np.where((np.asarray(part) > 0) & (np.asarray(level) < WHOLE), shared, fresh)
+    score = np.where(empty, np.maximum(33 - idle, idle), used)
+    return np.where(np.asarray(gpus) == 0, 0, score).astype(np.float64)
+
+
+def alike_first(full: Some, *, same: Some, sizes: Some, gpus: Some) -> Scores:
+    """GPU clustering: how `full` a node is, of 25; how many sizes it holds, and whether one is the `same`."""
+    tier = np.where(same, np.where(np.equal(sizes, 1), 75, 50), np.where(np.equal(sizes, 0), 25, 0))
+    return np.where(np.asarray(gpus) == 0, 0.0, full + tier)
 
 
 def size_of(gpus: int, milli: int) -> int:

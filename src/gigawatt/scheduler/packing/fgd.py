@@ -6,7 +6,7 @@ cut off to a whole number of per cent.
 
 import numpy as np
 
-from gigawatt.scheduler.packing.facts import WHOLE, Node, Shapes
+from gigawatt.scheduler.packing.facts import WHOLE, Node, Scores, Shapes
 from gigawatt.scheduler.packing.fragmentation import Fragmentation
 from gigawatt.scheduler.packing.outcomes import Rating, best, outcomes
 
@@ -23,5 +23,9 @@ class Fgd:
     def rate(self, node: Node) -> Rating:
         after = outcomes(self._shapes, node)
         price_SJ = self._fragmentation(node.model, after.cpu_S[:, None], after.free_SJD)
-        gain_SJ = (price_SJ[0, 0] - price_SJ) / WHOLE
-        return best(after, np.trunc(100 / (1 + np.exp(-gain_SJ))))
+        return best(after, squashed(price_SJ[0, 0] - price_SJ))
+
+
+def squashed(gain: Scores) -> Scores:
+    """The score for milli-GPUs that are fragments no more."""
+    return np.trunc(100 / (1 + np.exp(-gain / WHOLE)))

@@ -51,12 +51,17 @@ class LeastWaste:
 
     def rate(self, node: Node) -> Rating:
         after = outcomes(self._shapes, node)
-        price_SJ = self._price(node.model, after.cpu_S[:, None], after.free_SJD)
-        charge_S = self._charge_M[node.model] * self._shapes.demand_S
+        price_SJ = self.price(node.model, after.cpu_S[:, None], after.free_SJD)
+        charge_S = self.charge(node.model) * self._shapes.demand_S
         gain_SJ: Scores = price_SJ[0, 0] - price_SJ - charge_S[:, None]
         return best(after, gain_SJ.round(DIGITS))
 
-    def _price(self, model: int, cpu: Amounts, free_D: Amounts) -> Scores:
+    def charge(self, model: int) -> float:
+        """For each milli-GPU of a model, how much of it others insist on."""
+        return float(self._charge_M[model])
+
+    def price(self, model: int, cpu: Amounts, free_D: Amounts) -> Scores:
+        """What nodes strand, with `cpu` milli-cores and devices along the last axis of `free_D`, which broadcast."""
         fragments = FRAGMENTS * self._fragmentation(model, cpu, free_D)
         idle = free_D.sum(axis=-1)
         stranded = sum(np.maximum(idle - cpu * served, 0) for served in self._served)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gigawatt.model.event import Event
-from gigawatt.model.tenant import ApiKey, Caller, Project, Tenant
+from gigawatt.model.tenant import ApiKey, Caller, KeyUse, Project, Tenant, User
 from gigawatt.service.views.usage import AllowanceView, allowance_view
 
 
@@ -28,10 +28,19 @@ class ProjectView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecretView:
-    """A secret by its name, and the address that it is for; never its value."""
+    """A secret by its name, and the address that it is for, empty for ranks; never its value."""
 
     name: str
     url: str
+    fault: str  # why it cannot be used; empty where it can
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RotationView:
+    """How many secrets were sealed by new keys, and where the key is kept that wraps those."""
+
+    secrets: int
+    key: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +59,47 @@ class KeyView:
     revoked_ms: int | None
     version: int
     allowance: AllowanceView
+    user: str
+    scopes: tuple[str, ...]
+    replaced_by: str
+    used_ms: int | None
+    used_from: str
     key: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantView:
+    """A role in a project, or with an empty one in all of the tenant."""
+
+    project: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserView:
+    """A person or a service account."""
+
+    name: str
+    tenant: str
+    kind: str
+    email: str
+    grants: tuple[GrantView, ...]
+    created_ms: int
+    created_by: str
+    disabled_ms: int | None
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberView:
+    """What one user holds in one project, or with an empty one in all of the tenant."""
+
+    tenant: str
+    project: str
+    user: str
+    kind: str
+    role: str
+    disabled: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +149,8 @@ class CallerView:
     tenant: str
     project: str
     job: str
+    user: str
+    scopes: tuple[str, ...]
 
 
 def tenant_view(tenant: Tenant) -> TenantView:
@@ -117,7 +168,41 @@ def project_view(project: Project) -> ProjectView:
     )
 
 
-def key_view(key: ApiKey, *, secret: str = "") -> KeyView:
+def user_view(user: User, project: str = "") -> UserView:
+    """A user's view, with what it holds in `project` if that is named."""
+    return UserView(
+        name=user.name,
+        tenant=user.tenant,
+        kind=user.kind.value,
+        email=user.email,
+        grants=tuple(
+            GrantView(project=grant.project, role=grant.role.value)
+            for grant in user.grants
+            if not project or grant.project in ("", project)
+        ),
+        created_ms=user.created_ms,
+        created_by=user.created_by,
+        disabled_ms=user.disabled_ms,
+        version=user.version,
+    )
+
+
+def member_views(user: User, project: str = "") -> list[MemberView]:
+    """What a user holds, each by itself; in `project` if that is named."""
+    return [
+        MemberView(
+            tenant=user.tenant,
+            project=grant.project,
+            user=user.name,
+            kind=user.kind.value,
+            role=grant.role,
+            disabled=user.disabled_ms is not None,
+        )
+        for grant in user_view(user, project).grants
+    ]
+
+
+def key_view(key: ApiKey, *, secret: str = "", use: KeyUse | None = None) -> KeyView:
     """A key's view; `secret` only where it has just been made."""
     return KeyView(
         id=key.id,
@@ -132,6 +217,11 @@ def key_view(key: ApiKey, *, secret: str = "") -> KeyView:
         revoked_ms=key.revoked_ms,
         version=key.version,
         allowance=allowance_view(key.allowance),
+        user=key.user.partition("/")[2],
+        scopes=key.scopes,
+        replaced_by=key.replaced_by,
+        used_ms=use.used_ms if use else None,
+        used_from=use.addresses[0] if use and use.addresses else "",
         key=secret,
     )
 
@@ -158,4 +248,6 @@ def caller_view(caller: Caller) -> CallerView:
         tenant=caller.tenant,
         project=caller.project,
         job=caller.job,
+        user=caller.user.partition("/")[2],
+        scopes=caller.scopes,
     )

@@ -66,6 +66,7 @@ class ArrayView:
     command: tuple[str, ...]
     gang: GangView
     after: tuple[str, ...]
+    after_each: str
     cause: CauseView | None
     version: int
 
@@ -75,6 +76,9 @@ def array_view(array: JobArray, *, waiting: Reason | None = None) -> ArrayView:
     spec = array.spec
     if array.phase.value == "blocked":
         waiting = Reason(code=ReasonCode.DEPENDENCY, detail=f"after {', '.join(spec.after)}")
+    elif spec.after_each and array.pending and not array.running:
+        detail = f"each task after the one of {spec.after_each} with its index"
+        waiting = Reason(code=ReasonCode.DEPENDENCY, detail=detail)
     return ArrayView(
         id=array.id,
         name=spec.name,
@@ -111,6 +115,7 @@ def array_view(array: JobArray, *, waiting: Reason | None = None) -> ArrayView:
         command=spec.command,
         gang=gang_view(spec.shape),
         after=spec.after,
+        after_each=spec.after_each,
         cause=cause_view(array.cause) if array.cause else None,
         version=array.version,
     )

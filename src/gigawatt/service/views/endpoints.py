@@ -1,9 +1,10 @@
 """An endpoint as callers see it: where it answers, its replicas, and what is asked of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gigawatt.model.endpoint import Endpoint, Replica, StartTimes
+from gigawatt.service.views.rollouts import RolloutView, rollout_view
 from gigawatt.service.views.volumes import MountView, mount_view
 
 
@@ -28,6 +29,9 @@ class ReplicaView:
     port: int
     phase: str  # of its attempt; queued while it has none
     ready: bool
+    revision: int
+    draining: bool  # it is given no more requests, and answers those that it has
+    reason: str  # it waits for a place; empty otherwise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +56,9 @@ class EndpointView:
     model: str
     served_name: str
     url: str
+    revision: int
+    rollout: RolloutView | None
+    last_rollout: str  # what came of it
     replicas: ReplicaCountView
     queued: int
     in_flight: int
@@ -62,15 +69,20 @@ class EndpointView:
     message: str
     environment: str
     volumes: tuple[MountView, ...]
+    secrets: Mapping[str, str]  # their names, by variable
     created_ms: int
     version: int
     replicas_list: tuple[ReplicaView, ...]
 
 
 def endpoint_view(
-    endpoint: Endpoint, replicas: Sequence[Replica], *, gateway_url: str
+    endpoint: Endpoint,
+    replicas: Sequence[Replica],
+    *,
+    gateway_url: str,
+    reasons: Mapping[str, str],
 ) -> EndpointView:
-    """`replicas` are its live ones."""
+    """`replicas` are its live ones; `reasons` says why those wait that do, by id."""
     spec, demand = endpoint.spec, endpoint.demand
     ordered = sorted(replicas, key=lambda each: each.id)
     return EndpointView(
@@ -82,6 +94,9 @@ def endpoint_view(
         model=spec.model,
         served_name=spec.served_name,
         url=f"{gateway_url}/v1",
+        revision=endpoint.generation,
+        rollout=rollout_view(endpoint),
+        last_rollout=endpoint.last_rollout,
         replicas=ReplicaCountView(
             wanted=endpoint.replicas_wanted,
             ready=sum(replica.ready for replica in ordered),
@@ -98,9 +113,12 @@ def endpoint_view(
         message=endpoint.message,
         environment=spec.environment,
         volumes=tuple(mount_view(mount) for mount in spec.volumes),
+        secrets={each.variable: each.secret for each in spec.secrets},
         created_ms=endpoint.created_ms,
         version=endpoint.version,
-        replicas_list=tuple(_replica_view(replica) for replica in ordered),
+        replicas_list=tuple(
+            _replica_view(replica, reasons.get(replica.id, "")) for replica in ordered
+        ),
     )
 
 
@@ -113,7 +131,7 @@ def _start_view(start: StartTimes) -> StartView:
     )
 
 
-def _replica_view(replica: Replica) -> ReplicaView:
+def _replica_view(replica: Replica, reason: str) -> ReplicaView:
     attempt = replica.attempt
     return ReplicaView(
         id=replica.id,
@@ -122,4 +140,7 @@ def _replica_view(replica: Replica) -> ReplicaView:
         port=attempt.port if attempt else 0,
         phase=attempt.phase.value if attempt else "queued",
         ready=replica.ready,
+        revision=replica.generation,
+        draining=replica.draining_ms is not None,
+        reason=reason,
     )

@@ -147,6 +147,7 @@ class JobView:
     environment: str
     bundle: str
     volumes: tuple[MountView, ...]
+    secrets: Mapping[str, str]  # their names, by variable
     labels: Mapping[str, str]
     command: tuple[str, ...]
     gang: GangView
@@ -219,6 +220,7 @@ def job_view(
         environment=spec.environment,
         bundle=spec.bundle,
         volumes=tuple(mount_view(mount) for mount in spec.volumes),
+        secrets={each.variable: each.secret for each in spec.secrets},
         labels=dict(spec.labels),
         command=spec.command,
         gang=gang_view(spec.shape),
@@ -304,6 +306,8 @@ def placement_views(placements: tuple[Placement, ...]) -> tuple[PlacementView, .
 def _waiting(job: Job, waiting: tuple[int, Reason] | None) -> tuple[int | None, Reason | None]:
     """Position and reason by phase: only queued jobs are in the scheduler's line."""
     match job.phase:
+        case JobPhase.QUEUED if job.barred:
+            return None, Reason(code=ReasonCode.BUDGET, detail=f"{job.tenant}/{job.project}")
         case JobPhase.QUEUED:
             return waiting or (None, None)
         case JobPhase.BLOCKED:

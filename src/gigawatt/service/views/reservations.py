@@ -18,6 +18,7 @@ class ReservationView:
     reason: str
     notice_s: int
     lead_s: int
+    plan: str
     by: str
     created_ms: int
     version: int
@@ -35,6 +36,7 @@ def reservation_view(reservation: Reservation) -> ReservationView:
         reason=reservation.reason,
         notice_s=reservation.notice_ms // 1000,
         lead_s=reservation.lead_ms // 1000,
+        plan=reservation.plan.value,
         by=reservation.by,
         created_ms=reservation.created_ms,
         version=reservation.version,

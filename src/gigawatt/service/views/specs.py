@@ -7,7 +7,9 @@ from gigawatt.model.endpoint import EndpointSpec
 from gigawatt.model.environment import EnvironmentSpec
 from gigawatt.model.gang import Shape
 from gigawatt.model.job import HANG_OFF, JobSpec
+from gigawatt.model.secret import SecretUse
 from gigawatt.model.volume import Mount
+from gigawatt.spec.rollout import rollout_fields
 from gigawatt.spec.scaling import scaling_fields
 
 
@@ -38,11 +40,14 @@ def job_spec_fields(spec: JobSpec, environment: EnvironmentSpec) -> dict[str, An
         ],
         "after_failed": list(spec.after_failed),
         "after_done": list(spec.after_done),
+        "after_each": spec.after_each,
         "labels": dict(spec.labels),
         "volumes": [mount_fields(mount) for mount in spec.volumes],
+        "secrets": use_fields(spec.secrets),
         "model": _output_fields(spec),
         "checkpoints": _keep_fields(spec),
         "terminal": spec.terminal,
+        "isolation": spec.isolation.value,
         "hang": {0: "auto", HANG_OFF: "off"}.get(spec.hang_steps, spec.hang_steps),
         "from": f"{spec.origin.job}@{spec.origin.checkpoint.step}" if spec.origin else "",
     }
@@ -52,6 +57,11 @@ def mount_fields(mount: Mount) -> dict[str, Any]:
     """A mount in the job file's words."""
     mode = "rw" if mount.writable else "ro"
     return {"volume": mount.ref, "path": mount.path, "mode": mode}
+
+
+def use_fields(uses: tuple[SecretUse, ...]) -> dict[str, Any]:
+    """What leads to secrets, in the job file's words."""
+    return {each.variable: {"secret": each.secret, "into": each.into.value} for each in uses}
 
 
 def gang_fields(shape: Shape) -> dict[str, Any]:
@@ -103,6 +113,7 @@ def endpoint_spec_fields(spec: EndpointSpec, environment: EnvironmentSpec) -> di
         "workdir": spec.workdir,
         "env": dict(spec.env),
         "volumes": [mount_fields(mount) for mount in spec.volumes],
+        "secrets": use_fields(spec.secrets),
         "priority": spec.priority,
         "grace": spec.grace_s,
         "labels": dict(spec.labels),
@@ -112,6 +123,11 @@ def endpoint_spec_fields(spec: EndpointSpec, environment: EnvironmentSpec) -> di
         "queue": {"max": spec.queue_max, "timeout": spec.queue_timeout_s},
         "routing": spec.routing.value,
         "scaling": scaling_fields(spec.scaling),
+        "aliases": list(spec.names.aliases),
+        "adapters": list(spec.names.adapters),
+        "weight": spec.names.weight,
+        "fallback": spec.names.fallback or None,
+        "rollout": rollout_fields(spec.rollout),
         "readiness": {
             "path": readiness.path,
             "timeout": readiness.timeout_s,

@@ -32,6 +32,7 @@ _LEADS = {
     ReasonCode.POWER: "the feeds of its nodes carry no more now",
     ReasonCode.LIMIT: "its project would use more than its limit",
     ReasonCode.QUOTA_EXCEEDED: "its project would use more than its quota, and does not borrow",
+    ReasonCode.BUDGET: "the budget of its project, or of its tenant, is spent",
     ReasonCode.STOPPING: "its last attempt is still being stopped",
 }
 

@@ -1,5 +1,6 @@
 """A workspace as callers see it: where it is, whether it is used, and when it will be suspended."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gigawatt.model.reason import Reason
@@ -37,6 +38,7 @@ class WorkspaceView:
     home: str
     like: str
     volumes: tuple[MountView, ...]
+    secrets: Mapping[str, str]  # their names, by variable
     cpus: float
     gpus: float
     memory_bytes: int
@@ -86,6 +88,7 @@ def workspace_view(
         home=spec.home,
         like=spec.like,
         volumes=tuple(mount_view(mount) for mount in spec.volumes),
+        secrets={each.variable: each.secret for each in spec.secrets},
         cpus=amounts.milli_cpu / 1_000,
         gpus=amounts.milli_gpu / 1_000,
         memory_bytes=amounts.memory_bytes,

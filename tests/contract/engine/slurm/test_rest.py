@@ -19,7 +19,7 @@ from gigawatt.engine.slurm import (
 )
 from gigawatt.engine.slurm.batch import Batch
 from gigawatt.engine.slurm.client import SlurmRefusedError, SlurmUnavailableError
-from tests.contract.engine.slurm.faulty import slurm_faults
+from tests.contract.engine.slurm.faulty import cluster_faults
 from tests.slurm_cluster import SlurmCluster
 from tests.waiting import until
 
@@ -46,7 +46,7 @@ def report(cluster: SlurmCluster, url: str) -> Iterator[Report]:
     with tempfile.TemporaryDirectory(prefix="gw-", ignore_cleanup_errors=True) as directory:
         data = Path(directory)
         slurm = rest(cluster, url)
-        faults = slurm_faults(cluster)
+        faults = cluster_faults(cluster)
         yield asyncio.run(
             run(lambda: SlurmEngine(data, slurm), only=CASES, faults=faults, scratch=data)
         )

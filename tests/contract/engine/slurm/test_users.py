@@ -21,8 +21,10 @@ from gigawatt.engine.slurm import (
     TokenOfSlurm,
 )
 from gigawatt.engine.slurm.users import Users, unix_user
+from gigawatt.model.gang import GangKind
+from gigawatt.model.launch import Launch
 from gigawatt.model.observation import AttemptGone, LaunchFailed
-from tests.contract.engine.slurm.faulty import slurm_faults
+from tests.contract.engine.slurm.faulty import cluster_faults
 from tests.slurm_cluster import SlurmCluster
 from tests.waiting import until
 
@@ -127,6 +129,41 @@ def test_without_a_unix_user_nothing_is_submitted(cluster: SlurmCluster, data: P
     assert failed.user
 
 
+def test_the_home_of_a_workspace_is_given_to_its_user_once(
+    cluster: SlurmCluster, data: Path
+) -> None:
+    """And a workspace of another one is refused, who would find a home that is not theirs."""
+    home = data / "homes" / "tenant" / "project" / "lab"
+    home.mkdir(mode=0o700, parents=True)
+
+    async def tried() -> tuple[list[str], LaunchFailed]:
+        bench = _bench(data, SlurmCommands(cluster.environ))
+        await bench.start("users")
+        said: list[str] = []
+        for _ in range(2):
+            key = await bench.launch(_desk(bench, home, tenant="conformance"))
+            await bench.wait(AttemptGone, key=key)
+            said.append(await bench.output(key))
+        other = await bench.launch(_desk(bench, home, tenant="conformance-a"))
+        failed = await bench.wait(LaunchFailed, key=other)
+        await bench.finish()
+        return said, failed
+
+    said, failed = asyncio.run(tried())
+    assert said == [f"nobody {home}\n", f"nobody {home}\nkept\n"]
+    assert failed.user
+    assert failed.reason == (
+        f"the home {home} is nobody's, and the workspace is daemon's: make one of another name, or have an "
+        f"operator run chown -R daemon {home}"
+    )
+
+
+def _desk(bench: Bench, home: Path, *, tenant: str) -> Launch:
+    script = 'echo "$(id -un) $HOME"; ls "$HOME"; touch "$HOME/kept"'
+    env = (("HOME", str(home)),)
+    return bench.build("sh", "-c", script, kind=GangKind.WORKSPACE, tenant=tenant, env=env)
+
+
 @pytest.fixture(scope="module")
 def report(cluster: SlurmCluster) -> Iterator[Report]:
     with tempfile.TemporaryDirectory(prefix="gw-", ignore_cleanup_errors=True) as directory:
@@ -136,7 +173,7 @@ def report(cluster: SlurmCluster) -> Iterator[Report]:
             run(
                 lambda: SlurmEngine(data, slurm, options=OPTIONS),
                 only=CASES,
-                faults=slurm_faults(cluster),
+                faults=cluster_faults(cluster),
                 scratch=data,
             )
         )

@@ -36,7 +36,7 @@ SITE = Site(
     python_dir="/py",
     report_dir="/report",
     secrets_dir="/secrets",
-    secret_names=(),
+    secrets={},
     master_port=23_000,
     port=0,
 )
@@ -86,7 +86,7 @@ def test_step_zero_is_a_step_to_resume_from() -> None:
 
 
 def test_secrets_are_named_by_their_files() -> None:
-    site = SITE._replace(secret_names=("GIGAWATT_TOKEN", "HF"))
+    site = SITE._replace(secrets={"GIGAWATT_TOKEN": "t", "HF": "h"})
     seen = rank_environ(SPEC, SPEC.ranks[0], site, {})
     assert seen["GIGAWATT_TOKEN_FILE"] == "/secrets/GIGAWATT_TOKEN"
     assert seen["HF_FILE"] == "/secrets/HF"

@@ -1,0 +1,50 @@
+"""What looks after budgets: now and then it works out what was spent in the month, and tells the leader.
+
+It works beside the loop, and rests several times as long as a look took.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from gigawatt.clock import monotonic_s, now_ms
+from gigawatt.model.observation import BudgetsSeen
+from gigawatt.model.refusal import RefusalError
+from gigawatt.service.services import Services
+from gigawatt.service.spent import spent_of_budgets
+
+log = logging.getLogger(__name__)
+
+LOOK_S = 5.0
+RESTS = 9
+
+
+class Bursar:
+    """`observe` takes in what was spent. One for an instance."""
+
+    def __init__(self, services: Services, *, observe: Callable[[BudgetsSeen], None]) -> None:
+        self._services = services
+        self._observe = observe
+
+    async def keep(self) -> None:
+        """Look after budgets, until cancelled or the instance closes."""
+        while not self._services.closing.is_set():
+            began_s = monotonic_s()
+            try:
+                await self._look()
+            except (RefusalError, OSError, SQLAlchemyError):
+                log.exception("budgets could not be looked at")
+            took_s = monotonic_s() - began_s
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(max(LOOK_S, RESTS * took_s)):
+                    await self._services.closing.wait()
+
+    async def _look(self) -> None:
+        """Where there are no budgets, nothing is worked out."""
+        at_ms = now_ms()
+        seen = await asyncio.to_thread(spent_of_budgets, self._services.store, at_ms=at_ms)
+        if seen is not None:
+            self._observe(seen)

@@ -1,0 +1,60 @@
+"""What callers ask of tenants, users and keys. As in `gigawatt.model.command`, which has the rest."""
+
+from dataclasses import dataclass
+
+from gigawatt.model.tenant import ApiKey, KeyUse, Role, User
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateTenant:
+    """A tenant, and the project that its work falls to where none is named."""
+
+    id: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateUser:
+    user: User
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetGrant:
+    """What a user holds in a project, or with an empty one in all of its tenant; None takes it away."""
+
+    id: str
+    project: str
+    role: Role | None
+    by: str
+    if_version: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetDisabled:
+    """Whether a user's keys are refused."""
+
+    id: str
+    disabled: bool
+    by: str
+    if_version: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RotateKey:
+    """`key` takes the place of the one of this id, which is good until `until_ms` and no longer than before."""
+
+    id: str
+    key: ApiKey
+    until_ms: int
+    by: str
+    if_version: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoteKeyUses:
+    """When keys were last used, and from where: put on record, and nothing else."""
+
+    uses: tuple[KeyUse, ...]
+
+
+OfAccounts = CreateTenant | CreateUser | SetGrant | SetDisabled | RotateKey | NoteKeyUses
