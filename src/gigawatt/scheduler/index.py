@@ -13,6 +13,7 @@ import numpy as np
 from gigawatt.model.reason import Reason
 from gigawatt.scheduler.ask import Ask, Demand, distinct_asks
 from gigawatt.scheduler.fabric import EVERYWHERE, Fabric, fabric_of
+from gigawatt.scheduler.frame import Frames
 from gigawatt.scheduler.ground import usable_N
 from gigawatt.scheduler.log import Log
 from gigawatt.scheduler.place import near
@@ -291,8 +292,8 @@ def kept(known: dict[K, V], key: K, value: V) -> None:
 
 
 class Memo:
-    """What is kept between cycles: the index, told by the encoder what changes and lent to one round after another, and
-    who asks what in the newest line.
+    """What is kept between cycles: the index, told by the encoder what changes and lent to one round after another, who
+    asks what in the newest line, and what of the shares stays the same.
     """
 
     def __init__(self, nodes_min: int) -> None:
@@ -301,6 +302,7 @@ class Memo:
         self._index: Index | None = None
         self._none = False  # there is none for these nodes, and no use in trying again
         self._changed: list[Rows] = []
+        self.frames = Frames()
 
     def note(self, rows: Rows | None) -> None:
         """These rows differ now; None: nodes came, went or are others."""

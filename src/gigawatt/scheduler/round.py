@@ -76,7 +76,7 @@ class Round:
         self._overdue_G = overdue_ms > policy.hold_after_ms
         self._grounds: dict[Ask, Ground] = {}
         self._given: list[Given] = []
-        self.shares = shares_of(snapshot, policy, self.asks)
+        self.shares = shares_of(snapshot, policy, self.asks, memo and memo.frames)
         if self.shares is not None:
             self.asks, self.ask_G = told_apart(self.shares, self.asks, self.ask_G)
         self.claims = Claims(snapshot, lambda: self.room)

@@ -16,8 +16,9 @@ from gigawatt.model.reason import Reason, ReasonCode
 from gigawatt.model.resources import KINDS
 from gigawatt.model.values import replace
 from gigawatt.scheduler.ask import Ask
-from gigawatt.scheduler.guarantees import B, beyond, effective, filled, gpus
-from gigawatt.scheduler.policy import Order, Policy
+from gigawatt.scheduler.frame import Bound, Frame, Frames, longer, wide
+from gigawatt.scheduler.guarantees import B, beyond, gpus
+from gigawatt.scheduler.policy import Policy
 from gigawatt.scheduler.snapshot import (
     GPU,
     NONE,
@@ -29,56 +30,47 @@ from gigawatt.scheduler.snapshot import (
     ShareColumns,
     Snapshot,
 )
-from gigawatt.scheduler.tree import by_depth, summed
+from gigawatt.scheduler.tree import summed
 from gigawatt.scheduler.vectors import Vectors
 
 PARTS = 1_000_000_000  # decayed shares are kept to such parts of the cluster
 
 Vector = tuple[int, ...]
-Bound = tuple[int, int, int, ReasonCode]  # row of P, index of K, at most, what it is
 
 
 class Shares:
     """`take` writes to it, and to nothing else: use only grows in a round."""
 
     def __init__(
-        self, columns: ShareColumns, snapshot: Snapshot, policy: Policy, asks: list[Ask]
+        self,
+        columns: ShareColumns,
+        snapshot: Snapshot,
+        policy: Policy,
+        asks: list[Ask],
+        frames: Frames | None = None,
     ) -> None:
         self.policy = policy
         gangs = snapshot.gangs
         self.ids, self.node_G, self._parents = _tree(columns, gangs)
         extra = len(self.ids) - len(columns.ids)
-        rows = by_depth(np.array(self._parents, dtype=np.int32))
         kinds = snapshot.kinds or _no_kinds(columns)
-        own_PW = _wide(columns.used_PK, kinds.used_PB, extra, 0)
-        quota_PW = filled(_wide(columns.quota_PK, kinds.quota_PB, extra, UNSET))
-        effective_PW = effective(quota_PW, rows, self._parents)
-        weighed = policy.order is not Order.ATTAINED
-        if not weighed:
-            effective_PW = np.full_like(effective_PW, UNSET)
-        self.quotas: list[list[int]] = effective_PW.tolist()
-        self.used: list[list[int]] = summed(own_PW, rows, self._parents).tolist()
+        frame = (frames or Frames()).of(columns, kinds, self._parents, policy.order)
+        self._frame: Frame = frame
+        self.quotas, self.weights = frame.quotas, frame.weights
+        own_PW = wide(columns.used_PK, kinds.used_PB, extra, 0)
+        self.used: list[list[int]] = summed(own_PW, frame.levels, self._parents).tolist()
         self.own: list[list[int]] = own_PW.tolist()
         self.total_K: list[int] = np.maximum(snapshot.nodes.total_NK.sum(axis=0), 1).tolist()
-        weight_P = _longer(columns.weight_P, extra, 1)
-        self.weights: list[int] = weight_P.tolist() if weighed else [1] * len(self.ids)
-        past_PK = _longer(_averages(columns, snapshot.now_ms, policy), extra, 0)
-        average_PK = summed(past_PK, rows, self._parents)
+        past_PK = longer(_averages(columns, snapshot.now_ms, policy), extra, 0)
+        average_PK = summed(past_PK, frame.levels, self._parents)
         self.averages: list[list[int]] = average_PK.tolist()
-        self._past = self._past_of(average_PK, effective_PW)
+        self._past = self._past_of(average_PK, frame.quota_PW)
         self.claims = [self.share(node) for node in range(len(self.ids))]
         self.vectors = Vectors(kinds=kinds.kinds, nodes=snapshot.nodes)
         self.needs = [self.vectors.wanted(ask, ask.nodes_min) for ask in asks]
         self.sure = [self.vectors.sure(ask, ask.nodes_min) for ask in asks]
         self.taken = 0
         self.over_limit: dict[int, Bound | None] = {}  # None: behind one of its own project
-        limit_PW = _wide(columns.limit_PK, kinds.limit_PB, extra, UNSET)
-        strict_P = _longer((~columns.borrows_P).astype(np.int64), extra, 0) != 0
-        self._hard = _hard(limit_PW, quota_PW, strict_P)
-        if policy.order is Order.COHORTS:
-            _close_cohorts(self._hard, self.quotas, self._parents)
-        self._chains: dict[int, tuple[int, ...]] = {}
-        self._bounds: dict[int, tuple[Bound, ...]] = {}
         self._shut: set[int] = set()  # under a strict line: one of its gangs is over a limit
 
     @property
@@ -89,15 +81,17 @@ class Shares:
     @property
     def bounds_kinds(self) -> bool:
         """Whether anybody may use at most so much of one kind of GPU."""
-        return any(kind >= len(KINDS) for each in self._hard.values() for _, kind, _, _ in each)
+        return any(
+            kind >= len(KINDS) for each in self._frame.hard.values() for _, kind, _, _ in each
+        )
 
     def chain(self, node: int) -> tuple[int, ...]:
         """The rows from the top down to `node`."""
-        known = self._chains.get(node)
+        known = self._frame.chains.get(node)
         if known is None:
             above = self._parents[node]
             known = (node,) if above == NONE else (*self.chain(above), node)
-            self._chains[node] = known
+            self._frame.chains[node] = known
         return known
 
     def share(self, node: int) -> float:
@@ -223,10 +217,12 @@ class Shares:
 
     def bounds_of(self, node: int) -> tuple[Bound, ...]:
         """All that hold for a project, its own and those above it."""
-        known = self._bounds.get(node)
+        known = self._frame.bounds.get(node)
         if known is None:
-            known = tuple(bound for at in self.chain(node) for bound in self._hard.get(at, ()))
-            self._bounds[node] = known
+            known = tuple(
+                bound for at in self.chain(node) for bound in self._frame.hard.get(at, ())
+            )
+            self._frame.bounds[node] = known
         return known
 
     def _exceeded(self, node: int, need: Vector) -> Bound | None:
@@ -267,12 +263,14 @@ def full_kinds(shares: Shares, ask: Ask) -> dict[str, Bound]:
     return found
 
 
-def shares_of(snapshot: Snapshot, policy: Policy, asks: list[Ask]) -> Shares | None:
-    """The tree of shares; None where nothing is set and the policy asks nothing of it."""
+def shares_of(
+    snapshot: Snapshot, policy: Policy, asks: list[Ask], frames: Frames | None = None
+) -> Shares | None:
+    """The tree of shares; None where nothing is set and the policy asks nothing of it. `frames` are of earlier ones."""
     columns = snapshot.shares
     if columns is None or not (policy.needs_shares or columns.set_P.any()):
         return None
-    return Shares(columns, snapshot, policy, asks)
+    return Shares(columns, snapshot, policy, asks, frames)
 
 
 def _tree(columns: ShareColumns, gangs: GangColumns) -> tuple[list[str], list[int], list[int]]:
@@ -293,16 +291,6 @@ def _tree(columns: ShareColumns, gangs: GangColumns) -> tuple[list[str], list[in
     return ids, rows[pairs].tolist(), parents
 
 
-def _longer(column: Amounts, extra: int, value: int) -> Amounts:
-    more = np.full((extra, *column.shape[1:]), value, dtype=np.int64)
-    return np.concatenate([column.astype(np.int64), more])
-
-
-def _wide(own_PK: Amounts, own_PB: Amounts, extra: int, value: int) -> Amounts:
-    """Kinds of resource and kinds of GPU as one axis W, with rows for those that nobody has made."""
-    return _longer(np.hstack([own_PK, own_PB]), extra, value)
-
-
 def _no_kinds(columns: ShareColumns) -> KindColumns:
     none_PB = np.zeros((len(columns.ids), 0), dtype=np.int64)
     return KindColumns(kinds=(), quota_PB=none_PB, limit_PB=none_PB, used_PB=none_PB)
@@ -320,27 +308,3 @@ def _averages(columns: ShareColumns, now_ms: int, policy: Policy) -> Amounts:
     keeps_P = np.exp2(-spans_P)[:, np.newaxis]
     average_PK = columns.history_PK * keeps_P + columns.held_PK * (1.0 - keeps_P)
     return np.rint(average_PK).astype(np.int64)
-
-
-def _hard(limit_PW: Amounts, quota_PW: Amounts, strict_P: Flags) -> dict[int, list[Bound]]:
-    """By row, what it may never exceed: its limit, and its quota where it does not borrow."""
-    found: dict[int, list[Bound]] = {}
-    for row, kind in np.argwhere(limit_PW != UNSET).tolist():
-        bound = row, kind, int(limit_PW[row, kind]), ReasonCode.LIMIT
-        found.setdefault(row, []).append(bound)
-    strict_PW = (quota_PW != UNSET) & strict_P[:, np.newaxis]
-    for row, kind in np.argwhere(strict_PW).tolist():
-        bound = row, kind, int(quota_PW[row, kind]), ReasonCode.QUOTA_EXCEEDED
-        found.setdefault(row, []).append(bound)
-    return found
-
-
-def _close_cohorts(
-    hard: dict[int, list[Bound]], quotas: list[list[int]], parents: list[int]
-) -> None:
-    """A cohort, a row with others below it, uses no more than its quotas sum to."""
-    for row in sorted(set(parents) - {NONE}):
-        for kind, amount in enumerate(quotas[row]):
-            if amount != UNSET:
-                bound = row, kind, amount, ReasonCode.QUOTA_EXCEEDED
-                hard.setdefault(row, []).append(bound)

@@ -16,7 +16,9 @@ from gigawatt.model.observation import NodeSeen, Observation
 from gigawatt.model.order import MakeReservation, SetFeed
 from gigawatt.model.power import Feed
 from gigawatt.model.quota import Entitlement
+from gigawatt.model.reason import Reason
 from gigawatt.model.tenant import DEFAULT_PROJECT, DEFAULT_TENANT
+from gigawatt.model.values import replace
 from gigawatt.model.world import World
 from gigawatt.reconcile.adopt import Found
 from gigawatt.reconcile.turn import Site
@@ -243,8 +245,14 @@ class Twin:
                 priority=0,
                 queued_ms=0,
             )
-            known = self._possible[shape] = feasible(self.state.world, gang) is None
+            known = self._possible[shape] = self._never(gang) is None
         return known
+
+    def _never(self, gang: Gang) -> Reason | None:
+        """Why nodes and power could never hold it, as the leader says it; limits of projects make nothing impossible here."""
+        state = self.state
+        unlimited = replace(state.snapshot(self.now_ms), shares=None, kinds=None)
+        return feasible(unlimited, gang, state.encoder.memo)
 
     def _cycle(self, inputs: Iterable[cycle.Input]) -> list[Observation]:
         return self._conclude(cycle.run(self.state, inputs, now_ms=self.now_ms))
