@@ -57,10 +57,7 @@ class RetryJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubmitArray:
-    """As `SubmitJob`, for many tasks of one spec.
-
-    `each_done` are the tasks that had succeeded of the array of `spec.after_each`, if the store had it as ended.
-    """
+    """As `SubmitJob`, for many tasks of one spec."""
 
     id: str
     tenant: str
@@ -70,7 +67,9 @@ class SubmitArray:
     tasks: ArraySpec
     environment: Environment | None = None
     after_done: tuple[str, ...] = ()
-    each_done: Ranges | None = None
+    each_done: Ranges | None = (
+        None  # tasks of `spec.after_each` that had succeeded, if it had ended
+    )
     cause: Cause | None = None
 
 
