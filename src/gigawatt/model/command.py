@@ -67,9 +67,7 @@ class SubmitArray:
     tasks: ArraySpec
     environment: Environment | None = None
     after_done: tuple[str, ...] = ()
-    each_done: Ranges | None = (
-        None  # tasks of `spec.after_each` that had succeeded, if it had ended
-    )
+    each_done: Ranges | None = None  # of `spec.after_each`, if that had ended
     cause: Cause | None = None
 
 
