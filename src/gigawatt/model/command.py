@@ -1,7 +1,6 @@
 """What callers ask the leader for: already permitted, parsed and given ids. The leader may still refuse.
 
-`if_version` is the version that the caller has seen of what it changes: refuse (stale-version) if it has another by
-now. 0 is any.
+`if_version` is the version that the caller has seen of what it changes: refuse (stale-version) if it has another; 0 is any.
 """
 
 from dataclasses import dataclass
