@@ -1,7 +1,6 @@
 """What callers ask the leader for: already permitted, parsed and given ids. The leader may still refuse.
 
-`if_version` is the version that the caller has seen of what it changes: refuse (stale-version) if it has another by
-now. 0 is any.
+`if_version` is the version that the caller has seen of what it changes: refuse (stale-version) if it has another; 0 is any.
 """
 
 from dataclasses import dataclass
@@ -57,10 +56,7 @@ class RetryJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubmitArray:
-    """As `SubmitJob`, for many tasks of one spec.
-
-    `each_done` are the tasks that had succeeded of the array of `spec.after_each`, if the store had it as ended.
-    """
+    """As `SubmitJob`, for many tasks of one spec."""
 
     id: str
     tenant: str
@@ -70,7 +66,7 @@ class SubmitArray:
     tasks: ArraySpec
     environment: Environment | None = None
     after_done: tuple[str, ...] = ()
-    each_done: Ranges | None = None
+    each_done: Ranges | None = None  # of `spec.after_each`, if that had ended
     cause: Cause | None = None
 
 
