@@ -29,8 +29,7 @@ PreTrainedTokenizerFast(tokenizer_object=plain).save_pretrained(sys.argv[1])
 
 
 @pytest.mark.skipif(AIPERF is None, reason="aiperf is not installed: pip install aiperf")
-@pytest.mark.parametrize("more", [[], ["--streaming"]], ids=["whole", "streamed"])
-def test_aiperf_finds_nothing_wrong(site: Site, tmp_path: Path, more: list[str]) -> None:
+def test_aiperf_finds_nothing_wrong(site: Site, tmp_path: Path) -> None:
     assert AIPERF is not None
     replica = site.replica()
     site.start(endpoint(("replica-1", replica.server.port)))
@@ -58,7 +57,7 @@ def test_aiperf_finds_nothing_wrong(site: Site, tmp_path: Path, more: list[str])
     words = [word for pair in fields.items() for word in pair]
     environ = {**os.environ, "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"}
     done = subprocess.run(
-        [AIPERF, "profile", *words, *more],
+        [AIPERF, "profile", *words],
         env=environ,
         capture_output=True,
         text=True,
