@@ -179,7 +179,8 @@ def _recomputed(path: Path) -> dict[str, int]:
     )
     by_line: dict[tuple[str, ...], tuple[int, int]] = {}
     owed = {_tenant(number): 0 for number in range(TENANTS)}
-    for tenant, project, kind, plan, use, reservation, later, high, low in found:
+    rows: list[tuple[str, str, str, str, str, str, int, int, int]] = found.fetchall()
+    for tenant, project, kind, plan, use, reservation, later, high, low in rows:
         held = plan == "flex" and use == "reserved_idle"
         cents: int = CENTS[kind, "flex-held" if held else plan][later]
         key = (tenant, project, kind, plan, use, reservation, str(later))
