@@ -62,7 +62,8 @@ def run() -> list[Figure]:
         took_s, cpu_s = time.perf_counter() - began_s, time.process_time() - busy_s
         store.close()
         expected = _recomputed(path)
-    wrong = sum(expected.pop(each.tenant) != _cents(each) for each in made) + len(expected)
+    wrong = sum(expected.pop(each.tenant) != _cents(each) for each in made)
+    wrong += sum(owed != 0 for owed in expected.values())  # of tenants without an invoice
     lines = sum(len(each.lines) for each in made)
     note = f"{INTERVALS:,} intervals, {len(made):,} invoices, {lines:,} lines; CPU time, {took_s:.1f} s by the clock"
     return [
@@ -179,7 +180,8 @@ def _recomputed(path: Path) -> dict[str, int]:
     )
     by_line: dict[tuple[str, ...], tuple[int, int]] = {}
     owed = {_tenant(number): 0 for number in range(TENANTS)}
-    for tenant, project, kind, plan, use, reservation, later, high, low in found:
+    rows: list[tuple[str, str, str, str, str, str, int, int, int]] = found.fetchall()
+    for tenant, project, kind, plan, use, reservation, later, high, low in rows:
         held = plan == "flex" and use == "reserved_idle"
         cents: int = CENTS[kind, "flex-held" if held else plan][later]
         key = (tenant, project, kind, plan, use, reservation, str(later))

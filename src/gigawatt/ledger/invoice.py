@@ -179,7 +179,7 @@ def _line(names: Names, rated: Rated | None, quantity: int, currency: str) -> Li
 def _commitment(tenant: str, rates: Rates, period: Period, charged: Decimal) -> tuple[Line, ...]:
     """What is missing to the least that is agreed, by the agreement that held when the month ended."""
     agreement = rates.agreement(tenant, period.end_ms - 1)
-    if agreement is None or agreement.commitment <= charged:
+    if agreement is None or not agreement.commitment or agreement.commitment <= charged:
         return ()
     return (
         Line(

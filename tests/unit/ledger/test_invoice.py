@@ -195,3 +195,12 @@ def test_months_and_days_are_those_of_utc() -> None:
         == month_start_ms(month_after("2026-12"))
     )
     assert [day_of(0), day_of(951_782_400_000)] == ["1970-01-01", "2000-02-29"]
+
+
+def test_without_a_commitment_a_month_of_corrections_alone_gives_back_all_of_them() -> None:
+    rates = Rates([book()], [agreed(discount=Decimal(0))])
+    found = billed(used(-HOUR, day=DAY - 1, late="2026-10"), rates=rates)
+    assert [(line.kind, line.amount) for line in found.lines] == [
+        (LineKind.USAGE, Decimal("-3.00"))
+    ]
+    assert found.balance == Decimal("3.00")
