@@ -38,4 +38,5 @@ def note_of(acting: Acting, *, at_ms: int, outcome: AuditOutcome, detail: str = 
 
 
 def recorded(acting: Acting | None) -> bool:
+    """Whether what this call changes goes on the audit record."""
     return acting is not None and not acting.verb.startswith(UNRECORDED)

@@ -11,7 +11,7 @@ KINDS_MAX = 1_000  # of notes that are gathered; beyond, only how many there wer
 Put = Callable[[tuple[AuditNote, ...]], None]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class AuditLog:
     """`put` has them written with the next commit. Used from the loop's thread alone."""
 

@@ -37,7 +37,7 @@ class _Used:
     addresses: tuple[str, ...]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class KeyUses:
     """Kept in memory, and put on record now and then: at most once an hour for a key, or when it comes from elsewhere."""
 

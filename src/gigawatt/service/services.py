@@ -110,7 +110,7 @@ class Services:
     bucket_readers: ThreadPoolExecutor = field(default_factory=_bucket_threads)
 
     def __post_init__(self) -> None:
-        self.audit = AuditLog(self.leader.audited)
+        self.audit = AuditLog(put=self.leader.audited)
 
     async def read(self, call: Callable[[], T]) -> T:
         """What a blocking read of the store returns, without blocking the loop.

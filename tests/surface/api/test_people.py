@@ -79,13 +79,13 @@ def test_nobody_gives_a_role_above_its_own(play: Play) -> None:
     async def scenario(site: Site) -> None:
         admin = await site.make_key(Role.TENANT_ADMIN)
         of_project = await site.make_key(Role.PROJECT_ADMIN, project="default")
-        await user(site, "root", "operator")
+        await user(site, "boss", "operator")
         await user(site, "ada", "tenant-admin")
         for key, role in ((admin, "operator"), (of_project, "tenant-admin")):
             assert await status(site, "POST", "/v1/users", key, {"name": "x", "role": role}) == 403
             assert await status(site, "PUT", "/v1/users/ada/roles", key, {"role": role}) == 403
-        assert await status(site, "PUT", "/v1/users/root/roles", admin, {"role": "viewer"}) == 403
-        assert await status(site, "POST", "/v1/users/root/disable", admin) == 403
+        assert await status(site, "PUT", "/v1/users/boss/roles", admin, {"role": "viewer"}) == 403
+        assert await status(site, "POST", "/v1/users/boss/disable", admin) == 403
         assert await status(site, "POST", "/v1/users/ada/disable", of_project) == 403
         body = {"name": "more", "role": "tenant-admin", "user": "ada"}
         assert await status(site, "POST", "/v1/keys", of_project, body) == 403

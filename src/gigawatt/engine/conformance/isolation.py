@@ -57,7 +57,7 @@ async def nodes_are_apart(bench: Bench) -> str:
     """What a gang has left of processes, files and shared memory is gone before the next one starts."""
     _claimed(bench, Isolation.NODE)
     kind = Isolation.NODE
-    leave = "echo 1 >/tmp/left; echo 1 >/dev/shm/left; echo 1 >left; (setsid sleep 300 &)"
+    leave = "cd /tmp; echo 1 >left; cd -; echo 1 >/dev/shm/left; echo 1 >left; (setsid sleep 300 &)"
     await bench.run("sh", "-c", leave, tenant="conformance-a", isolation=kind)
     look = "ls /tmp /dev/shm . | grep left; ls -d /proc/[0-9]* | wc -l"
     key = await bench.run("sh", "-c", look, tenant="conformance-b", isolation=kind)

@@ -203,6 +203,11 @@ class _Making:
             done(result)
 
 
+def shm_of(instance: str, key: str) -> Path:
+    """What its ranks on this node have for shared memory."""
+    return SHM / f"gigawatt-{instance[:16]}-{key}"
+
+
 def _opened(walls: Walls, pid: int, shm: Path) -> Room | RequestError:
     pids = tuple(tree.descendants([pid]))
     if len(pids) < 2:
@@ -268,7 +273,3 @@ def _give(path: str, uid: int) -> None:
 
 def _nothing() -> None:
     """The pipe has ended; its process's end is what counts."""
-
-
-def shm_of(instance: str, key: str) -> Path:
-    return SHM / f"gigawatt-{instance[:16]}-{key}"
