@@ -26,7 +26,6 @@ from gigawatt.spec.times import time_ms
 from gigawatt.spec.units import UnitError
 
 VALUES_MAX = 32
-SPOOLS_MAX = 1_024
 CURSOR_CHARS_MAX = 1_024
 LABEL_CHARS_MAX = 2 * limits.LABEL_CHARS_MAX + 2  # !, name, =, value
 _SEQ = re.compile(r"[0-9]{1,18}")
@@ -303,14 +302,6 @@ class UsageQuery(BaseModel):
         )
 
 
-class SpendingQuery(BaseModel):
-    """Since when, and which spools the gateway counts itself."""
-
-    model_config = STRICT
-    since: Count = 0
-    spool: Annotated[list[Word], Field(max_length=SPOOLS_MAX)] = []
-
-
 class EventsQuery(BaseModel):
     """Events after a sequence number, oldest first."""
 
@@ -382,7 +373,6 @@ Lines = Annotated[LineQuery, Query()]
 Verify = Annotated[VerifyQuery, Query()]
 Ledger = Annotated[LedgerQuery, Query()]
 Usage = Annotated[UsageQuery, Query()]
-Spending = Annotated[SpendingQuery, Query()]
 Events = Annotated[EventsQuery, Query()]
 Watch = Annotated[WatchQuery, Query()]
 Config = Annotated[ConfigQuery, Query()]

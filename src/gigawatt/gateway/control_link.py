@@ -253,9 +253,10 @@ class ControlLink:
         known, at_s = self._elsewhere_at
         own = frozenset(reader.id for reader in self._reports.readers())
         if known != since_ms or now_s - at_s > SPENT_EVERY_S or self._own_spools - own:
-            spools = "".join(f"&spool={spool}" for spool in sorted(own))
-            path = f"{SPENT_PATH}?since={since_ms}{spools}"
-            reply = await self._ask(self._usage_client, "GET", path, b"", timeout_s=USAGE_TIMEOUT_S)
+            asked = json.dumps({"since_ms": since_ms, "spools": sorted(own)}).encode()
+            reply = await self._ask(
+                self._usage_client, "POST", SPENT_PATH, asked, timeout_s=USAGE_TIMEOUT_S
+            )
             items = json.loads(reply.body)["items"]
             self._elsewhere = {each["subject"]: each["tokens"] for each in items}
             self._elsewhere_at, self._own_spools = (since_ms, now_s), own

@@ -8,6 +8,7 @@ from gigawatt.spec.fields import FORM, Text
 from gigawatt.spec.requests import Amount, TimeMs
 
 ROWS_REPORTED_MAX = 4_096
+SPOOLS_MAX = 1_024  # of one gateway: one for each worker, and those of workers that ended
 
 
 class TokenRow(BaseModel):
@@ -35,6 +36,14 @@ class TokenReport(BaseModel):
     report: Annotated[int, Field(ge=1, le=2**53)]
     rows: Annotated[list[TokenRow], Field(max_length=ROWS_REPORTED_MAX)]
     closed: bool = False
+
+
+class SpentRequest(BaseModel):
+    """From when on, and which spools the gateway that asks counts itself."""
+
+    model_config = FORM
+    since_ms: TimeMs = 0
+    spools: Annotated[list[Text], Field(max_length=SPOOLS_MAX)] = []
 
 
 class AllowanceRequest(BaseModel):

@@ -35,11 +35,15 @@ def _fill(path: Path) -> None:
             os.fsync(file.fileno())
 
 
-def test_a_launch_fails_with_the_reason_and_works_once_there_is_room(small: Path) -> None:
-    root = small / "node"
+def test_a_launch_fails_with_the_reason_and_works_once_there_is_room(
+    small: Path, tmp_path: Path
+) -> None:
+    root, bundle = small / "node", tmp_path / "bundle"
+    bundle.mkdir()
+    (bundle / "data").write_bytes(bytes(9000))
     with running(root) as (_, peer):
         _fill(small)
-        answer = peer.ask("stage", epoch=1, spec=a_spec(), secrets={"T": "x" * 9000})
+        answer = peer.ask("stage", epoch=1, spec=a_spec(template=str(bundle)), secrets={})
         assert answer["code"] == "machine"
         assert "No space left on device" in answer["detail"]
         (small / "filler").unlink()

@@ -36,7 +36,7 @@ def test_up_is_ready_when_it_returns_and_down_leaves_nothing(
     status, _ = connect(instance).call("GET", "/readyz")
     assert status == 200
     told = json.loads((own_data / "instance.json").read_text())
-    assert set(told) == {"pid", "api_url", "gateway_url", "token_path"}
+    assert set(told) == {"pid", "api_url", "gateway_url", "token_path", "ca_path"}
     assert Path(told["token_path"]).stat().st_mode & 0o777 == 0o600
     job = submit(connect(instance), ["sleep", "600"])
     wait_running(connect(instance), job)

@@ -4,12 +4,12 @@ from starlette.responses import Response
 
 from gigawatt.api.call import Call
 from gigawatt.api.operations import Operation, Routes
-from gigawatt.api.queries import Nothing, Spending, Usage
+from gigawatt.api.queries import Nothing, Usage
 from gigawatt.api.replies import nothing, reply
 from gigawatt.service import allowances, usage
 from gigawatt.service.views.usage import AllowanceView, SpendingView, UsageView
 from gigawatt.spec.requests import parse_request
-from gigawatt.spec.usage import AllowanceRequest, TokenReport
+from gigawatt.spec.usage import AllowanceRequest, SpentRequest, TokenReport
 
 ROUTES = Routes()
 
@@ -80,15 +80,17 @@ async def count_tokens(call: Call, query: Nothing) -> Response:
 
 
 @ROUTES.add(
-    "GET",
+    "POST",
     "/v1/gateway/spent",
     Operation(
         verb="usage.spent",
         summary="Tell a gateway what others have counted, for budgets",
         responds=SpendingView,
+        accepts=SpentRequest,
     ),
 )
-async def show_spent(call: Call, query: Spending) -> Response:
-    others = tuple(query.spool)
-    found = await usage.spent(call.caller, call.services, since_ms=query.since, others=others)
+async def show_spent(call: Call, query: Nothing) -> Response:
+    asked = parse_request(SpentRequest, await call.body())
+    others = tuple(asked.spools)
+    found = await usage.spent(call.caller, call.services, since_ms=asked.since_ms, others=others)
     return reply(found)
