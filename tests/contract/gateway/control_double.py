@@ -77,7 +77,7 @@ class ControlDouble:
                 reply.reset()
                 raise ConnectionResetError
             await reply.whole(204, b"")
-        elif (received.method, received.path) == ("GET", "/v1/gateway/spent"):
+        elif (received.method, received.path) == ("POST", "/v1/gateway/spent"):
             await reply.whole(200, json.dumps({"items": self.spent}).encode())
         else:
             await reply.whole(404, b"{}")

@@ -55,6 +55,7 @@ BODIES: dict[str, Any] = {
     "nodes.set_state": {"state": "ready"},
     "nodes.check": {},
     "gateway.report_demand": {"gateway": "g", "endpoints": []},
+    "usage.spent": {"since_ms": 0, "spools": []},
     "allowances.of_key": {"concurrent": 3},
     "allowances.of_project": {"concurrent": 3},
     "usage.count": {"spool": "s", "report": 1, "rows": []},
