@@ -34,6 +34,7 @@ def posture_of(settings: Settings, wire: Wire) -> Posture:
         own_checks=settings.engine != "slurm",
         store=settings.store_url.partition(":")[0].partition("+")[0],
         weakened=tuple(weakened),
+        audit_days=settings.keep_audit_s // 86_400,
     )
 
 

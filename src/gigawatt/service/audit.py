@@ -1,5 +1,6 @@
 """The audit record: what writes do is put on it with them; what is refused before, and who signs in, a moment later."""
 
+from collections.abc import Awaitable
 from dataclasses import replace
 
 from gigawatt import clock
@@ -9,6 +10,7 @@ from gigawatt.model.tenant import Caller, Role
 from gigawatt.service.acting import ACTING, note_of, recorded
 from gigawatt.service.permissions import verb, within
 from gigawatt.service.services import Services
+from gigawatt.service.sign_in import Session
 from gigawatt.service.views.audit import AuditCheckView, AuditView, audit_view, check_view
 from gigawatt.service.views.text import PageView
 from gigawatt.store.base import AuditQuery
@@ -67,6 +69,33 @@ async def signed_in(services: Services, authorization: str, *, address: str) -> 
                 )
             )
     return caller
+
+
+async def session_begun(
+    services: Services, session: Awaitable[Session], *, address: str
+) -> Session:
+    """The session that a sign-in asks for; made or refused, that is put on record. Raises RefusalError."""
+    note = AuditNote(
+        at_ms=clock.now_ms(), verb="sessions.begin", outcome=AuditOutcome.DONE, address=address
+    )
+    try:
+        made = await session
+    except RefusalError as error:
+        services.audit.record(replace(note, outcome=AuditOutcome.REFUSED, detail=error.code.value))
+        raise
+    key = made.key
+    services.audit.record(
+        replace(
+            note,
+            tenant=key.tenant,
+            project=key.project,
+            actor=key.name,
+            role=key.role.value,
+            key=key.id,
+            target=f"apikey:{key.id}",
+        )
+    )
+    return made
 
 
 def refused(services: Services, error: RefusalError) -> None:

@@ -15,6 +15,7 @@ from gigawatt.spec.sign_in import parse_sign_in
 from tests.oidc_server import CLIENT, OidcServer, oidc_server
 from tests.surface.api.conftest import Play
 from tests.surface.api.site import SECRET, Site
+from tests.surface.api.test_audit import records
 
 pytestmark = pytest.mark.slow
 
@@ -113,6 +114,19 @@ def test_a_browser_comes_back_with_a_session_and_no_key(sign_in: Any) -> None:
         assert (me["name"], me["role"], me["project"]) == ("u1", "developer", "default")
         bearer = given["__Host-gw-session"]
         assert (await site.call("GET", "/v1/whoami", key=bearer)).status_code == 401
+
+    sign_in(scenario)
+
+
+def test_who_signs_in_and_who_is_refused_is_on_record(sign_in: Any) -> None:
+    async def scenario(site: Site, idp: OidcServer) -> None:
+        await signed_in(site, idp, **DEVELOPER)
+        stranger = idp.token(sub="nobody")
+        await refused(site, stranger)
+        found = await records(site, "?verb=sessions.begin")
+        told = [(each["actor"], each["outcome"], each["detail"]) for each in found]
+        assert told == [("u1", "done", ""), ("", "refused", "forbidden")]
+        assert stranger not in json.dumps(found)
 
     sign_in(scenario)
 

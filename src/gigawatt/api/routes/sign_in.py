@@ -7,13 +7,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from gigawatt.api.call import Call, services_of
+from gigawatt.api.call import Call, address_of, services_of
 from gigawatt.api.cookies import FLOW, SESSION, cookie_of, drop_cookie, set_cookie
 from gigawatt.api.operations import PUBLIC, Operation, Routes
 from gigawatt.api.queries import Nothing
 from gigawatt.api.replies import nothing, reply
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.service import sessions
+from gigawatt.service.audit import session_begun
 from gigawatt.service.sessions import ProvidersView, SessionView, session_view, signing_in
 from gigawatt.spec.requests import EndRequest, ExchangeRequest, parse_request
 
@@ -70,9 +71,10 @@ async def finish_sign_in(request: Request, query: Annotated[Answer, Query()]) ->
     if query.error:
         detail = f"the provider did not sign you in: {query.error[:100]}"
         raise RefusalError(RefusalCode.UNAUTHENTICATED, detail, hint="sign in again")
-    session = await signing.finish(
+    asked = signing.finish(
         cookie_of(request, FLOW), code=query.code, state=query.state, issuer=query.iss
     )
+    session = await session_begun(services, asked, address=address_of(request))
     response = RedirectResponse(session.return_to, 303)
     drop_cookie(response, request, FLOW)
     set_cookie(response, request, SESSION, signing.cookie(session.key))
@@ -93,7 +95,8 @@ async def finish_sign_in(request: Request, query: Annotated[Answer, Query()]) ->
 async def exchange_token(request: Request, provider: str) -> Response:
     services = services_of(request)
     asked = parse_request(ExchangeRequest, await request.body())
-    session = await signing_in(services).exchange(provider, asked.id_token)
+    exchanged = signing_in(services).exchange(provider, asked.id_token)
+    session = await session_begun(services, exchanged, address=address_of(request))
     return _unkept(reply(session_view(services, session.key, session.secret), status=201))
 
 
