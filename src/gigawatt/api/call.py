@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, TypeVar
 
 from fastapi import Depends
@@ -89,7 +89,8 @@ async def authenticated(request: Request) -> Authenticated:
     if "authorization" not in request.headers:
         found = await caller_by_cookie(request, services)
         if found is not None:
-            return Authenticated(request=request, services=services, caller=found)
+            caller = replace(found, address=address_of(request))
+            return Authenticated(request=request, services=services, caller=caller)
     authorization = request.headers.get("authorization", "")
     caller = await signed_in(services, authorization, address=address_of(request))
     return Authenticated(request=request, services=services, caller=caller)

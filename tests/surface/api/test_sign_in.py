@@ -120,7 +120,13 @@ def test_a_browser_comes_back_with_a_session_and_no_key(sign_in: Any) -> None:
 
 def test_who_signs_in_and_who_is_refused_is_on_record(sign_in: Any) -> None:
     async def scenario(site: Site, idp: OidcServer) -> None:
-        await signed_in(site, idp, **DEVELOPER)
+        cookie = {"Cookie": await signed_in(site, idp, **DEVELOPER)}
+        csrf = (await site.call("GET", "/v1/session", key="", headers=cookie)).json()["csrf"]
+        job = {"command": ["true"], "gang": {"cpus": 0.1}}
+        page = {**cookie, "X-CSRF-Token": csrf}
+        assert (await site.call("POST", "/v1/jobs", job, key="", headers=page)).is_success
+        written = await records(site, "?verb=jobs.submit")
+        assert [(each["actor"], each["address"]) for each in written] == [("u1", "127.0.0.1")]
         stranger = idp.token(sub="nobody")
         await refused(site, stranger)
         found = await records(site, "?verb=sessions.begin")
