@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from fastapi import Query
 from pydantic import BaseModel, Field
 
-from gigawatt.api.queries import STRICT, Moment, Word, Words
+from gigawatt.api.queries import STRICT, SumQuery, Word
 from gigawatt.service.costs import CostFilter
 
 
@@ -38,15 +38,8 @@ class UnitQuery(BaseModel):
     unit: Literal["gpu", "cpu"] = "gpu"
 
 
-class CostQuery(BaseModel):
+class CostQuery(SumQuery):
     """Whose costs, of which days of UTC (this month where none are named), and by what they are summed."""
-
-    model_config = STRICT
-    by: Words = []
-    tenant: Word = ""
-    project: Word = ""
-    since: Moment = 0
-    until: Moment = 0
 
     def filter(self) -> CostFilter:
         return CostFilter(

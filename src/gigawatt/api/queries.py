@@ -282,8 +282,8 @@ class LedgerQuery(BaseModel):
         )
 
 
-class UsageQuery(BaseModel):
-    """Whose tokens, when, and by what they are summed."""
+class SumQuery(BaseModel):
+    """Whose, when, and by what it is summed."""
 
     model_config = STRICT
     by: Words = []
@@ -291,6 +291,10 @@ class UsageQuery(BaseModel):
     project: Word = ""
     since: Moment = 0
     until: Moment = 0
+
+
+class UsageQuery(SumQuery):
+    """Whose tokens, when, and by what they are summed."""
 
     def filter(self) -> UsageFilter:
         return UsageFilter(

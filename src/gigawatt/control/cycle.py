@@ -66,9 +66,9 @@ class State:
 
     def snapshot(self, now_ms: int, *, labels: bool = False) -> Snapshot:
         """The world as the next decision sees it; with `labels`, also those of gangs where none keeps apart."""
-        learned = self.policy.learned and self.estimates is not None
-        if learned and self.estimates is not None:
-            for gang, end_ms in self.predictions.moved(self.estimates.outlook, now_ms):
+        learned = self.estimates if self.policy.learned else None
+        if learned is not None:
+            for gang, end_ms in self.predictions.moved(learned.outlook, now_ms):
                 self.encoder.foresee(gang, end_ms)
         snapshot = self.encoder.snapshot(
             now_ms,
@@ -78,9 +78,9 @@ class State:
             shares=self.policy.needs_shares,
             labels=labels,
         )
-        if self.estimates is None or not learned:
+        if learned is None:
             return snapshot
-        line = self.predictions.line(snapshot.gangs, self.estimates.outlook, now_ms)
+        line = self.predictions.line(snapshot.gangs, learned.outlook, now_ms)
         self.encoder.memo.keep(line, self.encoder.memo.asked(snapshot.gangs))
         return replace(snapshot, gangs=line)
 

@@ -15,7 +15,6 @@ from gigawatt.model.bill import Invoice, Line, LineKind
 from gigawatt.model.ledger import TimeClass
 from gigawatt.model.prices import PER, UNITS, Meter, Plan
 
-FOCUS_VERSION = "1.4"
 PLACES = 12
 COLUMNS = (
     "BilledCost",

@@ -36,7 +36,6 @@ NUMBERS = {
     },
 }
 IO_URING_SETUP, CLONE3 = 425, 435
-SHM_STAT = 13
 
 _libc = ctypes.CDLL(None, use_errno=True)
 

@@ -1,6 +1,6 @@
 """Prices, invoices, costs and budgets as callers see them. Amounts of money are decimals as text."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from decimal import Decimal
 
 from gigawatt.ledger.wording import units_of, what_of
@@ -321,20 +321,8 @@ def summary_view(invoice: Invoice, *, status: str) -> InvoiceSummaryView:
 
 
 def invoice_view(invoice: Invoice, *, status: str) -> InvoiceView:
-    return InvoiceView(
-        id=invoice.id,
-        tenant=invoice.tenant,
-        month=invoice.month,
-        status=status,
-        currency=invoice.currency,
-        charges=plain(invoice.charges),
-        credits=plain(invoice.credits),
-        total=plain(invoice.total),
-        balance=plain(invoice.balance),
-        digest=invoice.digest,
-        created_ms=invoice.created_ms,
-        lines=tuple(line_view(line) for line in invoice.lines),
-    )
+    summary = summary_view(invoice, status=status)
+    return InvoiceView(**asdict(summary), lines=tuple(line_view(line) for line in invoice.lines))
 
 
 def closing_view(closing: Closing, invoices: tuple[Invoice, ...]) -> ClosingView:

@@ -1,40 +1,14 @@
 """What a walled attempt sees, as words for bubblewrap, in the order in which they lie over each other."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from gigawatt.engine.supervisor import view
 from gigawatt.engine.supervisor.spec import Shown, StageSpec, Walls, parse_stage
+from tests.contract.engine.peer import a_spec
 
-RAW: dict[str, Any] = {
-    "key": "j.1",
-    "gang": "j",
-    "attempt": 1,
-    "kind": "job",
-    "name": "j",
-    "tenant": "a",
-    "project": "p",
-    "command": ["true"],
-    "env": {},
-    "nodes": ["n"],
-    "node_rank": 0,
-    "world_size": 1,
-    "ranks": [{"rank": 0, "local_rank": 0, "gpus": []}],
-    "milli_cpu": 100,
-    "memory_bytes": 0,
-    "node_has_gpus": False,
-    "environment": "",
-    "template": "",
-    "workdir": "",
-    "checkpoint_dir": "",
-    "model_path": "",
-    "resume_step": None,
-    "readiness": None,
-    "log_bytes_max": 0,
-    "master_addr": "127.0.0.1",
-}
+RAW = a_spec("j.1", "true", tenant="a")
 
 
 @pytest.fixture
