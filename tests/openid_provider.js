@@ -1,6 +1,7 @@
 // A certified OpenID provider, as it is, with two accounts by name: who logs in as NAME is NAME, of the group NAME.
 const { Provider } = require("oidc-provider");
 const { createServer } = require("node:http");
+const { randomUUID } = require("node:crypto");
 
 const native = { application_type: "native", token_endpoint_auth_method: "none" };
 const clients = [
@@ -25,7 +26,7 @@ server.listen(0, "127.0.0.1", () => {
   const issuer = `http://127.0.0.1:${server.address().port}`;
   const provider = new Provider(issuer, {
     clients,
-    claims: { openid: ["sub"], groups: ["groups"], email: ["email", "email_verified"] },
+    claims: { openid: ["sub", "jti"], groups: ["groups"], email: ["email", "email_verified"] },
     scopes: ["openid", "offline_access"],
     conformIdTokenClaims: false,
     features: { deviceFlow: { enabled: true } },
@@ -33,7 +34,14 @@ server.listen(0, "127.0.0.1", () => {
     issueRefreshToken: async (ctx, client) => client.grantTypeAllowed("refresh_token"),
     findAccount: async (ctx, id) => ({
       accountId: id,
-      claims: async () => ({ sub: id, groups: [id], email: `${id}@example.org`, email_verified: true }),
+      // As most providers do, no two tokens are the same: without `jti` those of one second would be.
+      claims: async () => ({
+        sub: id,
+        jti: randomUUID(),
+        groups: [id],
+        email: `${id}@example.org`,
+        email_verified: true,
+      }),
     }),
   });
   server.on("request", provider.callback());

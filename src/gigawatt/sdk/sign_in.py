@@ -98,7 +98,8 @@ def fresh(context: Context, path: Path) -> Context:
             signed = _exchanged(address, provider, _form(token, form), refresh=context.refresh)
         except (ApiError, KeyError) as error:
             hint = f"sign in again: gw login {context.api_url} --issuer {context.issuer}"
-            detail = f"the session of context {context.name} has ended"
+            why = error.problem.detail if isinstance(error, ApiError) else "it gave no ID token"
+            detail = f"the session of context {context.name} has ended: {why}"
             raise UnreachableError(detail, hint) from error
         renewed = signed.context(name=context.name, address=address)
         write_contexts(path, replace(stored.having(renewed)))
