@@ -34,7 +34,7 @@ LAST_REPORT_S = 2.0
 PACE_S = 0.5  # between polls of a control plane that answers at once although nothing is new
 RETRY_FIRST_S = 0.1
 RETRY_MAX_S = 2.0
-CONFIG_RETRY_MAX_S = 0.4  # a key that was revoked meanwhile is refused within a second of its return
+CONFIG_RETRY_MAX_S = 0.4  # so that a revocation is heard of within a second
 UNAUTHORIZED = 401
 UNCHANGED = frozenset({204, 304})
 
