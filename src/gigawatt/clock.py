@@ -7,6 +7,10 @@ import time
 
 BLOCK_BYTES = 4096
 
+monotonic_s = (
+    time.monotonic
+)  # seconds of a clock that never goes back; only differences mean anything
+
 _block = bytearray()
 _lock = threading.Lock()
 os.register_at_fork(after_in_child=_block.clear)  # a child must not hand out the same bytes
@@ -15,11 +19,6 @@ os.register_at_fork(after_in_child=_block.clear)  # a child must not hand out th
 def now_ms() -> int:
     """Milliseconds since the Unix epoch."""
     return time.time_ns() // 1_000_000
-
-
-def monotonic_s() -> float:
-    """Seconds of a clock that never goes back; only differences mean anything."""
-    return time.monotonic()
 
 
 def entropy(size_bytes: int) -> bytes:

@@ -86,13 +86,16 @@ class Quotas:
         if not holders:
             return None
         tokens = guess(fields, size)
+        first: Rates | None = None
         for number, holder in enumerate(holders):
-            refusal = _take(holder, tokens, now_s)
-            if refusal is not None:
+            rates = _take(holder, tokens, now_s)
+            if isinstance(rates, ErrorReply):
                 for taken in holders[:number]:
                     _give_back(taken, tokens, now_s)
-                return refusal
-        lines = rate_lines(holders[0], now_s)
+                return rates
+            first = first or rates
+        assert first is not None
+        lines = rate_lines(first, now_s)
         return Grant(holders=holders, tokens=tokens, minute=int(now_s // MINUTE_S), lines=lines)
 
     def spent_by(self, key: KeyConfig, project: str) -> bool:
@@ -122,10 +125,14 @@ def guess(fields: Mapping[str, object], size: int) -> int:
     return ceil(size / BYTES_PER_TOKEN) + at_most
 
 
-def rate_lines(holder: Holder, now_s: float) -> list[bytes]:
+Rate = tuple[bytes, int, int, int, float]  # of what, the limit, now, before, and the window
+Rates = tuple[Rate, Rate]
+
+
+def rate_lines(rates: Rates, now_s: float) -> list[bytes]:
     """Headers as OpenAI writes them: the limits, what is left of them, and when all of it is there again."""
     lines: list[bytes] = []
-    for kind, limit, now, before, window_s in _rates(holder, now_s):
+    for kind, limit, now, before, window_s in rates:
         if not limit:
             continue
         elapsed_s = now_s % window_s
@@ -138,10 +145,23 @@ def rate_lines(holder: Holder, now_s: float) -> list[bytes]:
     return lines
 
 
-Rate = tuple[bytes, int, int, int, float]
+def _take(holder: Holder, tokens: int, now_s: float) -> Rates | ErrorReply:
+    """What it has of its rates with this request. First take, then look: whoever takes the last place at the same time sees it taken."""
+    allowance, share = holder.allowance, holder.share
+    if allowance.tokens_per_month and share.spent >= allowance.tokens_per_month:
+        return errors.budget_spent(holder.name, limit=allowance.tokens_per_month)
+    share.enter()
+    share.add_requests(1, second=int(now_s))
+    share.add_tokens(tokens, minute=int(now_s // MINUTE_S))
+    rates = _rates(holder, now_s)
+    refusal = _over(holder, rates, now_s, tokens)
+    if refusal is None:
+        return rates
+    _give_back(holder, tokens, now_s)
+    return refusal
 
 
-def _rates(holder: Holder, now_s: float) -> tuple[Rate, Rate]:
+def _rates(holder: Holder, now_s: float) -> Rates:
     allowance, share = holder.allowance, holder.share
     requests, tokens = share.requests(int(now_s)), share.tokens(int(now_s // MINUTE_S))
     return (
@@ -150,32 +170,18 @@ def _rates(holder: Holder, now_s: float) -> tuple[Rate, Rate]:
     )
 
 
-def _take(holder: Holder, tokens: int, now_s: float) -> ErrorReply | None:
-    """First take, then look: whoever takes the last place at the same time sees it taken."""
-    allowance, share = holder.allowance, holder.share
-    if allowance.tokens_per_month and share.spent >= allowance.tokens_per_month:
-        return errors.budget_spent(holder.name, limit=allowance.tokens_per_month)
-    share.enter()
-    share.add_requests(1, second=int(now_s))
-    share.add_tokens(tokens, minute=int(now_s // MINUTE_S))
-    refusal = _over(holder, now_s, tokens)
-    if refusal is not None:
-        _give_back(holder, tokens, now_s)
-    return refusal
-
-
 def _give_back(holder: Holder, tokens: int, now_s: float) -> None:
     holder.share.leave()
     holder.share.add_requests(-1, second=int(now_s))
     holder.share.add_tokens(-tokens, minute=int(now_s // MINUTE_S))
 
 
-def _over(holder: Holder, now_s: float, tokens: int) -> ErrorReply | None:
+def _over(holder: Holder, rates: Rates, now_s: float, tokens: int) -> ErrorReply | None:
     concurrent = holder.allowance.concurrent
     if concurrent and holder.share.in_flight > concurrent:
         return errors.rate_limited("requests at once", holder.name, limit=concurrent, wait_s=1.0)
     names = ("requests a second", "tokens a minute")
-    for name, more, rate in zip(names, (1, tokens), _rates(holder, now_s), strict=True):
+    for name, more, rate in zip(names, (1, tokens), rates, strict=True):
         _, limit, now, before, window_s = rate
         elapsed_s = now_s % window_s
         if limit and used(now, before, elapsed_s=elapsed_s, window_s=window_s) > limit:
