@@ -23,6 +23,7 @@ ALL = (
     "environments",
     "weights",
     "artifacts",
+    "small_files",
     "workspaces",
     "talks",
     "ray_engine",

@@ -6,7 +6,7 @@ only knows their digest: whoever puts an artifact must show all of it.
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -204,12 +204,9 @@ async def not_held(services: Services, tenant: str, digests: Sequence[str]) -> t
     """Those that the tenant does not have, in their order. Those that it has count as used just now."""
 
     def look() -> tuple[str, ...]:
-        found = (
-            (digest, services.store.read(Artifact, artifact_key(tenant, digest)))
-            for digest in digests
-        )
+        held = _on_record(services, tenant, digests)
         return tuple(
-            digest for digest, held in found if held is None or not services.artifacts.use(digest)
+            digest for digest in digests if digest not in held or not services.artifacts.use(digest)
         )
 
     return await services.read(look)
@@ -240,19 +237,21 @@ async def record(
     held = await known(services, caller.tenant, whole.digest)
     if held is not None:
         return artifact_view(held), False
-    artifact = Artifact(
-        digest=whole.digest,
-        tenant=caller.tenant,
-        project=project,
-        kind=whole.kind,
-        size_bytes=whole.size_bytes,
-        files=whole.files,
-        created_ms=clock.now_ms(),
-        created_by=caller.name,
-    )
-    after = await services.leader.submit(AddArtifact(artifact=artifact), receipt=None)
-    assert isinstance(after, Artifact)
-    return artifact_view(after), True
+    return artifact_view(await _noted(services, caller, whole, project=project)), True
+
+
+async def record_files(
+    services: Services, caller: Caller, sizes: Mapping[str, int], *, project: str
+) -> int:
+    """Have files, sizes by digest, on record for the caller's tenant; how many were not before. As `record`, in one look."""
+    held = await services.read(lambda: _on_record(services, caller.tenant, tuple(sizes)))
+    fresh = [
+        Whole(digest=digest, kind="file", size_bytes=size)
+        for digest, size in sizes.items()
+        if digest not in held
+    ]
+    await asyncio.gather(*(_noted(services, caller, each, project=project) for each in fresh))
+    return len(fresh)
 
 
 def file_limit(services: Services) -> int:
@@ -286,3 +285,26 @@ async def _received(services: Services, upload: Upload) -> int:
 def _limit_bytes(services: Services, kind: str) -> int:
     own = {"bundle": BUNDLE_BYTES_MAX, "tree": MANIFEST_BYTES_MAX}.get(kind)
     return min(own or services.artifact_bytes_max, services.artifact_bytes_max)
+
+
+def _on_record(services: Services, tenant: str, digests: Sequence[str]) -> Collection[str]:
+    """Those of these that the tenant has on record. Blocks."""
+    keys = {artifact_key(tenant, digest): digest for digest in digests}
+    found = services.store.read_many(Artifact, tuple(keys))
+    return {digest for key, digest in keys.items() if key in found}
+
+
+async def _noted(services: Services, caller: Caller, whole: Whole, *, project: str) -> Artifact:
+    artifact = Artifact(
+        digest=whole.digest,
+        tenant=caller.tenant,
+        project=project,
+        kind=whole.kind,
+        size_bytes=whole.size_bytes,
+        files=whole.files,
+        created_ms=clock.now_ms(),
+        created_by=caller.name,
+    )
+    after = await services.leader.submit(AddArtifact(artifact=artifact), receipt=None)
+    assert isinstance(after, Artifact)
+    return after

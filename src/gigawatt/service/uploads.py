@@ -10,7 +10,7 @@ from gigawatt.build.packs import store_pack
 from gigawatt.build.uploads import PART_BYTES, Part
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.tenant import Caller
-from gigawatt.service.artifacts import Whole, file_limit, known, not_held, record
+from gigawatt.service.artifacts import Whole, file_limit, known, not_held, record, record_files
 from gigawatt.service.permissions import home, verb
 from gigawatt.service.services import Services
 from gigawatt.service.views.registry import (
@@ -122,18 +122,9 @@ async def put_pack(
     await asyncio.to_thread(services.disk.check_room)
     pack = await _unpacked(chunks)
     await asyncio.to_thread(store_pack, services.artifacts, pack)
-    kept = await asyncio.gather(
-        *(
-            record(
-                services,
-                caller,
-                Whole(digest=digest, kind="file", size_bytes=len(data)),
-                project=project,
-            )
-            for digest, data in pack.items()
-        )
-    )
-    return PackView(files=len(kept), new=sum(new for _, new in kept))
+    sizes = {digest: len(data) for digest, data in pack.items()}
+    new = await record_files(services, caller, sizes, project=project)
+    return PackView(files=len(pack), new=new)
 
 
 async def _unpacked(chunks: AsyncIterator[bytes]) -> dict[str, memoryview]:

@@ -192,6 +192,10 @@ class Store(Protocol):
 
     def read(self, kind: type[E], id: str) -> E | None: ...
 
+    def read_many(self, kind: type[E], ids: Sequence[str]) -> dict[str, E]:
+        """Those that are there, by the ids asked for: many for little more than one costs."""
+        ...
+
     def read_named(self, kind: type[E], *, tenant: str, project: str, name: str) -> E | None:
         """The newest of that name."""
         ...

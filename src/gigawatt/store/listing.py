@@ -7,6 +7,7 @@ from gigawatt.store.cursor import read_cursor
 from gigawatt.store.schema import objects
 
 PAGE_MAX = 1000  # objects of one page, whatever was asked for
+IDS_MAX = 500  # in one statement
 
 Body = Select[str]
 Place = Select[str, int, str]
@@ -14,6 +15,10 @@ Place = Select[str, int, str]
 
 def one(kind: str, id: str) -> Body:
     return select(objects.c.body).where(objects.c.kind == kind, objects.c.id == id)
+
+
+def some(kind: str, ids: tuple[str, ...]) -> Select[str, str]:
+    return select(objects.c.id, objects.c.body).where(objects.c.kind == kind, objects.c.id.in_(ids))
 
 
 def newest_named(kind: str, *, tenant: str, project: str, name: str) -> Body:

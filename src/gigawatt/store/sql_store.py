@@ -144,6 +144,15 @@ class SqlStore:
     def read(self, kind: type[E], id: str) -> E | None:
         return self._decoded(kind, listing.one(kind.__name__, term(id)))
 
+    def read_many(self, kind: type[E], ids: Sequence[str]) -> dict[str, E]:
+        found: dict[str, E] = {}
+        with self._read() as connection:
+            for start in range(0, len(ids), listing.IDS_MAX):
+                terms = {term(each): each for each in ids[start : start + listing.IDS_MAX]}
+                rows = connection.execute(listing.some(kind.__name__, tuple(terms))).all()
+                found |= {terms[row.id]: decode(kind, row.body) for row in rows}
+        return found
+
     def read_named(self, kind: type[E], *, tenant: str, project: str, name: str) -> E | None:
         statement = listing.newest_named(
             kind.__name__, tenant=term(tenant), project=term(project), name=term(name)

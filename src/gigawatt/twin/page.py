@@ -1,16 +1,13 @@
-"""Reports as one HTML page that needs nothing else: no script, no fonts, no network. Every name in it is escaped.
-
-It is well-formed XML too.
-"""
+"""Reports of runs as one HTML page, with charts."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
-from importlib.resources import files
 
 from gigawatt.model.ledger import TimeClass
 from gigawatt.twin.charts import Band, Frame, bar, lasting, lines, short, stacked
+from gigawatt.twin.document import document, table
 from gigawatt.twin.history import ASKED, QUEUED, Ended, History
 from gigawatt.twin.report import Report
 
@@ -47,15 +44,8 @@ class Shown:
 
 def page(runs: Sequence[Shown], *, title: str) -> str:
     """The whole document."""
-    style = files("gigawatt.twin").joinpath("page.css").read_text(encoding="utf-8")
     sections = (_summary(runs), _ledgers(runs), _queues(runs), _sizes(runs), _projects(runs))
-    return (
-        '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"/>'
-        '<meta name="viewport" content="width=device-width, initial-scale=1"/>'
-        '<meta name="color-scheme" content="light dark"/>'
-        f"<title>{escape(title)}</title><style>{style}</style></head>"
-        f"<body><main><h1>{escape(title)}</h1>{''.join(sections)}</main></body></html>\n"
-    )
+    return document(title, sections)
 
 
 def _summary(runs: Sequence[Shown]) -> str:
@@ -77,8 +67,8 @@ def _summary(runs: Sequence[Shown]) -> str:
         ("work lost, GPU time", lambda r: _time(r.lost_work_gpu_s)),
     ]
     body = [(name, *(show(run.report) for run in runs)) for name, show in rows]
-    table = _table("Each run", ("", *(run.name for run in runs)), body)
-    return f'<section><h2>Summary</h2><div class="wide">{table}</div></section>'
+    numbers = table("Each run", ("", *(run.name for run in runs)), body)
+    return f'<section><h2>Summary</h2><div class="wide">{numbers}</div></section>'
 
 
 def _ledgers(runs: Sequence[Shown]) -> str:
@@ -102,8 +92,8 @@ def _ledgers(runs: Sequence[Shown]) -> str:
         sums = sum(run.history.classes, Counter[str]())
         total = sum(sums.values())
         rows = [(name, _percent(sums[name] / total if total else None)) for name in shown]
-        table = _table("Of all device time", ("class", "part"), rows)
-        figures.append(_figure(run.name, stacked(frame, bands), table))
+        numbers = table("Of all device time", ("class", "part"), rows)
+        figures.append(_figure(run.name, stacked(frame, bands), numbers))
     legend = "".join(f'<li><i class="c-{name}"></i>{escape(name)}</li>' for name in shown)
     return (
         '<section><h2>What the site was used for</h2><ul class="legend">'
@@ -138,8 +128,8 @@ def _queues(runs: Sequence[Shown]) -> str:
             (band.name, short(max(band.values, default=0)), short(_mean(band.values)))
             for band in bands
         ]
-        table = _table(title, ("run", "most", "mean"), rows)
-        figures.append(_figure(title, lines(frame, bands), table))
+        numbers = table(title, ("run", "most", "mean"), rows)
+        figures.append(_figure(title, lines(frame, bands), numbers))
     legend = "".join(
         f'<li><svg class="key" viewBox="0 0 24 8" aria-hidden="true"><line class="line l{at % LINES}" x1="0" x2="24" y1="4" y2="4"/></svg>{escape(run.name)}</li>'
         for at, run in enumerate(runs)
@@ -163,8 +153,8 @@ def _sizes(runs: Sequence[Shown]) -> str:
         for run, waits in zip(runs, classes[size], strict=True):
             body.append((_up_to(size), run.name, f"{len(waits):,}", *_spread(waits, most)))
     heads = ("devices", "run", "jobs", "mean wait", "", "p90", "p99")
-    table = _table("Waits by size", heads, body, raw=(4,))
-    return f'<section><h2>Waits by size</h2><div class="wide">{table}</div></section>'
+    numbers = table("Waits by size", heads, body, raw=(4,))
+    return f'<section><h2>Waits by size</h2><div class="wide">{numbers}</div></section>'
 
 
 def _projects(runs: Sequence[Shown]) -> str:
@@ -186,29 +176,15 @@ def _projects(runs: Sequence[Shown]) -> str:
     heads = ("project", "run", "jobs", "device hours", "", "mean wait", "p90", "p99")
     left = len(names) - PROJECTS_MAX
     more = f"<p>{left} more projects have used less.</p>" if left > 0 else ""
-    table = _table("Projects", heads, body, raw=(4,))
-    return f'<section><h2>Projects</h2><div class="wide">{table}</div>{more}</section>'
+    numbers = table("Projects", heads, body, raw=(4,))
+    return f'<section><h2>Projects</h2><div class="wide">{numbers}</div>{more}</section>'
 
 
-def _figure(name: str, chart: str, table: str) -> str:
+def _figure(name: str, chart: str, numbers: str) -> str:
     return (
         f"<figure><figcaption>{escape(name)}</figcaption>{chart}"
-        f"<details><summary>Numbers</summary>{table}</details></figure>"
+        f"<details><summary>Numbers</summary>{numbers}</details></figure>"
     )
-
-
-def _table(
-    caption: str, heads: Sequence[str], body: Iterable[Sequence[str]], *, raw: Sequence[int] = ()
-) -> str:
-    """`raw`: columns that are markup of ours already; all else is escaped."""
-    head = "".join(f'<th scope="col">{escape(each)}</th>' for each in heads)
-    rows: list[str] = []
-    for row in body:
-        cells = [each if place in raw else escape(each) for place, each in enumerate(row) if place]
-        first = f'<th scope="row">{escape(row[0])}</th>'
-        rows.append(f"<tr>{first}{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>")
-    caption = f'<caption class="quiet">{escape(caption)}</caption>'
-    return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
 
 
 def _percents(history: History, name: str) -> tuple[float, ...]:

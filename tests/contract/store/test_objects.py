@@ -12,7 +12,7 @@ from gigawatt.model.node import Node
 from gigawatt.model.refusal import RefusalError
 from gigawatt.model.tenant import ApiKey
 from gigawatt.store.base import EventQuery, LedgerQuery, Query, Store
-from gigawatt.store.listing import PAGE_MAX
+from gigawatt.store.listing import IDS_MAX, PAGE_MAX
 from gigawatt.store.rows import key_of
 from tests.contract.store.databases import NOW_MS
 from tests.contract.store.samples import (
@@ -46,6 +46,15 @@ def test_an_artifact_is_read_by_tenant_and_digest(store: Store, epoch: int) -> N
 def test_what_is_not_there_is_none(store: Store) -> None:
     assert store.read(Job, "job-1") is None
     assert store.read_named(Job, tenant="acme", project="nlp", name="train") is None
+
+
+def test_many_are_read_by_their_ids_and_what_is_not_there_is_left_out(
+    store: Store, epoch: int
+) -> None:
+    jobs = {each.id: each for each in (job(number) for number in range(IDS_MAX + 2))}
+    store.commit(batch_of(*jobs.values(), node()), epoch=epoch, now_ms=NOW_MS)
+    assert store.read_many(Job, ("job-none", node().id, "a\0b", *jobs)) == jobs
+    assert store.read_many(Job, ()) == {}
 
 
 def test_the_same_id_of_another_kind_is_another_object(store: Store, epoch: int) -> None:

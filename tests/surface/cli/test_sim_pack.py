@@ -4,6 +4,7 @@ import csv
 import gzip
 import json
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 from benchmarks.traces import absent, found
@@ -54,6 +55,28 @@ def test_several_seeds_are_runs_and_their_mean(gw: Gw) -> None:
     each = [run["allocation_percent"]["1.3"] for run in shown["runs"]]
     assert shown["allocation_percent"]["1.3"] == pytest.approx(sum(each) / 3, abs=1e-3)
     assert shown["placed"] == sum(run["placed"] for run in shown["runs"])
+
+
+def test_a_page_shows_the_runs_and_changes_no_figure(gw: Gw) -> None:
+    write_lists()
+    options = ("--seeds", "42,43", "-o", "json")
+    plain = json.loads(gw(*PACK, *options).stdout)
+    done = gw(*PACK, *options, "--html", "page.html")
+    assert json.loads(done.stdout) == plain
+    assert "wrote page.html" in done.stderr
+    text = Path("page.html").read_text(encoding="utf-8")
+    tables = ET.fromstring(text.removeprefix("<!DOCTYPE html>")).findall(".//table")
+    runs, curve = (["".join(row.itertext()) for row in each.findall("tbody/tr")] for each in tables)
+    for run, row in zip(plain["runs"], runs, strict=True):
+        assert f"{run['allocation_percent']['1.3']:.2f} %" in row
+    assert [row.partition(" %")[0] for row in curve] == [str(10 * step) for step in range(1, 14)]
+
+
+def test_a_page_that_cannot_be_written_is_refused(gw: Gw) -> None:
+    write_lists()
+    refused = gw(*PACK, "--html", "no/page.html")
+    assert refused.exit_code == 2
+    assert "cannot write no/page.html: No such file or directory" in refused.stderr
 
 
 def test_a_table_is_for_people(gw: Gw) -> None:

@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,6 +83,12 @@ class Seeds(click.ParamType[tuple[int, ...]]):
     "--placements", type=click.Path(path_type=Path), help="Write which pod got which node and GPUs."
 )
 @click.option(
+    "--html",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write the runs as one page that needs nothing else.",
+)
+@click.option(
     "-o",
     "--output",
     type=click.Choice(["table", "json"]),
@@ -97,10 +104,17 @@ def pack(nodes: Path, pods: Path, placements: Path | None, output: str, **given:
     from gigawatt.twin.arrivals import work_of
     from gigawatt.twin.openb import read_nodes, read_pods
     from gigawatt.twin.pack import pack as replay
+    from gigawatt.twin.pack_page import looks, pack_page
 
     seeds = _seeds(given["seed"], given["seeds"], placements)
     work = work_of(read_nodes(nodes), read_pods(pods))
-    runs = [replay(work, given["policy"], given["ratios"], seed) for seed in seeds]
+    ratios = given["ratios"]
+    at = ratios if given["html"] is None else looks(ratios)
+    looked = [replay(work, given["policy"], at, seed) for seed in seeds]
+    if given["html"] is not None:
+        title = f"Packing: {pods.name} on {nodes.name}"
+        _write_page(given["html"], pack_page(looked, ratios, title=title))
+    runs = [_only(run, ratios) for run in looked]
     if placements is not None:
         _write(placements, runs[0])
     if output == "json":
@@ -119,6 +133,22 @@ def _seeds(
     if placements is not None and len(seeds) > 1:
         raise click.UsageError("--placements are of one run: give one --seed")
     return seeds
+
+
+def _write_page(path: Path, page: str) -> None:
+    """Raises RefusalError."""
+    from gigawatt.model.refusal import RefusalCode, RefusalError
+
+    try:
+        path.write_text(page, encoding="utf-8")
+    except OSError as error:
+        detail = f"cannot write {path}: {error.strerror}"
+        raise RefusalError(RefusalCode.INVALID, detail, field="html") from error
+    click.echo(f"wrote {path}", err=True)
+
+
+def _only(run: "Packing", ratios: Sequence[float]) -> "Packing":
+    return replace(run, allocation_percent={each: run.allocation_percent[each] for each in ratios})
 
 
 def _report(runs: "Sequence[Packing]") -> dict[str, Any]:
