@@ -44,6 +44,8 @@ class Filters:
     project: str = ""
     phases: tuple[str, ...] = ()
     name: str = ""
+    name_prefix: str = ""
+    id_prefix: str = ""
     labels: tuple[LabelTerm, ...] = ()  # of jobs
     since_ms: int = 0
     until_ms: int = 0
@@ -63,6 +65,8 @@ class Filters:
             project=project,
             phases=self.phases,
             name=self.name,
+            name_prefix=self.name_prefix,
+            id_prefix=self.id_prefix,
             since_ms=self.since_ms,
             until_ms=self.until_ms,
             parent=parent,

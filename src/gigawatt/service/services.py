@@ -19,6 +19,7 @@ from gigawatt.service.audit_log import AuditLog
 from gigawatt.service.authenticate import Keyring
 from gigawatt.service.disk import Disk
 from gigawatt.service.doors import Doors
+from gigawatt.service.key_sessions import KeySessions
 from gigawatt.service.mail import MailServer
 from gigawatt.service.ports import Leader, Premises, ReceiptRequest
 from gigawatt.service.posture import Posture
@@ -82,6 +83,7 @@ class Services:
     keyring: Keyring
     instance: InstanceFacts
     doors: Doors
+    key_sessions: KeySessions
     premises: Premises
     disk: Disk
     workspaces: WorkspaceRules = field(default_factory=WorkspaceRules)

@@ -43,6 +43,7 @@ class Query:
     phases: tuple[str, ...] = ()
     name: str = ""
     name_prefix: str = ""
+    id_prefix: str = ""
     since_ms: int = 0
     until_ms: int = 0
     parent: str = ""  # replicas: their endpoint; tasks: their array; model versions: their name

@@ -74,9 +74,10 @@ def _conditions(kind: str, query: Query) -> list[ColumnElement[bool]]:
             conditions.append(objects.c[column] == value)
     if query.phases:
         conditions.append(objects.c.phase.in_(query.phases))
-    if query.name_prefix:
-        conditions.append(objects.c.name >= query.name_prefix)
-        conditions.append(objects.c.name < query.name_prefix + "\U0010ffff")
+    for column, prefix in (("name", query.name_prefix), ("id", query.id_prefix)):
+        if prefix:
+            conditions.append(objects.c[column] >= prefix)
+            conditions.append(objects.c[column] < prefix + "\U0010ffff")
     if query.since_ms:
         conditions.append(objects.c.created_ms >= query.since_ms)
     if query.until_ms:
