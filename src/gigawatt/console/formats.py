@@ -1,9 +1,12 @@
 """Values as people read them: times, durations, bytes, shares, money. Templates have each as a filter of its name."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
-MINUTE_S, HOUR_S, DAY_S = 60, 3_600, 86_400
+MINUTE_S, HOUR_S, DAY_S, YEAR_S = 60, 3_600, 86_400, 365 * 86_400
 NOTHING = "–"
+
+_UNITS = ((YEAR_S, "y"), (DAY_S, "d"), (HOUR_S, "h"), (MINUTE_S, "min"), (1, "s"))
 
 
 def duration(ms: float | None) -> str:
@@ -33,7 +36,7 @@ def ago(ms: int | None, now_ms: int) -> str:
         return NOTHING
     away_s = abs(now_ms - ms) // 1_000
     text = "now"
-    for size, unit in ((DAY_S, "d"), (HOUR_S, "h"), (MINUTE_S, "min"), (1, "s")):
+    for size, unit in _UNITS:
         if away_s >= size:
             text = f"{away_s // size} {unit}"
             break
@@ -45,6 +48,14 @@ def ago(ms: int | None, now_ms: int) -> str:
 def moment(ms: int | None) -> str:
     """A time in UTC, to the second."""
     return f"{_utc(ms):%Y-%m-%d %H:%M:%S} UTC" if ms else NOTHING
+
+
+def clock_time(ms: int | None, now_ms: int) -> str:
+    """A time in UTC to the minute: with its day where that is not today."""
+    if not ms:
+        return NOTHING
+    there = _utc(ms)
+    return f"{there:%H:%M}" if there.date() == _utc(now_ms).date() else f"{there:%Y-%m-%d %H:%M}"
 
 
 def iso(ms: int | None) -> str:
@@ -78,6 +89,17 @@ def share(value: float | None) -> str:
         return NOTHING
     percent = value * 100
     return f"{percent:.0f} %" if percent in {0, 100} else f"{percent:.1f} %"
+
+
+def shares(amounts: Mapping[str, float]) -> dict[str, str]:
+    """What part of the whole each is."""
+    total = sum(amounts.values())
+    return {name: share(amount / total if total else None) for name, amount in amounts.items()}
+
+
+def shares_text(amounts: Mapping[str, float]) -> str:
+    """The same as a sentence's part: `useful 80.0 %, idle 20.0 %`."""
+    return ", ".join(f"{name.replace('_', ' ')} {text}" for name, text in shares(amounts).items())
 
 
 def money(value: float | None, currency: str = "") -> str:

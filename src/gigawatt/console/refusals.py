@@ -13,7 +13,7 @@ from gigawatt.api.problems import TITLES, internal_fields
 from gigawatt.console.navigation import url
 from gigawatt.console.policy import HEADERS
 from gigawatt.console.rendering import rendered
-from gigawatt.console.visit import LIVE, VISIT, Shell, framed
+from gigawatt.console.visit import LIVE, VISIT, Shell, framed, visiting
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.service import audit
 from gigawatt.spec.faults import query_faults, refusal
@@ -38,6 +38,10 @@ async def http_error(request: Request, error: Exception) -> Response:
     """For paths and methods that are not there."""
     assert isinstance(error, HTTPException)
     if error.status_code == 404:
+        try:
+            await visiting(request)  # so that the page knows who sees it
+        except RefusalError as unknown:
+            return await refused(request, unknown)
         detail = f"there is no page {request.url.path}"
         return _page(request, RefusalError(RefusalCode.NOT_FOUND, detail))
     content = rendered("refusal.html", title=error.detail, detail="", hint="", faults=())

@@ -32,7 +32,10 @@ def environment() -> Environment:
         "share": formats.share,
         "money": formats.money,
         "devices": formats.devices,
+        "shares": formats.shares,
+        "shares_text": formats.shares_text,
         "ago": _ago,
+        "clock": _clock_time,
     }
     made.filters.update(filters)
     shared: dict[str, Any] = {
@@ -55,6 +58,10 @@ def rendered(template: str, **context: Any) -> str:
 
 def _ago(ms: int | None) -> str:
     return formats.ago(ms, clock.now_ms())
+
+
+def _clock_time(ms: int | None) -> str:
+    return formats.clock_time(ms, clock.now_ms())
 
 
 def _query(given: dict[str, Any], **changed: Any) -> str:

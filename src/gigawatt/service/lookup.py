@@ -45,8 +45,10 @@ class Filters:
     phases: tuple[str, ...] = ()
     name: str = ""
     name_prefix: str = ""
+    name_part: str = ""
     id_prefix: str = ""
     labels: tuple[LabelTerm, ...] = ()  # of jobs
+    user: str = ""  # who submitted them, of jobs
     since_ms: int = 0
     until_ms: int = 0
     cursor: str = ""
@@ -66,6 +68,7 @@ class Filters:
             phases=self.phases,
             name=self.name,
             name_prefix=self.name_prefix,
+            name_part=self.name_part,
             id_prefix=self.id_prefix,
             since_ms=self.since_ms,
             until_ms=self.until_ms,

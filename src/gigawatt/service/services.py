@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from gigawatt.build.artifacts import ArtifactStore
 from gigawatt.build.homes import Homes
@@ -106,6 +106,9 @@ class Services:
     audit: AuditLog = field(init=False)
     accesses: Accesses = field(default_factory=Accesses)
     revocations: Revocations = field(default_factory=Revocations)
+    glances: dict[tuple[Any, ...], tuple[int, object]] = field(
+        default_factory=dict[tuple[Any, ...], tuple[int, object]]
+    )  # what overviews have read of the ledger, and until when it is good
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     pruning: asyncio.Lock = field(default_factory=asyncio.Lock)  # one plan is carried out at a time
     readers: ThreadPoolExecutor = field(default_factory=_reader_threads)

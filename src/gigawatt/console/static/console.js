@@ -110,7 +110,7 @@
   });
 
   // How long ago: told anew while the page stays open.
-  const units = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
+  const units = [[31536000, "y"], [86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
   function ago(ms, now) {
     const away = Math.floor(Math.abs(now - ms) / 1000);
     const [size, unit] = units.find(([each]) => away >= each) || [0, ""];
