@@ -11,6 +11,7 @@ from gigawatt.console.all_pages import PAGES
 from gigawatt.console.assets import assets, serve_asset
 from gigawatt.console.live import Hub, stream_page
 from gigawatt.console.navigation import BASE, ENTRIES, url
+from gigawatt.console.playground import Playground
 from gigawatt.console.policy import REPORT_PATH, take_report
 from gigawatt.console.refusals import bad_query, http_error, mistaken, refused
 from gigawatt.model.refusal import RefusalError
@@ -28,6 +29,7 @@ def create_console(services: Services) -> FastAPI:
     assets()  # read before anybody waits for them
     console = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     console.state.services = services
+    console.state.playground = Playground()
     names = {page.name for page in PAGES}
     console.state.entries = tuple(each for each in ENTRIES if each.name in names)
     for page in PAGES:

@@ -310,6 +310,7 @@ def _facts(settings: Settings, instance: Instance) -> InstanceFacts:
         store=settings.store_url.partition(":")[0],
         handoff=str(settings.data / SOCKET),
         issuer=settings.invoice_issuer,
+        authority=instance.ca_path,
     )
 
 
