@@ -1,7 +1,7 @@
 """Every page, a line for each. What is not listed here is not served, and its entry in the navigation not shown."""
 
 from gigawatt.console.page import Page
-from gigawatt.console.pages import endpoints, jobs, overview, search, sign_in
+from gigawatt.console.pages import endpoints, jobs, models, overview, search, sign_in, workspaces
 
 PAGES: tuple[Page, ...] = (
     sign_in.PAGE,
@@ -9,4 +9,6 @@ PAGES: tuple[Page, ...] = (
     overview.PAGE,
     jobs.PAGE,
     endpoints.PAGE,
+    models.PAGE,
+    workspaces.PAGE,
 )

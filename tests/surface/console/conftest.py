@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 from benchmarks.http import Api
 from benchmarks.instance import Instance, start, stop
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
-from tests.surface.console.browsing import CHROMIUM, FLAGS, Visitor, visiting
+from tests.surface.console.browsing import CHROMIUM, FLAGS, PATIENCE_MS, Visitor, visiting
 from tests.surface.console.work import Work, bring_about
 
 
@@ -16,6 +16,7 @@ from tests.surface.console.work import Work, bring_about
 def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("there is no chromium to drive")
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
         yield opened
