@@ -34,8 +34,8 @@ def graph_svg(graph: LineageGraphView) -> Markup:
 
 def path_of(node: LineageNodeView) -> str:
     """The page of what a box stands for; empty where it has none."""
-    id = node.id.partition(":")[2] or node.id
-    named = id.partition(":")[0] if node.kind == "model" else id
+    what = node.id.partition(":")[2] or node.id
+    named = what.partition(":")[0] if node.kind == "model" else what
     page = PAGES.get(node.kind)
     return url(f"/{page}/{quote(named, safe='')}") if page and named != "host" else ""
 
