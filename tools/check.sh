@@ -5,17 +5,23 @@ set -u
 report=""
 failed=0
 
-run() { # NAME COMMAND...: the command's output is shown if it fails
+run() { # NAME COMMAND...: the command's output is shown if it fails, or ends with 77: it found nothing out
     name=$1
     shift
     started=$(date +%s)
-    if output=$("$@" 2>&1); then
-        verdict=ok
-    else
+    output=$("$@" 2>&1)
+    case $? in
+    0) verdict=ok ;;
+    77) # it could not find out, and says why
+        verdict=unknown
+        printf '%s\n%s\n\n' "== $name: $*" "$output"
+        ;;
+    *)
         verdict=FAILED
         failed=1
         printf '%s\n%s\n\n' "== $name: $*" "$output"
-    fi
+        ;;
+    esac
     took=$(($(date +%s) - started))
     report="$report$(printf '%-8s %-7s %3d s' "$name" "$verdict" "$took")
 "

@@ -45,6 +45,7 @@ CHOICES = {
 RANGES = {
     "port": (0, 65_535),
     "gateway_port": (0, 65_535),
+    "close_after_days": (0, 27),
     "gateway_workers": (0, 256),
     "ray_port": (1, 65_535),
     "mail_port": (1, 65_535),
@@ -177,6 +178,9 @@ class Settings:
         int, "The data sets that each node keeps for later jobs, in bytes; 0 is without limit."
     ] = 0
     invoice_issuer: Annotated[str, "Who sends invoices, as they name it."] = "gigawatt"
+    close_after_days: Annotated[
+        int, "Months are closed so many days after their end; 0: by hand."
+    ] = 0
     policy: Annotated[
         str,
         "Who starts when, by name; what the settings below say beside their defaults goes before it.",

@@ -1,5 +1,7 @@
 """What make and CI run: the guard against leftover processes, and the choice of a Python."""
 
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -78,3 +80,32 @@ def test_a_secret_in_a_file_is_found_and_not_repeated(tmp_path: Path) -> None:
         [f"{file}:3: Hugging Face token"],
     )
     assert token not in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("package", "said"),
+    [
+        ({"skip_reason": "not found"}, "whether any of them has a known fault was not found out"),
+        (
+            {"version": "1.0", "vulns": [{"id": "PYSEC-1", "fix_versions": ["1.1"]}]},
+            "six 1.0: PYSEC-1, fixed in 1.1",
+        ),
+    ],
+)
+def test_an_audit_that_nobody_answered_is_not_told_as_well(
+    tmp_path: Path, package: dict[str, object], said: str
+) -> None:
+    answer = json.dumps({"dependencies": [{"name": "six", **package}]})
+    fake = tmp_path / "pip-audit"
+    fake.write_text(f"#!/bin/sh\ncat <<'END'\n{answer}\nEND\n")
+    fake.chmod(0o755)
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "tools" / "audit.py")],
+        env={**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert said in done.stdout.splitlines()
+    assert done.returncode != 0

@@ -28,7 +28,7 @@ class DownloadQuery(BaseModel):
 
     model_config = STRICT
     tenant: Word = ""
-    format: Literal["text", "csv", "focus", "parquet"] = "text"
+    format: Literal["text", "html", "csv", "focus", "parquet"] = "text"
 
 
 class UnitQuery(BaseModel):

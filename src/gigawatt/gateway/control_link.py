@@ -34,6 +34,7 @@ LAST_REPORT_S = 2.0
 PACE_S = 0.5  # between polls of a control plane that answers at once although nothing is new
 RETRY_FIRST_S = 0.1
 RETRY_MAX_S = 2.0
+CONFIG_RETRY_MAX_S = 0.4  # a key that was revoked meanwhile is refused within a second of its return
 UNAUTHORIZED = 401
 UNCHANGED = frozenset({204, 304})
 
@@ -128,7 +129,7 @@ class ControlLink:
                 self._note_control(up=False, detail=str(error))
                 current = False
                 await asyncio.sleep(retry_s)
-                retry_s = min(retry_s * 2, RETRY_MAX_S)
+                retry_s = min(retry_s * 2, CONFIG_RETRY_MAX_S)
                 continue
             self._note_control(up=True, detail="")
             current, retry_s = True, RETRY_FIRST_S

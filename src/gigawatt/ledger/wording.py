@@ -10,6 +10,7 @@ from gigawatt.model.prices import PER, TOKEN_METERS, UNITS, Meter
 
 WIDTH = 100
 SHOWN_PLACES = 4
+ROUNDING = "Amounts are without tax. Each line is rounded once, to the smallest coin, a half away from zero."
 HEADINGS = {
     LineKind.USAGE: "Charges",
     LineKind.OURS: "Not charged: what this time was lost to is not yours",
@@ -52,6 +53,14 @@ def shown_units(quantity: int, meter: Meter) -> Decimal:
     return Decimal(-shown if quantity < 0 else shown).scaleb(-SHOWN_PLACES)
 
 
+def sums_of(invoice: Invoice) -> Iterator[tuple[str, Decimal]]:
+    """What the lines come to, by name."""
+    yield "Charges", invoice.charges
+    yield "Credits and adjustments", invoice.credits
+    yield "To be paid", invoice.total
+    yield "Prepaid balance left", invoice.balance
+
+
 _TOKENS = frozenset(meter.value for meter in TOKEN_METERS)
 
 
@@ -71,10 +80,10 @@ def _parts(invoice: Invoice) -> Iterator[str]:
             yield from _table(lines)
     yield ""
     yield "=" * WIDTH
-    for name, amount in _sums(invoice):
+    for name, amount in sums_of(invoice):
         yield f"{name:<40}{f'{amount} {invoice.currency}':>{WIDTH - 40}}"
     yield ""
-    yield "Amounts are without tax. Each line is rounded once, to the smallest coin, a half away from zero."
+    yield ROUNDING
 
 
 def _table(lines: Iterable[Line]) -> Iterator[str]:
@@ -93,13 +102,6 @@ def _table(lines: Iterable[Line]) -> Iterator[str]:
             yield f"{row:<50} {told}"
         for name, said in line.evidence if line.kind is LineKind.SLA_CREDIT else ():
             yield f"    {name} could not be used for {said} unit-ms"
-
-
-def _sums(invoice: Invoice) -> Iterator[tuple[str, Decimal]]:
-    yield "Charges", invoice.charges
-    yield "Credits and adjustments", invoice.credits
-    yield "To be paid", invoice.total
-    yield "Prepaid balance left", invoice.balance
 
 
 def _wrapped(text: str, width: int) -> list[str]:

@@ -138,6 +138,8 @@ KINDS: dict[str, str] = {
     "tenant.created": "A tenant was made.",
     "project.created": "A project was made.",
     "project.entitled": "A project was given another quota, limit, weight or parent.",
+    "project.limit_near": "A project uses so much of a limit; `data` says of which, and how much.",
+    "project.limit_reached": "A project has all that a limit allows; the message says what follows.",
     "user.created": "A user or a service account was made.",
     "user.granted": "A user was given a role.",
     "user.ungranted": "A user lost a role.",

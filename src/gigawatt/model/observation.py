@@ -305,6 +305,15 @@ class BudgetsSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LimitsSeen:
+    """What projects keep by now, in bytes, and what they and those below them use, in the order of KINDS."""
+
+    at_ms: int
+    kept: tuple[tuple[str, int], ...]  # by project, as tenant/name
+    used: tuple[tuple[str, tuple[int, ...]], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Audited:
     """What is to be put on the audit record."""
 
@@ -341,5 +350,6 @@ Observation = (
     | TaskRecalled
     | DeadlineUnlikely
     | BudgetsSeen
+    | LimitsSeen
     | Audited
 )

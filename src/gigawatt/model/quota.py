@@ -31,6 +31,17 @@ NO_BOUNDS = Bounds()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Caps:
+    """At most so many replicas, and so many bytes that are kept. None is without a limit."""
+
+    replicas: int | None = None
+    storage_bytes: int | None = None
+
+
+NO_CAPS = Caps()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Entitlement:
     """Of a project with all projects below it, or of a tenant with all of its projects."""
 
@@ -39,6 +50,7 @@ class Entitlement:
     limit: Bounds = NO_BOUNDS  # at most
     borrows: bool = True  # whether it may use more than its quota while others leave it
     weight: int = 1  # its part of what is beyond quotas, against its siblings
+    caps: Caps = NO_CAPS
 
 
 NO_ENTITLEMENT = Entitlement()

@@ -131,6 +131,8 @@ class World:
     storage: dict[str, StorageAccount] = field(default_factory=dict[str, StorageAccount])
     trials: OrderedDict[str, Trials] = field(default_factory=OrderedDict[str, Trials])
     paces: dict[str, Pace] = field(default_factory=dict[str, Pace])  # by job
+    kept_bytes: dict[str, int] = field(default_factory=dict[str, int])  # by project, as last seen
+    limits_told: dict[str, int] = field(default_factory=dict[str, int])  # highest threshold told
     marked: dict[str, None] = field(default_factory=dict[str, None])  # nodes with marks
 
     def put(self, entity: Entity) -> None:

@@ -59,6 +59,7 @@ from gigawatt.model.observation import (
     LaunchAccepted,
     LaunchFailed,
     LaunchPreparing,
+    LimitsSeen,
     ModelStored,
     NodeChecked,
     NodeLost,
@@ -83,6 +84,7 @@ from gigawatt.reconcile import (
     accounts,
     arrays,
     attempts,
+    caps,
     checkpoints,
     closures,
     drains,
@@ -216,7 +218,7 @@ def observation(turn: Turn, seen: Observation) -> None:  # noqa: C901, PLR0912 -
             checkpoints.removed(turn, seen)
         case ModelStored() | DeadlineUnlikely():
             jobs.seen(turn, seen)
-        case RetentionNoted() | BudgetsSeen() | Audited():
+        case RetentionNoted() | BudgetsSeen() | LimitsSeen() | Audited():
             _noted(turn, seen)
         case TaskRecalled():
             arrays.recalled(turn, seen)
@@ -280,12 +282,14 @@ def _of_ranks(seen: Observation) -> tuple[type[Observation] | None, AttemptKey |
     return (type(seen), seen.key) if isinstance(seen, RankStarted | RankExited) else (None, None)
 
 
-def _noted(turn: Turn, seen: RetentionNoted | BudgetsSeen | Audited) -> None:
+def _noted(turn: Turn, seen: RetentionNoted | BudgetsSeen | LimitsSeen | Audited) -> None:
     """What works beside the loop has seen."""
     if isinstance(seen, RetentionNoted):
         removals.noted(turn, seen)
     elif isinstance(seen, Audited):
         turn.audits.extend(seen.notes)
+    elif isinstance(seen, LimitsSeen):
+        caps.seen(turn, seen)
     else:
         spending.seen(turn, seen)
 

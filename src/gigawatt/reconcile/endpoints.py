@@ -6,7 +6,7 @@ from gigawatt.model.environment import HOST, Environment, EnvironmentPhase
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.rollout import SteerRollout
 from gigawatt.model.values import replace
-from gigawatt.reconcile import budgets, environments, models, replicas, rollouts, volumes
+from gigawatt.reconcile import budgets, caps, environments, models, replicas, rollouts, volumes
 from gigawatt.reconcile.projects import check_project
 from gigawatt.reconcile.turn import Turn
 from gigawatt.routing.autoscale import started_ahead, target_replicas
@@ -32,6 +32,7 @@ def put(turn: Turn, command: PutEndpoint) -> Endpoint:
     check_project(turn, command.tenant, command.project)
     budgets.check(turn, command.tenant, command.project)
     before = _named(turn, command)
+    caps.check_replicas(turn, command, before)
     if before is not None:
         rollouts.check(before, command.spec)
     models.use_artifact(turn, command.tenant, command.spec.bundle)
@@ -90,6 +91,7 @@ def scale(turn: Turn, endpoint: Endpoint) -> Endpoint:
     wanted = budgets.replicas_allowed(
         turn, endpoint.tenant, endpoint.project, wanted=wanted, current=most
     )
+    endpoint, wanted = caps.replicas_allowed(turn, endpoint, wanted=wanted, current=most)
     if endpoint.rollout is not None and endpoint.phase is not EndpointPhase.STOPPING:
         endpoint = rollouts.step(turn, endpoint, current, wanted=wanted)
         if endpoint.rollout is None:

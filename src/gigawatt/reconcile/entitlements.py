@@ -6,6 +6,7 @@ from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.resources import KINDS
 from gigawatt.model.tenant import Project
 from gigawatt.model.values import replace
+from gigawatt.reconcile import caps
 from gigawatt.reconcile.projects import check_project, create_project, project_id
 from gigawatt.reconcile.turn import Turn
 from gigawatt.reconcile.versions import check_version
@@ -28,6 +29,7 @@ def set_entitlement(turn: Turn, command: SetEntitlement) -> Project:
     check_entitlement(command.entitlement)
     _check_parent(turn, before, command.entitlement.parent)
     after = turn.put(replace(before, entitlement=command.entitlement))
+    caps.forget(turn, after)
     turn.emit("project.entitled", after, f"by {command.by}")
     return after
 
@@ -43,6 +45,9 @@ def check_entitlement(terms: Entitlement) -> None:
             detail = f"the quota of {quota} {kind} is above the limit of {limit}"
             raise _invalid(f"quota.{kind}", detail)
     _check_kinds(terms)
+    for name, cap in (("replicas", terms.caps.replicas), ("storage", terms.caps.storage_bytes)):
+        if cap is not None and cap < 0:
+            raise _invalid(f"limit.{name}", "amounts must not be below 0")
     if not (terms.borrows or terms.quota.kinds) and max(terms.quota.vector()) == UNSET:
         raise _invalid(
             "borrow", "a project without a quota has nothing but what it borrows", "set a quota too"

@@ -13,6 +13,7 @@ from gigawatt.model.job import Job
 from gigawatt.model.observation import ModelStored
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.values import replace
+from gigawatt.reconcile import caps
 from gigawatt.reconcile.projects import check_project
 from gigawatt.reconcile.turn import Turn, entity_id
 from gigawatt.spec.faults import nearest
@@ -21,6 +22,7 @@ from gigawatt.spec.faults import nearest
 def add_artifact(turn: Turn, command: AddArtifact) -> Artifact:
     """Note that a tenant holds an artifact; the same one again changes nothing that matters."""
     check_project(turn, command.artifact.tenant, command.artifact.project)
+    caps.check_storage(turn, command.artifact)
     return _hold(turn, command.artifact)
 
 

@@ -65,6 +65,14 @@ def pending(account: StorageAccount, *, now_ms: int) -> list[MeterEntry]:
     return entries
 
 
+def shown(amount: int) -> str:
+    """Bytes as people write them, to three digits."""
+    for unit, size in (("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
+        if abs(amount) >= size:
+            return f"{amount / size:.3g} {unit}"
+    return f"{amount} B"
+
+
 def resume(turn: Turn) -> None:
     """After a restart: volumes from before there were accounts have one from now on."""
     for volume in tuple(turn.world.volumes.values()):

@@ -14,6 +14,7 @@ from gigawatt.model.workspace import Workspace
 from gigawatt.reconcile import storage
 from gigawatt.reconcile.models import use_artifact
 from gigawatt.reconcile.projects import check_project
+from gigawatt.reconcile.storage import shown
 from gigawatt.reconcile.turn import Turn
 
 
@@ -214,14 +215,6 @@ def check_project_quota(volume: Volume, others_bytes: int, stored_bytes: int, li
 
 def volume_id(tenant: str, project: str, name: str) -> str:
     return f"{tenant}/{project}/{name}"
-
-
-def shown(amount: int) -> str:
-    """Bytes as people write them, to three digits."""
-    for unit, size in (("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
-        if abs(amount) >= size:
-            return f"{amount / size:.3g} {unit}"
-    return f"{amount} B"
 
 
 def _known(turn: Turn, tenant: str, project: str, name: str) -> Volume:

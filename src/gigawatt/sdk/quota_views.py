@@ -12,12 +12,49 @@ class BoundsView(TypedDict):
     kinds: dict[str, float]
 
 
+class CapsView(TypedDict):
+    """Null where there is no limit."""
+
+    replicas: int | None
+    storage_bytes: int | None
+
+
+class KeptView(TypedDict):
+    """Bytes."""
+
+    artifacts: int
+    checkpoints: int
+    workspaces: int
+
+
+class LimitView(TypedDict):
+    """Amounts are decimals as text, null where they are not known or nothing is limited."""
+
+    what: str
+    unit: str
+    whose: str
+    used: str | None
+    limit: str | None
+    percent: int | None
+    state: str
+    then: str
+
+
+class LimitsView(TypedDict):
+    tenant: str
+    project: str
+    month: str
+    kept: KeptView
+    items: list[LimitView]
+
+
 class QuotaView(TypedDict):
     tenant: str
     project: str
     parent: str
     quota: BoundsView
     limit: BoundsView
+    caps: CapsView
     borrow: bool
     weight: int
     guaranteed: BoundsView

@@ -115,7 +115,7 @@ def build(
         gateway=_gateway(settings, instance, wire, gateway_port),
         handoff=Handoff(settings.data / SOCKET, services),
         courier=Courier(services, leader=leader),
-        bursar=Bursar(services, observe=leader.observe),
+        bursar=Bursar(services, observe=leader.observe, close_after_days=settings.close_after_days),
         caretaker=Caretaker(services, observe=leader.observe, every_s=settings.retention_every_s),
         inspector=Inspector(
             leader, engine, watch_s=settings.node_watch_s, burn_s=settings.node_burn_s

@@ -1,4 +1,4 @@
-"""Invoices as files: text to be printed, CSV, and FOCUS as CSV or Parquet."""
+"""Invoices as files: text and HTML to be printed, CSV, and FOCUS as CSV or Parquet."""
 
 import csv
 import io
@@ -9,15 +9,17 @@ from importlib import import_module
 from typing import Any
 
 from gigawatt.ledger.focus import COLUMNS, METRICS, focus_rows
-from gigawatt.ledger.wording import invoice_text, units_of, what_of
+from gigawatt.ledger.wording import digest_of, invoice_text, units_of, what_of
 from gigawatt.model.bill import Invoice, Line
 from gigawatt.model.prices import UNITS, Meter
 from gigawatt.model.refusal import RefusalCode, RefusalError
+from gigawatt.service.invoice_page import invoice_page
 from gigawatt.service.views.money import plain
 from gigawatt.spec.faults import nearest
 
 FORMS = {
     "text": ("text/plain; charset=utf-8", "txt"),
+    "html": ("text/html; charset=utf-8", "html"),
     "csv": ("text/csv; charset=utf-8", "csv"),
     "focus": ("text/csv; charset=utf-8", "focus.csv"),
     "parquet": ("application/vnd.apache.parquet", "focus.parquet"),
@@ -73,6 +75,9 @@ def document(invoice: Invoice, form: str, *, issuer: str) -> Document:
 def _content(invoice: Invoice, form: str, issuer: str) -> bytes:
     if form == "text":
         return invoice_text(invoice).encode()
+    if form == "html":
+        digest = invoice.digest or digest_of(invoice_text(invoice))
+        return invoice_page(invoice, issuer=issuer, digest=digest).encode()
     if form == "csv":
         rows = (_row(invoice, number, line) for number, line in enumerate(invoice.lines, start=1))
         return _csv(HEADER, rows)

@@ -63,7 +63,7 @@ async def show(caller: Caller, services: Services, month: str, *, tenant: str = 
 async def content(
     caller: Caller, services: Services, month: str, *, tenant: str = "", form: str = "text"
 ) -> Document:
-    """The invoice as a file: text, csv, focus (CSV) or parquet (FOCUS). Raises RefusalError."""
+    """The invoice as a file: text, html, csv, focus (CSV) or parquet (FOCUS). Raises RefusalError."""
     found, _ = await _invoice(caller, services, month, tenant)
     issuer = services.instance.issuer
     return await services.read(lambda: document(found, form, issuer=issuer))

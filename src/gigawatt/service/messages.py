@@ -12,6 +12,7 @@ from gigawatt.model.job import Job
 from gigawatt.model.notification import Notification, WebhookFormat
 
 EVENTS_MAX = 20  # of one message; more are counted
+OF_BUDGETS = "budget."
 MESSAGE_CHARS_MAX = 500  # of an event's own text
 
 
@@ -24,9 +25,16 @@ class Told:
 
 
 def concerns(notification: Notification, event: Event) -> bool:
-    """Whether it is of a kind and a place that the notification is about. Nodes are everybody's."""
-    owned = (event.tenant, event.project) == (notification.tenant, notification.project)
-    return event.kind in notification.kinds and (owned or not event.tenant)
+    """Whether it is of a kind and a place that the notification is about. Nodes are everybody's.
+
+    A tenant's own budget is in the way of all its projects, so each of them may hear of it.
+    """
+    if event.kind not in notification.kinds:
+        return False
+    if not event.tenant:
+        return True
+    shared = not event.project and event.kind.startswith(OF_BUDGETS)
+    return event.tenant == notification.tenant and (shared or event.project == notification.project)
 
 
 def lets_through(notification: Notification, told: Told) -> bool:

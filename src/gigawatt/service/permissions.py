@@ -198,6 +198,7 @@ VERBS: dict[str, frozenset[Role]] = {
     "retention.prune": _ADMINS,
     "quotas.page": _READERS,
     "quotas.show": _READERS,
+    "limits.show": _READERS,
     "quotas.change": _TENANT_ADMINS,
     "projects.page": _READERS,
     "projects.create": _TENANT_ADMINS,

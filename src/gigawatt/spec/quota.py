@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
-from gigawatt.model.quota import WEIGHT_MAX, Bounds, Entitlement
+from gigawatt.model.quota import WEIGHT_MAX, Bounds, Caps, Entitlement
 from gigawatt.spec import limits
 from gigawatt.spec.faults import wrong
 from gigawatt.spec.fields import BYTES_SCHEMA, FORM, Name
@@ -14,6 +14,7 @@ from gigawatt.spec.units import UnitError, milli, shown, size_bytes
 
 MILLI_MAX = 1_000_000_000_000  # a billion GPUs or cores
 MEMORY_BYTES_MAX = 1 << 60
+REPLICAS_MAX = 1_000_000
 
 
 def _or_none(parse: Callable[[object], int], *, at_most: int) -> BeforeValidator:
@@ -78,13 +79,28 @@ class BoundsRequest(BaseModel):
         return replace(before, kinds=tuple(kept), **named)
 
 
+class LimitRequest(BoundsRequest):
+    """At most so much, of these also: `replicas` of endpoints, and `storage` that is kept."""
+
+    replicas: Annotated[int | None, Field(ge=0, le=REPLICAS_MAX)] = None
+    storage: Memory = None
+
+    def caps(self, before: Caps) -> Caps:
+        """The caps with what this names in place of what was there."""
+        named = self.model_fields_set
+        return Caps(
+            replicas=self.replicas if "replicas" in named else before.replicas,
+            storage_bytes=self.storage if "storage" in named else before.storage_bytes,
+        )
+
+
 class QuotaRequest(BaseModel):
     """What a project is entitled to; what is not named stays as it is. An empty `parent` is the tenant."""
 
     model_config = FORM
     parent: Name | Literal[""] | None = None
     quota: BoundsRequest = BoundsRequest()
-    limit: BoundsRequest = BoundsRequest()
+    limit: LimitRequest = LimitRequest()
     borrow: bool | None = None
     weight: Annotated[int | None, Field(ge=1, le=WEIGHT_MAX)] = None
 
@@ -96,4 +112,5 @@ class QuotaRequest(BaseModel):
             limit=self.limit.changed(before.limit),
             borrows=before.borrows if self.borrow is None else self.borrow,
             weight=before.weight if self.weight is None else self.weight,
+            caps=self.limit.caps(before.caps),
         )

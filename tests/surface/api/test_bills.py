@@ -4,13 +4,16 @@ import csv
 import io
 from decimal import Decimal
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
 
 from gigawatt import clock
 from gigawatt.ledger.calendar import day_of, month_of, month_start_ms
 from gigawatt.model.ledger import DAY_MS
+from gigawatt.model.refusal import RefusalError
 from gigawatt.model.tenant import Role
+from gigawatt.service.closing import close_due
 from tests.surface.api.conftest import Play
 from tests.surface.api.site import Site
 
@@ -246,5 +249,59 @@ def test_what_is_counted_again_while_it_is_taken_in_is_told_again(play: Play) ->
             await counted(site, number, millions)
         draft = await site.view(f"/v1/invoices/{LAST}")
         assert draft["total"] == "4.00"
+
+    play(story)
+
+
+def test_an_invoice_is_a_page_that_needs_nothing_and_believes_no_name(play: Play) -> None:
+    async def story(site: Site) -> None:
+        await priced(site)
+        await counted(site, 1, 3)
+        reason = '<script>alert("x")</script> & more'
+        made = await site.call(
+            "POST", "/v1/postings", {"tenant": "default", "amount": "-1", "reason": reason}
+        )
+        assert made.status_code == 201
+        found = await site.call("GET", f"/v1/invoices/{LAST}/document?format=html")
+        assert found.headers["content-disposition"].endswith('.html"')
+        page = ET.fromstring(found.text.partition("\n")[2])
+        assert {each.tag for each in page.iter()} & {"script", "link", "img", "iframe"} == set()
+        cells = ["".join(each.itertext()) for each in page.iter("td")]
+        assert reason in cells
+        assert cells[cells.index(reason) + 3] == "-1"
+        assert "2.00 USD" in cells
+        again = await site.call("GET", f"/v1/invoices/{LAST}/document?format=html")
+        assert again.content == found.content
+
+    play(story)
+
+
+def test_months_close_by_themselves_some_days_after_their_end_each_once(play: Play) -> None:
+    async def story(site: Site) -> None:
+        await priced(site)
+        await counted(site, 1, 3)
+        end_ms = month_start_ms(NOW)
+        early = end_ms + 3 * DAY_MS - 1
+        made = await close_due(site.services, days=3, at_ms=early)
+        assert made is not None
+        assert (made.month, await close_due(site.services, days=3, at_ms=early)) == (BEFORE, None)
+        made = await close_due(site.services, days=3, at_ms=end_ms + 3 * DAY_MS)
+        assert made is not None
+        assert (made.month, made.total) == (LAST, "3.00")
+        assert await close_due(site.services, days=3, at_ms=end_ms + 4 * DAY_MS) is None
+        assert (await site.view(f"/v1/invoices/{LAST}"))["status"] == "closed"
+        kept = (await site.view("/v1/audit?verb=invoices.close"))["items"]
+        assert {each["actor"] for each in kept} == {"month-close"}
+
+    play(story)
+
+
+def test_a_month_with_use_that_has_no_price_is_not_closed_by_itself(play: Play) -> None:
+    async def story(site: Site) -> None:
+        await priced(site, tokens={})
+        await counted(site, 1, 3)
+        with pytest.raises(RefusalError, match="without a price"):
+            await close_due(site.services, days=1, at_ms=month_start_ms(NOW) + DAY_MS)
+        assert (await site.view(f"/v1/invoices/{LAST}"))["status"] == "draft"
 
     play(story)

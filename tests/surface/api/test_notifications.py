@@ -352,3 +352,24 @@ def test_viewers_look_and_change_nothing(play: Play) -> None:
                 assert response.status_code == wanted, (method, path)
 
     play(scenario)
+
+
+def test_a_budget_of_the_tenant_is_told_to_its_projects_and_others_affairs_are_not(
+    play: Play,
+) -> None:
+    async def scenario(site: Site) -> None:
+        with a_receiver() as receiver:
+            await site.call("POST", "/v1/projects", {"name": "other"})
+            await created(site, receiver, on=["budget.spent", "key.created"])
+            await site.make_key(Role.VIEWER)  # the whole tenant's, and no budget
+            for terms in ({"project": "other"}, {"project": "default"}, {}):
+                response = await site.call("PUT", "/v1/budgets", {"amount": "0", **terms})
+                assert response.status_code == 200, response.text
+                if terms == {"project": "default"}:
+                    await receiver.wait(1)
+            messages = await receiver.wait(2)
+            told = [each["subject"] for message in messages for each in message.json["events"]]
+            assert told == ["default/default", "default"]
+            assert receiver.kinds() == ["budget.spent", "budget.spent"]
+
+    play(scenario)

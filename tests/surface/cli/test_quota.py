@@ -12,6 +12,7 @@ QUOTA: dict[str, Any] = {
     "parent": "research",
     "quota": {**NONE, "gpus": 8.0},
     "limit": {**NONE, "gpus": 16.0, "memory_bytes": 1 << 40},
+    "caps": {"replicas": 4, "storage_bytes": 1 << 40},
     "borrow": True,
     "weight": 2,
     "guaranteed": {**NONE, "gpus": 8.0},
@@ -69,3 +70,56 @@ def test_what_is_no_amount_is_refused_before_anything_is_asked(gw: Gw, api: ApiD
     assert done.exit_code == 2
     assert "--max-gpus takes a number or none" in done.stderr
     assert api.requests == []
+
+
+LIMITS: dict[str, Any] = {
+    "tenant": "default",
+    "project": "vision",
+    "month": "2026-11",
+    "kept": {"artifacts": 3 << 30, "checkpoints": 1 << 30, "workspaces": 0},
+    "items": [
+        {
+            "what": "storage",
+            "unit": "byte",
+            "whose": "vision",
+            "used": str(4 << 30),
+            "limit": str(5 << 30),
+            "percent": 80,
+            "state": "near",
+            "then": "nothing more is stored",
+        },
+        {
+            "what": "replicas",
+            "unit": "replica",
+            "whose": "vision",
+            "used": "3",
+            "limit": None,
+            "percent": None,
+            "state": "off",
+            "then": "",
+        },
+    ],
+}
+
+
+def test_limits_of_replicas_and_storage_are_set_and_taken_away(gw: Gw, api: ApiDouble) -> None:
+    api.on("PUT", "/v1/projects/vision/quota", Answer(body=QUOTA))
+    options = ("--max-replicas", "4", "--max-storage", "none", "--project", "vision")
+    done = gw("quota", "set", *options)
+    assert api.requests[-1].json == {"limit": {"replicas": 4, "storage": None}}
+    assert "4 replicas" in done.stdout
+    wrong = gw("quota", "set", "--max-replicas", "2.5")
+    assert (wrong.exit_code, "max-replicas" in wrong.stderr) == (2, True)
+
+
+def test_every_limit_is_shown_in_one_place_and_one_that_is_off_looks_off(
+    gw: Gw, api: ApiDouble
+) -> None:
+    api.on("GET", "/v1/projects/vision/limits", Answer(body=LIMITS))
+    done = gw("quota", "limits", "--project", "vision")
+    near, off = (line for line in done.stdout.splitlines() if line.startswith(("sto", "rep")))
+    assert "80 %" in near
+    assert "near" in near
+    assert "nothing more is stored" in near
+    assert off.split()[:4] == ["replicas", "vision", "3", "off"]
+    assert "GiB of artifacts" in done.stderr

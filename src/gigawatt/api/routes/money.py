@@ -125,7 +125,7 @@ async def show_invoice(call: Call, month: str, query: OfTenant) -> Response:
     "/v1/invoices/{month}/document",
     Operation(
         verb="invoices.content",
-        summary="Read an invoice as text, CSV, or FOCUS as CSV or Parquet",
+        summary="Read an invoice as text, HTML, CSV, or FOCUS as CSV or Parquet",
         media_type="application/octet-stream",
     ),
 )

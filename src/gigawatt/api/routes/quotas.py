@@ -1,4 +1,4 @@
-"""What projects may use and do use: /v1/quotas, /v1/projects/{project}/quota."""
+"""What projects may use and do use: /v1/quotas, /v1/projects/{project}/quota and /limits."""
 
 from starlette.responses import Response
 
@@ -6,8 +6,8 @@ from gigawatt.api.call import Call
 from gigawatt.api.operations import Operation, Routes
 from gigawatt.api.queries import Listing, Nothing
 from gigawatt.api.replies import page_reply, reply
-from gigawatt.service import quotas
-from gigawatt.service.views.quotas import QuotaView
+from gigawatt.service import limits, quotas
+from gigawatt.service.views.quotas import LimitsView, QuotaView
 from gigawatt.service.views.text import PageView
 from gigawatt.spec.quota import QuotaRequest
 from gigawatt.spec.requests import parse_request
@@ -61,3 +61,16 @@ async def change_quota(call: Call, project: str, query: Nothing) -> Response:
         call.caller, call.services, request.changed, project=project, terms=terms
     )
     return reply(view, version=view.version)
+
+
+@ROUTES.add(
+    "GET",
+    "/v1/projects/{project}/limits",
+    Operation(
+        verb="limits.show",
+        summary="Show every limit of a project, and what it uses of each",
+        responds=LimitsView,
+    ),
+)
+async def show_limits(call: Call, project: str, query: Nothing) -> Response:
+    return reply(await limits.show(call.caller, call.services, project=project))

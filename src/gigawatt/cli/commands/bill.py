@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from gigawatt.sdk.money_views import InvoiceSummaryView
 
-FORMS = ("text", "csv", "focus", "parquet")
+FORMS = ("text", "html", "csv", "focus", "parquet")
 SHOWN_MAX = 500
 EXAMPLES = """\b
 Examples:
@@ -23,6 +23,7 @@ Examples:
   gw bill costs --by user,sku              the same by who used what
   gw bill costs --by job --since 2026-11-01 --until 2026-11-08
   gw bill invoices show                    this month's invoice as it would be now
+  gw bill invoices show 2026-11 --format html --to november.html
   gw bill invoices show 2026-11 --format focus --to november.csv
   gw bill invoices close 2026-11           for those who operate the site
   gw bill adjust acme -12.50 --reason "late delivery"

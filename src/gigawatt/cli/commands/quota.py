@@ -9,7 +9,7 @@ from gigawatt.cli.lazy import NounGroup
 from gigawatt.cli.session import Session, pairs, with_project, with_session
 
 if TYPE_CHECKING:
-    from gigawatt.sdk.quota_views import BoundsView, QuotaView
+    from gigawatt.sdk.quota_views import BoundsView, LimitsView, LimitView, QuotaView
 
 NOTHING = "none"
 
@@ -28,6 +28,18 @@ def show(session: Session) -> None:
         session.show_json(page)
         return
     _shown(page["items"])
+
+
+@quota.command("limits")
+@with_project
+@with_session
+def limits(session: Session) -> None:
+    """Show everything that a project may have, and what it has of it."""
+    view = session.client.quotas.limits()
+    if session.as_json:
+        session.show_json(view)
+        return
+    _limits_shown(session, view)
 
 
 @quota.command("set")
@@ -51,6 +63,8 @@ def show(session: Session) -> None:
 )
 @click.option("--max-cpus", metavar="N|none", help="Allow at most so many cores.")
 @click.option("--max-memory", metavar="BYTES|none", help="Allow at most so much memory.")
+@click.option("--max-replicas", metavar="N|none", help="Allow at most so many replicas.")
+@click.option("--max-storage", metavar="BYTES|none", help="Keep at most so much.")
 @click.option("--weight", type=int, help="Its part of what is beyond quotas, against others.")
 @click.option("--borrow/--no-borrow", default=None, help="Whether it may use more than its quota.")
 @click.option("--parent", metavar="PROJECT|none", help="Make it part of another project.")
@@ -97,13 +111,49 @@ def _amounts(option: str, value: "str | tuple[str, ...]") -> Any:
 def _amount(option: str, value: str) -> float | str | None:
     if value == NOTHING:
         return None
-    if option.endswith("memory"):
+    if option.endswith(("memory", "storage")):
         return value
     try:
-        return float(value)
+        return int(value) if option.endswith("replicas") else float(value)
     except ValueError:
         flag = option.replace("_", "-")
         raise click.UsageError(f"--{flag} takes a number or {NOTHING}, got {value}") from None
+
+
+def _limits_shown(session: Session, view: "LimitsView") -> None:
+    from gigawatt.cli.style import Column, show_table
+
+    names = ("LIMIT OF", "FOR", "USED", "LIMIT", "PERCENT", "STATE", "THEN")
+    columns = [
+        Column(
+            name=name,
+            style="bold" if name == "LIMIT OF" else "",
+            right=name in {"USED", "LIMIT", "PERCENT"},
+            phase=name == "STATE",
+        )
+        for name in names
+    ]
+    show_table(columns, [_limit_row(each) for each in view["items"]])
+    kept = view["kept"]
+    told = (
+        f"{form.size(kept['artifacts'])} of artifacts",
+        f"{form.size(kept['checkpoints'])} of checkpoints",
+        f"{form.size(kept['workspaces'])} in homes of workspaces",
+    )
+    session.say(f"kept: {', '.join(told)}")
+
+
+def _limit_row(view: "LimitView") -> list[str]:
+    percent = "-" if view["percent"] is None else f"{view['percent']} %"
+    used, limit = (_amount_text(view["unit"], view[name]) for name in ("used", "limit"))
+    row = [view["what"], view["whose"], used or "-", limit or "off", percent]
+    return [*row, view["state"], view["then"] or "-"]
+
+
+def _amount_text(unit: str, amount: str | None) -> str:
+    if amount is None:
+        return ""
+    return form.size(int(amount)) if unit == "byte" else amount
 
 
 def _shown(views: "list[QuotaView]") -> None:
@@ -121,11 +171,20 @@ def _row(view: "QuotaView") -> list[str]:
         view["parent"] or view["tenant"],
         _text(view["used"]) or "-",
         _text(view["guaranteed"], zero=True) or "-",
-        _text(view["limit"], zero=True) or "-",
+        _limit_text(view) or "-",
         borrowed if view["borrow"] else "may not",
         str(view["weight"]),
         f"{view['share']:.4f}",
     ]
+
+
+def _limit_text(view: "QuotaView") -> str:
+    told = _text(view["limit"], zero=True)
+    replicas, storage = view["caps"]["replicas"], view["caps"]["storage_bytes"]
+    parts = [told] if told else []
+    parts += [] if replicas is None else [f"{replicas} replica{'' if replicas == 1 else 's'}"]
+    parts += [] if storage is None else [f"{form.size(storage)} kept"]
+    return ", ".join(parts)
 
 
 def _text(amounts: "BoundsView", *, zero: bool = False) -> str:

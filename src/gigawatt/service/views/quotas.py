@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gigawatt.model.quota import UNSET, Bounds
+from gigawatt.model.quota import UNSET, Bounds, Caps
 from gigawatt.model.resources import KINDS
 from gigawatt.model.tenant import Project
 from gigawatt.service.ports import Owed
@@ -25,6 +25,52 @@ class BoundsView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CapsView:
+    """At most so many replicas, and so many bytes that are kept; null where there is no limit."""
+
+    replicas: int | None
+    storage_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitView:
+    """One limit: how much of it is used, and what follows when all of it is. Amounts are decimals as text.
+
+    `whose` has the limit: a project, one that it is part of, or `tenant`. `used` is null where only gateways know, `limit`
+    and `percent` where nothing is limited. `state` is off, open, near (from 80 %) or reached.
+    """
+
+    what: str
+    unit: str
+    whose: str
+    used: str | None
+    limit: str | None
+    percent: int | None
+    state: str
+    then: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptView:
+    """What a project keeps on the instance's storage, in bytes. What volumes and models consist of is among artifacts."""
+
+    artifacts: int
+    checkpoints: int
+    workspaces: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitsView:
+    """Everything that a project may have, in one place. `month` is the one that sums of a month are of."""
+
+    tenant: str
+    project: str
+    month: str
+    kept: KeptView
+    items: tuple[LimitView, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QuotaView:
     """What a project may use, with all projects below it, and what they use.
 
@@ -37,6 +83,7 @@ class QuotaView:
     parent: str
     quota: BoundsView
     limit: BoundsView
+    caps: CapsView
     borrow: bool
     weight: int
     guaranteed: BoundsView
@@ -60,6 +107,7 @@ def quota_view(project: Project, owed: Owed | None) -> QuotaView:
         parent=terms.parent,
         quota=_bounds(terms.quota),
         limit=_bounds(terms.limit),
+        caps=_caps(terms.caps),
         borrow=terms.borrows,
         weight=terms.weight,
         guaranteed=_amounts(now.quota, now.kinds),
@@ -69,6 +117,10 @@ def quota_view(project: Project, owed: Owed | None) -> QuotaView:
         share=round(now.share, SHARE_DIGITS),
         version=project.version,
     )
+
+
+def _caps(caps: Caps) -> CapsView:
+    return CapsView(replicas=caps.replicas, storage_bytes=caps.storage_bytes)
 
 
 def _bounds(bounds: Bounds) -> BoundsView:
