@@ -39,6 +39,7 @@ from gigawatt.api.routes import (
     uploads,
     usage,
     volumes,
+    work,
     workspaces,
 )
 from gigawatt.model.refusal import RefusalError
@@ -52,6 +53,7 @@ ALL_ROUTES: tuple[Routes, ...] = (
     jobs.ROUTES,
     asking.ROUTES,
     arrays.ROUTES,
+    work.ROUTES,
     live.ROUTES,
     talks.ROUTES,
     labels.ROUTES,

@@ -85,9 +85,14 @@ def address_of(request: HTTPConnection) -> str:
 
 async def authenticated(request: Request) -> Authenticated:
     """The call behind a request. Raises RefusalError (unauthenticated)."""
+    return await identified(request)
+
+
+async def identified(request: Request, *, shown: str = "") -> Authenticated:
+    """The same for a page; `shown` is the token that a form sent in a field. Raises RefusalError (unauthenticated)."""
     services = services_of(request)
     if "authorization" not in request.headers:
-        found = await caller_by_cookie(request, services)
+        found = await caller_by_cookie(request, services, shown=shown)
         if found is not None:
             caller = replace(found, address=address_of(request))
             return Authenticated(request=request, services=services, caller=caller)

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.tenant import Caller
 from gigawatt.service.services import Services
+from gigawatt.service.sign_in import Seen
 
 SESSION, FLOW = "gw-session", "gw-sign-in"
 HOST_PREFIX = "__Host-"  # browsers take it with Secure alone, for this host and every path of it
@@ -46,19 +47,30 @@ def drop_cookie(response: Response, request: Request, name: str) -> None:
     )
 
 
-async def caller_by_cookie(request: Request, services: Services) -> Caller | None:
+def seen_by_cookie(request: Request, services: Services) -> Seen | None:
+    """What the session of a request says; None where there is none. Whether its key is good, `doors` knows."""
+    cookie = cookie_of(request, SESSION)
+    if not cookie:
+        return None
+    seen = services.key_sessions.seen(cookie)
+    return services.sign_in.seen(cookie) if seen is None and services.sign_in else seen
+
+
+async def caller_by_cookie(
+    request: Request, services: Services, *, shown: str = ""
+) -> Caller | None:
     """Whom a session stands for; None where there is none that is good.
 
-    The reply carries the cookie that takes its place, if that is due. Raises RefusalError for a write that no page of
-    ours can have asked for.
+    `shown` is what a form of ours says where it cannot send the header. The reply carries the cookie that takes its
+    place, if that is due. Raises RefusalError for a write that no page of ours can have asked for.
     """
-    cookie = cookie_of(request, SESSION)
-    seen = services.sign_in.seen(cookie) if services.sign_in and cookie else None
+    seen = seen_by_cookie(request, services)
     caller = await services.doors.caller(seen.key) if seen else None
-    if seen is None or caller is None or services.sign_in is None:
+    if seen is None or caller is None:
         return None
     if request.method not in SAFE:
-        _check_page(request, services.sign_in.csrf(seen.key))
+        check_origin(request)
+        _check_token(shown or request.headers.get(CSRF, ""), seen.csrf)
     if seen.renewed:
         carrier = Response()
         set_cookie(carrier, request, SESSION, seen.renewed)
@@ -68,7 +80,8 @@ async def caller_by_cookie(request: Request, services: Services) -> Caller | Non
     return caller
 
 
-def _check_page(request: Request, csrf: str) -> None:
+def check_origin(request: Request) -> None:
+    """Raises RefusalError (forbidden) for what a page of another origin asks for."""
     headers = request.headers
     origin = headers.get("origin", "")
     foreign = bool(origin) and urlsplit(origin).netloc != headers.get("host", "")
@@ -76,7 +89,10 @@ def _check_page(request: Request, csrf: str) -> None:
         raise RefusalError(
             RefusalCode.FORBIDDEN, "a page of another origin may not do that", field="Origin"
         )
-    if not hmac.compare_digest(headers.get(CSRF, "").encode(), csrf.encode()):
+
+
+def _check_token(shown: str, csrf: str) -> None:
+    if not hmac.compare_digest(shown.encode(), csrf.encode()):
         raise RefusalError(
             RefusalCode.FORBIDDEN,
             f"a write of a browser's session needs its {CSRF}",

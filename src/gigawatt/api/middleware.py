@@ -134,9 +134,11 @@ class _Reply:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             self.answered_s = clock.monotonic_s()
+            given = message.get("headers", ())
+            own = {name for name, _ in given}  # pages say what they may load by themselves
             message["headers"] = [
-                *message.get("headers", ()),
-                *self._safe,
+                *given,
+                *(each for each in self._safe if each[0] not in own),
                 *self._state.get("headers", ()),
                 (b"date", _date(clock.now_ms() // 1000)),
                 (b"x-request-id", self._state["request_id"].encode()),

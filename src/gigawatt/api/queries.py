@@ -190,12 +190,15 @@ class ReasonQuery(BaseModel):
 
 
 class JobListQuery(ListQuery):
-    """A list of jobs: also by labels, each as NAME=VALUE, NAME or !NAME."""
+    """A list of jobs: also by labels, each as NAME=VALUE, NAME or !NAME, by user, and by a part of the name."""
 
     label: Annotated[list[Label], Field(max_length=VALUES_MAX)] = []
+    user: Word = ""
+    text: Word = ""
 
     def filters(self) -> Filters:
-        return replace(super().filters(), labels=tuple(self.label))
+        found = super().filters()
+        return replace(found, labels=tuple(self.label), user=self.user, name_part=self.text)
 
 
 class LogQuery(BaseModel):
@@ -258,6 +261,13 @@ class VerifyQuery(BaseModel):
     model_config = STRICT
     project: Word = ""
     step: Count | None = None
+
+
+class OverviewQuery(BaseModel):
+    """How far back, in seconds."""
+
+    model_config = STRICT
+    span: Annotated[int, Field(ge=3_600, le=31 * 86_400)] = 86_400
 
 
 class LedgerQuery(BaseModel):
@@ -376,6 +386,7 @@ JobListing = Annotated[JobListQuery, Query()]
 Lines = Annotated[LineQuery, Query()]
 Verify = Annotated[VerifyQuery, Query()]
 Ledger = Annotated[LedgerQuery, Query()]
+Overview = Annotated[OverviewQuery, Query()]
 Usage = Annotated[UsageQuery, Query()]
 Events = Annotated[EventsQuery, Query()]
 Watch = Annotated[WatchQuery, Query()]

@@ -69,6 +69,7 @@ SECTIONS = {
     "Operate": {
         "up": _entry("up", "up", "Start gigawatt on this machine."),
         "down": _entry("down", "down", "Stop the instance that `gw up` started."),
+        "console": _entry("console", "console", "Print a URL that opens the console, signed in."),
         "node": _entry("node", "node", "Make this machine a node of a cluster."),
         "nodes": _entry("nodes", "nodes", "List, show, cordon and drain nodes."),
         "reservations": _entry("reservations", "reservations", "Set nodes aside for a time."),

@@ -10,6 +10,13 @@ class TenantView(TypedDict):
     created_ms: int
 
 
+class ConsoleCodeView(TypedDict):
+    """`path` is to be opened in a browser, at the API's address."""
+
+    path: str
+    expires_ms: int
+
+
 class ProjectView(TypedDict):
     tenant: str
     name: str

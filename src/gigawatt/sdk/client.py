@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.sdk.access import Keys, Projects, Tenants
-from gigawatt.sdk.account_views import CallerView, InstanceView
+from gigawatt.sdk.account_views import CallerView, ConsoleCodeView, InstanceView
 from gigawatt.sdk.arrays import Arrays, JobArray
 from gigawatt.sdk.artifacts import Artifacts, Progress
 from gigawatt.sdk.audit import Audit
@@ -209,6 +209,10 @@ class Client:
     def whoami(self) -> CallerView:
         """Who the key stands for, and with which role. Raises ApiError, UnreachableError."""
         return cast("CallerView", self._transport.read("/v1/whoami"))
+
+    def console_code(self) -> ConsoleCodeView:
+        """What signs one browser in to the console, within a minute. Raises ApiError, UnreachableError."""
+        return cast("ConsoleCodeView", self._transport.write("POST", "/v1/session/code"))
 
     def _open_accounts(self, transport: Transport) -> None:
         """Who there is, what each may use and what each owes."""

@@ -48,6 +48,7 @@ from gigawatt.server.walls import walls_of
 from gigawatt.service.authenticate import Keyring
 from gigawatt.service.disk import Disk
 from gigawatt.service.doors import Doors
+from gigawatt.service.key_sessions import KeySessions
 from gigawatt.service.mail import MailRules, MailServer, MailTls
 from gigawatt.service.networks import parse_networks
 from gigawatt.service.services import InstanceFacts, Services, WorkspaceRules
@@ -198,6 +199,7 @@ def _services(
         keyring=access.keyring,
         instance=_facts(settings, instance),
         doors=access.doors,
+        key_sessions=KeySessions(access.secret),
         sign_in=sign_in_of(
             settings.sign_in,
             store=stores.store,
@@ -308,6 +310,7 @@ def _facts(settings: Settings, instance: Instance) -> InstanceFacts:
         store=settings.store_url.partition(":")[0],
         handoff=str(settings.data / SOCKET),
         issuer=settings.invoice_issuer,
+        authority=instance.ca_path,
     )
 
 

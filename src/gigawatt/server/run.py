@@ -17,6 +17,7 @@ from gigawatt.api.app import create_app
 from gigawatt.api.proxy.app import Proxy
 from gigawatt.api.proxy.sockets import MESSAGE_BYTES_MAX as PROXIED_BYTES_MAX
 from gigawatt.build.certificates import ServingContext
+from gigawatt.console.app import install as install_console
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.server import preflight
 from gigawatt.server.gateway import stop_gateway
@@ -265,8 +266,10 @@ def _workspaces(proxy: Proxy, context: ServingContext | None) -> _Server:
 
 
 def _api(parts: Parts, wire: Wire, context: ServingContext | None) -> _Server:
+    app = create_app(parts.services, pinned=wire.pinned)
+    install_console(app, parts.services)
     config = uvicorn.Config(
-        create_app(parts.services, pinned=wire.pinned),
+        app,
         log_config=None,
         access_log=False,
         lifespan="off",

@@ -73,7 +73,9 @@ async def dry_run(
 async def page(caller: Caller, services: Services, filters: Filters) -> PageView[ArrayView]:
     """Arrays, newest first. With labels, a page may hold fewer than the limit and still have a next."""
     query = filters.query(caller, phases=PHASES)
-    found = await services.read(lambda: labelled(services.store, JobArray, query, filters.labels))
+    found = await services.read(
+        lambda: labelled(services.store, JobArray, query, filters.labels, user=filters.user)
+    )
     items = [live_array_view(services, array) for array in found.items]
     return PageView(items=items, next=found.next)
 

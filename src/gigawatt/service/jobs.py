@@ -108,7 +108,9 @@ async def page(caller: Caller, services: Services, filters: Filters) -> PageView
     With labels, a page may hold fewer than the limit and still have a next.
     """
     query = replace(filters.query(caller, phases=PHASES), orphans=not filters.name)
-    found = await services.read(lambda: labelled(services.store, Job, query, filters.labels))
+    found = await services.read(
+        lambda: labelled(services.store, Job, query, filters.labels, user=filters.user)
+    )
     return PageView(items=[live_view(services, job) for job in found.items], next=found.next)
 
 

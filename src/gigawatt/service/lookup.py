@@ -44,7 +44,11 @@ class Filters:
     project: str = ""
     phases: tuple[str, ...] = ()
     name: str = ""
+    name_prefix: str = ""
+    name_part: str = ""
+    id_prefix: str = ""
     labels: tuple[LabelTerm, ...] = ()  # of jobs
+    user: str = ""  # who submitted them, of jobs
     since_ms: int = 0
     until_ms: int = 0
     cursor: str = ""
@@ -63,6 +67,9 @@ class Filters:
             project=project,
             phases=self.phases,
             name=self.name,
+            name_prefix=self.name_prefix,
+            name_part=self.name_part,
+            id_prefix=self.id_prefix,
             since_ms=self.since_ms,
             until_ms=self.until_ms,
             parent=parent,

@@ -165,6 +165,9 @@ VERBS: dict[str, frozenset[Role]] = {
     "power.show": _READERS,
     "power.change": _OPERATORS,
     "power.remove": _OPERATORS,
+    "overview.show": _READERS,
+    "work.page": _READERS,
+    "work.totals": _READERS,
     "ledger.totals": _READERS,
     "ledger.of_job": _READERS | _RANK,
     "usage.totals": _READERS,
@@ -222,6 +225,7 @@ VERBS: dict[str, frozenset[Role]] = {
     "gateway.report_demand": _GATEWAYS,
     "self_audit.report": _OPERATORS,
     "sessions.show": _READERS,
+    "sessions.code": _READERS,
     "sessions.end": _READERS,
     "instance.show": _EVERYONE,
     "instance.whoami": _EVERYONE,
@@ -230,7 +234,7 @@ VERBS: dict[str, frozenset[Role]] = {
 MAY_GIVE: dict[Role, frozenset[Role]] = {role: INCLUDES[role] for role in _ADMINS}
 
 # Everyone's: of its own keys, some of which a sign-in made.
-OWN_KEYS = frozenset({"keys.create", "keys.rotate", "keys.revoke", "sessions.end"})
+OWN_KEYS = frozenset({"keys.create", "keys.rotate", "keys.revoke", "sessions.code", "sessions.end"})
 SCOPES = {
     name: scope_of(name, reads=bool(roles & {Role.VIEWER, Role.AUDITOR}) and name not in OWN_KEYS)
     for name, roles in VERBS.items()

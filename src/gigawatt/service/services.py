@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from gigawatt.build.artifacts import ArtifactStore
 from gigawatt.build.homes import Homes
@@ -19,6 +19,7 @@ from gigawatt.service.audit_log import AuditLog
 from gigawatt.service.authenticate import Keyring
 from gigawatt.service.disk import Disk
 from gigawatt.service.doors import Doors
+from gigawatt.service.key_sessions import KeySessions
 from gigawatt.service.mail import MailServer
 from gigawatt.service.ports import Leader, Premises, ReceiptRequest
 from gigawatt.service.posture import Posture
@@ -43,6 +44,7 @@ class InstanceFacts:
     store: str  # sqlite or postgresql
     handoff: str = ""  # the socket over which clients on this machine hand in open files
     issuer: str = "gigawatt"  # who sends invoices
+    authority: str = ""  # the file of certificates that the gateway is believed by; empty for the system's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +84,7 @@ class Services:
     keyring: Keyring
     instance: InstanceFacts
     doors: Doors
+    key_sessions: KeySessions
     premises: Premises
     disk: Disk
     workspaces: WorkspaceRules = field(default_factory=WorkspaceRules)
@@ -104,6 +107,9 @@ class Services:
     audit: AuditLog = field(init=False)
     accesses: Accesses = field(default_factory=Accesses)
     revocations: Revocations = field(default_factory=Revocations)
+    glances: dict[tuple[Any, ...], tuple[int, object]] = field(
+        default_factory=dict[tuple[Any, ...], tuple[int, object]]
+    )  # what overviews have read of the ledger, and until when it is good
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     pruning: asyncio.Lock = field(default_factory=asyncio.Lock)  # one plan is carried out at a time
     readers: ThreadPoolExecutor = field(default_factory=_reader_threads)

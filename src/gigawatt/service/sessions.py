@@ -6,12 +6,14 @@ from gigawatt import clock
 from gigawatt.model.command import RevokeKey
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.tenant import ApiKey, Caller
+from gigawatt.service.key_sessions import CODE_MS
 from gigawatt.service.permissions import verb
 from gigawatt.service.services import Services
 from gigawatt.service.sign_in import BY, SignIn
 from gigawatt.store.base import Query
 
 PAGE = 200
+ENTRANCE = "/console/sign-in"  # where the console takes codes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +91,23 @@ def session_view(services: Services, key: ApiKey, secret: str = "") -> SessionVi
 async def show(caller: Caller, services: Services) -> SessionView:
     """The session that the caller has. Raises RefusalError (not-found) for who signed in by no provider."""
     return session_view(services, await _own(caller, services))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeView:
+    """What signs a browser in once: `path` of this API's URL, with the code in it."""
+
+    path: str
+    expires_ms: int
+
+
+@verb
+async def code(caller: Caller, services: Services) -> CodeView:
+    """A code that signs one browser in as the caller. Raises RefusalError (unsupported) for who has no key."""
+    if not caller.key:
+        raise RefusalError(RefusalCode.UNSUPPORTED, "only an API key can sign a browser in")
+    made = services.key_sessions.code(caller.key)
+    return CodeView(path=f"{ENTRANCE}?code={made}", expires_ms=clock.now_ms() + CODE_MS)
 
 
 @verb

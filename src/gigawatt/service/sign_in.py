@@ -8,18 +8,17 @@ import asyncio
 import base64
 import hashlib
 import hmac
-import json
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
 
 from gigawatt import clock
-from gigawatt.build.sealing import Key, SealError, seal, unseal
 from gigawatt.model.command import CreateKey
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.tenant import ApiKey, Project
 from gigawatt.service.oidc import Provider, refused
 from gigawatt.service.ports import Leader
+from gigawatt.service.seals import Seals
 from gigawatt.service.tokens import KEY_BYTES, Owner, new_key
 from gigawatt.spec.sign_in import Standing, standing_of, verified
 from gigawatt.store.base import Store
@@ -51,10 +50,11 @@ class Session:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """What a cookie says: whose, and, if it is time, the cookie that takes its place."""
+    """What a cookie says: whose, if it is time the cookie that takes its place, and what a page shows to write."""
 
     key: str
     renewed: str
+    csrf: str
 
 
 class SignIn:
@@ -74,7 +74,7 @@ class SignIn:
         self._store = store
         self._leader = leader
         self._secret = secret
-        self._key = Key(raw=hmac.digest(secret, b"cookies of sign-in", "sha256"))
+        self._seals = Seals(secret)
         self._once: OrderedDict[str, None] = OrderedDict()
 
     async def start(self, name: str, return_to: str) -> Started:
@@ -92,11 +92,11 @@ class SignIn:
             "return_to": local_path(return_to),
             "until_ms": clock.now_ms() + FLOW_MS,
         }
-        return Started(url=url, cookie=self._sealed(flow, "flow"))
+        return Started(url=url, cookie=self._seals.sealed(flow, "flow"))
 
     async def finish(self, cookie: str, *, code: str, state: str, issuer: str) -> Session:
         """The session of a browser that comes back with a provider's answer. Raises RefusalError."""
-        flow = self._unsealed(cookie, "flow")
+        flow = self._seals.unsealed(cookie, "flow")
         if flow is None or flow["until_ms"] <= clock.now_ms():
             raise refused("this sign-in was not begun here, or took too long")
         if not hmac.compare_digest(str(flow["state"]).encode(), state.encode()):
@@ -129,7 +129,7 @@ class SignIn:
 
     def seen(self, cookie: str) -> Seen | None:
         """Whose cookie it is; None where it is nobody's, or nobody used it for too long."""
-        said = self._unsealed(cookie, "session")
+        said = self._seals.unsealed(cookie, "session")
         if said is None:
             return None
         provider = self.providers.get(said["provider"])
@@ -138,7 +138,8 @@ class SignIn:
             return None
         due = idle_ms >= min(SEEN_EVERY_MS, provider.form.idle * 1000 // 4)
         renewed = self._cookie(said["key"], said["provider"]) if due else ""
-        return Seen(key=str(said["key"]), renewed=renewed)
+        key = str(said["key"])
+        return Seen(key=key, renewed=renewed, csrf=self.csrf(key))
 
     def csrf(self, key: str) -> str:
         """What a page of ours must show to change something, on behalf of a session."""
@@ -196,20 +197,7 @@ class SignIn:
 
     def _cookie(self, key: str, provider: str) -> str:
         said = {"key": key, "provider": provider, "seen_ms": clock.now_ms()}
-        return self._sealed(said, "session")
-
-    def _sealed(self, value: dict[str, Any], kind: str) -> str:
-        sealed = seal(self._key, json.dumps(value).encode(), kind)
-        return base64.urlsafe_b64encode(json.dumps(sealed).encode()).rstrip(b"=").decode()
-
-    def _unsealed(self, cookie: str, kind: str) -> dict[str, Any] | None:
-        try:
-            padded = cookie + "=" * (-len(cookie) % 4)
-            sealed = json.loads(base64.urlsafe_b64decode(padded))
-            value: dict[str, Any] = json.loads(unseal(self._key, sealed, kind))
-        except (ValueError, TypeError, SealError):
-            return None
-        return value
+        return self._seals.sealed(said, "session")
 
 
 def local_path(path: str) -> str:

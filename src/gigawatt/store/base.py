@@ -43,6 +43,8 @@ class Query:
     phases: tuple[str, ...] = ()
     name: str = ""
     name_prefix: str = ""
+    name_part: str = ""
+    id_prefix: str = ""
     since_ms: int = 0
     until_ms: int = 0
     parent: str = ""  # replicas: their endpoint; tasks: their array; model versions: their name
@@ -88,6 +90,18 @@ class LedgerTotal:
     unit: str
     time_class: TimeClass
     unit_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerMoment:
+    """What the entries of one node and moment put into a class: of all, and of who is asked for."""
+
+    node: str  # empty where moments of all nodes are summed
+    at_ms: int
+    unit: str
+    time_class: TimeClass
+    unit_ms: int
+    asked_unit_ms: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,6 +242,14 @@ class Store(Protocol):
 
     def ledger_totals(self, query: LedgerQuery) -> tuple[LedgerTotal, ...]:
         """Sums by unit and class, sorted."""
+        ...
+
+    def ledger_moments(
+        self, query: LedgerQuery, *, step_ms: int, limit: int
+    ) -> tuple[LedgerMoment, ...]:
+        """The entries since a time, summed by node and moment. Where those are more than `limit`, all nodes' are summed
+        by steps, as if they were written at the step's end.
+        """
         ...
 
     def quantities(self, query: MeterQuery) -> tuple[Quantity, ...]:

@@ -79,9 +79,7 @@ def _conditions(kind: str, query: Query) -> list[ColumnElement[bool]]:
             conditions.append(objects.c[column] == value)
     if query.phases:
         conditions.append(objects.c.phase.in_(query.phases))
-    if query.name_prefix:
-        conditions.append(objects.c.name >= query.name_prefix)
-        conditions.append(objects.c.name < query.name_prefix + "\U0010ffff")
+    conditions += _of_names(query)
     if query.since_ms:
         conditions.append(objects.c.created_ms >= query.since_ms)
     if query.until_ms:
@@ -90,4 +88,15 @@ def _conditions(kind: str, query: Query) -> list[ColumnElement[bool]]:
         conditions.append(objects.c.parent.is_(None))
     if query.live_only:
         conditions.append(objects.c.live.is_(true()))
+    return conditions
+
+
+def _of_names(query: Query) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    for column, prefix in (("name", query.name_prefix), ("id", query.id_prefix)):
+        if prefix:
+            conditions.append(objects.c[column] >= prefix)
+            conditions.append(objects.c[column] < prefix + "\U0010ffff")
+    if query.name_part:
+        conditions.append(objects.c.name.contains(query.name_part, autoescape=True))
     return conditions

@@ -15,11 +15,12 @@ from gigawatt.model.event import Event
 from gigawatt.model.job import Job, JobPhase
 from gigawatt.model.world import World
 from gigawatt.store import audit as record
-from gigawatt.store import history, leadership, listing, metering
+from gigawatt.store import history, leadership, listing, metering, moments
 from gigawatt.store.base import (
     EventQuery,
     InboxRow,
     Lease,
+    LedgerMoment,
     LedgerQuery,
     LedgerTotal,
     MeterQuery,
@@ -203,6 +204,12 @@ class SqlStore:
     def ledger_totals(self, query: LedgerQuery) -> tuple[LedgerTotal, ...]:
         with self._read() as connection:
             return history.read_totals(connection, askable(query))
+
+    def ledger_moments(
+        self, query: LedgerQuery, *, step_ms: int, limit: int
+    ) -> tuple[LedgerMoment, ...]:
+        with self._read() as connection:
+            return moments.read(connection, askable(query), step_ms=step_ms, limit=limit)
 
     def quantities(self, query: MeterQuery) -> tuple[Quantity, ...]:
         with self._read() as connection:

@@ -48,6 +48,13 @@ API_REQUESTS = Counter(
     names.API_REQUESTS.name, names.API_REQUESTS.help, names.API_REQUESTS.labels, registry=REGISTRY
 )
 
+CONSOLE_REPORTS = Counter(
+    names.CONSOLE_REPORTS.name,
+    names.CONSOLE_REPORTS.help,
+    names.CONSOLE_REPORTS.labels,
+    registry=REGISTRY,
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:

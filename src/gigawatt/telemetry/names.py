@@ -61,6 +61,11 @@ API_SECONDS = Metric(
     labels=("method", "route"),
     buckets=SLOW_S,
 )
+CONSOLE_REPORTS = Metric(
+    name="gigawatt_console_policy_reports_total",
+    kind="counter",
+    help="Reports of browsers that a page of the console went against its content security policy.",
+)
 JOBS = Metric(
     name="gigawatt_jobs",
     kind="gauge",
@@ -203,6 +208,7 @@ TABLE: tuple[Metric, ...] = (
     BATCH_SIZE,
     API_REQUESTS,
     API_SECONDS,
+    CONSOLE_REPORTS,
     JOBS,
     JOBS_WAITING,
     ESTIMATES_SCORED,

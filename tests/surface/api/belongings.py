@@ -87,6 +87,7 @@ BODIES: dict[str, Any] = {
     },
     "quotas.change": {"weight": 2},
     "rollouts.steer": {"steer": "pause"},
+    "sessions.code": {},
     "sessions.end": {},
     "prices.put": BOOK,
     "agreements.make": {"tenant": "default"},

@@ -44,6 +44,7 @@ from gigawatt.scheduler.policy import Policy
 from gigawatt.service.authenticate import Keyring
 from gigawatt.service.disk import Disk
 from gigawatt.service.doors import Doors
+from gigawatt.service.key_sessions import KeySessions
 from gigawatt.service.networks import parse_networks
 from gigawatt.service.services import InstanceFacts, Services, WorkspaceRules
 from gigawatt.service.tokens import KEY_BYTES, Owner, RankTokens, new_key
@@ -237,6 +238,7 @@ def _services(
         keyring=Keyring(store, RankTokens(SECRET)),
         instance=FACTS,
         doors=Doors(store=store, leader=front, secret=SECRET),
+        key_sessions=KeySessions(SECRET),
         workspaces=WorkspaceRules(homes=Homes(data / "homes"), url=PROXY_URL),
         work_dir=str(data / "work"),
         premises=_premises(data, artifacts),

@@ -288,9 +288,9 @@ def test_a_session_ends_when_nobody_uses_it_and_at_its_end(sign_in: Any) -> None
         assert signing.seen(value) is not None
 
         def aged(by_ms: int) -> str:
-            said = signing._unsealed(value, "session")
+            said = signing._seals.unsealed(value, "session")
             assert said is not None
-            return signing._sealed({**said, "seen_ms": said["seen_ms"] - by_ms}, "session")
+            return signing._seals.sealed({**said, "seen_ms": said["seen_ms"] - by_ms}, "session")
 
         headers = {"Cookie": f"__Host-gw-session={aged(61_000)}"}
         renewed = cookies(await site.call("GET", "/v1/whoami", key="", headers=headers))

@@ -15,7 +15,7 @@ from gigawatt.api.replies import nothing, reply
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.service import sessions
 from gigawatt.service.audit import session_begun
-from gigawatt.service.sessions import ProvidersView, SessionView, session_view, signing_in
+from gigawatt.service.sessions import CodeView, ProvidersView, SessionView, session_view, signing_in
 from gigawatt.spec.requests import EndRequest, ExchangeRequest, parse_request
 
 PATH_CHARS_MAX = 2_048
@@ -107,6 +107,20 @@ async def exchange_token(request: Request, provider: str) -> Response:
 )
 async def show_session(call: Call, query: Nothing) -> Response:
     return _unkept(reply(await sessions.show(call.caller, call.services)))
+
+
+@ROUTES.add(
+    "POST",
+    "/v1/session/code",
+    Operation(
+        verb="sessions.code",
+        summary="A code that signs one browser in to the console, within a minute",
+        responds=CodeView,
+        status=201,
+    ),
+)
+async def make_code(call: Call, query: Nothing) -> Response:
+    return _unkept(reply(await sessions.code(call.caller, call.services), status=201))
 
 
 @ROUTES.add(

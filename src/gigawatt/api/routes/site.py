@@ -8,12 +8,13 @@ from starlette.responses import Response
 
 from gigawatt.api.call import Call
 from gigawatt.api.operations import Operation, Routes
-from gigawatt.api.queries import Config, Events, Ledger, Listing, Nothing, Watch
+from gigawatt.api.queries import Config, Events, Ledger, Listing, Nothing, Overview, Watch
 from gigawatt.api.replies import HEARTBEAT, JSON, event_stream, nothing, page_reply, reply, sse
-from gigawatt.service import events, gateway, ledger, nodes, watch
+from gigawatt.service import events, gateway, ledger, nodes, overview, watch
 from gigawatt.service.views.account import EventView
 from gigawatt.service.views.ledger import LedgerView
 from gigawatt.service.views.nodes import NodeView
+from gigawatt.service.views.overview import OverviewView
 from gigawatt.service.views.text import PageView, to_json
 from gigawatt.spec.requests import DemandReport, NodeCheckRequest, NodeStateRequest, parse_request
 
@@ -75,6 +76,19 @@ async def check_node(call: Call, node: str, query: Nothing) -> Response:
     terms = await call.terms()
     view = await nodes.check(call.caller, call.services, node, request, terms=terms)
     return reply(view, version=view.version)
+
+
+@ROUTES.add(
+    "GET",
+    "/v1/overview",
+    Operation(
+        verb="overview.show",
+        summary="Say what devices do and did of late, what that costs, and how much there is of everything",
+        responds=OverviewView,
+    ),
+)
+async def show_overview(call: Call, query: Overview) -> Response:
+    return reply(await overview.show(call.caller, call.services, span_s=query.span))
 
 
 @ROUTES.add(

@@ -1,0 +1,1 @@
+"""The pages, a module for each; `gigawatt.console.all_pages` lists them."""
