@@ -95,8 +95,8 @@ class Hub:
         shown.windows.add(told)
         try:
             self._begin()
-            if shown.digest != seen:
-                self._mark(shown)
+            if not shown.digest:
+                self._mark(shown)  # it may have changed since the browser was given it
             while not (shown.over or self._services.closing.is_set()):
                 if shown.digest not in ("", seen):
                     seen = shown.digest
