@@ -44,6 +44,7 @@ ALL = (
     "outage",
     "access",
     "revocations",
+    "console",
 )
 
 

@@ -2,7 +2,8 @@
 
 A page names the events that concern it. After such an event the console visits the page's own URL again, as the one who
 has it open, and sends the content to every browser that shows it, unless it is what they show already. So a page is live
-without code of its own, and who may not see something any more does not see it here either.
+without code of its own, and who may not see something any more does not see it here either. A page whose shell says that
+it is `alike` for all who see the same is made once for them; whether each of their keys is still good is asked each time.
 
 Rendering takes a tenth of the time at most: after each there is a pause of nine times what it took. With few pages that
 is not noticed; with very many different ones they grow older before the control plane grows slow.
@@ -62,6 +63,7 @@ class Watching(BaseModel):
 class _Shown:
     """A page as one session has it open, perhaps in several windows."""
 
+    of: str
     scope: Scope
     caller: Caller
     on: tuple[str, ...]
@@ -87,6 +89,12 @@ class Hub:
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
+    def check(self, request: Request, watching: Watching) -> None:
+        """Raises RefusalError for what is no page of ours, and where too many are open: before the reply has begun."""
+        _visit_to(request, watching.of)
+        if len(self._shown) >= PAGES_MAX:
+            raise RefusalError(RefusalCode.LIMIT, "too many pages are open")
+
     async def contents(self, request: Request, watching: Watching) -> AsyncIterator[bytes]:
         """What a window is to show, whenever that is not what it shows; signs of life between. Ends with the session."""
         call = await authenticated(request)
@@ -95,8 +103,8 @@ class Hub:
         shown.windows.add(told)
         try:
             self._begin()
-            if shown.digest != seen:
-                self._mark(shown)
+            if not shown.digest:
+                self._mark(shown)  # it may have changed since the browser was given it
             while not (shown.over or self._services.closing.is_set()):
                 if shown.digest not in ("", seen):
                     seen = shown.digest
@@ -113,9 +121,8 @@ class Hub:
         key = (_sha256(session), watching.of, *watching.on, str(watching.every))
         found = self._shown.get(key)
         if found is None or found.over:
-            if len(self._shown) >= PAGES_MAX:
-                raise RefusalError(RefusalCode.LIMIT, "too many pages are open")
             found = self._shown[key] = _Shown(
+                of=watching.of,
                 scope=_visit_to(request, watching.of),
                 caller=caller,
                 on=tuple(watching.on),
@@ -180,20 +187,38 @@ class Hub:
                 await asyncio.sleep(took_s * PAUSE_FACTOR)
 
     async def _refresh(self, shown: _Shown) -> None:
+        """Make a page anew, for those who have it open and for those to whom it looks alike. Ends it for who may not."""
         try:
+            good = await self._still_good(shown)
             status, headers, body = await _visited(self._pages, shown.scope)
         except Exception:
             log.exception("an open page cannot be made anew: %s", shown.scope["path"])
-            _end(shown)
-            return
-        if status != 200:
+            good, status, headers, body = False, 500, {}, b""
+        if not good or status != 200:
             _end(shown)
             return
         digest = headers.get(b"x-digest", b"").decode()
-        if digest != shown.digest:
-            shown.digest, shown.content = digest, _as_event(digest, body)
-            for told in shown.windows:
-                told.set()
+        content = _as_event(digest, body)
+        _show(shown, digest, content)
+        if b"x-alike" not in headers:
+            return
+        for other in [each for each in self._stale if each.of == shown.of]:
+            if not await self._still_good(other):
+                _end(other)
+            elif _view(other.caller) == _view(shown.caller):
+                self._stale.pop(other, None)
+                _show(other, digest, content)
+
+    async def _still_good(self, shown: _Shown) -> bool:
+        """Whether its session still is; takes up what its caller may do now."""
+        try:
+            call = await authenticated(
+                Request({**shown.scope, "app": self._pages, "state": {LIVE: True}})
+            )
+        except RefusalError:
+            return False
+        shown.caller = call.caller
+        return True
 
 
 async def stream_page(request: Request, watching: Annotated[Watching, Query()]) -> Response:
@@ -201,6 +226,7 @@ async def stream_page(request: Request, watching: Annotated[Watching, Query()]) 
     call = await authenticated(request)
     hub = request.app.state.hub
     assert isinstance(hub, Hub)
+    hub.check(request, watching)
     headers = {**HEADERS, "X-Accel-Buffering": "no"}
     contents = call.while_good(hub.contents(request, watching))
     return StreamingResponse(contents, media_type=EVENT_STREAM, headers=headers)
@@ -240,6 +266,18 @@ async def _visited(pages: ASGIApp, scope: Scope) -> tuple[int, dict[bytes, bytes
 
     await pages({**scope, "state": {LIVE: True, "request_id": "live"}}, receive, send)
     return start["status"], dict(start["headers"]), b"".join(body)
+
+
+def _view(caller: Caller) -> tuple[object, ...]:
+    """What decides what a caller sees, whoever it is."""
+    return (caller.tenant, caller.project, caller.role, caller.scopes, caller.job)
+
+
+def _show(shown: _Shown, digest: str, content: bytes) -> None:
+    if digest != shown.digest:
+        shown.digest, shown.content = digest, content
+        for told in shown.windows:
+            told.set()
 
 
 def _end(shown: _Shown) -> None:

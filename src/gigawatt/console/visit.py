@@ -32,12 +32,16 @@ DIGEST_CHARS = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shell:
-    """The frame of a page. It is made anew after events whose kinds begin with one of `live`, and every `every_s`."""
+    """The frame of a page. It is made anew after events whose kinds begin with one of `live`, and every `every_s`.
+
+    `alike` says that all who see the same tenant and project, by the same role and scopes, see the same content.
+    """
 
     title: str
     entry: str = ""  # which of the navigation it belongs to
     live: tuple[str, ...] = ()
     every_s: int = 0
+    alike: bool = False
     scripts: tuple[str, ...] = ()  # static files beyond those of every page
     styles: tuple[str, ...] = ()
     status: int = 200
@@ -80,7 +84,10 @@ class Visit:
         content = rendered(template, **named)
         digest = hashlib.sha256(content.encode()).hexdigest()[:DIGEST_CHARS]
         if request.scope["state"].get(LIVE):
-            return Response(content, media_type="text/html", headers={"X-Digest": digest})
+            headers = {"X-Digest": digest}
+            if shell.alike and not (self.csrf and self.csrf in content):
+                headers["X-Alike"] = "1"
+            return Response(content, media_type="text/html", headers=headers)
         return framed(request, content, shell=shell, digest=digest, context=named)
 
     def back(self, path: str, said: str = "") -> Response:

@@ -51,7 +51,7 @@ async def list_jobs(visit: Visiting, query: Annotated[JobsQuery, Query()]) -> Re
     given = query.model_dump(exclude_defaults=True)
     return visit.page(
         "jobs/index.html",
-        shell=Shell(title="Jobs", entry="jobs", live=LIVE),
+        shell=Shell(title="Jobs", entry="jobs", live=LIVE, alike=True),
         page=page,
         given=given,
         groups=_groups(totals.phases),

@@ -83,7 +83,7 @@ async def show_overview(visit: Visiting, query: Annotated[OverviewQuery, Query()
     span, glance = await _glance(visit, query.span)
     lists = await _lists(visit)
     history = glance.history.classes
-    shell = Shell(title="Overview", entry="overview", live=LIVE, every_s=REFRESH_S)
+    shell = Shell(title="Overview", entry="overview", live=LIVE, every_s=REFRESH_S, alike=True)
     return visit.page(
         "overview/index.html",
         shell=shell,
