@@ -19,6 +19,7 @@ from gigawatt.service.audit_log import AuditLog
 from gigawatt.service.authenticate import Keyring
 from gigawatt.service.disk import Disk
 from gigawatt.service.doors import Doors
+from gigawatt.service.fleet_map import FleetMap
 from gigawatt.service.key_sessions import KeySessions
 from gigawatt.service.mail import MailServer
 from gigawatt.service.ports import Leader, Premises, ReceiptRequest
@@ -104,6 +105,7 @@ class Services:
     posture: Posture = field(default_factory=Posture)
     sign_in: SignIn | None = None  # where the operator has named providers
     audit: AuditLog = field(init=False)
+    fleet: FleetMap = field(default_factory=FleetMap)
     accesses: Accesses = field(default_factory=Accesses)
     revocations: Revocations = field(default_factory=Revocations)
     glances: dict[tuple[Any, ...], tuple[int, object]] = field(
