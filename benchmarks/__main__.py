@@ -42,6 +42,7 @@ ALL = (
     "invoices",
     "outage",
     "access",
+    "fleet_map",
 )
 
 

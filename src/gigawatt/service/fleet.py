@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from gigawatt import clock
-from gigawatt.model.node import NodeState
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.tenant import Caller
+from gigawatt.service.fleet_counts import Counts
 from gigawatt.service.fleet_layout import LEVELS, Layout
 from gigawatt.service.fleet_map import REST_S_MAX, FleetMap, state_file, viewer_of
 from gigawatt.service.fleet_state import (
@@ -26,7 +25,6 @@ from gigawatt.service.permissions import sees, verb
 from gigawatt.service.services import Services
 from gigawatt.service.views.fleet import (
     DomainView,
-    FleetCountView,
     FleetNodeView,
     FleetView,
     GangSpotView,
@@ -38,11 +36,6 @@ from gigawatt.spec.units import shown
 FILES_MAX = 32  # kept, for as many kinds of viewers
 REST = 10  # it is looked at anew after so many times what that took, or REST_S_MAX
 ROWS_MAX = 20_000  # of one gang, that are told
-_READY = STATES.index(NodeState.READY.value)
-_DOWN = STATES.index(NodeState.DOWN.value)
-_WARN = CHECKS.index("warn")
-_UNWELL = 10  # from one failure on, in units of SUSPICION_UNIT
-_RACK = LEVELS.index("rack")
 
 
 @verb
@@ -76,7 +69,7 @@ async def show(caller: Caller, services: Services, at: Sequence[str] = ()) -> Fl
     fleet = services.fleet
     async with fleet.turn:
         await _taken(fleet, services)
-        return await services.read(lambda: _part(fleet.state, caller, tuple(at)))
+        return await services.read(lambda: _part(fleet, caller, tuple(at)))
 
 
 @verb
@@ -172,7 +165,7 @@ def _spot(state: FleetState, caller: Caller, row: int) -> SpotView:
         suspicion=int(state.suspicion_N[row]) * SUSPICION_UNIT / 1_000,
         kind=node.gpu_kind,
         gpus=int(state.layout.gpus_N[row]),
-        watts=int(state.power_N[row]) // 1_000,
+        watts=state.power(row) // 1_000,
         degrees=int(state.heat_N[row]),
         gangs=tuple(_gang(held, bits) for held, bits in mine),
         others=len(gangs) - len(mine),
@@ -193,12 +186,12 @@ def _gang(held: Held, bits: int) -> GangSpotView:
     )
 
 
-def _part(state: FleetState, caller: Caller, at: tuple[str, ...]) -> FleetView:
-    layout = state.layout
+def _part(fleet: FleetMap, caller: Caller, at: tuple[str, ...]) -> FleetView:
+    state, layout = fleet.state, fleet.state.layout
     level, first, end = -1, 0, len(layout.ids)
     for name in at:
         level, first, end = _within(layout, level, name, first=first, end=end)
-    counted = _Counts(state)
+    counted = _counts(fleet)
     below = _next_level(layout, level, first, end)
     domains = tuple(
         DomainView(
@@ -246,40 +239,10 @@ def _domains(layout: Layout, level: int, first: int, end: int) -> list[tuple[int
     return [(index, layout.names[level][index]) for index in range(low, high)]
 
 
-class _Counts:
-    """Sums over spans of rows, each looked up in sums from the first row on."""
-
-    def __init__(self, state: FleetState) -> None:
-        gpus = state.layout.gpus_N.astype(np.int64)
-        ready = state.state_N == _READY
-        busy = np.where(gpus > 0, np.bitwise_count(state.bits_N.astype(np.uint64)), 0)
-        unwell = (state.check_N >= _WARN) | (state.suspicion_N >= _UNWELL)
-        columns = (
-            gpus,
-            busy,
-            np.where(ready, gpus - busy, 0),
-            state.state_N == _DOWN,
-            unwell,
-            state.power_N // 1_000,
-        )
-        self._sums = [_sums(np.asarray(column, dtype=np.int64)) for column in columns]
-
-    def of(self, first: int, end: int) -> FleetCountView:
-        gpus, busy, idle, down, unwell, watts = [int(s[end] - s[first]) for s in self._sums]
-        return FleetCountView(
-            nodes=end - first,
-            gpus=gpus,
-            busy=busy,
-            idle=idle,
-            unavailable=gpus - busy - idle,
-            down=down,
-            unwell=unwell,
-            watts=watts,
-        )
-
-
-def _sums(values: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    return np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(values)])
+def _counts(fleet: FleetMap) -> Counts:
+    if fleet.counts is None or fleet.counts.revision != fleet.state.revision:
+        fleet.counts = Counts(fleet.state)
+    return fleet.counts
 
 
 def _node(state: FleetState, caller: Caller, row: int) -> FleetNodeView:

@@ -127,7 +127,7 @@ def _sorted(nodes: Sequence[Node]) -> tuple[list[Node], list[list[str]]]:
     ids = [node.id for node in nodes]
     columns = [[node.report.topology[place] for node in nodes] for place in _PLACES]
     ranks = [_ranks(column) for column in (ids, *reversed(columns))]  # the last is the first key
-    order = np.lexsort(ranks).tolist() if nodes else []
+    order: list[int] = np.lexsort(ranks).tolist() if nodes else []
     return [nodes[row] for row in order], [[column[row] for row in order] for column in columns]
 
 

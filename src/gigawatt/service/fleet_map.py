@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from gigawatt.model.tenant import Caller, Role
+from gigawatt.service.fleet_counts import Counts
 from gigawatt.service.fleet_layout import DEVICES_MAX
 from gigawatt.service.fleet_state import (
     CHECKS,
@@ -41,6 +42,7 @@ class FleetMap:
     files: OrderedDict[Viewer, tuple[int, Packed]] = field(
         default_factory=OrderedDict[Viewer, tuple[int, Packed]]
     )
+    counts: Counts | None = None
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     taken_s: float = -REST_S_MAX
     took_s: float = 0.0

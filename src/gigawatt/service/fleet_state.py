@@ -104,6 +104,10 @@ class FleetState:
             return [known]
         return [each for each in self.slots if each is not None and name_of(each.work) == name]
 
+    def power(self, row: int) -> int:
+        """Milliwatts of one node, as `power_N` has them."""
+        return int(self.metered_N[row]) * 1_000 or int(self.drawn_N[row])
+
     @property
     def power_N(self) -> Longs:
         """Milliwatts: what a node reports, else what its gangs draw at most."""
