@@ -1,7 +1,7 @@
 """Every page, a line for each. What is not listed here is not served, and its entry in the navigation not shown."""
 
 from gigawatt.console.page import Page
-from gigawatt.console.pages import fleet, jobs, overview, search, sign_in
+from gigawatt.console.pages import fleet, jobs, nodes, overview, search, sign_in
 
 PAGES: tuple[Page, ...] = (
     sign_in.PAGE,
@@ -9,4 +9,5 @@ PAGES: tuple[Page, ...] = (
     overview.PAGE,
     jobs.PAGE,
     fleet.PAGE,
+    nodes.PAGE,
 )
