@@ -1,7 +1,7 @@
 """Every page, a line for each. What is not listed here is not served, and its entry in the navigation not shown."""
 
 from gigawatt.console.page import Page
-from gigawatt.console.pages import fleet, jobs, nodes, overview, search, sign_in
+from gigawatt.console.pages import fleet, jobs, nodes, overview, search, sign_in, twin
 
 PAGES: tuple[Page, ...] = (
     sign_in.PAGE,
@@ -10,4 +10,5 @@ PAGES: tuple[Page, ...] = (
     jobs.PAGE,
     fleet.PAGE,
     nodes.PAGE,
+    twin.PAGE,
 )
