@@ -94,6 +94,11 @@ def test_a_job_is_found_and_lit_and_what_is_not_there_is_said(visitor: Visitor, 
 
 
 def test_a_page_opens_at_what_its_address_names(visitor: Visitor, work: Work) -> None:
+    visitor.expected.append("status of 404")  # a look at the fleet may be a moment old
+    visitor.go("/")
+    visitor.page.wait_for_function(
+        "async name => (await fetch(`/v1/fleet/places?what=${name}`)).ok", arg=work.running
+    )
     visitor.go(f"/fleet?what={work.running}")
     visitor.page.wait_for_selector("gw-fleet-map[ready]", state="attached")
     expect(visitor.page.get_by_role("button", name="Show all of it")).to_be_visible()
