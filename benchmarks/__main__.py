@@ -45,6 +45,7 @@ ALL = (
     "access",
     "revocations",
     "console",
+    "fleet_map",
 )
 
 

@@ -75,7 +75,7 @@ class Site:
 
     def __post_init__(self) -> None:
         for number in range(NODES):
-            self.encoder.apply(_node(number))
+            self.encoder.apply(node(number))
 
     def fill(self) -> None:
         """Run small and large gangs until the GPUs are as full as is wanted."""
@@ -142,6 +142,23 @@ class Site:
         """So many of those that run, as they are when they have ended."""
         gone = [self.running.pop(each) for each in self.chance.sample(list(self.running), count)]
         return [_ended(job, self.now_ms) for job in gone]
+
+
+def node(number: int) -> Node:
+    name, rack = f"node-{number:06d}", number // RACK_NODES
+    levels = (rack // HALL_RACKS, rack // SPINE_RACKS, rack // LEAF_RACKS, rack, rack)
+    gpus = tuple(
+        Gpu(uuid=f"{name}-{place}", index=place, kind="gb200", memory_bytes=186 * GIB)
+        for place in range(NODE_GPUS)
+    )
+    report = NodeReport(
+        id=name,
+        total=Resources(milli_gpu=1000 * NODE_GPUS, milli_cpu=144_000, memory_bytes=960 * GIB),
+        topology=("site", *(f"{level:06d}" for level in levels), name),
+        address="",
+        gpus=gpus,
+    )
+    return Node(id=name, state=NodeState.READY, reason="", report=report, changed_ms=0)
 
 
 def _turnover(site: Site) -> Iterator[Figure]:
@@ -279,23 +296,6 @@ def _array_bytes(snapshot: Snapshot) -> int:
 
 def _peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def _node(number: int) -> Node:
-    name, rack = f"node-{number:06d}", number // RACK_NODES
-    levels = (rack // HALL_RACKS, rack // SPINE_RACKS, rack // LEAF_RACKS, rack, rack)
-    gpus = tuple(
-        Gpu(uuid=f"{name}-{place}", index=place, kind="gb200", memory_bytes=186 * GIB)
-        for place in range(NODE_GPUS)
-    )
-    report = NodeReport(
-        id=name,
-        total=Resources(milli_gpu=1000 * NODE_GPUS, milli_cpu=144_000, memory_bytes=960 * GIB),
-        topology=("site", *(f"{level:06d}" for level in levels), name),
-        address="",
-        gpus=gpus,
-    )
-    return Node(id=name, state=NodeState.READY, reason="", report=report, changed_ms=0)
 
 
 def _shape(nodes: int, gpus: int, *, same: str = "") -> Shape:

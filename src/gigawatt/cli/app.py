@@ -71,6 +71,7 @@ SECTIONS = {
         "down": _entry("down", "down", "Stop the instance that `gw up` started."),
         "console": _entry("console", "console", "Print a URL that opens the console, signed in."),
         "node": _entry("node", "node", "Make this machine a node of a cluster."),
+        "top": _entry("top", "top", "Watch the site live: goodput, GPUs, gangs, endpoints, nodes."),
         "nodes": _entry("nodes", "nodes", "List, show, cordon and drain nodes."),
         "reservations": _entry("reservations", "reservations", "Set nodes aside for a time."),
         "power": _entry("power", "power", "Show or set the power tree and its caps."),

@@ -3,12 +3,15 @@
 from gigawatt.console.page import Page
 from gigawatt.console.pages import (
     endpoints,
+    fleet,
     jobs,
     models,
+    nodes,
     overview,
     search,
     sign_in,
     tenants,
+    twin,
     workspaces,
 )
 
@@ -20,5 +23,8 @@ PAGES: tuple[Page, ...] = (
     endpoints.PAGE,
     models.PAGE,
     workspaces.PAGE,
+    fleet.PAGE,
+    nodes.PAGE,
+    twin.PAGE,
     tenants.PAGE,
 )

@@ -34,7 +34,7 @@ from gigawatt.scheduler.scores import Estimate, Score
 from gigawatt.scheduler.snapshot import NONE, Snapshot
 from gigawatt.service import ports
 from gigawatt.service.acting import ACTING, note_of, recorded
-from gigawatt.service.ports import Asked, Explanation, Owed, ReceiptRequest, WhatIf
+from gigawatt.service.ports import Asked, Explanation, Fleet, Owed, ReceiptRequest, WhatIf
 
 
 class Front:
@@ -175,6 +175,13 @@ class Front:
 
     def accounts_now(self) -> tuple[NodeAccount, ...]:
         return tuple(self._world.accounts.values())
+
+    def account(self, node: str) -> NodeAccount | None:
+        return self._world.accounts.get(node)
+
+    def fleet(self) -> Fleet:
+        work = dict(self._leader.state.encoder.live)
+        return Fleet(nodes=tuple(self._world.nodes.values()), work=work)
 
     def owed(self) -> dict[str, Owed]:
         dated = self._leader.state.policy.needs_uses

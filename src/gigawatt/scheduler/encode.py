@@ -4,6 +4,8 @@
 byte for byte (tests/property/scheduler).
 """
 
+from collections.abc import Mapping
+
 from gigawatt.model.change import Entity
 from gigawatt.model.decision import Hold
 from gigawatt.model.endpoint import Replica
@@ -58,6 +60,11 @@ class Encoder:
     def memo(self) -> Memo:
         """For a round on the newest snapshot."""
         return self._nodes.memo
+
+    @property
+    def live(self) -> Mapping[str, Work]:
+        """What has a live attempt, by id."""
+        return self._live
 
     @classmethod
     def of(cls, world: World, *, plans: bool = False) -> "Encoder":

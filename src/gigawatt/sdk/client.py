@@ -16,7 +16,7 @@ from gigawatt.sdk.account_views import CallerView, ConsoleCodeView, InstanceView
 from gigawatt.sdk.arrays import Arrays, JobArray
 from gigawatt.sdk.artifacts import Artifacts, Progress
 from gigawatt.sdk.audit import Audit
-from gigawatt.sdk.cluster import Events, Ledger, Nodes
+from gigawatt.sdk.cluster import Events, Fleet, Ledger, Nodes
 from gigawatt.sdk.endpoints import Endpoints
 from gigawatt.sdk.environments import Environments
 from gigawatt.sdk.instance import ENV_PROJECT, discover
@@ -113,6 +113,7 @@ class Client:
         self.endpoints = Endpoints(transport)
         self.workspaces = Workspaces(transport)
         self.nodes = Nodes(transport)
+        self.fleet = Fleet(transport)
         self.events = Events(transport)
         self.ledger = Ledger(transport)
         self.usage = Usage(transport)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any, cast
 from urllib.parse import quote
 
+from gigawatt.sdk.fleet_views import FleetView
 from gigawatt.sdk.paging import pages
 from gigawatt.sdk.transport import Params, Transport
 from gigawatt.sdk.views import EventView, LedgerView, NodeView, Page
@@ -42,6 +43,20 @@ class Nodes:
     def list(self, **filters: Any) -> Iterator[NodeView]:
         """Every node. Raises ApiError, UnreachableError."""
         return pages(self.page, filters)
+
+
+class Fleet:
+    """`client.fleet`."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def show(self, *at: str) -> FleetView:
+        """The whole site, or the part that these domains name from the site down: counts, and what it is made of.
+
+        Raises ApiError, UnreachableError.
+        """
+        return cast("FleetView", self._transport.read("/v1/fleet", {"at": at}))
 
 
 class Events:

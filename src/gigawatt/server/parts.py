@@ -217,6 +217,7 @@ def _services(
         mail=_mail(settings),
         premises=LocalPremises(settings.data, artifacts=stores.artifacts, builder=stores.builder),
         disk=_disk(settings),
+        cycles=settings.data / "cycles",
         retention=settings.retention,
     )
 

@@ -1,7 +1,6 @@
 """Nodes: list, show, and what a person wants of one."""
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from gigawatt import clock
@@ -26,7 +25,7 @@ async def page(caller: Caller, services: Services, filters: Filters) -> PageView
     asked = filters.query(caller, phases=STATES)
     query = replace(asked, tenant="", project="")  # nodes are nobody's
     found = await services.read(lambda: services.store.page(Node, query))
-    gangs = _gangs(caller, services)
+    gangs = _gangs(caller, services, found.items)
     views = [_may_read(caller, _view(services, node, gangs)) for node in found.items]
     return PageView(items=views, next=found.next)
 
@@ -34,7 +33,8 @@ async def page(caller: Caller, services: Services, filters: Filters) -> PageView
 @verb
 async def show(caller: Caller, services: Services, id: str) -> NodeView:
     """One node, by id."""
-    view = _view(services, await _find(services, id), _gangs(caller, services))
+    node = await _find(services, id)
+    view = _view(services, node, _gangs(caller, services, (node,)))
     return _may_read(caller, view)
 
 
@@ -55,7 +55,7 @@ async def check(
         return await services.leader.submit(command, receipt=terms.receipt(caller.tenant))
 
     after = await once(Node, services, terms, caller.tenant, write)
-    return _view(services, after, _gangs(caller, services))
+    return _view(services, after, _gangs(caller, services, (after,)))
 
 
 @verb
@@ -77,7 +77,7 @@ async def set_state(
         return await services.leader.submit(command, receipt=terms.receipt(caller.tenant))
 
     after = await once(Node, services, terms, caller.tenant, write)
-    return _view(services, after, _gangs(caller, services))
+    return _view(services, after, _gangs(caller, services, (after,)))
 
 
 async def _find(services: Services, id: str) -> Node:
@@ -101,11 +101,11 @@ def _may_read(caller: Caller, view: NodeView) -> NodeView:
     )
 
 
-def _gangs(caller: Caller, services: Services) -> dict[str, list[str]]:
-    """Gangs that hold a share of each node, of those that the caller can see."""
-    held: dict[str, list[str]] = defaultdict(list)
-    for account in services.leader.accounts_now():
-        for use in account.uses:
-            if sees(caller, use.tenant, use.project):
-                held[account.id].append(use.gang)
-    return held
+def _gangs(caller: Caller, services: Services, nodes: Iterable[Node]) -> dict[str, list[str]]:
+    """Gangs that hold a share of each of these nodes, of those that the caller can see."""
+    accounts = [services.leader.account(node.id) for node in nodes]
+    return {
+        account.id: [use.gang for use in account.uses if sees(caller, use.tenant, use.project)]
+        for account in accounts
+        if account is not None
+    }

@@ -1,6 +1,6 @@
 """What the service needs of the leader, which `control` has, and the shapes that go between them."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -14,10 +14,12 @@ from gigawatt.model.gang import Gang
 from gigawatt.model.job import Job
 from gigawatt.model.launch import Placement
 from gigawatt.model.ledger import NodeAccount
+from gigawatt.model.node import Node
 from gigawatt.model.observation import CheckpointsFound, DemandSeen, WorkspaceTouched
 from gigawatt.model.reason import Reason
 from gigawatt.model.resources import Resources
 from gigawatt.model.retention import Kind, Retention
+from gigawatt.model.work import Work
 from gigawatt.model.workspace import Workspace
 from gigawatt.scheduler.scores import Estimate, Score
 
@@ -87,6 +89,14 @@ class Room:
 
     total_bytes: int
     free_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fleet:
+    """Every node, and by id what has a live attempt, as they are at one moment."""
+
+    nodes: tuple[Node, ...]
+    work: Mapping[str, Work]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,6 +243,14 @@ class Leader(Protocol):
         ...
 
     def accounts_now(self) -> tuple[NodeAccount, ...]: ...
+
+    def account(self, node: str) -> NodeAccount | None:
+        """That of one node."""
+        ...
+
+    def fleet(self) -> Fleet:
+        """Nodes and what holds them: a copy that does not change any more."""
+        ...
 
     def owed(self) -> dict[str, Owed]:
         """Who uses what now, by project as tenant/name."""

@@ -18,6 +18,7 @@ _GROUPS = {  # of modules whose verbs are about something else than their own na
     **dict.fromkeys(("datasets", "s3_volumes"), "volumes"),
     **dict.fromkeys(("allowances",), "quotas"),
     "arrays": "jobs",
+    "fleet": "nodes",
     "members": "users",
     "uploads": "artifacts",
 }

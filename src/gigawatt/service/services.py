@@ -1,9 +1,11 @@
 """What verbs work with, put together once by the composition root, and the terms that a caller attaches to a write."""
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 from gigawatt.build.artifacts import ArtifactStore
@@ -19,6 +21,7 @@ from gigawatt.service.audit_log import AuditLog
 from gigawatt.service.authenticate import Keyring
 from gigawatt.service.disk import Disk
 from gigawatt.service.doors import Doors
+from gigawatt.service.fleet_map import FleetMap
 from gigawatt.service.key_sessions import KeySessions
 from gigawatt.service.mail import MailServer
 from gigawatt.service.ports import Leader, Premises, ReceiptRequest
@@ -32,6 +35,7 @@ T = TypeVar("T")
 
 IDEMPOTENCY_KEY_CHARS_MAX = 255
 READERS_MAX = 4  # reads of the store at once; more of them wait
+TWINS_MAX = 2  # scenarios that are played at once
 BUCKET_READERS_MAX = 8  # listings and reads of buckets
 
 
@@ -59,6 +63,26 @@ class WorkspaceRules:
     idle_max_s: int = 86_400
     lease_s: int = 43_200
     lease_max_s: int = 604_800  # 0 is without limit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Played:
+    """A scenario that somebody had played, and what came of it under each policy."""
+
+    id: str
+    at_ms: int
+    by: str
+    text: str
+    runs: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Booth:
+    """How many scenarios may be played at once, for how long each, and the last ones that were."""
+
+    at_once: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(TWINS_MAX))
+    seconds_max: int = 60  # of a processor
+    played: OrderedDict[str, Played] = field(default_factory=OrderedDict[str, Played])
 
 
 def _reader_threads() -> ThreadPoolExecutor:
@@ -105,6 +129,9 @@ class Services:
     posture: Posture = field(default_factory=Posture)
     sign_in: SignIn | None = None  # where the operator has named providers
     audit: AuditLog = field(init=False)
+    cycles: Path | None = None  # where recorded cycles are
+    twin: Booth = field(default_factory=Booth)
+    fleet: FleetMap = field(default_factory=FleetMap)
     accesses: Accesses = field(default_factory=Accesses)
     revocations: Revocations = field(default_factory=Revocations)
     glances: dict[tuple[Any, ...], tuple[int, object]] = field(

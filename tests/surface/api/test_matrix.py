@@ -34,7 +34,7 @@ from tests.surface.api.site import SECRET, WAIT_S, Site
 pytestmark = pytest.mark.slow
 
 FRESH = "fresh"  # what strangers make is called so
-SHARED = ("nodes.", "power.", "reservations.")  # of the site, which all its tenants see
+SHARED = ("nodes.", "fleet.", "power.", "reservations.")  # of the site, which all its tenants see
 OF_TENANT = ("artifacts.", "reservations.")  # whoever knows a digest in the tenant has it there
 # They put something in the caller's own place, whatever is of that name elsewhere.
 OWN = {

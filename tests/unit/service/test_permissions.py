@@ -211,5 +211,9 @@ def _reads(name: str) -> bool:
         "fires",
         "deliveries",
         "tasks",
+        "layout",
+        "state",
+        "spot",
+        "places",
     }
     return module in {"watch", "instance"} or function in reading

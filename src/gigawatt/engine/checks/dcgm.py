@@ -77,8 +77,20 @@ def parse(text: str) -> list[Sample]:
 
 
 def judge(samples: list[Sample]) -> Said:
-    """What is wrong with any of the GPUs."""
-    return worst([_judge(sample) for sample in samples]) if samples else Said(OK, "no metrics")
+    """What is wrong with any of the GPUs, or how hot the hottest is and what all draw."""
+    if not samples:
+        return Said(OK, "no metrics")
+    found = worst([_judge(sample) for sample in samples])
+    return Said(OK, _measured(samples)) if found.outcome == OK else found
+
+
+def _measured(samples: list[Sample]) -> str:
+    """In the words that the fleet map reads."""
+    heat = [sample.value for sample in samples if sample.name == "temperature_c"]
+    watts = [sample.value for sample in samples if sample.name == "power_w"]
+    told = [f"hottest GPU {max(heat):.0f} degrees"] if heat else []
+    told += [f"drawing {sum(watts):.0f} W"] if watts else []
+    return ", ".join(told)
 
 
 def _judge(sample: Sample) -> Said:
