@@ -108,6 +108,10 @@ class Front:
         wait = self._leader.state.waits.get(gang)
         return (wait.position, wait.reason) if wait else None
 
+    def line(self) -> tuple[str, ...]:
+        waits = self._leader.state.waits
+        return tuple(sorted(waits, key=lambda gang: (waits[gang].position, gang)))
+
     def free(self, node: str) -> Resources | None:
         nodes = self._snapshot().nodes
         row = nodes.row(node)

@@ -176,6 +176,7 @@ VERBS: dict[str, frozenset[Role]] = {
     "power.change": _OPERATORS,
     "power.remove": _OPERATORS,
     "overview.show": _READERS,
+    "queue.page": _READERS,
     "work.page": _READERS,
     "work.totals": _READERS,
     "ledger.totals": _READERS,

@@ -182,6 +182,10 @@ class Leader(Protocol):
         """Position and reason of the last cycle."""
         ...
 
+    def line(self) -> tuple[str, ...]:
+        """Every gang that waits for nodes, in the order of the last cycle's line."""
+        ...
+
     def free(self, node: str) -> Resources | None:
         """What no gang holds of a node."""
         ...
