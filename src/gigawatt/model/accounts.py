@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from gigawatt.model.gang import Isolation
 from gigawatt.model.tenant import ApiKey, KeyUse, Role, User
 
 
@@ -11,6 +12,16 @@ class CreateTenant:
 
     id: str
     by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetIsolation:
+    """The class of isolation that everything a tenant starts from now on has at least."""
+
+    id: str
+    isolation: Isolation
+    by: str
+    if_version: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,4 +68,6 @@ class NoteKeyUses:
     uses: tuple[KeyUse, ...]
 
 
-OfAccounts = CreateTenant | CreateUser | SetGrant | SetDisabled | RotateKey | NoteKeyUses
+OfAccounts = (
+    CreateTenant | SetIsolation | CreateUser | SetGrant | SetDisabled | RotateKey | NoteKeyUses
+)

@@ -8,6 +8,7 @@ from gigawatt.model.accounts import (
     RotateKey,
     SetDisabled,
     SetGrant,
+    SetIsolation,
 )
 from gigawatt.model.change import Entity
 from gigawatt.model.command import CreateKey
@@ -27,6 +28,8 @@ def command(turn: Turn, asked: OfAccounts | CreateKey) -> Entity:
     match asked:
         case CreateTenant():
             return create_tenant(turn, asked)
+        case SetIsolation():
+            return set_isolation(turn, asked)
         case CreateUser():
             return create_user(turn, asked)
         case SetGrant():
@@ -51,6 +54,22 @@ def create_tenant(turn: Turn, command: CreateTenant) -> Tenant:
     turn.emit("tenant.created", tenant, f"by {command.by}")
     put_project(turn, tenant.id, DEFAULT_PROJECT)
     return tenant
+
+
+def set_isolation(turn: Turn, command: SetIsolation) -> Tenant:
+    """What runs keeps what it started with. Raises RefusalError (not-found, conflict)."""
+    before = turn.world.tenants.get(command.id)
+    if before is None:
+        raise RefusalError(RefusalCode.NOT_FOUND, f"there is no tenant {command.id}")
+    check_version(f"tenant {before.id}", before.version, command.if_version)
+    if before.isolation is command.isolation:
+        return before
+    after = turn.put(replace(before, isolation=command.isolation))
+    told = (
+        f"{command.isolation.value} at least, in place of {before.isolation.value}, by {command.by}"
+    )
+    turn.emit("tenant.isolated", after, told)
+    return after
 
 
 def create_user(turn: Turn, command: CreateUser) -> User:

@@ -8,6 +8,8 @@ from gigawatt.sdk.usage_views import AllowanceView
 class TenantView(TypedDict):
     id: str
     created_ms: int
+    isolation: str
+    version: int
 
 
 class ProjectView(TypedDict):

@@ -10,7 +10,7 @@ from gigawatt.model.change import Entity
 from gigawatt.model.command import Command
 from gigawatt.model.environment import Environment
 from gigawatt.model.event import Event
-from gigawatt.model.gang import Gang
+from gigawatt.model.gang import Gang, Isolation
 from gigawatt.model.job import Job
 from gigawatt.model.launch import Placement
 from gigawatt.model.ledger import NodeAccount
@@ -146,6 +146,10 @@ class Leader(Protocol):
 
     def audited(self, notes: tuple[AuditNote, ...]) -> None:
         """Have notes put on the audit record with the next commit."""
+        ...
+
+    def least_isolation(self, tenant: str) -> Isolation:
+        """What everything of a tenant must have at least."""
         ...
 
     def keys_of(self, user: str) -> tuple[str, ...]:

@@ -10,10 +10,12 @@ from gigawatt.service.views.usage import AllowanceView, allowance_view
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TenantView:
-    """Who pays and is isolated."""
+    """Who pays and is isolated: what it runs has that class at least."""
 
     id: str
     created_ms: int
+    isolation: str
+    version: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +157,12 @@ class CallerView:
 
 def tenant_view(tenant: Tenant) -> TenantView:
     """A tenant's view."""
-    return TenantView(id=tenant.id, created_ms=tenant.created_ms)
+    return TenantView(
+        id=tenant.id,
+        created_ms=tenant.created_ms,
+        isolation=tenant.isolation.value,
+        version=tenant.version,
+    )
 
 
 def project_view(project: Project) -> ProjectView:
