@@ -20,6 +20,7 @@ from gigawatt.model.observation import Audited, CheckpointsFound, DemandSeen, Wo
 from gigawatt.model.reason import Reason, ReasonCode
 from gigawatt.model.resources import Resources
 from gigawatt.model.retention import Kind, Retention
+from gigawatt.model.tenant import User
 from gigawatt.model.workspace import Workspace
 from gigawatt.model.world import World
 from gigawatt.reconcile.checkpoints import checkpoint_dir
@@ -80,6 +81,10 @@ class Front:
 
     def least_isolation(self, tenant: str) -> Isolation:
         return least(self._world, tenant)
+
+    def users_of(self, account: str) -> tuple[User, ...]:
+        found = [user for user in self._world.users.values() if user.account == account]
+        return tuple(sorted(found, key=lambda each: each.id))
 
     def keys_of(self, user: str) -> tuple[str, ...]:
         return tuple(key.id for key in self._world.keys.values() if key.user == user)

@@ -57,6 +57,7 @@ class UserView(TypedDict):
     created_by: str
     disabled_ms: int | None
     version: int
+    account: str
 
 
 class MemberView(TypedDict):

@@ -18,6 +18,7 @@ from gigawatt.model.observation import CheckpointsFound, DemandSeen, WorkspaceTo
 from gigawatt.model.reason import Reason
 from gigawatt.model.resources import Resources
 from gigawatt.model.retention import Kind, Retention
+from gigawatt.model.tenant import User
 from gigawatt.model.workspace import Workspace
 from gigawatt.scheduler.scores import Estimate, Score
 
@@ -150,6 +151,10 @@ class Leader(Protocol):
 
     def least_isolation(self, tenant: str) -> Isolation:
         """What everything of a tenant must have at least."""
+        ...
+
+    def users_of(self, account: str) -> tuple[User, ...]:
+        """Those that an account at a provider of sign-in has, by id."""
         ...
 
     def keys_of(self, user: str) -> tuple[str, ...]:

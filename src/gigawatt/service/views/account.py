@@ -79,7 +79,7 @@ class GrantView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserView:
-    """A person or a service account."""
+    """A person or a service account; `account` is by what it signs in, provider:subject."""
 
     name: str
     tenant: str
@@ -90,6 +90,7 @@ class UserView:
     created_by: str
     disabled_ms: int | None
     version: int
+    account: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,6 +192,7 @@ def user_view(user: User, project: str = "") -> UserView:
         created_by=user.created_by,
         disabled_ms=user.disabled_ms,
         version=user.version,
+        account=user.account,
     )
 
 
