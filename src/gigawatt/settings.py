@@ -268,7 +268,7 @@ class Settings:
 
     isolation: Annotated[
         str,
-        "How gangs are kept apart at least: auto, by processes once there are two tenants; process or user, always; none.",
+        "How gangs are kept apart at least: auto, jobs that ask where the machine can; process or user, always; none.",
     ] = "auto"
     isolation_shows: Annotated[
         str,

@@ -12,7 +12,7 @@ from gigawatt.model.command import Command
 from gigawatt.model.decision import Start
 from gigawatt.model.environment import Environment, EnvironmentPhase
 from gigawatt.model.event import Event
-from gigawatt.model.gang import Gang
+from gigawatt.model.gang import Gang, Isolation
 from gigawatt.model.job import Job
 from gigawatt.model.launch import Placement
 from gigawatt.model.ledger import NodeAccount
@@ -20,10 +20,12 @@ from gigawatt.model.observation import Audited, CheckpointsFound, DemandSeen, Wo
 from gigawatt.model.reason import Reason, ReasonCode
 from gigawatt.model.resources import Resources
 from gigawatt.model.retention import Kind, Retention
+from gigawatt.model.tenant import User
 from gigawatt.model.workspace import Workspace
 from gigawatt.model.world import World
 from gigawatt.reconcile.checkpoints import checkpoint_dir
 from gigawatt.reconcile.environments import unused
+from gigawatt.reconcile.launches import least
 from gigawatt.scheduler import dry_run
 from gigawatt.scheduler.explain import CheapestChange, Value, explain
 from gigawatt.scheduler.explain import Explanation as Told
@@ -76,6 +78,13 @@ class Front:
     async def demand(self, seen: tuple[DemandSeen, ...]) -> None:
         for each in seen:
             self._leader.observe(each)
+
+    def least_isolation(self, tenant: str) -> Isolation:
+        return least(self._world, tenant)
+
+    def users_of(self, account: str) -> tuple[User, ...]:
+        found = [user for user in self._world.users.values() if user.account == account]
+        return tuple(sorted(found, key=lambda each: each.id))
 
     def keys_of(self, user: str) -> tuple[str, ...]:
         return tuple(key.id for key in self._world.keys.values() if key.user == user)

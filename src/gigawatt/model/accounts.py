@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from gigawatt.model.gang import Isolation
 from gigawatt.model.tenant import ApiKey, KeyUse, Role, User
 
 
@@ -11,6 +12,16 @@ class CreateTenant:
 
     id: str
     by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetIsolation:
+    """The class of isolation that everything a tenant starts from now on has at least."""
+
+    id: str
+    isolation: Isolation
+    by: str
+    if_version: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +51,27 @@ class SetDisabled:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BeginSession:
+    """A session's key, of the user that has `account` in the key's tenant, which is made where there is none.
+
+    It holds from now on the key's role in the key's project, and nothing else, in no other tenant either.
+    """
+
+    account: str
+    name: str  # of a new user
+    email: str
+    key: ApiKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WithdrawAccount:
+    """The rules of sign-in give an account nothing any more: nor does any of its users hold anything."""
+
+    user: str  # the id of one of them
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RotateKey:
     """`key` takes the place of the one of this id, which is good until `until_ms` and no longer than before."""
 
@@ -57,4 +89,14 @@ class NoteKeyUses:
     uses: tuple[KeyUse, ...]
 
 
-OfAccounts = CreateTenant | CreateUser | SetGrant | SetDisabled | RotateKey | NoteKeyUses
+OfAccounts = (
+    CreateTenant
+    | SetIsolation
+    | CreateUser
+    | SetGrant
+    | SetDisabled
+    | BeginSession
+    | WithdrawAccount
+    | RotateKey
+    | NoteKeyUses
+)

@@ -136,6 +136,7 @@ KINDS: dict[str, str] = {
     "reservation.active": "A reservation has begun.",
     "reservation.ended": "A reservation is over; the message says why.",
     "tenant.created": "A tenant was made.",
+    "tenant.isolated": "A tenant was given another least class of isolation.",
     "project.created": "A project was made.",
     "project.entitled": "A project was given another quota, limit, weight or parent.",
     "project.limit_near": "A project uses so much of a limit; `data` says of which, and how much.",

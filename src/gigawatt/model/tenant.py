@@ -69,6 +69,9 @@ class User:
     grants: tuple[Grant, ...] = ()
     disabled_ms: int | None = None
     version: int = 1
+    account: str = (
+        ""  # provider:subject, of whom sign-in has made: the rules there say what it holds
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """Who there is: tenants, users and keys, as callers ask for them."""
 
 from gigawatt.model.accounts import (
+    BeginSession,
     CreateTenant,
     CreateUser,
     NoteKeyUses,
@@ -8,13 +9,15 @@ from gigawatt.model.accounts import (
     RotateKey,
     SetDisabled,
     SetGrant,
+    SetIsolation,
+    WithdrawAccount,
 )
 from gigawatt.model.change import Entity
 from gigawatt.model.command import CreateKey
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.tenant import DEFAULT_PROJECT, ApiKey, Grant, KeyUse, Role, Tenant, User
 from gigawatt.model.values import replace
-from gigawatt.reconcile import schedules
+from gigawatt.reconcile import schedules, sign_ins
 from gigawatt.reconcile.projects import check_project, put_project
 from gigawatt.reconcile.turn import Turn
 from gigawatt.reconcile.versions import check_version
@@ -25,20 +28,28 @@ USERS_MAX = 100_000  # of all tenants together
 def command(turn: Turn, asked: OfAccounts | CreateKey) -> Entity:
     """Do what a caller asked; the changed or made object. Raises RefusalError, having changed nothing."""
     match asked:
-        case CreateTenant():
-            return create_tenant(turn, asked)
+        case CreateTenant() | SetIsolation():
+            return of_tenants(turn, asked)
         case CreateUser():
             return create_user(turn, asked)
         case SetGrant():
             return set_grant(turn, asked)
         case SetDisabled():
             return set_disabled(turn, asked)
+        case BeginSession() | WithdrawAccount():
+            return sign_ins.command(turn, asked)
         case RotateKey():
             return rotate_key(turn, asked)
         case NoteKeyUses():
             return note_uses(turn, asked)
         case CreateKey():
             return create_key(turn, asked)
+
+
+def of_tenants(turn: Turn, asked: CreateTenant | SetIsolation) -> Tenant:
+    if isinstance(asked, CreateTenant):
+        return create_tenant(turn, asked)
+    return set_isolation(turn, asked)
 
 
 def create_tenant(turn: Turn, command: CreateTenant) -> Tenant:
@@ -51,6 +62,22 @@ def create_tenant(turn: Turn, command: CreateTenant) -> Tenant:
     turn.emit("tenant.created", tenant, f"by {command.by}")
     put_project(turn, tenant.id, DEFAULT_PROJECT)
     return tenant
+
+
+def set_isolation(turn: Turn, command: SetIsolation) -> Tenant:
+    """What runs keeps what it started with. Raises RefusalError (not-found, conflict)."""
+    before = turn.world.tenants.get(command.id)
+    if before is None:
+        raise RefusalError(RefusalCode.NOT_FOUND, f"there is no tenant {command.id}")
+    check_version(f"tenant {before.id}", before.version, command.if_version)
+    if before.isolation is command.isolation:
+        return before
+    after = turn.put(replace(before, isolation=command.isolation))
+    told = (
+        f"{command.isolation.value} at least, in place of {before.isolation.value}, by {command.by}"
+    )
+    turn.emit("tenant.isolated", after, told)
+    return after
 
 
 def create_user(turn: Turn, command: CreateUser) -> User:
@@ -71,6 +98,12 @@ def create_user(turn: Turn, command: CreateUser) -> User:
 def set_grant(turn: Turn, command: SetGrant) -> User:
     """Give a user a role, another one, or none. Raises RefusalError; for the last administrator of a tenant too."""
     before = _user(turn, command.id, command.if_version)
+    if before.account:
+        raise RefusalError(
+            RefusalCode.CONFLICT,
+            f"{before.name} signs in by {before.account.partition(':')[0]}, and holds what its rules say",
+            hint="change the rules in the file of sign_in, or disable the user: gw users disable",
+        )
     _check_place(turn, before.tenant, command.project)
     others = tuple(each for each in before.grants if each.project != command.project)
     given = () if command.role is None else (Grant(project=command.project, role=command.role),)

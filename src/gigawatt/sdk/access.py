@@ -26,6 +26,12 @@ class Tenants:
         """A tenant with its default project. Raises ApiError, UnreachableError."""
         return cast("TenantView", self._transport.write("POST", "/v1/tenants", {"id": id}))
 
+    def set_isolation(self, id: str, isolation: str, *, version: int | None = None) -> TenantView:
+        """The class that all it starts from now on has at least: none, process or user. Raises ApiError, UnreachableError."""
+        path = f"/v1/tenants/{quote(id, safe='')}/isolation"
+        body = {"isolation": isolation}
+        return cast("TenantView", self._transport.write("PUT", path, body, if_match=version))
+
 
 class Projects:
     """`client.projects`."""

@@ -8,6 +8,8 @@ from gigawatt.sdk.usage_views import AllowanceView
 class TenantView(TypedDict):
     id: str
     created_ms: int
+    isolation: str
+    version: int
 
 
 class ConsoleCodeView(TypedDict):
@@ -62,6 +64,7 @@ class UserView(TypedDict):
     created_by: str
     disabled_ms: int | None
     version: int
+    account: str
 
 
 class MemberView(TypedDict):

@@ -11,6 +11,7 @@ from gigawatt.service.acting import ACTING, note_of, recorded
 from gigawatt.service.permissions import verb, within
 from gigawatt.service.services import Services
 from gigawatt.service.sign_in import Session
+from gigawatt.service.users import forget_keys
 from gigawatt.service.views.audit import AuditCheckView, AuditView, audit_view, check_view
 from gigawatt.service.views.text import PageView
 from gigawatt.store.base import AuditQuery
@@ -83,6 +84,9 @@ async def session_begun(
     except RefusalError as error:
         services.audit.record(replace(note, outcome=AuditOutcome.REFUSED, detail=error.code.value))
         raise
+    finally:
+        for user in services.sign_in.changed() if services.sign_in else ():
+            forget_keys(services, user)
     key = made.key
     services.audit.record(
         replace(
@@ -91,6 +95,7 @@ async def session_begun(
             project=key.project,
             actor=key.name,
             role=key.role.value,
+            user=key.user,
             key=key.id,
             target=f"apikey:{key.id}",
         )

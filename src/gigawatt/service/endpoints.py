@@ -14,6 +14,7 @@ from gigawatt.model.gang import Gang, GangKind
 from gigawatt.model.ids import make_id
 from gigawatt.model.tenant import Caller
 from gigawatt.model.volume import data_of
+from gigawatt.service import isolation
 from gigawatt.service.jobs import what_if_view
 from gigawatt.service.lookup import Filters, find_endpoint, find_environment
 from gigawatt.service.models import servable
@@ -142,6 +143,7 @@ async def _resolved(
 ) -> tuple[EndpointSpec, Environment | None]:
     """The spec with an id, a version and a path for what it names. Raises RefusalError."""
     tenant = caller.tenant
+    isolation.check_start(services, tenant)
     await check_bundle(services, tenant, draft.spec.bundle)
     place = Place(tenant=tenant, project=project)
     environment_id, environment = await wanted_environment(

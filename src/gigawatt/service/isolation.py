@@ -16,6 +16,20 @@ def refusal(services: Services) -> str | None:
     return f"{why}; gw up says what the machine lacks to isolate them"
 
 
+def check_start(services: Services, tenant: str, asked: Isolation = Isolation.NONE) -> None:
+    """That a tenant's work can have what it asks for, and what its tenant must have. Raises RefusalError."""
+    check(services, asked)
+    least = services.leader.least_isolation(tenant)
+    try:
+        check(services, least)
+    except RefusalError as error:
+        raise RefusalError(
+            error.code,
+            f"tenant {tenant} must have isolation {least.value}, and {error.detail}",
+            hint="the operator starts gigawatt with that class, or changes the tenant's: gw tenants set",
+        ) from error
+
+
 def check(services: Services, asked: Isolation) -> None:
     """That a class can be had here. Raises RefusalError."""
     has = services.engine.capabilities().isolation

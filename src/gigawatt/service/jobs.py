@@ -200,7 +200,7 @@ async def resolved(
 ) -> tuple[JobSpec, Environment | None, Earlier]:
     """The spec with ids for names. Raises RefusalError."""
     tenant = caller.tenant
-    isolation.check(services, draft.spec.isolation)
+    isolation.check_start(services, tenant, draft.spec.isolation)
     await check_bundle(services, tenant, draft.spec.bundle)
     place = Place(tenant=tenant, project=project)
     environment_id, environment = await wanted_environment(

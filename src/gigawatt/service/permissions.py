@@ -216,6 +216,7 @@ VERBS: dict[str, frozenset[Role]] = {
     "tenants.page": _READERS,
     "tenants.show": _READERS,
     "tenants.create": _OPERATORS,
+    "tenants.set_isolation": _OPERATORS,
     "users.page": _ADMINS | _AUDITORS,
     "users.show": _ADMINS | _AUDITORS,
     "users.create": _ADMINS,

@@ -10,7 +10,7 @@ from gigawatt.model.change import Entity
 from gigawatt.model.command import Command
 from gigawatt.model.environment import Environment
 from gigawatt.model.event import Event
-from gigawatt.model.gang import Gang
+from gigawatt.model.gang import Gang, Isolation
 from gigawatt.model.job import Job
 from gigawatt.model.launch import Placement
 from gigawatt.model.ledger import NodeAccount
@@ -19,6 +19,7 @@ from gigawatt.model.observation import CheckpointsFound, DemandSeen, WorkspaceTo
 from gigawatt.model.reason import Reason
 from gigawatt.model.resources import Resources
 from gigawatt.model.retention import Kind, Retention
+from gigawatt.model.tenant import User
 from gigawatt.model.work import Work
 from gigawatt.model.workspace import Workspace
 from gigawatt.scheduler.scores import Estimate, Score
@@ -156,6 +157,14 @@ class Leader(Protocol):
 
     def audited(self, notes: tuple[AuditNote, ...]) -> None:
         """Have notes put on the audit record with the next commit."""
+        ...
+
+    def least_isolation(self, tenant: str) -> Isolation:
+        """What everything of a tenant must have at least."""
+        ...
+
+    def users_of(self, account: str) -> tuple[User, ...]:
+        """Those that an account at a provider of sign-in has, by id."""
         ...
 
     def keys_of(self, user: str) -> tuple[str, ...]:

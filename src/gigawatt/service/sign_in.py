@@ -8,24 +8,24 @@ import asyncio
 import base64
 import hashlib
 import hmac
-from collections import OrderedDict
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gigawatt import clock
-from gigawatt.model.command import CreateKey
+from gigawatt.model.accounts import BeginSession, WithdrawAccount
 from gigawatt.model.refusal import RefusalCode, RefusalError
-from gigawatt.model.tenant import ApiKey, Project
+from gigawatt.model.tenant import ApiKey, User
 from gigawatt.service.oidc import Provider, refused
-from gigawatt.service.ports import Leader
+from gigawatt.service.ports import Leader, ReceiptRequest
 from gigawatt.service.seals import Seals
 from gigawatt.service.tokens import KEY_BYTES, Owner, new_key
-from gigawatt.spec.sign_in import Standing, standing_of, verified
+from gigawatt.spec.sign_in import standing_of, verified
 from gigawatt.store.base import Store
 
 FLOW_MS = 600_000  # from the start in a browser to its end
 RANDOM_BYTES = 32
-ONCE_MAX = 50_000  # tokens and answers that are remembered, so that none is taken twice
+NOBODYS = ""  # receipts of sign-ins are no tenant's; the store keeps them for days, and tokens are good for minutes
 SEEN_EVERY_MS = 60_000  # so often a cookie says anew when it was last seen
 NAME_CHARS_MAX = 63
 BY = "sign-in "  # how keys of sessions say who made them
@@ -75,7 +75,7 @@ class SignIn:
         self._leader = leader
         self._secret = secret
         self._seals = Seals(secret)
-        self._once: OrderedDict[str, None] = OrderedDict()
+        self._changed: list[str] = []
 
     async def start(self, name: str, return_to: str) -> Started:
         """Ask a provider who the person at a browser is. Raises RefusalError."""
@@ -105,22 +105,23 @@ class SignIn:
         told = (await provider.endpoints()).says_iss
         if (issuer or told) and issuer != provider.form.issuer:
             raise refused("this is the answer of another provider")
-        self._only_once(f"flow {flow['state']}")
+        once = f"flow {flow['state']}"
+        await self._check_unused(once)
         token = await provider.redeemed(
             code, redirect=self.redirect, verifier=str(flow["verifier"])
         )
         claims = await provider.checked(
             token, audience=provider.form.client_id, nonce=str(flow["nonce"])
         )
-        made = await self._session(provider, claims)
-        return Session(key=made.key, secret="", return_to=str(flow["return_to"]))
+        made = await self._session(provider, claims, once)
+        return replace(made, secret="", return_to=str(flow["return_to"]))
 
     async def exchange(self, name: str, token: str) -> Session:
         """The session for an ID token that a command line was given by the provider. Raises RefusalError."""
         provider = self._provider(name)
         claims = await provider.checked(token, audience=provider.audiences[1], nonce=None)
-        self._only_once(f"token {hashlib.sha256(token.encode()).hexdigest()}")
-        return await self._session(provider, claims)
+        once = f"token {hashlib.sha256(token.encode()).hexdigest()}"
+        return await self._session(provider, claims, once)
 
     def cookie(self, key: ApiKey) -> str:
         """What a browser is given for a session."""
@@ -141,43 +142,64 @@ class SignIn:
         key = str(said["key"])
         return Seen(key=key, renewed=renewed, csrf=self.csrf(key))
 
+    def changed(self) -> list[str]:
+        """Users who hold something else than before, by sign-ins since this was asked last."""
+        changed, self._changed = self._changed, []
+        return changed
+
     def csrf(self, key: str) -> str:
         """What a page of ours must show to change something, on behalf of a session."""
         return hmac.new(self._secret, f"csrf\0{key}".encode(), "sha256").hexdigest()
 
-    async def _session(self, provider: Provider, claims: dict[str, Any]) -> Session:
+    async def _session(self, provider: Provider, claims: dict[str, Any], once: str) -> Session:
         known = verified(claims)
+        account = f"{provider.form.name}:{known['sub']}"
         standing = standing_of(provider.form, known)
         name = str(known.get(provider.form.called) or known["sub"])[:NAME_CHARS_MAX]
         if standing is None:
+            await self._withdraw(account)
             raise RefusalError(
                 RefusalCode.FORBIDDEN,
                 f"{name} of {provider.form.name} has no role here",
                 hint="ask the operator: the file of sign_in says whom which claims make what",
             )
-        await self._check_there(standing)
         now_ms = clock.now_ms()
         owner = Owner(
             tenant=standing.tenant,
             project=standing.project,
             name=name,
             role=standing.role,
-            created_by=f"{BY}{provider.form.name}:{known['sub']}",
+            created_by=f"{BY}{account}",
             expires_ms=now_ms + provider.form.session * 1000,
         )
         secret, key = new_key(owner, entropy=clock.entropy(KEY_BYTES), now_ms=now_ms)
-        made = await self._leader.submit(CreateKey(key=key), receipt=None)
+        command = BeginSession(
+            account=account, name=user_name(name), email=str(known.get("email") or ""), key=key
+        )
+        before = self._leader.users_of(account)
+        try:
+            made = await self._leader.submit(command, receipt=_claim(once, key.id))
+        except RefusalError as error:
+            if error.code is RefusalCode.KEY_REUSED:
+                raise refused("this was used to sign in before") from None
+            raise
         assert isinstance(made, ApiKey)
+        self._compare(account, before)
         return Session(key=made, secret=secret)
 
-    async def _check_there(self, standing: Standing) -> None:
-        """Raises RefusalError where a rule names a project that there is not."""
-        if not standing.project:
-            return
-        place = f"{standing.tenant}/{standing.project}"
-        if await asyncio.to_thread(self._store.read, Project, place) is None:
-            detail = f"there is no project {place}, which a rule of sign-in names"
-            raise RefusalError(RefusalCode.FORBIDDEN, detail, field="project")
+    async def _withdraw(self, account: str) -> None:
+        """What its users held is theirs no more."""
+        before = self._leader.users_of(account)
+        if any(user.grants for user in before):
+            command = WithdrawAccount(user=before[0].id, by=f"{BY}{account}")
+            await self._leader.submit(command, receipt=None)
+            self._changed += [user.id for user in before]
+
+    def _compare(self, account: str, before: tuple[User, ...]) -> None:
+        held = {user.id: user.grants for user in before}
+        for user in self._leader.users_of(account):
+            if held.get(user.id, user.grants) != user.grants:
+                self._changed.append(user.id)
 
     def _provider(self, name: str) -> Provider:
         try:
@@ -187,13 +209,11 @@ class SignIn:
             detail = f"there is no provider {name[:64]}"
             raise RefusalError(RefusalCode.NOT_FOUND, detail, field="provider", hint=hint) from None
 
-    def _only_once(self, what: str) -> None:
-        """Raises RefusalError the second time. What is forgotten for want of room has expired long before."""
-        if what in self._once:
+    async def _check_unused(self, once: str) -> None:
+        """Raises RefusalError for what has made a session before. Two at the same time: the leader takes one."""
+        place = (NOBODYS, once)
+        if await asyncio.to_thread(self._store.receipts, [place]):
             raise refused("this was used to sign in before")
-        self._once[what] = None
-        if len(self._once) > ONCE_MAX:
-            self._once.popitem(last=False)
 
     def _cookie(self, key: str, provider: str) -> str:
         said = {"key": key, "provider": provider, "seen_ms": clock.now_ms()}
@@ -204,6 +224,17 @@ def local_path(path: str) -> str:
     """A path of ours to return to; the root for anything that would lead elsewhere."""
     plain = path.startswith("/") and not path.startswith(("//", "/\\"))
     return path if plain and path.isprintable() and path.isascii() and "\\" not in path else "/"
+
+
+def user_name(called: str) -> str:
+    """What a user of an account is called here: what names are made of, of the part before an @."""
+    plain = re.sub(r"[^a-z0-9]+", "-", called.partition("@")[0].lower()).strip("-")
+    return plain[:NAME_CHARS_MAX].rstrip("-") or "account"
+
+
+def _claim(once: str, key: str) -> ReceiptRequest:
+    """Remembered with the session that is made of it, and refused to every other."""
+    return ReceiptRequest(tenant=NOBODYS, key=once, request_sha256=key)
 
 
 def _random() -> str:

@@ -1,15 +1,18 @@
 """Tenants: who pays, and is isolated from the others."""
 
-from gigawatt.model.accounts import CreateTenant
+from gigawatt.model.accounts import CreateTenant, SetIsolation
+from gigawatt.model.change import Entity
+from gigawatt.model.gang import Isolation
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.tenant import Caller, Role, Tenant
 from gigawatt.service import isolation
 from gigawatt.service.lookup import Filters, not_found
 from gigawatt.service.permissions import verb
+from gigawatt.service.receipts import once
 from gigawatt.service.services import Services, Terms
 from gigawatt.service.views.account import TenantView, tenant_view
 from gigawatt.service.views.text import PageView
-from gigawatt.spec.requests import TenantRequest
+from gigawatt.spec.requests import TenantIsolationRequest, TenantRequest
 
 
 @verb
@@ -51,3 +54,22 @@ async def create(
     made = await services.leader.submit(command, receipt=terms.receipt(caller.tenant))
     assert isinstance(made, Tenant)
     return tenant_view(made)
+
+
+@verb
+async def set_isolation(
+    caller: Caller, services: Services, id: str, request: TenantIsolationRequest, *, terms: Terms
+) -> TenantView:
+    """What everything that a tenant starts from now on has at least. Raises RefusalError where it is not to be had."""
+    wanted = Isolation(request.isolation)
+    isolation.check(services, wanted)
+    found = await services.read(lambda: services.store.read(Tenant, id))
+    if found is None:
+        raise not_found("tenant", id)
+
+    async def write() -> Entity:
+        version = terms.check(found.version)
+        command = SetIsolation(id=id, isolation=wanted, by=caller.name, if_version=version)
+        return await services.leader.submit(command, receipt=terms.receipt(id))
+
+    return tenant_view(await once(Tenant, services, terms, id, write))

@@ -10,6 +10,7 @@ from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.tenant import Caller
 from gigawatt.model.volume import Mount, data_of
 from gigawatt.model.workspace import WorkspaceProgram, WorkspaceSpec
+from gigawatt.service import isolation
 from gigawatt.service.lookup import find_environment, find_job
 from gigawatt.service.secrets import check_uses
 from gigawatt.service.services import Services, WorkspaceRules
@@ -43,6 +44,7 @@ class Plan:
 
 async def planned(caller: Caller, services: Services, draft: WorkspaceDraft, project: str) -> Plan:
     """Everything resolved, and its home made. Raises RefusalError."""
+    isolation.check_start(services, caller.tenant)
     spec = _timed(draft, services.workspaces)
     job = await _like(caller, services, draft, project)
     if job is not None:

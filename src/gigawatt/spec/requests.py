@@ -243,6 +243,13 @@ class TenantRequest(BaseModel):
     id: Name
 
 
+class TenantIsolationRequest(BaseModel):
+    """The least class of isolation of a tenant. `node` is asked for by single jobs."""
+
+    model_config = FORM
+    isolation: Literal["none", "process", "user"]
+
+
 class KeyRequest(BaseModel):
     """A new API key. Without a project it is for all of the tenant's; `expires_ms` 0 is never. Operators may name a tenant."""
 

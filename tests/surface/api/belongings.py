@@ -74,6 +74,7 @@ BODIES: dict[str, Any] = {
     "datasets.register": {"digest": digest_of(TREE)},
     "projects.create": {"name": "made"},
     "tenants.create": {"id": "made"},
+    "tenants.set_isolation": {"isolation": "process"},
     "keys.create": {"name": MARK, "role": "viewer"},
     "keys.rotate": {},
     "users.create": {"name": "made"},

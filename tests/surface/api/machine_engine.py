@@ -33,6 +33,7 @@ class MachineEngine:
         self.machines = machines
         self.logs: dict[tuple[str, int, LogStream], bytes] = defaultdict(bytes)
         self.ended_logs: set[tuple[str, int]] = set()
+        self.isolation = frozenset({Isolation.PROCESS})
         self.shared = True  # nodes see what the control plane writes
         self.command: Callable[[tuple[str, ...]], Command | None] | None = None  # that one talks to
         self._told: asyncio.Queue[Observation] = asyncio.Queue()
@@ -40,7 +41,7 @@ class MachineEngine:
     def capabilities(self) -> Capabilities:
         return Capabilities(
             environments=frozenset({"host", "uv"}),
-            isolation=frozenset({Isolation.PROCESS}),
+            isolation=self.isolation,
             shared_filesystem=self.shared,
             node_lost_after_s=1.0,
             talks=self.command is not None,

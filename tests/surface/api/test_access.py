@@ -169,6 +169,53 @@ def test_where_that_is_accepted_a_tenant_has_a_project_and_keys_of_its_own(play:
     play(scenario)
 
 
+def test_a_tenants_least_isolation_is_the_operators_to_set_and_is_on_record(play: Play) -> None:
+    async def scenario(site: Site) -> None:
+        path, wanted = "/v1/tenants/default/isolation", {"isolation": "process"}
+        for role in (Role.TENANT_ADMIN, Role.AUDITOR, Role.VIEWER):
+            key = await site.make_key(role)
+            assert await status(site, "PUT", path, key, wanted) == 403
+        before = await site.view("/v1/tenants/default")
+        done = await site.call("PUT", path, wanted)
+        assert done.json() == {**before, "isolation": "process", "version": before["version"] + 1}
+        assert await site.view("/v1/tenants/default") == done.json()
+        stale = {"If-Match": f'"{before["version"]}"'}
+        response = await site.call("PUT", path, {"isolation": "none"}, headers=stale)
+        assert response.status_code == 412
+        (event,) = (await site.view("/v1/events?kind=tenant.isolated"))["items"]
+        assert "process at least, in place of none" in event["message"]
+        audited = (await site.view("/v1/audit?verb=tenants.set_isolation&outcome=done"))["items"]
+        assert [each["target"] for each in audited] == ["tenant:default"]
+        absent = await site.call("PUT", "/v1/tenants/nobody/isolation", wanted)
+        assert absent.status_code == 404
+
+    play(scenario)
+
+
+def test_a_class_that_is_not_to_be_had_is_refused_for_tenants_and_what_must_have_it(
+    play: Play,
+) -> None:
+    async def scenario(site: Site) -> None:
+        path = "/v1/tenants/default/isolation"
+        refused = await site.call("PUT", path, {"isolation": "user"})
+        assert (refused.status_code, refused.json()["field"]) == (422, "isolation")
+        assert (await site.call("PUT", path, {"isolation": "node"})).status_code == 422
+        assert (await site.call("PUT", path, {"isolation": "process"})).status_code == 200
+        job = {"name": "job", "command": ["true"], "gang": {"cpus": 0.1}}
+        assert await status(site, "POST", "/v1/jobs", site.admin_key, job) == 201
+        site.engine.isolation = frozenset()  # as after a start with isolation none
+        workspace = {"name": "desk", "program": "shell", "gang": {"cpus": 0.1}}
+        for where, body in (("jobs", job), ("jobs?dry_run=true", job), ("workspaces", workspace)):
+            response = await site.call("POST", f"/v1/{where}", body)
+            assert response.status_code == 422, where
+            assert "tenant default must have isolation process" in response.json()["detail"]
+            assert "gw tenants set" in response.json()["hint"]
+        assert (await site.call("PUT", path, {"isolation": "none"})).status_code == 200
+        assert await status(site, "POST", "/v1/jobs", site.admin_key, job) == 201
+
+    play(scenario)
+
+
 def test_a_foreign_tenant_is_as_one_that_is_not_there(play: Play) -> None:
     async def scenario(site: Site) -> None:
         site.services.accept_unisolated_tenants = True

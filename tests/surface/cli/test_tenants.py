@@ -5,7 +5,7 @@ import json
 from tests.surface.cli.conftest import Gw
 from tests.surface.cli.double import NOW_MS, Answer, ApiDouble
 
-ACME = {"id": "acme", "created_ms": NOW_MS}
+ACME = {"id": "acme", "created_ms": NOW_MS, "isolation": "process", "version": 1}
 
 
 def test_a_tenant_is_created_and_its_first_key_is_what_comes_next(gw: Gw, api: ApiDouble) -> None:
@@ -28,3 +28,13 @@ def test_a_key_for_a_tenant_is_asked_for_by_its_name(gw: Gw, api: ApiDouble) -> 
     api.on("POST", "/v1/keys", Answer(body={"id": "key-1", "key": "gw_x"}, status=201))
     gw("keys", "create", "ada", "--tenant", "acme", "--role", "tenant-admin")
     assert api.requests[-1].json == {"name": "ada", "role": "tenant-admin", "tenant": "acme"}
+
+
+def test_a_tenants_least_isolation_is_set_and_told(gw: Gw, api: ApiDouble) -> None:
+    api.on("PUT", "/v1/tenants/acme/isolation", Answer(body=ACME))
+    done = gw("tenants", "set", "acme", "--isolation", "process")
+    assert api.requests[-1].json == {"isolation": "process"}
+    assert "what tenant acme starts from now on has isolation process at least" in done.stderr
+    done = gw("tenants", "set", "acme", "--isolation", "node")
+    assert done.exit_code == 2
+    assert "'none', 'process', 'user'" in done.stderr

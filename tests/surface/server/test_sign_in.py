@@ -55,7 +55,7 @@ def _both(signing: Instance, first: Browser, second: Browser) -> None:
     for browser in (first, second):
         start = f"{signing.api_url}/v1/sign-in/corp/start?return_to=/v1/whoami"
         whoami = browser.visit(start, person="admins", until='"role"').json()
-        assert (whoami["name"], whoami["role"]) == ("admins@example.org", "tenant-admin")
+        assert (whoami["name"], whoami["role"]) == ("admins", "tenant-admin")
     session = first.http.get(f"{signing.api_url}/v1/session").json()
     project = f"{signing.api_url}/v1/projects"
     assert first.http.post(project, json={"name": "mine"}).status_code == 403

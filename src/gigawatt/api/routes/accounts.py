@@ -21,6 +21,7 @@ from gigawatt.spec.requests import (
     KeyRequest,
     ProjectRequest,
     RotateRequest,
+    TenantIsolationRequest,
     TenantRequest,
     parse_request,
 )
@@ -121,7 +122,27 @@ async def create_tenant(call: Call, query: Nothing) -> Response:
     Operation(verb="tenants.show", summary="Show a tenant", responds=TenantView),
 )
 async def show_tenant(call: Call, tenant: str, query: Nothing) -> Response:
-    return reply(await tenants.show(call.caller, call.services, tenant))
+    view = await tenants.show(call.caller, call.services, tenant)
+    return reply(view, version=view.version)
+
+
+@ROUTES.add(
+    "PUT",
+    "/v1/tenants/{tenant}/isolation",
+    Operation(
+        verb="tenants.set_isolation",
+        summary="Set what class of isolation all that a tenant starts has at least",
+        responds=TenantView,
+        accepts=TenantIsolationRequest,
+        writes=True,
+        versioned=True,
+    ),
+)
+async def set_tenant_isolation(call: Call, tenant: str, query: Nothing) -> Response:
+    request = parse_request(TenantIsolationRequest, await call.body())
+    terms = await call.terms()
+    view = await tenants.set_isolation(call.caller, call.services, tenant, request, terms=terms)
+    return reply(view, version=view.version)
 
 
 @ROUTES.add(

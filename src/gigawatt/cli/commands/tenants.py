@@ -18,7 +18,7 @@ EXAMPLES = "The first key of a new tenant: gw keys create ada --tenant acme --ro
 
 @click.group("tenants", cls=NounGroup, epilog=EXAMPLES)
 def tenants() -> None:
-    """List, show and create tenants. `gw tenants` lists."""
+    """List, show, create and set tenants. `gw tenants` lists."""
 
 
 @tenants.command("show")
@@ -56,6 +56,26 @@ def create(session: Session, *, tenant: str) -> None:
         session.say(f"next: gw keys create NAME --tenant {view['id']} --role tenant-admin")
 
 
+@tenants.command("set")
+@click.argument("tenant")
+@click.option(
+    "--isolation",
+    required=True,
+    type=click.Choice(["none", "process", "user"]),
+    help="What all that it starts from now on has at least.",
+)
+@with_session
+def set_(session: Session, *, tenant: str, isolation: str) -> None:
+    """Set TENANT's least class of isolation. What runs keeps what it started with. For operators."""
+    view = session.client.tenants.set_isolation(tenant, isolation)
+    if session.as_json:
+        session.show_json(view)
+    else:
+        session.say(
+            f"what tenant {view['id']} starts from now on has isolation {view['isolation']} at least"
+        )
+
+
 def _list(session: Session) -> None:
     page = session.client.tenants.page()
     if session.as_json:
@@ -67,7 +87,13 @@ def _list(session: Session) -> None:
 def _table(session: Session, shown: "Sequence[TenantView]") -> None:
     from gigawatt.cli.style import Column, show_table
 
-    columns = [Column(name="TENANT", style="bold"), Column(name="AGE", right=True)]
-    show_table(
-        columns, [[each["id"], form.age(each["created_ms"], session.now_ms)] for each in shown]
-    )
+    columns = [
+        Column(name="TENANT", style="bold"),
+        Column(name="ISOLATION"),
+        Column(name="AGE", right=True),
+    ]
+    rows = [
+        [each["id"], each["isolation"], form.age(each["created_ms"], session.now_ms)]
+        for each in shown
+    ]
+    show_table(columns, rows)

@@ -7,6 +7,7 @@ alone/<key>/           lock, epoch and discarded/ of a supervisor for that attem
 live/<key>             one empty file for each attempt that is not released
 attempts/<key>/        journal, logs/, report/, secrets/, work/; logs stay after the release
 discarded/             what never started, on its way out: its key may be staged again at once
+etc/                   what walled attempts see of /etc
 python/                the rank module as package `gigawatt`
 """
 

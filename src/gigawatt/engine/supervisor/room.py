@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from gigawatt.engine.supervisor import seccomp, tree, view
+from gigawatt.engine.supervisor import etc, seccomp, tree, view
 from gigawatt.engine.supervisor.host import Host
 from gigawatt.engine.supervisor.loop import Loop, Timer
 from gigawatt.engine.supervisor.process import Output, Program, StartError, Stdio, spawn
@@ -138,6 +138,8 @@ def open_room(
     if not path:
         done(RequestError("machine", f"node {host.node} has no bubblewrap ({walls.program})"))
         return
+    etc.refresh(own.etc)
+    seccomp.program()  # once for all that is started after it
     words = view.words(spec, walls, own, environ)
     _Making(host.loop, walls, own.shm, done).begin(Program(path, words, ENVIRON, "/"))
 

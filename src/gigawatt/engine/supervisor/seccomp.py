@@ -10,6 +10,7 @@ import ctypes
 import errno
 import os
 import struct
+from functools import lru_cache
 
 REFUSED = (
     "mount",
@@ -179,15 +180,21 @@ def filter_of(machine: str) -> bytes:
     return b"".join([*code, _op(RETURN, ALLOW)])
 
 
+@lru_cache(maxsize=1)
+def program() -> bytes:
+    """Of this machine. Raises KeyError."""
+    return filter_of(os.uname().machine)
+
+
 def put_on() -> None:
     """From here on for this process and all that it starts, what its programs are allowed for their files included.
 
     Raises OSError.
     """
-    code = filter_of(os.uname().machine)
-    program = _Program(len(code) // 8, code)
+    code = program()
+    filtering = _Program(len(code) // 8, code)
     _check(_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-    _check(_prctl(PR_SET_SECCOMP, MODE_FILTER, ctypes.byref(program), 0, 0))
+    _check(_prctl(PR_SET_SECCOMP, MODE_FILTER, ctypes.byref(filtering), 0, 0))
 
 
 def _refused(values: tuple[int, ...]) -> list[bytes]:

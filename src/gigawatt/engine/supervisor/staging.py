@@ -57,6 +57,7 @@ class Prepared(NamedTuple):
             directory=self.directory,
             python=host.layout.python,
             shm=shm,
+            etc=host.layout.own / "etc",
             secrets=self.private.directory,
         )
 

@@ -12,40 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from gigawatt.engine.supervisor import etc
 from gigawatt.engine.supervisor.spec import StageSpec, Walls
 
 SYSTEM = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
-ETC = (
-    "OpenCL",
-    "alternatives",
-    "ca-certificates",
-    "debian_version",
-    "fonts",
-    "gai.conf",
-    "host.conf",
-    "hosts",
-    "inputrc",
-    "ld.so.cache",
-    "ld.so.conf",
-    "ld.so.conf.d",
-    "libibverbs.d",
-    "locale.alias",
-    "localtime",
-    "magic",
-    "mime.types",
-    "nsswitch.conf",
-    "os-release",
-    "pki",
-    "profile",
-    "protocols",
-    "resolv.conf",
-    "rpc",
-    "services",
-    "ssl",
-    "terminfo",
-    "timezone",
-    "vulkan",
-)
 # Of /proc, what the machine's root may write by the rights of files alone, without a capability. Bubblewrap leaves
 # these as they are where it has none itself.
 SEALED = ("acpi", "bus", "fs", "irq", "scsi", "sys", "sysrq-trigger")
@@ -72,6 +42,7 @@ class Own(NamedTuple):
     directory: Path
     python: Path  # with the rank module
     shm: Path  # as /dev/shm, for ranks of one node to share memory
+    etc: Path  # of the node, as `etc.refresh` keeps it
     secrets: Path  # a file for each, in memory or on the disk
 
 
@@ -87,7 +58,7 @@ def words(spec: StageSpec, walls: Walls, own: Own, environ: Mapping[str, str]) -
     places = _Places([], [])
     for path, writable in shown:
         argv += places.bind(path, writable=writable)
-    argv += ("--perms", "0755", "--dir", "/etc", *_etc(own))
+    argv += _etc(own)
     argv += ("--proc", "/proc", "--dev", "/dev")
     for name in SEALED:
         argv += ("--ro-bind-try", f"/proc/{name}", f"/proc/{name}")
@@ -147,10 +118,11 @@ def _links() -> list[str]:
 
 
 def _etc(own: Own) -> list[str]:
-    found: list[str] = []
-    for name in ETC:
-        found += ("--ro-bind-try", f"/etc/{name}", f"/etc/{name}")
-    for name in ("passwd", "group"):
+    found = ["--ro-bind", str(own.etc), "/etc"]
+    for name in etc.DIRECTORIES:
+        if (own.etc / name).is_dir():
+            found += ("--ro-bind-try", f"/etc/{name}", f"/etc/{name}")
+    for name in etc.OWN:
         found += ("--ro-bind", str(own.directory / "etc" / name), f"/etc/{name}")
     return found
 
@@ -163,7 +135,8 @@ def _interpreters(spec: StageSpec, environ: Mapping[str, str]) -> list[tuple[str
     for entry in environ.get("PATH", "").split(os.pathsep):
         homes += _installed(Path(entry)) if entry.startswith("/") else []
     kept = dict.fromkeys(home for home in homes if not _below(home, "/usr") and home != "/")
-    return [(home, False) for home in kept]
+    within = [home for home in kept if any(_below(home, each) and home != each for each in kept)]
+    return [(home, False) for home in kept if home not in within]
 
 
 def _installed(directory: Path) -> Iterator[str]:

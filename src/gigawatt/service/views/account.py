@@ -10,10 +10,12 @@ from gigawatt.service.views.usage import AllowanceView, allowance_view
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TenantView:
-    """Who pays and is isolated."""
+    """Who pays and is isolated: what it runs has that class at least."""
 
     id: str
     created_ms: int
+    isolation: str
+    version: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +79,7 @@ class GrantView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserView:
-    """A person or a service account."""
+    """A person or a service account; `account` is by what it signs in, provider:subject."""
 
     name: str
     tenant: str
@@ -88,6 +90,7 @@ class UserView:
     created_by: str
     disabled_ms: int | None
     version: int
+    account: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +158,12 @@ class CallerView:
 
 def tenant_view(tenant: Tenant) -> TenantView:
     """A tenant's view."""
-    return TenantView(id=tenant.id, created_ms=tenant.created_ms)
+    return TenantView(
+        id=tenant.id,
+        created_ms=tenant.created_ms,
+        isolation=tenant.isolation.value,
+        version=tenant.version,
+    )
 
 
 def project_view(project: Project) -> ProjectView:
@@ -184,6 +192,7 @@ def user_view(user: User, project: str = "") -> UserView:
         created_by=user.created_by,
         disabled_ms=user.disabled_ms,
         version=user.version,
+        account=user.account,
     )
 
 

@@ -27,6 +27,7 @@ def own_of(home: Path) -> view.Own:
         directory=data / "attempt",
         python=data / "python",
         shm=data / "shm",
+        etc=data / "etc",
         secrets=data / "secrets",
     )
 
@@ -52,6 +53,16 @@ def test_what_is_hidden_lies_over_what_is_shown_and_under_what_is_its_own(home: 
     assert words[weights - 1] == "--ro-bind"
     assert words[words.index(str(data / "checkpoints")) - 1] == "--bind"
     assert words[words.index(str(data / "secrets")) - 1] == "--ro-bind"
+
+
+def test_a_python_within_another_that_is_shown_is_not_shown_again(home: Path) -> None:
+    (home / "outer" / "bin").mkdir(parents=True)
+    (home / "outer" / "pyvenv.cfg").write_text("")
+    (home / "outer" / "lib" / "programs").mkdir(parents=True)
+    path = f"{home}/outer/lib/programs:{home}/outer/bin"
+    words = view.words(spec_of(), walls_of(home), own_of(home), {"PATH": path})
+    assert str(home / "outer") in words
+    assert str(home / "outer" / "lib" / "programs") not in words
 
 
 def test_a_user_of_its_own_needs_no_user_name_space(home: Path) -> None:
