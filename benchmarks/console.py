@@ -45,6 +45,8 @@ def run() -> list[Figure]:
             _page(instance, "/console/jobs?text=job-77", "  a part of the name"),
             _page(instance, "/console/jobs?user=nobody", "  a user without jobs"),
             _page(instance, "/console/", "overview"),
+            _page(instance, "/console/queue", "queue"),
+            _page(instance, _newest(instance), "a job that waits"),
             _page(instance, "/console/search?q=job-", "search by the beginning of a name"),
         ]
         figures += asyncio.run(_open_pages(instance))
@@ -149,6 +151,13 @@ def _second(instance: Instance) -> str:
     found = re.search(r'href="(\?cursor=[^"]+)"[^>]*rel="next"', html)
     assert found is not None, "the list has no second page"
     return f"/console/jobs{found[1]}"
+
+
+def _newest(instance: Instance) -> str:
+    api = Api(instance)
+    _, found = api.call("GET", "/v1/jobs?limit=1")
+    api.close()
+    return f"/console/jobs/{found['items'][0]['id']}"
 
 
 async def _open_pages(instance: Instance) -> list[Figure]:

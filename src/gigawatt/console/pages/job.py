@@ -18,12 +18,23 @@ from gigawatt.console.visit import Shell, Visit, Visiting
 from gigawatt.model.environment import HOST
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.sdk.comparison import Side, compared
-from gigawatt.service import arrays, checkpoints, costs, environments, explain, jobs, ledger, logs
+from gigawatt.service import (
+    arrays,
+    checkpoints,
+    costs,
+    environments,
+    explain,
+    jobs,
+    ledger,
+    logs,
+    queue,
+)
 from gigawatt.service.costs import CostFilter
 from gigawatt.service.logs import LogRange
 from gigawatt.service.lookup import REFERENCE_CHARS_MAX, Filters
 from gigawatt.service.permissions import VERBS
 from gigawatt.service.views.arrays import ArrayView
+from gigawatt.service.views.explain import ExplanationView
 from gigawatt.service.views.jobs import JobView
 from gigawatt.service.views.money import CostView
 from gigawatt.service.views.text import to_json
@@ -34,6 +45,7 @@ T = TypeVar("T")
 PAGE = Page(name="jobs")
 LIVE = ("job.", "array.")
 REFRESH_S = 1  # progress is no event
+SHORT_LINE = 100  # jobs
 TAIL_BYTES = 65_536
 TAIL_LINES = 200
 RANKS_SHOWN_MAX = 64
@@ -44,6 +56,13 @@ NUMBERS = ("gpus", "cpus", "priority", "timeout")
 
 Reference = Annotated[str, Field(max_length=REFERENCE_CHARS_MAX)]
 Rank = Annotated[int, Field(ge=0, le=1_000_000)]
+
+
+class JobQuery(BaseModel):
+    """Whether a job in a long line is explained, too."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    why: bool = False
 
 
 class LogsQuery(BaseModel):
@@ -63,7 +82,7 @@ class CompareQuery(BaseModel):
 
 
 @PAGE.shows("/jobs/{job}")
-async def show_job(visit: Visiting, job: str) -> Response:
+async def show_job(visit: Visiting, job: str, query: Annotated[JobQuery, Query()]) -> Response:
     """What it does, did, or waits for. An array has its tasks instead."""
     view = await _found(visit, job)
     if isinstance(view, ArrayView):
@@ -84,7 +103,7 @@ async def show_job(visit: Visiting, job: str) -> Response:
             styles=("vendor/uPlot.min.css", "job.css"),
         ),
         job=view,
-        told=await explain.explain(caller, services, view.id),
+        told=await _explained(visit, view, asked=query.why),
         goodput=goodput,
         spent={name: amount for name, amount in goodput.classes.items() if amount},
         line=timeline(view, first_steps, clock.now_ms()),
@@ -237,6 +256,15 @@ async def _array_page(visit: Visit, view: ArrayView) -> Response:
         more=bool(tasks.next),
         writes=_may(visit, "arrays.cancel"),
     )
+
+
+async def _explained(visit: Visit, view: JobView, *, asked: bool) -> ExplanationView | None:
+    """None for a job in a long line, unless it is asked for: an explanation plays the whole line."""
+    if view.phase == "queued" and not asked:
+        line = await queue.page(visit.caller, visit.services, Filters(limit=1))
+        if line.total > SHORT_LINE:
+            return None
+    return await explain.explain(visit.caller, visit.services, view.id)
 
 
 def _ranks(view: JobView) -> list[Any]:

@@ -28,7 +28,8 @@ PAGE = Page(name="queue")
 LIVE = ("job.", "array.", "node.", "quota.", "project.")
 REFRESH_S = 15  # estimates and averages move without events
 SHOWN = 50
-EXPLAINED = 3  # of the head of the line; others when they are asked for
+EXPLAINED = 3  # of the head of a short line; others when they are asked for
+SHORT_LINE = 100  # jobs: an explanation plays the whole line
 HOUR_S = 3_600
 WIDTH, HEIGHT = 300, 12
 
@@ -83,7 +84,8 @@ async def show_queue(visit: Visiting, query: Annotated[QueueQuery, Query()]) -> 
     """The line, what explains it, and the answer to a question, all by one GET."""
     caller, services = visit.caller, visit.services
     line = await queue.page(caller, services, Filters(project=query.project, limit=SHOWN))
-    wanted = dict.fromkeys([*(each.id for each in line.items[:EXPLAINED]), query.why])
+    head = EXPLAINED if line.total <= SHORT_LINE else 0
+    wanted = dict.fromkeys([*(each.id for each in line.items[:head]), query.why])
     told = await asyncio.gather(
         *(_allowed(explain.explain(caller, services, each)) for each in wanted if each)
     )
