@@ -34,7 +34,7 @@ PAUSES_S = (0.05, 0.15, 0.4, 1.0, 0.0)  # until the gateway knows a key that was
 Subject = tuple[str, str, str]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Playground:
     """The keys by who made them: the caller's key, and the tenant and project of what is called."""
 

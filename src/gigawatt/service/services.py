@@ -48,7 +48,9 @@ class InstanceFacts:
     store: str  # sqlite or postgresql
     handoff: str = ""  # the socket over which clients on this machine hand in open files
     issuer: str = "gigawatt"  # who sends invoices
-    authority: str = ""  # the file of certificates that the gateway is believed by; empty for the system's
+    authority: str = (
+        ""  # the file of certificates that the gateway is believed by; empty for the system's
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,106 +1,31 @@
 """Signing in by an OpenID provider: who is let in, as what, for how long; and everybody who is not."""
 
-import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterator
-from http.cookies import SimpleCookie
 from typing import Any
 
-import httpx2
 import pytest
 
 from gigawatt import clock
-from gigawatt.model.refusal import RefusalError
-from gigawatt.service.oidc import Provider
-from gigawatt.service.sign_in import Session, SignIn, local_path
-from gigawatt.spec.sign_in import parse_sign_in
-from tests.oidc_server import CLIENT, OidcServer, oidc_server
+from gigawatt.service.sign_in import local_path
+from tests.oidc_server import CLIENT, OidcServer
 from tests.surface.api.conftest import Play
-from tests.surface.api.site import SECRET, Site
+from tests.surface.api.signing import (
+    ADMIN,
+    DEVELOPER,
+    END,
+    SESSION,
+    START,
+    TOKEN,
+    back,
+    begun,
+    cookies,
+    refused,
+    signed_in,
+)
+from tests.surface.api.site import Site
 from tests.surface.api.test_audit import records
 
 pytestmark = pytest.mark.slow
-
-ADMIN: dict[str, Any] = {"groups": ["staff", "admins"]}
-DEVELOPER: dict[str, Any] = {"groups": ["ml"]}
-RULES = [
-    {"when": {"groups": "admins"}, "role": "tenant-admin"},
-    {"when": {"groups": "ml"}, "role": "developer", "project": "default"},
-    {"when": {"email": "boss@example.org"}, "role": "operator"},
-]
-START, BACK = "/v1/sign-in/corp/start", "/v1/sign-in-callback"
-TOKEN, SESSION, END = "/v1/sign-in/corp/token", "/v1/session", "/v1/session/end"
-Scenario = Callable[[Site, OidcServer], Awaitable[None]]
-
-
-@pytest.fixture
-def idp() -> Iterator[OidcServer]:
-    with oidc_server() as server:
-        yield server
-
-
-@pytest.fixture
-def sign_in(play: Play, idp: OidcServer) -> Callable[[Scenario], None]:
-    def played(scenario: Scenario, **fields: Any) -> None:
-        async def with_provider(site: Site) -> None:
-            site.services.sign_in = signing_in(site, idp, **fields)
-            await scenario(site, idp)
-
-        play(with_provider)
-
-    return played
-
-
-def signing_in(site: Site, idp: OidcServer, **fields: Any) -> SignIn:
-    provider = {"name": "corp", "issuer": idp.issuer, "client_id": CLIENT, "rules": RULES, **fields}
-    form = parse_sign_in({"providers": [provider]})
-    return SignIn(
-        tuple(Provider(each) for each in form.providers),
-        store=site.store,
-        leader=site.services.leader,
-        secret=SECRET,
-        redirect=f"https://api.test{BACK}",
-    )
-
-
-async def begun(site: Site, return_to: str = "/") -> tuple[str, str]:
-    """Where the browser is sent, and the cookie that it keeps."""
-    response = await site.call("GET", f"{START}?return_to={return_to}", key="")
-    assert response.status_code == 303, response.text
-    return response.headers["location"], cookies(response)["__Host-gw-sign-in"]
-
-
-async def back(site: Site, answer: dict[str, str], cookie: str) -> httpx2.Response:
-    query = "&".join(f"{name}={value}" for name, value in answer.items())
-    headers = {"Cookie": f"__Host-gw-sign-in={cookie}"}
-    return await site.call("GET", f"{BACK}?{query}", key="", headers=headers)
-
-
-async def signed_in(site: Site, idp: OidcServer, **claims: Any) -> str:
-    """A session's cookie."""
-    url, cookie = await begun(site)
-    response = await back(site, idp.code_for(url, **claims), cookie)
-    assert response.status_code == 303, response.text
-    return f"__Host-gw-session={cookies(response)['__Host-gw-session']}"
-
-
-def cookies(response: httpx2.Response) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for each in response.headers.get_list("set-cookie"):
-        jar = SimpleCookie(each)
-        for name, morsel in jar.items():
-            if morsel.value:
-                assert (morsel["secure"], morsel["httponly"], morsel["path"]) == (True, True, "/")
-                assert morsel["samesite"] == "lax"
-            found[name] = morsel.value
-    return found
-
-
-async def refused(site: Site, token: str) -> str:
-    response = await site.call("POST", TOKEN, {"id_token": token}, key="")
-    assert response.status_code in {401, 403}, response.text
-    assert token not in response.text
-    return response.json()["detail"]
 
 
 def test_a_browser_comes_back_with_a_session_and_no_key(sign_in: Any) -> None:
@@ -212,83 +137,6 @@ def test_a_token_signs_in_once(sign_in: Any) -> None:
         assert made.headers["cache-control"] == "no-store"
         assert (await site.call("GET", "/v1/whoami", key=made.json()["key"])).status_code == 200
         assert "was used to sign in before" in await refused(site, token)
-
-    sign_in(scenario)
-
-
-def test_a_session_is_a_users_and_ends_when_it_is_disabled(sign_in: Any) -> None:
-    async def scenario(site: Site, idp: OidcServer) -> None:
-        cookie = {"Cookie": await signed_in(site, idp, **DEVELOPER)}
-        user = await site.view("/v1/users/u1")
-        assert (user["account"], user["kind"]) == ("corp:u1", "person")
-        assert user["grants"] == [{"project": "default", "role": "developer"}]
-        (record,) = await records(site, "?verb=sessions.begin")
-        assert record["user"] == "u1"
-        again = await site.call("POST", TOKEN, {"id_token": idp.token(**DEVELOPER)}, key="")
-        assert len((await site.view("/v1/users"))["items"]) == 1
-        key = again.json()["key"]
-        assert (await site.call("POST", "/v1/users/u1/disable")).status_code == 200
-        assert (await site.call("GET", "/v1/whoami", key=key)).status_code == 401
-        assert (await site.call("GET", "/v1/whoami", key="", headers=cookie)).status_code == 401
-        assert "is disabled here" in await refused(site, idp.token(jti="2", **DEVELOPER))
-        await site.call("POST", "/v1/users/u1/enable")
-        assert (await site.call("GET", "/v1/whoami", key=key)).status_code == 200
-
-    sign_in(scenario)
-
-
-def test_what_a_user_that_signs_in_holds_is_what_the_rules_say_now(sign_in: Any) -> None:
-    async def scenario(site: Site, idp: OidcServer) -> None:
-        made = await site.call("POST", TOKEN, {"id_token": idp.token(**ADMIN)}, key="")
-        wide = made.json()["key"]
-        given = await site.call("PUT", "/v1/users/u1/roles", {"role": "operator"})
-        assert (given.status_code, "what its rules say" in given.text) == (409, True)
-        assert (await site.call("GET", "/v1/users", key=wide)).status_code == 200
-        await site.call("POST", TOKEN, {"id_token": idp.token(**DEVELOPER)}, key="")
-        grants = (await site.view("/v1/users/u1"))["grants"]
-        assert grants == [{"project": "default", "role": "developer"}]
-        assert (await site.call("GET", "/v1/whoami", key=wide)).status_code == 401
-        assert "has no role here" in await refused(site, idp.token(groups=["left"]))
-        assert (await site.view("/v1/users/u1"))["grants"] == []
-
-    sign_in(scenario)
-
-
-def test_an_account_is_not_a_user_of_the_same_name(sign_in: Any) -> None:
-    async def scenario(site: Site, idp: OidcServer) -> None:
-        body = {"name": "u1", "role": "tenant-admin", "email": "u1@example.org"}
-        assert (await site.call("POST", "/v1/users", body)).status_code == 201
-        claims = {**DEVELOPER, "email": "u1@example.org", "email_verified": True}
-        made = await site.call("POST", TOKEN, {"id_token": idp.token(**claims)}, key="")
-        me = (await site.call("GET", "/v1/whoami", key=made.json()["key"])).json()
-        assert (me["name"], me["role"]) == ("u1-2", "developer")
-
-    sign_in(scenario)
-
-
-def test_what_was_used_is_refused_by_the_next_process_too(sign_in: Any) -> None:
-    async def scenario(site: Site, idp: OidcServer) -> None:
-        token = idp.token(**ADMIN)
-        assert (await site.call("POST", TOKEN, {"id_token": token}, key="")).status_code == 201
-        url, flow = await begun(site)
-        answer = idp.code_for(url, **ADMIN)
-        assert (await back(site, answer, flow)).status_code == 303
-        site.services.sign_in = signing_in(site, idp)  # as after a restart, or beside the first
-        assert "was used to sign in before" in await refused(site, token)
-        assert "was used to sign in before" in (await back(site, answer, flow)).text
-
-    sign_in(scenario)
-
-
-def test_of_one_token_at_the_same_time_one_session_is_made(sign_in: Any) -> None:
-    async def scenario(site: Site, idp: OidcServer) -> None:
-        token = idp.token(**ADMIN)
-        signing = [signing_in(site, idp) for _ in range(4)]
-        asked = (each.exchange("corp", token) for each in signing)
-        done = await asyncio.gather(*asked, return_exceptions=True)
-        assert sum(isinstance(each, Session) for each in done) == 1
-        others = [each for each in done if isinstance(each, RefusalError)]
-        assert [each.detail for each in others] == ["this was used to sign in before"] * 3
 
     sign_in(scenario)
 
