@@ -10,6 +10,7 @@ from gigawatt.service.key_sessions import CODE_MS
 from gigawatt.service.permissions import verb
 from gigawatt.service.services import Services
 from gigawatt.service.sign_in import BY, SignIn
+from gigawatt.service.views.account import ConsoleCodeView
 from gigawatt.store.base import Query
 
 PAGE = 200
@@ -93,21 +94,13 @@ async def show(caller: Caller, services: Services) -> SessionView:
     return session_view(services, await _own(caller, services))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CodeView:
-    """What signs a browser in once: `path` of this API's URL, with the code in it."""
-
-    path: str
-    expires_ms: int
-
-
 @verb
-async def code(caller: Caller, services: Services) -> CodeView:
+async def code(caller: Caller, services: Services) -> ConsoleCodeView:
     """A code that signs one browser in as the caller. Raises RefusalError (unsupported) for who has no key."""
     if not caller.key:
         raise RefusalError(RefusalCode.UNSUPPORTED, "only an API key can sign a browser in")
     made = services.key_sessions.code(caller.key)
-    return CodeView(path=f"{ENTRANCE}?code={made}", expires_ms=clock.now_ms() + CODE_MS)
+    return ConsoleCodeView(path=f"{ENTRANCE}?code={made}", expires_ms=clock.now_ms() + CODE_MS)
 
 
 @verb

@@ -15,7 +15,8 @@ from gigawatt.api.replies import nothing, reply
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.service import sessions
 from gigawatt.service.audit import session_begun
-from gigawatt.service.sessions import CodeView, ProvidersView, SessionView, session_view, signing_in
+from gigawatt.service.sessions import ProvidersView, SessionView, session_view, signing_in
+from gigawatt.service.views.account import ConsoleCodeView
 from gigawatt.spec.requests import EndRequest, ExchangeRequest, parse_request
 
 PATH_CHARS_MAX = 2_048
@@ -115,7 +116,7 @@ async def show_session(call: Call, query: Nothing) -> Response:
     Operation(
         verb="sessions.code",
         summary="A code that signs one browser in to the console, within a minute",
-        responds=CodeView,
+        responds=ConsoleCodeView,
         status=201,
     ),
 )

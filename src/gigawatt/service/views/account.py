@@ -70,6 +70,14 @@ class KeyView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConsoleCodeView:
+    """What signs a browser in once: `path` of this API's URL, with the code in it."""
+
+    path: str
+    expires_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GrantView:
     """A role in a project, or with an empty one in all of the tenant."""
 
