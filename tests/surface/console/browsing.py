@@ -6,7 +6,7 @@ Pictures of pages are written into the folder that GIGAWATT_SCREENSHOTS names, f
 import os
 import shutil
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,10 @@ from urllib.parse import urlsplit
 import pytest
 from benchmarks.instance import Instance
 from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Request, Response
+from playwright.sync_api import TimeoutError as NotSettledError
 
-PATIENCE_MS = 60_000
+PATIENCE_MS, SETTLED_MS = 60_000, 10_000
+BEYOND = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = (
     "--headless",
@@ -76,9 +78,10 @@ class Visitor:
         ]
 
     def _overflow(self) -> int:
-        found: int = self.page.evaluate(
-            "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        )
+        """By how many pixels the page is too wide, once what follows its width has done so."""
+        with suppress(NotSettledError):
+            self.page.wait_for_function(f"() => ({BEYOND}) <= 0", timeout=SETTLED_MS)
+        found: int = self.page.evaluate(f"() => {BEYOND}")
         return found
 
     def _picture(self, name: str) -> None:

@@ -11,8 +11,8 @@ from tests.surface.console.browsing import CHROMIUM, FLAGS, PATIENCE_MS, Visitor
 from tests.surface.console.work import Work, bring_about
 
 
-# Package, not session: Playwright's loop must be gone before tests elsewhere start loops of their own.
-@pytest.fixture(scope="package")
+# Of a module: Playwright's loop must be gone before tests elsewhere start loops of their own.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("there is no chromium to drive")
