@@ -107,6 +107,9 @@ class EndpointView(TypedDict):
     requests: int
     prompt_tokens: int
     completion_tokens: int
+    ttft_ms: int | None
+    tpot_ms: int | None
+    cache_percent: int
     start: StartView | None
     message: str
     environment: str

@@ -55,9 +55,12 @@ def test_an_endpoint_starts_at_zero_and_wakes_on_demand(play: Play) -> None:
         endpoint = await serve(site)
         assert (endpoint["phase"], endpoint["model"]) == ("zero", "gpt:1")
         assert endpoint["url"] == "http://gateway.test/v1"
-        await demand(site, endpoint, queued=1, last_request_ms=1 << 50, requests_more=1)
+        assert (endpoint["ttft_ms"], endpoint["tpot_ms"]) == (None, None)
+        times = {"ttft_ms": 120, "tpot_ms": 9}
+        await demand(site, endpoint, queued=1, last_request_ms=1 << 50, requests_more=1, **times)
         view = await phase(site, "ready")
         assert (view["replicas"]["ready"], view["requests"], view["queued"]) == (1, 1, 1)
+        assert (view["ttft_ms"], view["tpot_ms"]) == (120, 9)
         (replica,) = view["replicas_list"]
         assert replica["ready"]
         assert replica["port"] > 0

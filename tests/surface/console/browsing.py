@@ -28,7 +28,7 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-NARROW, WIDE = 390, 1440
+NARROW, WIDE, WALL = 390, 1440, 3840
 SCREENSHOTS = "GIGAWATT_SCREENSHOTS"
 AXE = Path(__file__).parent / "axe" / "axe.min.js"
 AXE_RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -62,6 +62,9 @@ class Visitor:
                 violations = self.violations()
                 assert violations == [], f"{name}, {scheme}, {width}: {violations}"
         self.page.emulate_media(color_scheme="light")
+        self.page.set_viewport_size({"width": WALL, "height": 2160})
+        assert self._overflow() <= 0, f"{name} is wider than {WALL} pixels"
+        self._picture(f"{name}-light-{WALL}")
         self.page.set_viewport_size({"width": WIDE, "height": 900})
 
     def violations(self) -> list[tuple[str, str, str]]:

@@ -258,6 +258,12 @@ def _fields(endpoint: "EndpointView", now_ms: int) -> list[tuple[str, str]]:
             f"{form.count(endpoint['prompt_tokens'])} prompt, "
             f"{form.count(endpoint['completion_tokens'])} completion",
         ),
+        ("first token", _high(endpoint["ttft_ms"])),
+        ("between tokens", _high(endpoint["tpot_ms"])),
         ("last start", _start(endpoint["start"])),
         ("age", form.age(endpoint["created_ms"], now_ms)),
     ]
+
+
+def _high(ms: int | None) -> str:
+    return "" if ms is None else f"{form.duration(ms)} for nine in ten of the newest requests"

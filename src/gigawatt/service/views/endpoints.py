@@ -66,6 +66,9 @@ class EndpointView:
     requests: int
     prompt_tokens: int
     completion_tokens: int
+    ttft_ms: int | None  # to the first token, of nine in ten of the newest requests at most
+    tpot_ms: int | None  # between tokens, likewise
+    cache_percent: int  # of the fullest KV cache
     start: StartView | None
     message: str
     environment: str
@@ -111,6 +114,9 @@ def endpoint_view(
         requests=demand.requests if demand else 0,
         prompt_tokens=demand.prompt_tokens if demand else 0,
         completion_tokens=demand.completion_tokens if demand else 0,
+        ttft_ms=(demand.ttft_ms if demand else 0) or None,
+        tpot_ms=(demand.tpot_ms if demand else 0) or None,
+        cache_percent=demand.cache_percent if demand else 0,
         start=_start_view(endpoint.start) if endpoint.start else None,
         message=endpoint.message,
         environment=spec.environment,
