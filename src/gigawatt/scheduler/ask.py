@@ -118,7 +118,7 @@ def distinct_asks(gangs: GangColumns) -> tuple[list[Ask], Rows]:
             gangs.nodes_min_G,
             gangs.nodes_max_G,
             gangs.same_G,
-            gangs.isolation_G,
+            gangs.isolation_G == ISOLATIONS.index(Isolation.NODE),  # all that an ask has of it
             gangs.kinds_G,
             gangs.avoid_G,
             gangs.windows_G,
