@@ -53,15 +53,11 @@ class Alike:
         self._refused: dict[int, int] = {}  # by kind: what had been taken when it was
 
     def left(self, rows: Iterable[int]) -> Iterator[int]:
-        """Those of which none like it was refused since anything was taken."""
-        if not self._kinds:
-            yield from rows
-            return
-        kinds, refused = self._kinds, self._refused
-        for row in rows:
-            at = refused.get(kinds[row])
-            if at is None or at != self._taken:
-                yield row
+        """Those of which none like it was refused since anything was taken.
+
+        Whoever stops early leaves the others in `rows`, which may be gone on with.
+        """
+        return self._sieved(rows) if self._kinds else iter(rows)
 
     def refused(self, row: int) -> None:
         """It finds no place, and what it keeps from others is kept; those like it wait, if no plan can be made for any."""
@@ -69,6 +65,13 @@ class Alike:
             return
         if self._planner is None or self._planner.given_up(row):
             self._refused[self._kinds[row]] = self._taken
+
+    def _sieved(self, rows: Iterable[int]) -> Iterator[int]:
+        kinds, refused = self._kinds, self._refused
+        for row in rows:
+            at = refused.get(kinds[row])
+            if at is None or at != self._taken:
+                yield row
 
     @property
     def _taken(self) -> int:
