@@ -58,16 +58,21 @@ def reclass(
     return _change(account, gang, attempt, changed, now_ms=now_ms)
 
 
-def confirm(account: NodeAccount, gang: str, attempt: int, *, now_ms: int) -> Settled:
-    """A valid checkpoint or a success: what was provisionally useful stays useful."""
-    return _change(
-        account, gang, attempt, lambda use: replace(use, provisional_ms=0), now_ms=now_ms
-    )
+def confirm(
+    account: NodeAccount, gang: str, attempt: int, *, now_ms: int, to_ms: int | None = None
+) -> Settled:
+    """A valid checkpoint or a success: what was provisionally useful until `to_ms`, or until now, stays useful."""
+
+    def changed(use: Use) -> Use:
+        return replace(use, provisional_ms=_since(use, to_ms, now_ms))
+
+    return _change(account, gang, attempt, changed, now_ms=now_ms)
 
 
-def provisional(use: Use, account: NodeAccount, *, now_ms: int) -> int:
-    """What of a use of the account counts as useful by now, and is not confirmed."""
-    return _older(use, max(now_ms - account.accounted_to_ms, 0)).provisional_ms
+def provisional(use: Use, account: NodeAccount, *, now_ms: int, to_ms: int | None = None) -> int:
+    """What of a use of the account counts as useful until `to_ms`, or until now, and is not confirmed."""
+    aged = _older(use, max(now_ms - account.accounted_to_ms, 0))
+    return aged.provisional_ms - _since(aged, to_ms, now_ms)
 
 
 def withdraw(
@@ -200,6 +205,13 @@ def _aged(
     if but is not None:
         uses = tuple([use for use in uses if use.gang != but[0] or use.attempt != but[1]])
     return tuple([_older(use, span_ms) for use in uses]) if span_ms > 0 else uses
+
+
+def _since(use: Use, to_ms: int | None, now_ms: int) -> int:
+    """What of its provisional time came after `to_ms`; all of that time counts as useful."""
+    if to_ms is None or to_ms >= now_ms:
+        return 0
+    return min(use.provisional_ms, use.units * (now_ms - to_ms))
 
 
 def _older(use: Use, span_ms: int) -> Use:

@@ -58,10 +58,13 @@ def candidates(job: Job, site: Site) -> tuple[Candidate, ...]:
 
 
 def reported(turn: Turn, job: Job, attempt: Attempt, checkpoint: Checkpoint) -> None:
-    """A rank has a checkpoint: the work up to it is kept. Told again, it changes nothing."""
+    """A rank has a checkpoint: the work up to it is kept, but not what was done since, if it is told late.
+
+    Told again, it changes nothing.
+    """
     if _is_known(job, checkpoint):
         return
-    kept_ms = uses.provisional_ms(turn, job, attempt)
+    kept_ms = uses.provisional_ms(turn, job, attempt, to_ms=checkpoint.at_ms)
     record = replace(
         checkpoint,
         attempt=attempt.n,
@@ -69,7 +72,7 @@ def reported(turn: Turn, job: Job, attempt: Attempt, checkpoint: Checkpoint) -> 
         kept=(Kept(attempt=attempt.n, ms=kept_ms),) if kept_ms else (),
     )
     after = turn.put(_with(job, _recorded(job.history, record)))
-    uses.confirm(turn, after, attempt)
+    uses.confirm(turn, after, attempt, to_ms=checkpoint.at_ms)
     turn.emit("job.checkpoint", after, f"step {record.step}")
     prune(turn, after)
 

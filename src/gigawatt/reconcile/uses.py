@@ -45,14 +45,15 @@ def use_of(owner: Work, attempt: Attempt, account: NodeAccount) -> Use:
     return _use(owner, attempt, account.unit, attempt.places_on(account.id))
 
 
-def provisional_ms(turn: Turn, owner: Work, attempt: Attempt) -> int:
-    """How long its time has counted as useful since it was last confirmed: the same on each of its nodes."""
+def provisional_ms(turn: Turn, owner: Work, attempt: Attempt, *, to_ms: int) -> int:
+    """How long its time until then has counted as useful since it was last confirmed: the same on each of its nodes."""
     account = turn.world.accounts.get(attempt.nodes[0]) if attempt.nodes else None
     if account is None:
         return 0
     for use in account.uses:
         if (use.gang, use.attempt) == (owner.id, attempt.n) and use.units:
-            return ledger.provisional(use, account, now_ms=turn.now_ms) // use.units
+            told = ledger.provisional(use, account, now_ms=turn.now_ms, to_ms=to_ms)
+            return told // use.units
     return 0
 
 
@@ -65,11 +66,11 @@ def reclass(turn: Turn, owner: Work, attempt: Attempt, time_class: TimeClass) ->
     _each(turn, attempt, change)
 
 
-def confirm(turn: Turn, owner: Work, attempt: Attempt) -> None:
-    """What was provisionally useful stays so."""
+def confirm(turn: Turn, owner: Work, attempt: Attempt, *, to_ms: int | None = None) -> None:
+    """What was provisionally useful until then, or until now, stays so."""
 
     def change(account: NodeAccount) -> Settled:
-        return ledger.confirm(account, owner.id, attempt.n, now_ms=turn.now_ms)
+        return ledger.confirm(account, owner.id, attempt.n, now_ms=turn.now_ms, to_ms=to_ms)
 
     _each(turn, attempt, change)
 

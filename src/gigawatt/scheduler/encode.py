@@ -32,6 +32,7 @@ from gigawatt.scheduler.encode_running import ClaimRows, RunningRows, cold_claim
 from gigawatt.scheduler.encode_shares import ShareRows, cold_shares
 from gigawatt.scheduler.facts import Footprint, footprint, waiting
 from gigawatt.scheduler.index import Memo
+from gigawatt.scheduler.running import Pace
 from gigawatt.scheduler.snapshot import Snapshot
 from gigawatt.scheduler.usage import owner_of
 
@@ -107,6 +108,11 @@ class Encoder:
         if held is not None:
             self._nodes.occupy(gang, replace(held, end_ms=end_ms))
 
+    def saves(self, gang: str, pace: Pace | None) -> None:
+        """What runs is taken to save at this pace, beside the checkpoints that are told of, until another is said."""
+        if self._running is not None:
+            self._running.pace(gang, pace)
+
     def remove_node(self, node: str) -> None:
         """The node is no longer part of the cluster."""
         self._came = None
@@ -147,7 +153,7 @@ class Encoder:
             hold=hold,
             shares=columns,
             kinds=None if columns is None else self._kinds.columns(columns.ids, nodes),
-            running=self._running.columns(nodes.ids) if self._running is not None else None,
+            running=None if self._running is None else self._running.columns(nodes.ids, now_ms),
             claims=self._claims.columns(nodes.ids),
             power=self._power.columns(nodes),
             apart=self._apart.columns(nodes.ids, always=labels),

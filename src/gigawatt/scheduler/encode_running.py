@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from gigawatt.model.node import Node
+from gigawatt.model.values import replace
 from gigawatt.model.work import Work
 from gigawatt.scheduler.cold import cold_gangs, filled
 from gigawatt.scheduler.encode_gangs import GangRows
@@ -14,6 +15,7 @@ from gigawatt.scheduler.running import (
     PARTS,
     RUNNING_NUMBERS,
     ClaimColumns,
+    Pace,
     RunningColumns,
     firsts,
 )
@@ -27,10 +29,10 @@ from gigawatt.scheduler.running_facts import (
     running_parts,
     saved,
 )
-from gigawatt.scheduler.snapshot import Column
+from gigawatt.scheduler.snapshot import Amounts, Column
 from gigawatt.scheduler.table import Table
 
-COUNT = "count"
+COUNT, PACE = "count", "pace"
 BETWEEN = "\0"  # sorts before whatever an id may go on with
 
 
@@ -48,7 +50,9 @@ class RunningRows:
         self._moved = False
         self._ids: tuple[str, ...] = ()
         self._rows: dict[str, int] = {}
-        self._numbers = Table({**RUNNING_NUMBERS, COUNT: Column(dtype=np.int64)})
+        own = {COUNT: Column(dtype=np.int64), PACE: Column(dtype=np.int64, width=3)}
+        self._numbers = Table(RUNNING_NUMBERS | own)
+        self._paces: dict[str, Pace] = {}
         self._parts = Table(PARTS)
         self._columns: RunningColumns | None = None
 
@@ -81,8 +85,23 @@ class RunningRows:
             self._changed.setdefault(work.id, old)
             self._running[work.id] = now
 
-    def columns(self, ids: tuple[str, ...]) -> RunningColumns:
+    def pace(self, gang: str, pace: Pace | None) -> None:
+        """What runs, or will at once, saves like this; None: not by itself any more."""
+        self._changed.setdefault(gang, self._running.get(gang))
+        self._paces.pop(gang, None)
+        if pace is not None:
+            self._paces[gang] = pace
+
+    def columns(self, ids: tuple[str, ...], now_ms: int) -> RunningColumns:
         """`ids` are those of the snapshot's nodes."""
+        columns = self._newest(ids)
+        if not self._paces:
+            return columns
+        saved_ms_R = _paced(columns.saved_ms_R, self._numbers.column(PACE), now_ms)
+        return replace(columns, saved_ms_R=saved_ms_R)
+
+    def _newest(self, ids: tuple[str, ...]) -> RunningColumns:
+        """Without what is saved at a pace."""
         if self._moved or ids != self._ids:
             self._ids, self._moved = ids, False
             self._rows = {node: row for row, node in enumerate(ids)}
@@ -111,16 +130,21 @@ class RunningRows:
 
     def _write(self, gang: str, before: RunningGang | None, now: RunningGang | None) -> None:
         if now is not None and before is not None and now.held is before.held:
-            self._numbers.put(gang, (*now.numbers, len(now.held.nodes)))
+            self._numbers.put(gang, self._row(gang, now))
             return
         for place in range(len(before.held.nodes) if before else 0):
             self._parts.drop(_key(gang, place))
         if now is None:
             self._numbers.drop(gang)
             return
-        self._numbers.put(gang, (*now.numbers, len(now.held.nodes)))
+        self._numbers.put(gang, self._row(gang, now))
         for place, part in enumerate(running_parts(now, self._rows, self._places)):
             self._parts.put(_key(gang, place), part)
+
+    def _row(self, gang: str, now: RunningGang) -> tuple[Any, ...]:
+        pace = self._paces.get(gang)
+        own = (0, 0, 0) if pace is None else (pace.since_ms, pace.every_ms, pace.most)
+        return (*now.numbers, len(now.held.nodes), own)
 
 
 class ClaimRows:
@@ -181,6 +205,13 @@ def cold_claims(work: Iterable[Work], ids: tuple[str, ...]) -> ClaimColumns | No
     """Columns of all claims, from scratch."""
     claims = [each for each in map(kept, work) if each is not None]
     return _claim_columns(claims, ids) if claims else None
+
+
+def _paced(saved_ms_R: Amounts, pace_RX: Amounts, now_ms: int) -> Amounts:
+    """When each has saved last, by what was told and by its pace."""
+    since_ms_R, every_ms_R, most_R = pace_RX.T
+    count_R = np.minimum((now_ms - since_ms_R) // np.maximum(every_ms_R, 1), most_R)
+    return np.where(count_R > 0, since_ms_R + count_R * every_ms_R, saved_ms_R)
 
 
 def _claim_columns(claims: Iterable[Kept], ids: tuple[str, ...]) -> ClaimColumns:

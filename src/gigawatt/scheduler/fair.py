@@ -13,6 +13,7 @@ is not started changes no share, so the one that is owed most goes on until it s
 """
 
 import heapq
+from bisect import insort
 from collections.abc import Iterator
 from itertools import chain, pairwise
 
@@ -44,6 +45,22 @@ class Leaf:
     @property
     def empty(self) -> bool:
         return not self.line
+
+
+class FlatLeaf:
+    """As `Leaf`, of a project in a line that is flat: what is left of `line`, which is sorted, begins `at`."""
+
+    def __init__(self, count: int, *, own: bool) -> None:
+        self.line: list[int] = []  # what each borrows, times `count`, and its place
+        self.at = 0
+        self.checked = 0
+        self._count = count
+        self._own = own  # it has projects below it
+
+    def key(self) -> int:
+        """What orders it among its like: whether its first gang borrows, then the place of that."""
+        code, place = divmod(self.line[self.at], self._count)
+        return self._count + place if self._own or code & 1 else place
 
 
 class Branch:
@@ -99,7 +116,11 @@ class FairLine:
         within_G = (-priority_G, ~starving_G)
         if policy.order is Order.LEVELS:
             within_G = (level_G, *within_G)
-        self._plant(np.lexsort((place_G, turn_ms_G, *within_G)).tolist())
+        ordered: list[int] = np.lexsort((place_G, turn_ms_G, *within_G)).tolist()
+        if self._is_flat():
+            self._rows = self._walk_flat(ordered)
+            return
+        self._plant(ordered)
         self._rows = self._walk()
 
     def __iter__(self) -> Iterator[int]:
@@ -144,6 +165,73 @@ class FairLine:
         if self._policy.order is Order.ATTAINED:
             return np.zeros_like(priority_G)
         return (priority_G < self._policy.urgent_from).astype(np.int64)
+
+    def _is_flat(self) -> bool:
+        """Whether claims are in no key, and all projects with gangs are below one, or are that one."""
+        if self._order not in {Order.COHORTS, Order.LEVELS}:
+            return False
+        chains = [self._shares.chain(node) for node in set(self._shares.node_G)]
+        above = max((one[:-1] for one in chains), key=len, default=())
+        return all(above in {one, one[:-1]} for one in chains)
+
+    def _walk_flat(self, ordered: list[int]) -> Iterator[int]:
+        """As `_walk` where there is one choice, that of the project: keys are whether it borrows, and the place in `ordered`."""
+        shares, visited, count = self._shares, self._visited, len(ordered)
+        leaves = self._laid_out(ordered)
+        heap = [(leaf.key(), index) for index, leaf in enumerate(leaves)]
+        heapq.heapify(heap)
+        while heap:
+            leaf = leaves[heap[0][1]]
+            if self._sunk(leaf, ordered):
+                heapq.heapreplace(heap, (leaf.key(), heap[0][1]))
+                continue
+            rival = min(heap[1:3], default=None)
+            taken = shares.taken
+            while True:
+                row = ordered[leaf.line[leaf.at] % count]
+                leaf.at += 1
+                visited.append(row)
+                yield row
+                if shares.taken != taken or leaf.at == len(leaf.line):
+                    break
+                if rival is not None and leaf.key() > rival[0]:
+                    break
+            if leaf.at == len(leaf.line):
+                heapq.heappop(heap)
+            else:
+                self._sunk(leaf, ordered)
+                heapq.heapreplace(heap, (leaf.key(), heap[0][1]))
+
+    def _laid_out(self, ordered: list[int]) -> "list[FlatLeaf]":
+        """The gangs of each project, as numbers that sort as what they borrow and their places do."""
+        count, node_G = len(ordered), self._shares.node_G
+        codes = self._codes()
+        above = {at for node in set(node_G) for at in self._shares.chain(node)[:-1]}
+        leaves: dict[int, FlatLeaf] = {}
+        for place, row in enumerate(ordered):
+            node = node_G[row]
+            leaf = leaves.get(node)
+            if leaf is None:
+                leaf = leaves[node] = FlatLeaf(count, own=node in above)
+            leaf.line.append(codes[row] * count + place)
+        for leaf in leaves.values():
+            leaf.line.sort()
+        return [leaves[node] for node in sorted(leaves)]
+
+    def _sunk(self, leaf: "FlatLeaf", ordered: list[int]) -> bool:
+        """As `_stale`."""
+        if not self._quotas or leaf.checked == self._shares.taken:
+            return False
+        leaf.checked = self._shares.taken
+        line, count, more = leaf.line, len(ordered), False
+        while True:
+            code, place = divmod(line[leaf.at], count)
+            now = self._borrows(ordered[place])
+            if now == code:
+                return more
+            leaf.at += 1
+            insort(line, now * count + place, lo=leaf.at)
+            more = True
 
     def _plant(self, ordered: list[int]) -> None:
         """The tree of those that have gangs to try."""

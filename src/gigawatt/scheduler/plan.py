@@ -126,6 +126,11 @@ class Planner:
             self._ending_R[self._running.gangs.row(gang)] = True
         return made
 
+    def given_up(self, row: int) -> bool:
+        """Whether none can be made any more in this round for a gang like that of the row, whatever else is started."""
+        key = int(self._turn.ask_G[row]), *self._prospects.kind_of(row)
+        return self._made == self._turn.policy.plans_max or key in self._failed
+
     def _first(self, row: int, ask: Ask) -> Made | None:
         turn, running, now_ms = self._turn, self._running, self._turn.snapshot.now_ms
         costs = self._costs = self._costs or _costs(running, turn.policy, now_ms)

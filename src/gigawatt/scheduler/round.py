@@ -9,6 +9,7 @@ from gigawatt.model.decision import Hold, Start
 from gigawatt.model.plan import Plan
 from gigawatt.model.reason import Reason, ReasonCode
 from gigawatt.model.values import replace
+from gigawatt.scheduler.alike import Alike
 from gigawatt.scheduler.apart import apart_of
 from gigawatt.scheduler.ask import Ask, distinct_asks
 from gigawatt.scheduler.claims import Claims
@@ -73,7 +74,7 @@ class Round:
         self.holder_N: Codes = np.full(len(snapshot.nodes.ids), NONE, dtype=np.int32)
         self.refused: dict[tuple[int, bool], Refused] = {}
         overdue_ms = snapshot.now_ms - snapshot.gangs.queued_ms_G
-        self._overdue_G = overdue_ms > policy.hold_after_ms
+        self.overdue_G = overdue_ms > policy.hold_after_ms
         self._grounds: dict[Ask, Ground] = {}
         self._given: list[Given] = []
         self.shares = shares_of(snapshot, policy, self.asks, memo and memo.frames)
@@ -102,15 +103,13 @@ class Round:
 
     def advance(self, rows: Rows | FairLine | Iterator[int]) -> None:
         """Give gangs their turn, in the order of `rows`, until the policy's steps are used up."""
-        ids = self.snapshot.gangs.ids
+        ids, alike = self.snapshot.gangs.ids, Alike(self)
         durations: list[int] = self.snapshot.gangs.duration_ms_G.tolist()
         asks: list[int] = self.ask_G.tolist()
         in_turn = rows.tolist() if isinstance(rows, np.ndarray) else rows
         awaited = self._awaited_row()
-        again = (
-            self.policy.line is Line.BACKFILL
-        )  # what waits longer may hold what one ahead did not
-        for row in in_turn:
+        again = self.policy.line is Line.BACKFILL  # those that wait longer may hold nodes
+        for row in alike.left(in_turn):
             if self.resume or self.blocked:
                 return
             index, duration_ms = asks[row], durations[row]
@@ -135,6 +134,7 @@ class Round:
             elif self._planned(row, self.asks[index]) or not again:
                 continue
             self._refuse(row, index, refused)
+            alike.refused(row)
 
     def close(self) -> None:
         """Give the index back: the next round changes it."""
@@ -365,7 +365,7 @@ class Round:
         elif self.policy.dated:
             if self.hold is None:
                 self._date(row, ask)
-        elif self._overdue_G[row] and not refused.holds:
+        elif self.overdue_G[row] and not refused.holds:
             refused.holds = True
             self._hold(ask)
 

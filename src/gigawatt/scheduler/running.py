@@ -29,6 +29,15 @@ UNKNOWN_DEVICES = -1  # it has devices there, and which they are cannot be told
 GANG_KINDS = tuple(GangKind)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """What runs saves by itself: every so often since a time, so many times at most."""
+
+    since_ms: int
+    every_ms: int
+    most: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RunningColumns:
     """Every gang that holds nodes. `gangs` is what each asks for, as if it were in the line."""

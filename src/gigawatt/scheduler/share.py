@@ -246,10 +246,12 @@ class Shares:
 
     def _chains_of(self, nodes: list[int]) -> Rows:
         """The chains of nodes as rows, NONE behind their ends."""
-        chains = [self.chain(node) for node in nodes]
+        place = {node: at for at, node in enumerate(dict.fromkeys(nodes))}
+        chains = [self.chain(node) for node in place]
         depth = max(map(len, chains), default=0)
         padded = [chain + (NONE,) * (depth - len(chain)) for chain in chains]
-        return np.array(padded, dtype=np.intp).reshape(len(nodes), depth)
+        table = np.array(padded, dtype=np.intp).reshape(len(place), depth)
+        return table[np.array([place[node] for node in nodes], dtype=np.intp)]
 
 
 def full_kinds(shares: Shares, ask: Ask) -> dict[str, Bound]:

@@ -18,6 +18,8 @@ class Running:
     since_ms: int | None = None
     saved_ms: int = 0  # of that, what need not be done again
     saves: int = 0
+    in_tempo: bool = False  # it does not tell of each save
+    disturbed: bool = False  # it was told something, or a node of it went down
     stops_ms: int | None = None  # when it will have stopped, once it is asked to
     courses: tuple[Course, ...] = ()  # of its ranks, where each has its own
     over: set[int] = field(default_factory=set[int])  # ranks that have ended

@@ -15,13 +15,11 @@ from gigawatt.model.action import (
     StartAttempt,
     StopAttempt,
 )
-from gigawatt.model.checkpoint import Checkpoint
 from gigawatt.model.gang import GangKind, Shape
 from gigawatt.model.launch import AttemptKey, Launch
 from gigawatt.model.node import NodeReport, NodeState
 from gigawatt.model.observation import (
     AttemptGone,
-    CheckpointSaved,
     LaunchFailed,
     NodeLost,
     NodeSeen,
@@ -48,6 +46,7 @@ from gigawatt.twin.happenings import (
     Timing,
     Told,
 )
+from gigawatt.twin.saves import Saves
 from gigawatt.twin.serving import Looks, Serving
 
 SIGKILL, SIGTERM = 9, 15
@@ -75,7 +74,6 @@ class Machines:
         self._timing = timing
         self._left_ms: dict[str, int] = {}  # on as many nodes as they take
         self._most: dict[str, int] = {}  # of elastic gangs
-        self._saved: dict[str, int] = {}
         self._running: dict[AttemptKey, Running] = {}
         self._down: dict[str, int] = {}  # how many failures each node is down by
         self._closed: dict[str, NodeState] = {}  # nodes that take nothing
@@ -90,7 +88,7 @@ class Machines:
             Stops: self._stopped,
             Done: self._done,
         }
-        self.saving_ms: dict[str, int] = {}  # device time that stood still for checkpoints, by unit
+        self.saves = Saves(timing, events)
         self.failed: dict[str, int] = {}  # how often, by cause
 
     def expect(self, gang: str, run_ms: int, shape: Shape | None = None) -> None:
@@ -111,7 +109,7 @@ class Machines:
             case StartAttempt():
                 return self._launch(action.launch, now_ms)
             case NotifyAttempt():
-                self._tell(action, now_ms)
+                return self._tell(action, now_ms)
             case StopAttempt():
                 return self._stop(action, now_ms)
             case ReleaseAttempt():
@@ -193,11 +191,9 @@ class Machines:
             return ranks_started(running.launch, key, now_ms)
         if running.courses:
             return self._set_out(running, key, now_ms)
-        timing, left_ms = self._timing, running.left_ms
-        saves = max(-(-left_ms // timing.checkpoint_ms) - 1, 0) if timing.checkpoint_ms else 0
-        self._events.add(now_ms + left_ms + saves * timing.save_ms, Done(key=key))
-        if saves:
-            self._events.add(now_ms + timing.checkpoint_ms + timing.save_ms, Saved(key=key))
+        timing, saves = self._timing, self.saves.count(running)
+        self._events.add(now_ms + running.left_ms + saves * timing.save_ms, Done(key=key))
+        self.saves.go_on(key, running, now_ms)
         return ranks_started(running.launch, key, now_ms)
 
     def _set_out(self, running: Running, key: AttemptKey, now_ms: int) -> list[Observation]:
@@ -256,64 +252,40 @@ class Machines:
         return [*self._serving.looks(look, tuple(self._answer), now_ms=now_ms)]
 
     def _checkpoint(self, key: AttemptKey, now_ms: int) -> list[Observation]:
-        running, timing = self._running.get(key), self._timing
+        running = self._running.get(key)
         if running is None or running.since_ms is None or self._broken(running):
             return []
-        running.saves += 1
-        running.saved_ms = max(running.saves * timing.checkpoint_ms, running.saved_ms)
-        self._stood_still(running)
-        if (running.saves + 1) * timing.checkpoint_ms < running.left_ms:
-            self._events.add(now_ms + timing.checkpoint_ms + timing.save_ms, Saved(key=key))
-        return [self._saved_at(key, now_ms)]
+        self.saves.save(running, running.saves + 1)
+        told = self.saves.told(key, now_ms)
+        self.saves.go_on(key, running, now_ms)
+        return [told]
 
-    def _saved_at(self, key: AttemptKey, now_ms: int) -> CheckpointSaved:
-        step = self._saved[key.gang] = self._saved.get(key.gang, 0) + 1
-        saved = Checkpoint(step=step, path=f"step-{step}", at_ms=now_ms)
-        return CheckpointSaved(key=key, rank=0, checkpoint=saved)
-
-    def _stood_still(self, running: Running) -> None:
-        """The time of all of its devices that one save takes."""
-        if not self._timing.save_ms:
-            return
-        each, ranks = running.launch.per_rank, len(running.launch.placements)
-        unit = "milli_gpu_ms" if each.milli_gpu else "milli_core_ms"
-        amount = (each.milli_gpu or each.milli_cpu) * ranks * self._timing.save_ms
-        self.saving_ms[unit] = self.saving_ms.get(unit, 0) + amount
-
-    def _tell(self, action: NotifyAttempt, now_ms: int) -> None:
+    def _tell(self, action: NotifyAttempt, now_ms: int) -> list[Observation]:
         """It saves what it has done by now, if that is saved before it is stopped."""
         running, timing = self._running.get(action.key), self._timing
         if running is None or running.since_ms is None or not timing.saves_when_told:
-            return
+            return []
+        told = self.saves.off_tempo(action.key, running, now_ms)
         if timing.checkpoint_ms and now_ms + timing.save_ms <= action.checkpoint_by_ms:
-            done_ms = self._work_ms(running, now_ms)
+            done_ms = self.saves.work_ms(running, now_ms)
             self._events.add(now_ms + timing.save_ms, Told(key=action.key, done_ms=done_ms))
-
-    def _work_ms(self, running: Running, now_ms: int) -> int:
-        """What it has done since it began, without the saves."""
-        assert running.since_ms is not None
-        timing = self._timing
-        whole = timing.checkpoint_ms + timing.save_ms
-        passed_ms = now_ms - running.since_ms
-        if not whole or not timing.save_ms:
-            return passed_ms
-        saves, rest_ms = divmod(passed_ms, whole)
-        return saves * timing.checkpoint_ms + min(rest_ms, timing.checkpoint_ms)
+        return told
 
     def _saved_in_time(self, event: Told, now_ms: int) -> list[Observation]:
         running = self._running.get(event.key)
         if running is None or self._broken(running) or event.done_ms <= running.saved_ms:
             return []
         running.saved_ms = event.done_ms
-        self._stood_still(running)
-        return [self._saved_at(event.key, now_ms)]
+        self.saves.stood_still(running)
+        return [self.saves.told(event.key, now_ms)]
 
     def _done(self, key: AttemptKey, now_ms: int) -> list[Observation]:
         running = self._running.get(key)
         if running is None or self._broken(running):
             return []
+        self.saves.done(key, running)
         del self._running[key]
-        for known in (self._left_ms, self._saved, self._most):
+        for known in (self._left_ms, self._most):
             known.pop(key.gang, None)
         return [
             *(
@@ -329,13 +301,14 @@ class Machines:
         deaf = running is not None and any(course.deaf for course in running.courses)
         takes_ms = grace_ms if deaf else min(self._timing.stop_ms, grace_ms)
         after_ms = round(action.after_s * 1000) + takes_ms
+        told = self.saves.off_tempo(action.key, running, now_ms)
         if running is None or not after_ms or running.since_ms is None or self._broken(running):
-            return self._stopped(action.key, now_ms)
+            return told + self._stopped(action.key, now_ms)
         at_ms = now_ms + after_ms
         if running.stops_ms is None or at_ms < running.stops_ms:
             running.stops_ms = at_ms
             self._events.add(at_ms, Stops(key=action.key))
-        return []
+        return told
 
     def _broken(self, running: Running) -> bool:
         """Whether one of its nodes is down: it gets no further, and will be stopped."""
@@ -368,7 +341,7 @@ class Machines:
         self._events.add(now_ms + failure.after_ms, fails)
 
     def _fails(self, event: Fails, now_ms: int) -> list[Observation]:
-        lost: list[Observation] = []
+        lost = self._off_tempo_on(frozenset(event.nodes), now_ms)
         for node in event.nodes:
             self._down[node] = self._down.get(node, 0) + 1
             if self._down[node] == 1:
@@ -377,6 +350,14 @@ class Machines:
         repaired = Repaired(nodes=event.nodes, unit=event.unit)
         self._events.add(now_ms + event.repair_ms, repaired)
         return lost
+
+    def _off_tempo_on(self, nodes: frozenset[str], now_ms: int) -> list[Observation]:
+        """What runs there is disturbed from now on: what it would save just now it does not."""
+        told: list[Observation] = []
+        for key, running in self._running.items():
+            if any(placed.node in nodes for placed in running.launch.placements):
+                told += self.saves.off_tempo(key, running, now_ms - 1)
+        return told
 
     def _repaired(self, event: Repaired, now_ms: int) -> list[Observation]:
         """A node that is down by another failure too stays down."""

@@ -26,6 +26,7 @@ from gigawatt.scheduler.dry_run import feasible
 from gigawatt.scheduler.encode import Encoder
 from gigawatt.scheduler.estimates import Estimates
 from gigawatt.scheduler.policy import Policy
+from gigawatt.scheduler.running import Pace
 from gigawatt.twin.events import Events
 from gigawatt.twin.failures import Failures
 from gigawatt.twin.foreteller import Foreteller
@@ -91,6 +92,8 @@ class Twin:
             failures=scenario.failures,
             serving=self._serving,
         )
+        if not scenario.estimates:  # which are made whenever anything happens
+            self.machines.saves.tempo = self._saves
         self._arrivals = _Arrivals(scenario.workload)
         world = World(epoch=1)
         self.state = cycle.State(
@@ -152,10 +155,14 @@ class Twin:
             began_ms=START_MS + self._arrivals.first_ms,
             failures=tuple(sorted(self.machines.failed.items())),
             served=self._serving.served(),
-            saving_ms=self.machines.saving_ms.get(self.tally.unit, 0),
+            saving_ms=self.machines.saves.saving_ms.get(self.tally.unit, 0),
         )
         estimates = self.state.estimates
         return report_of(self.tally, asked, estimates.score() if estimates else None)
+
+    def _saves(self, gang: str, pace: Pace | None) -> None:
+        """Nothing but the price of stopping it depends on when it saves, so that alone is told."""
+        self.state.encoder.saves(gang, pace)
 
     def _open(self) -> None:
         """The first cycle of a leader, which finds the site's nodes."""

@@ -1,5 +1,7 @@
 """Single movements of device time, as whole values."""
 
+import pytest
+
 from gigawatt.ledger import account as ledger
 from gigawatt.ledger.goodput import ettr, goodput, totals
 from gigawatt.model.ledger import LedgerEntry, NodeAccount, TimeClass, Use
@@ -54,6 +56,34 @@ def test_what_was_useful_since_the_last_checkpoint_is_lost_with_the_attempt() ->
         TimeClass.REDONE: 2_000 * 2 * MS,
     }
     assert account.uses == ()
+
+
+@pytest.mark.parametrize(
+    ("to_ms", "lost_ms"),
+    [
+        (60 * MS, 0),  # a rank whose clock is ahead confirms what there is, and nothing that comes
+        (20 * MS, 0),
+        (15 * MS, 5 * MS),
+        (8 * MS, 12 * MS),
+        (3 * MS, 12 * MS),  # what was confirmed stays so
+        (-60 * MS, 12 * MS),
+    ],
+)
+def test_a_checkpoint_confirms_no_more_than_there_is_and_takes_nothing_back(
+    to_ms: int, lost_ms: int
+) -> None:
+    account, _ = ledger.begin(an_account(), a_use(2_000), now_ms=0)
+    account, first = ledger.confirm(account, "g", 1, now_ms=8 * MS)
+    told = ledger.provisional(account.uses[0], account, now_ms=20 * MS, to_ms=to_ms)
+    account, second = ledger.confirm(account, "g", 1, now_ms=20 * MS, to_ms=to_ms)
+    assert told == 2_000 * (12 * MS - lost_ms)
+    assert account.uses[0].provisional_ms == 2_000 * lost_ms
+    account, lost = ledger.withdraw(account, "g", 1, TimeClass.REDONE, now_ms=30 * MS)
+    redone_ms = lost_ms + 10 * MS
+    assert sums_of(first, second, lost) == {
+        TimeClass.USEFUL: 2_000 * (30 * MS - redone_ms),
+        TimeClass.REDONE: 2_000 * redone_ms,
+    }
 
 
 def test_a_clock_that_goes_back_settles_nothing() -> None:
