@@ -11,7 +11,7 @@ from gigawatt.service.views.jobs import JobView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LineView:
+class QueueView:
     """The first jobs of the line that the caller can see, and how many of them wait in all. Tasks of arrays are jobs."""
 
     items: tuple[JobView, ...]
@@ -19,7 +19,7 @@ class LineView:
 
 
 @verb
-async def page(caller: Caller, services: Services, filters: Filters) -> LineView:
+async def page(caller: Caller, services: Services, filters: Filters) -> QueueView:
     """The head of the line, of one tenant or project where the filters name one. From the leader's memory."""
     tenant, project = within(caller, filters.tenant, filters.project)
     leader = services.leader
@@ -32,4 +32,4 @@ async def page(caller: Caller, services: Services, filters: Filters) -> LineView
         and project in {"", job.project}
     ]
     limit = min(max(filters.limit, 1), PAGE_LIMIT_MAX)
-    return LineView(items=tuple(live_view(services, job) for job in seen[:limit]), total=len(seen))
+    return QueueView(items=tuple(live_view(services, job) for job in seen[:limit]), total=len(seen))

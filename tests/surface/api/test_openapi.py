@@ -21,8 +21,9 @@ from tests.surface.api.site import Site
 pytestmark = pytest.mark.slow
 
 NOT_BY_HTTP = {
-    "artifacts.put_open"
-}  # an open file cannot be sent so: tests of the handoff reach it
+    "artifacts.put_open",  # an open file cannot be sent so: tests of the handoff reach it
+    *(f"twin.{name}" for name in ("play", "played", "show", "cycles", "replay")),  # pages alone
+}
 ENDLESS = "/v1/events/watch"  # it answers for as long as it is listened to
 EXAMPLES_MAX = 20
 CALLERS = tuple(role.value for role in Role if role is not Role.RANK)

@@ -12,7 +12,7 @@ from gigawatt.api.queries import STRICT, Word
 from gigawatt.api.replies import reply
 from gigawatt.service import queue
 from gigawatt.service.lookup import PAGE_LIMIT, PAGE_LIMIT_MAX, Filters
-from gigawatt.service.queue import LineView
+from gigawatt.service.queue import QueueView
 
 ROUTES = Routes()
 
@@ -35,7 +35,7 @@ class QueueQuery(BaseModel):
     Operation(
         verb="queue.page",
         summary="Show the head of the line of jobs that wait for nodes, and how many there are",
-        responds=LineView,
+        responds=QueueView,
     ),
 )
 async def show_queue(call: Call, query: Annotated[QueueQuery, Query()]) -> Response:

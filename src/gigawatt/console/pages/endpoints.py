@@ -93,6 +93,7 @@ async def steer(visit: Visiting, endpoint: str, what: str) -> Response:
     if what not in STEERS:
         detail = f"a rollout can be told to {', '.join(sorted(STEERS))}, not {what[:40]}"
         raise RefusalError(RefusalCode.INVALID, detail, field="steer")
+    await _check_same(visit, endpoint)
     to = visit.form.get("to", "0")
     request = SteerRequest.model_validate(
         {"steer": what, "to": int(to) if to.isdigit() else 0, "reason": "by hand, in the console"}
@@ -126,6 +127,19 @@ async def chat(visit: Visiting, endpoint: str) -> Response:
 
 async def _found(visit: Visit, endpoint: str) -> EndpointView:
     return await endpoints.show(visit.caller, visit.services, endpoint, project="")
+
+
+async def _check_same(visit: Visit, endpoint: str) -> None:
+    """Refuse what a page asked for about a rollout that is not under way any more.
+
+    The version of the whole endpoint would not do: it is another after each replica that comes or goes.
+    """
+    asked = visit.form.get("revision", "")
+    view = await _found(visit, endpoint)
+    now = "" if view.rollout is None else str(view.rollout.revision)
+    if asked and asked != now:
+        detail = f"the rollout of revision {asked[:20]} is not under way any more"
+        raise RefusalError(RefusalCode.CONFLICT, detail, hint="look at the endpoint as it is now")
 
 
 async def _told(visit: Visit, view: EndpointView) -> dict[str, Any]:
