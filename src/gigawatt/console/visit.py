@@ -2,9 +2,9 @@
 
 import gzip
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 from urllib.parse import parse_qsl
 
 from fastapi import Depends
@@ -19,6 +19,8 @@ from gigawatt.console.rendering import rendered
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.model.tenant import Caller
 from gigawatt.service.services import Services, Terms
+
+T = TypeVar("T")
 
 THEME = "gw-theme"
 THEMES = frozenset({"light", "dark"})
@@ -148,6 +150,16 @@ def html(request: Request, text: str, *, status: int = 200, spent_note: bool = F
     if spent_note:
         leave_note(response, "")
     return response
+
+
+async def allowed(asked: Awaitable[T]) -> T | None:
+    """None for what the caller may not know, or what is not there any more."""
+    try:
+        return await asked
+    except RefusalError as error:
+        if error.code not in {RefusalCode.FORBIDDEN, RefusalCode.NOT_FOUND}:
+            raise
+        return None
 
 
 def theme_of(request: Request) -> str:

@@ -3,8 +3,8 @@
 import json
 import re
 import shlex
-from collections.abc import Awaitable, Mapping
-from typing import Annotated, Any, Literal, TypeVar, cast
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, cast
 
 from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,7 +14,7 @@ from gigawatt import clock
 from gigawatt.console.navigation import url
 from gigawatt.console.page import Page
 from gigawatt.console.timeline import STAGES, timeline
-from gigawatt.console.visit import Shell, Visit, Visiting
+from gigawatt.console.visit import Shell, Visit, Visiting, allowed
 from gigawatt.model.environment import HOST
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.sdk.comparison import Side, compared
@@ -32,15 +32,13 @@ from gigawatt.service import (
 from gigawatt.service.costs import CostFilter
 from gigawatt.service.logs import LogRange
 from gigawatt.service.lookup import REFERENCE_CHARS_MAX, Filters
-from gigawatt.service.permissions import VERBS
+from gigawatt.service.permissions import may
 from gigawatt.service.views.arrays import ArrayView
 from gigawatt.service.views.explain import ExplanationView
 from gigawatt.service.views.jobs import JobView
 from gigawatt.service.views.money import CostView
 from gigawatt.service.views.text import to_json
 from gigawatt.spec.parse import parse_job
-
-T = TypeVar("T")
 
 PAGE = Page(name="jobs")
 LIVE = ("job.", "array.")
@@ -110,7 +108,7 @@ async def show_job(visit: Visiting, job: str, query: Annotated[JobQuery, Query()
         stages=STAGES,
         saved=saved.items,
         ranks=_ranks(view),
-        writes=_may(visit, "jobs.cancel"),
+        writes=may(visit.caller, "jobs.cancel"),
     )
 
 
@@ -141,7 +139,7 @@ async def show_logs(visit: Visiting, job: str, query: Annotated[LogsQuery, Query
         lines=lines[-TAIL_LINES:],
         cut=cut,
         ranks_max=view.gang.nodes * view.gang.ranks_per_node,
-        writes=_may(visit, "jobs.cancel"),
+        writes=may(visit.caller, "jobs.cancel"),
     )
 
 
@@ -150,7 +148,7 @@ async def show_details(visit: Visiting, job: str) -> Response:
     """What it was submitted with, what it uses, and what it has cost."""
     view = await jobs.show(visit.caller, visit.services, job)
     held = await _environment(visit, view.environment)
-    found = await _allowed(jobs.spec(visit.caller, visit.services, view.id))
+    found = await allowed(jobs.spec(visit.caller, visit.services, view.id))
     cost, currency = await _cost(visit, view)
     return visit.page(
         "job/details.html",
@@ -160,7 +158,7 @@ async def show_details(visit: Visiting, job: str) -> Response:
         spec=json.dumps(found.spec, indent=2, ensure_ascii=False) if found else "",
         cost=cost,
         currency=currency,
-        writes=_may(visit, "jobs.cancel"),
+        writes=may(visit.caller, "jobs.cancel"),
     )
 
 
@@ -182,7 +180,7 @@ async def compare_jobs(
         found=found,
         to=query.to,
         others=[each for each in newest.items if each.id != view.id][:NEWEST_SHOWN],
-        writes=_may(visit, "jobs.cancel"),
+        writes=may(visit.caller, "jobs.cancel"),
     )
 
 
@@ -254,7 +252,7 @@ async def _array_page(visit: Visit, view: ArrayView) -> Response:
         array=view,
         tasks=sorted(tasks.items, key=lambda each: each.index or 0),
         more=bool(tasks.next),
-        writes=_may(visit, "arrays.cancel"),
+        writes=may(visit.caller, "arrays.cancel"),
     )
 
 
@@ -277,24 +275,10 @@ def _ranks(view: JobView) -> list[Any]:
     return [*bad, *good][:RANKS_SHOWN_MAX]
 
 
-def _may(visit: Visit, verb: str) -> bool:
-    return visit.caller.role in VERBS[verb]
-
-
-async def _allowed(asked: Awaitable[T]) -> T | None:
-    """None where the caller may not know, or where it is not there any more."""
-    try:
-        return await asked
-    except RefusalError as error:
-        if error.code not in {RefusalCode.FORBIDDEN, RefusalCode.NOT_FOUND}:
-            raise
-        return None
-
-
 async def _environment(visit: Visit, id: str) -> Any:
     if id == HOST:
         return None
-    return await _allowed(environments.show(visit.caller, visit.services, id))
+    return await allowed(environments.show(visit.caller, visit.services, id))
 
 
 async def _cost(visit: Visit, view: JobView) -> tuple[CostView | None, str]:
@@ -306,7 +290,7 @@ async def _cost(visit: Visit, view: JobView) -> tuple[CostView | None, str]:
         since_ms=view.created_ms,
         until_ms=view.ended_ms or clock.now_ms(),
     )
-    found = await _allowed(costs.totals(visit.caller, visit.services, wanted))
+    found = await allowed(costs.totals(visit.caller, visit.services, wanted))
     if found is None:
         return None, ""
     mine = [each for each in found.items if each.subjects[0].value == view.id]

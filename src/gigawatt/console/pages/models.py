@@ -12,7 +12,7 @@ from gigawatt.api.queries import Listing
 from gigawatt.console.lineage import graph_svg, path_of
 from gigawatt.console.navigation import url
 from gigawatt.console.page import Page
-from gigawatt.console.visit import Shell, Visit, Visiting
+from gigawatt.console.visit import Shell, Visiting
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.service import cards, environments, lineage, models, promotions
 from gigawatt.service.lookup import Filters
@@ -132,7 +132,9 @@ async def show_environment(
     """One environment with its lock, and how it differs from another."""
     view = await environments.show(visit.caller, visit.services, environment)
     others = await environments.page(visit.caller, visit.services, Filters(limit=CHOICES_MAX))
-    diff = await _diff(visit, view.id, query.to) if query.to else None
+    diff = None
+    if query.to:
+        diff = await environments.diff(visit.caller, visit.services, view.id, query.to)
     shell = Shell(title=view.id, entry="models", live=("environment.",), styles=STYLES)
     return visit.page(
         "models/environment.html",
@@ -142,10 +144,6 @@ async def show_environment(
         to=query.to,
         diff=diff,
     )
-
-
-async def _diff(visit: Visit, before: str, after: str) -> Any:
-    return await environments.diff(visit.caller, visit.services, before, after)
 
 
 def _tabs(current: str) -> list[tuple[str, str, bool]]:

@@ -2,9 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from fastapi import Query
 from markupsafe import Markup
@@ -12,17 +12,15 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from gigawatt.console.page import Page
-from gigawatt.console.visit import Shell, Visit, Visiting
+from gigawatt.console.visit import Shell, Visit, Visiting, allowed
 from gigawatt.model.refusal import RefusalCode, RefusalError
 from gigawatt.service import asking, explain, queue, quotas
 from gigawatt.service.lookup import PAGE_LIMIT_MAX, REFERENCE_CHARS_MAX, Filters
-from gigawatt.service.permissions import VERBS
+from gigawatt.service.permissions import may
 from gigawatt.service.views.asking import AskView
 from gigawatt.service.views.explain import ExplanationView
 from gigawatt.service.views.quotas import BoundsView, QuotaView
 from gigawatt.spec.asking import parse_question
-
-T = TypeVar("T")
 
 PAGE = Page(name="queue")
 LIVE = ("job.", "array.", "node.", "quota.", "project.")
@@ -87,9 +85,9 @@ async def show_queue(visit: Visiting, query: Annotated[QueueQuery, Query()]) -> 
     head = EXPLAINED if line.total <= SHORT_LINE else 0
     wanted = dict.fromkeys([*(each.id for each in line.items[:head]), query.why])
     told = await asyncio.gather(
-        *(_allowed(explain.explain(caller, services, each)) for each in wanted if each)
+        *(allowed(explain.explain(caller, services, each)) for each in wanted if each)
     )
-    shares = await _allowed(quotas.page(caller, services, Filters(limit=PAGE_LIMIT_MAX)))
+    shares = await allowed(quotas.page(caller, services, Filters(limit=PAGE_LIMIT_MAX)))
     answer, refusal = await _answer(visit, query)
     explained: dict[str, ExplanationView] = {each.job: each for each in told if each}
     return visit.page(
@@ -104,7 +102,7 @@ async def show_queue(visit: Visiting, query: Annotated[QueueQuery, Query()]) -> 
         given=query.model_dump(exclude_defaults=True),
         answer=answer,
         refusal=refusal,
-        asks=caller.role in VERBS["asking.ask"],
+        asks=may(caller, "asking.ask"),
     )
 
 
@@ -187,13 +185,3 @@ def _number(name: str, text: str) -> float | int:
     except (ValueError, OverflowError):
         detail = f"{name} must be a number, not {text[:40]}"
         raise RefusalError(RefusalCode.INVALID, detail, field=name) from None
-
-
-async def _allowed(asked: Awaitable[T]) -> T | None:
-    """None for what the caller may not know, or what is not there any more."""
-    try:
-        return await asked
-    except RefusalError as error:
-        if error.code not in {RefusalCode.FORBIDDEN, RefusalCode.NOT_FOUND}:
-            raise
-        return None

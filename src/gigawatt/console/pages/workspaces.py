@@ -38,7 +38,7 @@ async def list_workspaces(visit: Visiting, query: Listing) -> Response:
 @PAGE.shows("/workspaces/{workspace}")
 async def show_workspace(visit: Visiting, workspace: str) -> Response:
     """One workspace, by id or name."""
-    view = await _found(visit, workspace)
+    view = await workspaces.show(visit.caller, visit.services, workspace)
     shell = Shell(title=view.name, entry="workspaces", live=LIVE, every_s=EVERY_S)
     return visit.page(
         "workspaces/workspace.html",
@@ -53,7 +53,7 @@ async def show_workspace(visit: Visiting, workspace: str) -> Response:
 async def open_workspace(visit: Visiting, workspace: str) -> Response:
     """A link into it that works once: a form of ours may lead to no other origin by itself, and it is at one."""
     found = await workspaces.enter(visit.caller, visit.services, workspace, visit.caller.key)
-    view = await _found(visit, workspace)
+    view = await workspaces.show(visit.caller, visit.services, workspace)
     shell = Shell(title=view.name, entry="workspaces")
     return visit.page("workspaces/open.html", shell=shell, it=view, link=found)
 
@@ -96,10 +96,6 @@ async def delete(visit: Visiting, workspace: str) -> Response:
         visit.caller, visit.services, workspace, project="", purge=False, terms=visit.terms
     )
     return visit.back(url("/workspaces"), f"{view.name} is {view.phase}")
-
-
-async def _found(visit: Visit, workspace: str) -> WorkspaceView:
-    return await workspaces.show(visit.caller, visit.services, workspace)
 
 
 def _back(visit: Visit, view: WorkspaceView) -> Response:
